@@ -1,0 +1,59 @@
+"""Butler: code repositories on WhatsApp.
+
+The names below are all that a plugin may import. They are loaded on first use, so that
+``import butler.sessions`` or ``butler --help`` does not pay for the rest.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from butler.access import Role as Role
+    from butler.commands import Command as Command
+    from butler.context import Context as Context
+    from butler.errors import ButlerError as ButlerError
+    from butler.errors import ConfigError as ConfigError
+    from butler.errors import GitError as GitError
+    from butler.errors import PluginError as PluginError
+    from butler.errors import UserError as UserError
+    from butler.git import run_git as run_git
+    from butler.message import Message as Message
+    from butler.message import Person as Person
+    from butler.message import Reply as Reply
+    from butler.plugin import Plugin as Plugin
+    from butler.plugin import Settings as Settings
+    from butler.plugin import command as command
+    from butler.repos import Repo as Repo
+    from butler.sessions import Session as Session
+
+_HOMES = {
+    "ButlerError": "butler.errors",
+    "Command": "butler.commands",
+    "ConfigError": "butler.errors",
+    "Context": "butler.context",
+    "GitError": "butler.errors",
+    "Message": "butler.message",
+    "Person": "butler.message",
+    "Plugin": "butler.plugin",
+    "PluginError": "butler.errors",
+    "Reply": "butler.message",
+    "Repo": "butler.repos",
+    "Role": "butler.access",
+    "Session": "butler.sessions",
+    "Settings": "butler.plugin",
+    "UserError": "butler.errors",
+    "command": "butler.plugin",
+    "run_git": "butler.git",
+}
+
+__all__ = [  # noqa: PLE0604 - the keys are the names, sorted
+    *_HOMES
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'butler' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
