@@ -1,0 +1,31 @@
+"""What can go wrong with sessions.
+
+::
+
+    SessionError
+    ├── NoActiveRepoError   (also a LookupError) the chat has not selected a repo
+    └── StoreError          sessions cannot be read or written
+"""
+
+
+class SessionError(Exception):
+    """Anything that `butler.sessions` raises on purpose."""
+
+
+class NoActiveRepoError(SessionError, LookupError):
+    """The chat has no session, or its session has no active repo."""
+
+
+class StoreError(SessionError):
+    """The place where sessions are kept failed.
+
+    The message is one sentence for the operator and names the place. ``reason`` is the part of it
+    that fits into a chat: a lower-case fragment such as "the disk is full", without any path.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message, reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -1,0 +1,120 @@
+"""SqliteStore: sessions in a file that outlives the process."""
+
+import os
+from collections.abc import Iterator
+from math import inf
+from typing import ClassVar, Final
+
+from butler.sessions.database import Database, Row, Synchronous
+from butler.sessions.session import Session
+
+_GET: Final = """
+    SELECT chat_id, active_repo, active_repo_path, last_command_time FROM sessions
+    WHERE chat_id = ? AND last_command_time <= ?
+"""
+_PUT: Final = """
+    INSERT INTO sessions (chat_id, active_repo, active_repo_path, last_command_time)
+    VALUES (?, ?, ?, ?)
+    ON CONFLICT (chat_id) DO UPDATE SET
+        active_repo = excluded.active_repo,
+        active_repo_path = excluded.active_repo_path,
+        last_command_time = excluded.last_command_time
+"""
+_HAS: Final = "SELECT 1 FROM sessions WHERE chat_id = ? AND last_command_time > ?"
+_TOUCH: Final = """
+    UPDATE sessions SET last_command_time = ? WHERE chat_id = ? AND last_command_time > ?
+"""
+_DELETE: Final = "DELETE FROM sessions WHERE chat_id = ? AND last_command_time <= ?"
+_ALL: Final = """
+    SELECT chat_id, active_repo, active_repo_path, last_command_time FROM sessions
+    WHERE last_command_time > ?
+"""
+_RECENT: Final = """
+    SELECT chat_id, active_repo, active_repo_path, last_command_time FROM sessions
+    WHERE last_command_time > ?
+    ORDER BY last_command_time DESC, chat_id LIMIT ? OFFSET ?
+"""
+_COUNT: Final = "SELECT count(*) FROM sessions WHERE last_command_time > ?"
+_IDLE_PAGE: Final = """
+    SELECT chat_id FROM sessions WHERE chat_id >= ? AND last_command_time <= ?
+    ORDER BY chat_id LIMIT 1000
+"""
+
+
+class SqliteStore:
+    """Sessions in a SQLite database, which is the truth and not a copy of it.
+
+    What one process writes, the others read. A change that returned survives the end of the process
+    however it comes; with ``synchronous="FULL"`` it survives a power cut as well, at the price of
+    waiting for the disk each time.
+
+    The file is created for its owner only, and its folder if need be. Any thread may use the store,
+    and close it while others are in it. A process that forks must open its store after the fork:
+    SQLite connections do not survive one (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+
+    Raises:
+        StoreError: The file cannot be used; then it is left as it is.
+    """
+
+    is_remote: ClassVar[bool] = False
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, synchronous: Synchronous = "NORMAL"
+    ) -> None:
+        self._database = Database(path, synchronous=synchronous)
+
+    def get(self, chat_id: str) -> Session | None:
+        return _first(self._database.read(_GET, (chat_id, inf)))
+
+    def put(self, session: Session) -> Session | None:
+        chat_id = session.chat_id
+        values = (
+            chat_id,
+            session.active_repo,
+            session.active_repo_path,
+            session.last_command_time,
+        )
+        return _first(self._database.write((_GET, (chat_id, inf)), (_PUT, values)))
+
+    def touch(self, chat_id: str, time: float, *, after: float = -inf) -> bool:
+        return bool(
+            self._database.write((_HAS, (chat_id, after)), (_TOUCH, (time, chat_id, after)))
+        )
+
+    def delete(self, chat_id: str, *, until: float = inf) -> Session | None:
+        return _first(self._database.write((_GET, (chat_id, until)), (_DELETE, (chat_id, until))))
+
+    def all(self, *, after: float = -inf) -> list[Session]:
+        return [_session(row) for row in self._database.read(_ALL, (after,))]
+
+    def recent(self, limit: int, offset: int = 0, *, after: float = -inf) -> list[Session]:
+        return [_session(row) for row in self._database.read(_RECENT, (after, limit, offset))]
+
+    def count(self, *, after: float = -inf) -> int:
+        return int(self._database.read(_COUNT, (after,))[0][0])
+
+    def idle(self, until: float) -> Iterator[str]:
+        start = ""
+        while page := self._database.read(_IDLE_PAGE, (start, until)):
+            chat_ids = [_text(chat_id) for (chat_id,) in page]
+            yield from chat_ids
+            # The least text after the last one.
+            start = chat_ids[-1] + "\0"
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _first(rows: list[Row]) -> Session | None:
+    return _session(rows[0]) if rows else None
+
+
+def _session(row: Row) -> Session:
+    if bytes not in map(type, row):
+        return Session(*row)
+    chat_id, name, path, time = row
+    return Session(_text(chat_id), name and _text(name), path and _text(path), time)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode(errors="surrogatepass") if isinstance(value, bytes) else value

@@ -1,0 +1,55 @@
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from butler.sessions import MemoryStore, SessionManager, SessionStore, SqliteStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sessions.db"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, path: Path) -> Iterator[SessionStore]:
+    store = MemoryStore() if request.param == "memory" else SqliteStore(path)
+    yield store
+    store.close()
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sessions(store: SessionStore, clock: Clock) -> SessionManager:
+    return SessionManager(store, clock=clock)
+
+
+@pytest.fixture
+def expiring(store: SessionStore, clock: Clock) -> SessionManager:
+    return SessionManager(store, expire_after_s=60, clock=clock)
+
+
+@pytest.fixture
+def in_threads() -> Callable[[Callable[[int], object], int], list[object]]:
+    """Run a function in several threads at once; return what each returned, or raise."""
+
+    def run(work: Callable[[int], object], count: int) -> list[object]:
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(work, range(count)))
+
+    return run
