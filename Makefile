@@ -1,0 +1,58 @@
+# make run     set up what is missing and talk to Butler in this terminal
+# make test    set up what is missing and run everything that CI runs
+# make bench   the benchmarks, side by side; nothing fails if they are slow
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TYPED := butler plugins/butler_session
+CHECKED := butler plugins tests bench
+
+.PHONY: run test format lint types imports unit bench clean
+
+run: $(VENV)/.run config.toml
+	@$(BIN)/butler console
+
+test: lint types imports unit
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format $(CHECKED)
+	$(BIN)/ruff check --fix $(CHECKED)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check $(CHECKED)
+
+types: $(VENV)/.dev
+	$(BIN)/mypy $(TYPED)
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports --no-logo
+
+unit: $(VENV)/.dev
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: $(VENV)/.dev
+	$(BIN)/python bench/sessions_manager.py
+	$(BIN)/python bench/console.py
+
+config.toml:
+	@cp config.example.toml config.toml
+	@echo "Wrote config.toml with this checkout as its first repo."
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Butler needs Python 3.11 or newer, this is %d.%d: install it, then make run PYTHON=python3.11." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments here: apt-get install python3-venv."; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(0 if ctypes.util.find_library("magic") else "The tests need libmagic: apt-get install libmagic1 (Debian), brew install libmagic (macOS).")'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,164 @@
+"""The composition root: the only place that knows how the parts fit together."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from butler import config as configuration
+from butler import loader
+from butler.access import AccessRules
+from butler.bot import Bot
+from butler.config import Config, Draft
+from butler.context import Services
+from butler.errors import PluginError
+from butler.files import private_folder
+from butler.help import HelpPlugin
+from butler.jobs import Jobs
+from butler.plugin import Plugin, Settings, commands_of
+from butler.records import Records
+from butler.repos import RepoRegistry
+from butler.router import Router
+from butler.sessions import MemoryStore, SessionManager, SqliteStore
+from butler.transport import Transport
+
+SHUTDOWN_S = 8.0
+"""Turns have this long to end once Butler is asked to stop; what is left is repeated later."""
+
+PURGE_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A configuration with all that it names, checked and made, but nothing opened yet."""
+
+    config: Config
+    path: Path
+    plugins: dict[str, Plugin[Settings]]
+    repos: RepoRegistry
+    router: Router
+
+    @property
+    def access(self) -> AccessRules:
+        """Who may talk to this bot."""
+        return AccessRules(self.config.access.owners, self.config.access.chats)
+
+
+def read_setup(path: Path | None = None) -> Setup:
+    """Read the configuration and make what it names.
+
+    Raises:
+        ConfigError: There are mistakes in the file; it has all of them.
+        PluginError: A handler breaks a rule, or two commands share a name.
+    """
+    path = configuration.find(path)
+    draft = Draft(path)
+    plugins: dict[str, Plugin[Settings]] = {"help": HelpPlugin(Settings())}
+    plugins |= _load_plugins(draft)
+    config = draft.finish()
+    router = Router(
+        (each for name, plugin in plugins.items() for each in commands_of(plugin, name)),
+        config.prefix,
+    )
+    repos = RepoRegistry(config.configured_repos(), config.repo_folders)
+    return Setup(config, path, plugins, repos, router)
+
+
+def _load_plugins(draft: Draft) -> dict[str, Plugin[Settings]]:
+    entries = loader.installed()
+    draft.check_plugin_names(entries)
+    plugins: dict[str, Plugin[Settings]] = {}
+    for name in draft.enabled_plugins:
+        try:
+            cls = loader.load(name, entries)
+            settings = draft.settings(name, cls.settings_type)
+            if settings is not None:
+                plugins[name] = loader.make(name, cls, settings)
+        except PluginError as error:
+            draft.mistakes.append(f"{draft.path}: plugins.enabled: {error}")
+    return plugins
+
+
+@contextmanager
+def open_sessions(config: Config) -> Iterator[SessionManager]:
+    """Open the store that the configuration names.
+
+    Raises:
+        StoreError: It cannot be used.
+        DataError: The data folder cannot be used.
+    """
+    if config.sessions.store == "memory":
+        store = MemoryStore()
+        manager = SessionManager(store, expire_after_s=config.sessions.expire_after)
+    else:
+        path = private_folder(config.data_dir) / "sessions.sqlite3"
+        manager = SessionManager(
+            SqliteStore(path, synchronous=config.sessions.synchronous),
+            expire_after_s=config.sessions.expire_after,
+        )
+    with manager:
+        yield manager
+
+
+@asynccontextmanager
+async def open_bot(setup: Setup, transport: Transport, records: Records) -> AsyncIterator[Bot]:
+    """Enter the sessions and the plugins; leaving waits for the jobs, then closes them."""
+    async with AsyncExitStack() as stack:
+        sessions = stack.enter_context(open_sessions(setup.config))
+        for plugin in setup.plugins.values():
+            await stack.enter_async_context(plugin)
+        await stack.enter_async_context(_purging(sessions))
+        jobs = await stack.enter_async_context(Jobs())
+        services = Services(sessions, setup.repos, setup.router, transport, jobs)
+        yield Bot(services, setup.access, records)
+
+
+@asynccontextmanager
+async def _purging(sessions: SessionManager) -> AsyncIterator[None]:
+    async def purge_forever() -> None:
+        while True:
+            await asyncio.to_thread(sessions.purge_expired)
+            await asyncio.sleep(PURGE_EVERY_S)
+
+    purge = asyncio.create_task(purge_forever(), name="purge")
+    try:
+        yield
+    finally:
+        purge.cancel()
+        await asyncio.gather(purge, return_exceptions=True)
+
+
+@contextmanager
+def _stopping_on_signals(bot: Bot) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the bot.
+
+    Turns go on to their end, for 8 s at most or until a second signal; then they are cancelled, and
+    their messages stay unacknowledged.
+    """
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+    assert main is not None  # noqa: S101 - there is a task where there is a running coroutine
+    deadline: list[asyncio.TimerHandle] = []
+
+    def on_signal() -> None:
+        bot.stop()
+        deadline.append(loop.call_later(0 if deadline else SHUTDOWN_S, main.cancel))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        for timer in deadline:
+            timer.cancel()
+
+
+async def converse(setup: Setup, transport: Transport, records: Records) -> None:
+    """Serve what comes through ``transport`` until it closes or a signal asks to stop."""
+    async with open_bot(setup, transport, records) as bot:
+        with _stopping_on_signals(bot):
+            await bot.serve()

@@ -1,0 +1,123 @@
+"""`butler check` and `butler plugins`: whether all that the configuration names can be used."""
+
+import ctypes.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from butler import config as configuration
+from butler import loader
+from butler.app import Setup, open_sessions
+from butler.config import Draft
+from butler.errors import DataError
+from butler.files import private_folder
+from butler.plugin import commands_of
+from butler.sessions import StoreError
+from butler.transports.whatsapp import linked_account
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the check."""
+
+    is_fine: bool
+    subject: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'ok   ' if self.is_fine else 'WRONG'}  {self.subject:<14} {self.detail}"
+
+
+def findings(setup: Setup) -> list[Finding]:
+    """Look at everything once; touches nothing but the data folder, which it creates."""
+    return [
+        Finding(True, "configuration", str(setup.path)),
+        *_repos(setup),
+        _data(setup),
+        _sessions(setup),
+        *_plugins(setup),
+        _neonize(),
+        _account(setup),
+    ]
+
+
+def plugin_lines(config_path: Path | None) -> list[str]:
+    """Return a line for each plugin that is installed, with its commands if it is enabled."""
+    draft = Draft(configuration.find(config_path))
+    entries = loader.installed()
+    return [
+        f"{name:<12} {_state(draft, name)}"
+        for name in [*draft.enabled_plugins, *sorted(set(entries) - set(draft.enabled_plugins))]
+    ]
+
+
+def _state(draft: Draft, name: str) -> str:
+    if name not in draft.enabled_plugins:
+        return 'not enabled (add it to "enabled" in [plugins])'
+    cls = loader.load(name, loader.installed())
+    settings = draft.settings(name, cls.settings_type)
+    if settings is None:
+        draft.finish()
+    assert settings is not None  # noqa: S101 - finish() raised otherwise
+    commands = commands_of(loader.make(name, cls, settings), name)
+    return "enabled      " + " ".join(f"/{each.name}" for each in commands)
+
+
+def _repos(setup: Setup) -> Iterator[Finding]:
+    for repo in setup.repos:
+        problem = repo.problem()
+        yield Finding(
+            problem is None, f"repo {repo.name}", f"{repo.path}{f' {problem}' if problem else ''}"
+        )
+    for problem in setup.repos.folder_problems:
+        yield Finding(False, "repo_folders", problem)
+    if not len(setup.repos):
+        yield Finding(False, "repos", "there are none; name one under [repos.<name>]")
+
+
+def _data(setup: Setup) -> Finding:
+    try:
+        return Finding(True, "data folder", str(private_folder(setup.config.data_dir)))
+    except DataError as error:
+        return Finding(False, "data folder", str(error))
+
+
+def _sessions(setup: Setup) -> Finding:
+    try:
+        with open_sessions(setup.config) as sessions:
+            count = sessions.count_sessions()
+    except (StoreError, DataError) as error:
+        return Finding(False, "sessions", str(error))
+    return Finding(True, "sessions", f"{count:,} in the {setup.config.sessions.store} store")
+
+
+def _plugins(setup: Setup) -> Iterator[Finding]:
+    for name, plugin in setup.plugins.items():
+        commands = " ".join(f"/{each.name}" for each in commands_of(plugin, name))
+        yield Finding(True, f"plugin {name}", commands)
+
+
+def _neonize() -> Finding:
+    """Look for what the gateway needs, without the second that importing it takes."""
+    try:
+        found = version("neonize")
+    except PackageNotFoundError:
+        return Finding(False, "neonize", "is not installed: pip install neonize")
+    spec = find_spec("neonize")
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    if folder is None or not any(folder.glob("neonize-*.*")):
+        return Finding(False, "neonize", f"{found} has no library for this machine")
+    if ctypes.util.find_library("magic") is None:
+        return Finding(False, "neonize", "needs libmagic: apt-get install libmagic1")
+    return Finding(True, "neonize", found)
+
+
+def _account(setup: Setup) -> Finding:
+    account = linked_account(setup.config.data_dir / "whatsapp")
+    return Finding(
+        True,
+        "whatsapp",
+        f"linked as {account}" if account else "not linked; link with: butler pair",
+    )

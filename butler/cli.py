@@ -1,0 +1,181 @@
+"""The command line. What a sub-command needs is imported when it runs."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+OK, FAILED, WRONG = 0, 1, 2
+"""Exit status: fine; failed at run time; wrong configuration or usage."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the sub-command that ``arguments`` name and return the exit status."""
+    options = _parser().parse_args(arguments)
+    from butler.errors import ButlerError, ConfigError, PluginError
+    from butler.sessions import StoreError
+
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except (ConfigError, PluginError) as error:
+        return _complain(str(error), WRONG)
+    except (ButlerError, StoreError) as error:
+        return _complain(str(error), FAILED)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read the output has gone; without this Python complains again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _complain(sentence: str, status: int) -> int:
+    print(sentence, file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="butler", description="Code repositories on WhatsApp, one active in every chat."
+    )
+    parser.add_argument("--version", action="store_const", dest="command", const=_version)
+    commands = parser.add_subparsers(metavar="COMMAND", required=False)
+    parser.set_defaults(command=lambda _options: _usage(parser))
+
+    def add(
+        name: str, function: Callable[[argparse.Namespace], int], help_text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help_text, description=help_text)
+        added.add_argument("--config", type=Path, metavar="FILE", help="the configuration file")
+        added.set_defaults(command=function)
+        return added
+
+    add("run", _run, "The daemon: serve the linked WhatsApp account until it is told to stop.")
+    _console_options(add("console", _console, "The same bot in this terminal, without a phone."))
+    _pair_options(add("pair", _pair, "Link a WhatsApp account: a QR code, or a code to type."))
+    add("check", _check, "Check the configuration and all that it names, a line each.")
+    _sessions_options(add("sessions", _sessions, "Show the chats' sessions, or clear one."))
+    add("plugins", _plugins, "Show the plugins that are installed, and their commands.")
+    add("init", _init, "Write a commented config.toml with the repos found around here.")
+    return parser
+
+
+def _console_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jsonl", action="store_true", help="JSON lines in and out, for programs")
+    parser.add_argument("--chat", default="console", metavar="CHAT", help="the chat to type in")
+    parser.add_argument(
+        "--sender", metavar="PERSON", help="who types: a phone number or LID; an owner by default"
+    )
+
+
+def _pair_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--phone", metavar="+49…", help="the account's number: show a code to type, no QR code"
+    )
+    parser.add_argument("--png", type=Path, metavar="FILE", help="also write the QR code there")
+
+
+def _sessions_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="a JSON array, for programs")
+    actions = parser.add_subparsers(metavar="ACTION")
+    clear = actions.add_parser("clear", help="Forget the session of one chat.")
+    clear.add_argument("chat", metavar="CHAT")
+    # Without SUPPRESS the sub-parser would set what was given before it back to None.
+    clear.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS)
+    clear.set_defaults(command=_clear_session)
+
+
+def _usage(parser: argparse.ArgumentParser) -> int:
+    parser.print_help(sys.stderr)
+    return WRONG
+
+
+def _version(_options: argparse.Namespace) -> int:
+    from importlib.metadata import version
+
+    print(f"butler {version('butler')}")
+    return OK
+
+
+def _run(options: argparse.Namespace) -> int:
+    from butler import app, daemon, logs
+
+    setup = app.read_setup(options.config)
+    logs.configure(setup.config.log.level.upper())
+    asyncio.run(daemon.serve(setup))
+    return OK
+
+
+def _console(options: argparse.Namespace) -> int:
+    from butler import app, console, logs
+    from butler.errors import ConfigError
+    from butler.message import Person
+
+    try:
+        sender = Person.parse(options.sender) if options.sender is not None else None
+    except ValueError as error:
+        raise ConfigError(f"--sender: {error}") from None
+    setup = app.read_setup(options.config)
+    # A person types here, so the log speaks up only when something is wrong.
+    logs.configure("WARNING")
+    for problem in setup.repos.problems():
+        print(problem, file=sys.stderr)
+    if options.jsonl:
+        is_read_to_the_end = asyncio.run(console.talk_json(setup))
+    else:
+        is_read_to_the_end = asyncio.run(console.talk(setup, options.chat, sender))
+    return OK if is_read_to_the_end else FAILED
+
+
+def _pair(options: argparse.Namespace) -> int:
+    from butler import app, logs, pairing
+
+    setup = app.read_setup(options.config)
+    logs.configure("WARNING")
+    asyncio.run(pairing.link(setup.config, phone=options.phone, png=options.png))
+    return OK
+
+
+def _check(options: argparse.Namespace) -> int:
+    from butler import app, check
+
+    findings = check.findings(app.read_setup(options.config))
+    for finding in findings:
+        print(finding)
+    return OK if all(finding.is_fine for finding in findings) else WRONG
+
+
+def _sessions(options: argparse.Namespace) -> int:
+    from butler import stored_sessions
+
+    print(stored_sessions.shown(options.config, as_json=options.json), end="")
+    return OK
+
+
+def _clear_session(options: argparse.Namespace) -> int:
+    from butler import stored_sessions
+
+    print(stored_sessions.clear(options.config, options.chat))
+    return OK
+
+
+def _plugins(options: argparse.Namespace) -> int:
+    from butler import check
+
+    for line in check.plugin_lines(options.config):
+        print(line)
+    return OK
+
+
+def _init(options: argparse.Namespace) -> int:
+    from butler import example
+
+    print(example.write(options.config))
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

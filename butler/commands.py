@@ -1,0 +1,163 @@
+"""What a command is: a name, its handler, and the arguments that the handler takes."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from butler.access import Role
+from butler.errors import UsageError
+from butler.message import Reply
+from butler.repos import printable
+
+if TYPE_CHECKING:
+    from butler.context import Context
+
+Answer = str | Reply | None
+Handler = Callable[..., Awaitable[Answer]]
+Convert = Callable[["Context", str], Awaitable[object]]
+Arguments = tuple[list[object], dict[str, object]]
+
+_QUOTES = '"“”„«»'
+_WORD = re.compile(rf"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}](?!\S)|'([^']*)'(?!\S)|(\S+)")
+
+
+class Kind(Enum):
+    """How a parameter takes what was written behind the command."""
+
+    ONE = "one word"
+    MANY = "all further words"
+    REST = "the rest as it was written"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument of a command.
+
+    Attributes:
+        name: As in the handler's signature.
+        kind: How much of the text it takes.
+        convert: From a word to the value; raises ValueError if the word does not fit.
+        expects: What it must be, as in "a whole number".
+        choices: The words it can be, if they are few.
+        default: The value if it is left out; meaningless for a required one.
+    """
+
+    name: str
+    kind: Kind
+    convert: Convert
+    expects: str
+    choices: tuple[str, ...] = ()
+    is_required: bool = True
+    default: object = None
+
+    @property
+    def usage(self) -> str:
+        """``<repo>``, ``[repo]``, ``[names…]`` or ``<on|off>``."""
+        shown = "|".join(self.choices) or self.name.replace("_", " ")
+        if self.kind is not Kind.ONE:
+            shown += "…"
+        return f"<{shown}>" if self.is_required else f"[{shown}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A ``/name`` with its handler.
+
+    Attributes:
+        name: Without the prefix, in lower case.
+        aliases: Other names for it.
+        handler: Called with the context and the arguments.
+        parameters: In the order of the handler's signature.
+        help: The handler's docstring; its first line is the summary.
+        needs: The role it takes to use it.
+        plugin: The name of the plugin it comes from.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    handler: Handler
+    parameters: tuple[Parameter, ...]
+    help: str
+    needs: Role
+    plugin: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and the aliases."""
+        return self.name, *self.aliases
+
+    @property
+    def summary(self) -> str:
+        """The first line of the help."""
+        return self.help.partition("\n")[0]
+
+    @property
+    def usage(self) -> str:
+        """``/use [repo]``."""
+        return " ".join([f"/{self.name}", *(parameter.usage for parameter in self.parameters)])
+
+    async def call(self, ctx: "Context", argument: str) -> Answer:
+        """Call the handler with what was written behind the command.
+
+        Raises:
+            UsageError: There is a word too many, one is missing, or one does not fit.
+        """
+        positional, named = await self._bind(ctx, argument)
+        return await self.handler(ctx, *positional, **named)
+
+    async def _bind(self, ctx: "Context", argument: str) -> Arguments:
+        positional: list[object] = []
+        named: dict[str, object] = {}
+        words = _Words(argument)
+        for parameter in self.parameters:
+            if parameter.kind is Kind.REST:
+                named[parameter.name] = await self._one(ctx, parameter, words.rest())
+            elif parameter.kind is Kind.ONE:
+                positional.append(await self._one(ctx, parameter, words.next()))
+            else:
+                positional += [await self._converted(ctx, parameter, w) for w in words.all()]
+        if (extra := words.next()) is not None:
+            raise UsageError(f"{printable(extra)} is one word too many. Usage: {self.usage}")
+        return positional, named
+
+    async def _one(self, ctx: "Context", parameter: Parameter, word: str | None) -> object:
+        if word is not None:
+            return await self._converted(ctx, parameter, word)
+        if parameter.is_required:
+            raise UsageError(f"What is missing is the {parameter.name}. Usage: {self.usage}")
+        return parameter.default
+
+    async def _converted(self, ctx: "Context", parameter: Parameter, word: str) -> object:
+        try:
+            return await parameter.convert(ctx, word)
+        except ValueError:
+            raise UsageError(
+                f"{printable(word)} is not {parameter.expects}. Usage: {self.usage}"
+            ) from None
+
+
+class _Words:
+    """What was written behind a command, taken word by word; quotes keep spaces together."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def next(self) -> str | None:
+        if self._at >= len(self._text):
+            return None
+        match = _WORD.search(self._text, self._at)
+        if match is None:
+            return None
+        self._at = match.end()
+        return match[match.lastindex or 0]
+
+    def rest(self) -> str | None:
+        rest, self._at = self._text[self._at :].strip(), len(self._text)
+        return rest or None
+
+    def all(self, limit: int = 100) -> list[str]:
+        return list(islice(iter(self.next, None), limit))

@@ -1,0 +1,328 @@
+"""The configuration: the only reader of TOML.
+
+What is read is typed and frozen, and every mistake is reported at once, with the file, the key,
+what was expected, and the nearest key there is.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar, get_args
+
+import platformdirs
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from butler.errors import ConfigError
+from butler.message import Person
+from butler.repos import Repo, name_problem, printable
+
+FILE_NAME = "config.toml"
+MAX_FILE_BYTES = 1_000_000
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+def _wrong(expected: str) -> PydanticCustomError:
+    return PydanticCustomError("butler", "{expected}", {"expected": expected})
+
+
+def _expanded_path(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise _wrong("expected a path")
+    missing = [
+        name
+        for match in _VARIABLE.finditer(value)
+        if (name := match[1] or match[2]) not in os.environ
+    ]
+    if missing:
+        raise _wrong(f"the variable ${missing[0]} is not set")
+    try:
+        path = Path(os.path.expandvars(value)).expanduser()
+    except RuntimeError:
+        raise _wrong("there is no such user's home folder") from None
+    return Path(os.path.normpath((info.context or Path.cwd()) / path))
+
+
+def _seconds(value: object) -> float | None:
+    if value == "never":
+        return None
+    match = re.fullmatch(r"([0-9]{1,6})\s*([smhd])", value) if isinstance(value, str) else None
+    if match is None or int(match[1]) == 0:
+        raise _wrong('expected a time such as "30s", "15m", "12h" or "30d", or "never"')
+    return float(int(match[1]) * _UNITS_S[match[2]])
+
+
+def _person(value: object) -> Person:
+    try:
+        if not isinstance(value, str):
+            raise TypeError
+        return Person.parse(value.replace(" ", ""))
+    except (TypeError, ValueError):
+        raise _wrong(
+            'expected a phone number such as "+4915112345678", or a LID ("…@lid")'
+        ) from None
+
+
+def _chat_id(value: str) -> str:
+    if not re.fullmatch(r"[^\s@]{1,64}(@[a-z.]{1,32})?", value):
+        raise _wrong('expected a chat\'s id such as "120363405395407771@g.us"')
+    return value
+
+
+def _prefix(value: str) -> str:
+    if not re.fullmatch(r"[^\s\w]{1,3}", value):
+        raise _wrong('expected one to three punctuation marks such as "/" or "!"')
+    return value
+
+
+ConfiguredPath = Annotated[Path, BeforeValidator(_expanded_path)]
+Seconds = Annotated[float | None, BeforeValidator(_seconds)]
+ConfiguredPerson = Annotated[Person, BeforeValidator(_person)]
+ChatId = Annotated[str, AfterValidator(_chat_id)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
+    )
+
+
+class RepoConfig(_Section):
+    """``[repos.<name>]``."""
+
+    path: ConfiguredPath
+    description: Annotated[str, Field(max_length=200)] = ""
+
+
+class AccessConfig(_Section):
+    """``[access]``: who may talk to Butler."""
+
+    owners: tuple[ConfiguredPerson, ...] = Field(default=(), strict=False)
+    chats: tuple[ChatId, ...] = Field(default=(), strict=False)
+
+
+class SessionsConfig(_Section):
+    """``[sessions]``: where the chats' active repos are kept."""
+
+    store: Literal["sqlite", "memory"] = "sqlite"
+    expire_after: Seconds = None
+    synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
+
+
+class WhatsAppConfig(_Section):
+    """``[whatsapp]``."""
+
+    device_name: Annotated[str, Field(min_length=1, max_length=50)] = "Butler"
+
+
+class PluginsConfig(_Section):
+    """``[plugins]``; the options of each are read by its own model."""
+
+    model_config = ConfigDict(extra="allow")
+
+    enabled: tuple[str, ...] = Field(default=("session",), strict=False)
+
+
+class LogConfig(_Section):
+    """``[log]``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def _default_data_dir() -> Path:
+    return Path(platformdirs.user_data_dir("butler", appauthor=False))
+
+
+class Config(_Section):
+    """Everything that can be configured, except the options of plugins."""
+
+    prefix: Prefix = "/"
+    data_dir: ConfiguredPath = Field(default_factory=_default_data_dir)
+    repo_folders: tuple[ConfiguredPath, ...] = Field(default=(), strict=False)
+    repos: dict[str, RepoConfig] = {}
+    access: AccessConfig = AccessConfig()
+    sessions: SessionsConfig = SessionsConfig()
+    whatsapp: WhatsAppConfig = WhatsAppConfig()
+    plugins: PluginsConfig = PluginsConfig()
+    log: LogConfig = LogConfig()
+
+    @field_validator("repos", mode="before")
+    @classmethod
+    def _check_names(cls, repos: object) -> object:
+        if isinstance(repos, dict):
+            seen: dict[str, str] = {}
+            for name in repos:
+                if problem := name_problem(name):
+                    raise _wrong(f"{printable(name)!r} is no name for a repo: {problem}")
+                if (other := seen.setdefault(name.casefold(), name)) != name:
+                    raise _wrong(f"{other!r} and {name!r} differ only in case")
+        return repos
+
+    def configured_repos(self) -> list[Repo]:
+        """Return the repos that are configured by name."""
+        return [Repo(name, each.path, each.description) for name, each in self.repos.items()]
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def find(explicit: Path | None = None) -> Path:
+    """Return the configuration file: ``explicit``, ``$BUTLER_CONFIG``, ./config.toml, the user's.
+
+    Raises:
+        ConfigError: There is none; the text says where it was looked for.
+    """
+    if explicit is not None:
+        return explicit
+    if named := os.environ.get("BUTLER_CONFIG"):
+        return Path(named)
+    users = Path(platformdirs.user_config_dir("butler", appauthor=False)) / FILE_NAME
+    for path in (Path(FILE_NAME), users):
+        if path.exists():
+            return path
+    raise ConfigError(f"There is no {FILE_NAME} here and no {users}. Write one with: butler init")
+
+
+class Draft:
+    """A configuration file that was read, with the mistakes found in it so far.
+
+    Attributes:
+        path: The file.
+        mistakes: One sentence each.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._data = _read(path)
+        self.mistakes: list[str] = []
+        self._config = self._validated(Config, self._data, ())
+
+    @property
+    def enabled_plugins(self) -> tuple[str, ...]:
+        """The names of the plugins to load, in order; those by default if the key is wrong."""
+        return (self._config or Config()).plugins.enabled
+
+    def check_plugin_names(self, installed: Iterable[str]) -> None:
+        """Note the sections under ``[plugins]`` that belong to no installed plugin."""
+        plugins = self._data.get("plugins")
+        installed = set(installed)
+        for key, value in plugins.items() if isinstance(plugins, dict) else ():
+            if key != "enabled" and key not in installed:
+                known = [*installed, "enabled"] if isinstance(value, dict) else ["enabled"]
+                self.mistakes.append(self._sentence(("plugins", key), _unknown(key, known)))
+
+    def settings(self, plugin: str, model: type[ModelT]) -> ModelT | None:
+        """Return the options of ``plugin``; None, with the mistakes noted, if they are wrong."""
+        plugins = self._data.get("plugins")
+        section = plugins.get(plugin, {}) if isinstance(plugins, dict) else {}
+        return self._validated(model, section, ("plugins", plugin))
+
+    def finish(self) -> Config:
+        """Return the configuration.
+
+        Raises:
+            ConfigError: There were mistakes; it has all of them.
+        """
+        if self.mistakes or self._config is None:
+            raise ConfigError(self.mistakes)
+        return self._config
+
+    def _validated(
+        self, model: type[ModelT], data: object, place: tuple[str, ...]
+    ) -> ModelT | None:
+        try:
+            return model.model_validate(data, context=self.path.absolute().parent)
+        except ValidationError as error:
+            for each in error.errors(include_url=False):
+                location = tuple(str(part) for part in each["loc"])
+                self.mistakes.append(self._sentence(place + location, _expected(model, each)))
+            return None
+
+    def _sentence(self, place: tuple[str, ...], problem: str) -> str:
+        key = ".".join(printable(part) for part in place)
+        return f"{self.path}: {key}: {problem}" if key else f"{self.path}: {problem}"
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise ConfigError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes.")
+        return tomllib.loads(data.decode())
+    except FileNotFoundError:
+        raise ConfigError(f"There is no file {path}. Write one with: butler init") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text.") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _expected(model: type[BaseModel], error: ErrorDetails) -> str:
+    """Say what was expected, in Butler's words rather than pydantic's."""
+    kind, place = error["type"], error["loc"]
+    if kind == "extra_forbidden":
+        return _unknown(str(place[-1]), _keys(model, place[:-1]))
+    if kind == "missing":
+        return "is missing"
+    if kind == "literal_error":
+        return f"expected {error['ctx']['expected']}, found {_shown(error['input'])}"
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind]}, found {_shown(error['input'])}"
+    if kind == "butler":
+        found = "" if isinstance(error["input"], dict) else f", found {_shown(error['input'])}"
+        return f"{error['msg']}{found}"
+    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, found {_shown(error['input'])}"
+
+
+_EXPECTED = {
+    "string_type": "a text in quotes",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "tuple_type": "a list in brackets",
+    "list_type": "a list in brackets",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+
+
+def _unknown(key: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    if near := get_close_matches(key, known, n=1, cutoff=0.5):
+        return f"unknown key; did you mean {near[0]}?"
+    return f"unknown key; known here: {', '.join(known) or 'none'}"
+
+
+def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the table at ``place``, a path of keys from ``model`` downwards."""
+    for part in place:
+        field = model.model_fields.get(str(part))
+        if field is not None:
+            inner = [field.annotation, *get_args(field.annotation)]
+            model = next(
+                (t for t in inner if isinstance(t, type) and issubclass(t, BaseModel)), model
+            )
+    return list(model.model_fields)
+
+
+def _shown(value: object) -> str:
+    return printable(repr(value), 60)

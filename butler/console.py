@@ -1,0 +1,51 @@
+"""`butler console`: the bot in a terminal, or for programs."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from butler.app import Setup, converse
+from butler.files import private_file, private_folder
+from butler.message import Person
+from butler.records import SqliteRecords
+
+if TYPE_CHECKING:
+    from butler.transports.console import PipedConsole, PromptConsole
+    from butler.transports.jsonl import JsonLines
+
+
+async def talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
+    """Talk to whoever types, or to what is piped in; return False if nobody read to the end."""
+    from butler.transports.console import CommandCompleter, PipedConsole, PromptConsole
+
+    folder = private_folder(setup.config.data_dir)
+    transport: PipedConsole | PromptConsole
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        history = private_file(folder / "console-history")
+        completer = CommandCompleter(setup.router, setup.repos)
+        transport = PromptConsole(history, completer, chat_id, sender)
+    else:
+        transport = PipedConsole(sys.stdin.fileno(), sys.stdout.fileno(), chat_id, sender)
+    return await _converse(setup, transport, SqliteRecords(folder / "records.sqlite3"))
+
+
+async def talk_json(setup: Setup) -> bool:
+    """Talk JSON lines over stdin and stdout; return False if nobody read to the end."""
+    from butler.transports.handled import HandledMessages
+    from butler.transports.jsonl import JsonLines
+
+    folder = private_folder(setup.config.data_dir)
+    records = SqliteRecords(folder / "records.sqlite3")
+    handled = HandledMessages(folder / "console.sqlite3")
+    transport = JsonLines(sys.stdin.fileno(), sys.stdout.fileno(), handled, records)
+    return await _converse(setup, transport, records)
+
+
+async def _converse(
+    setup: Setup, transport: "PipedConsole | PromptConsole | JsonLines", records: SqliteRecords
+) -> bool:
+    try:
+        async with records.flushing():
+            await converse(setup, transport, records)
+    finally:
+        is_read_to_the_end = await transport.aclose()
+    return is_read_to_the_end

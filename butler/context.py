@@ -1,0 +1,182 @@
+"""What one call of a handler may see and do."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from butler.access import Role
+from butler.errors import UnknownRepoError, UserError
+from butler.jobs import Jobs
+from butler.message import Message, Person, Reply, without_controls
+from butler.repos import Repo, RepoRegistry
+from butler.sessions import NoActiveRepoError, Session, SessionManager, StoreError
+from butler.transport import Transport
+
+if TYPE_CHECKING:
+    from butler.commands import Command
+    from butler.router import Router
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all calls of one bot share."""
+
+    sessions: SessionManager
+    repos: RepoRegistry
+    router: "Router"
+    transport: Transport
+    jobs: Jobs
+
+
+class Context:
+    """One message, the chat it came from, and what may be done about it.
+
+    Attributes:
+        message: What was received.
+        role: What its sender may do here.
+    """
+
+    __slots__ = ("_services", "message", "role")
+
+    def __init__(self, message: Message, role: Role, services: Services) -> None:
+        self.message = message
+        self.role = role
+        self._services = services
+
+    @property
+    def chat_id(self) -> str:
+        """The chat that the message came from."""
+        return self.message.chat_id
+
+    @property
+    def sender(self) -> Person:
+        """Who wrote the message."""
+        return self.message.sender
+
+    @property
+    def commands(self) -> list["Command"]:
+        """The commands that the sender may use here."""
+        return [each for each in self._services.router.commands if each.needs <= self.role]
+
+    def command(self, name: str) -> "Command":
+        """Return the command with this name or alias.
+
+        Raises:
+            UserError: There is none that the sender may use.
+        """
+        router = self._services.router
+        found = router.get(name)
+        if found is not None and found.needs <= self.role:
+            return found
+        near = router.nearest(name.lower())
+        hint = f"Did you mean /{near.name}? " if near and near.needs <= self.role else ""
+        raise UserError(f"There is no such command. {hint}/help lists them.")
+
+    async def reply(self, text: str) -> str:
+        """Send ``text`` to the chat, quoting the message; return the id of what was sent.
+
+        Raises:
+            TransportError: The network did not take it.
+        """
+        return await self.send(Reply(text, answers=self.message))
+
+    async def send(self, reply: Reply) -> str:
+        """Send ``reply`` to the chat; return its id.
+
+        Control characters are left out, and commands are named with the prefix in use.
+
+        Raises:
+            TransportError: The network did not take it.
+        """
+        text = self._services.router.with_prefix(without_controls(reply.text))
+        if text != reply.text:
+            reply = replace(reply, text=text)
+        return await self._services.transport.send(self.message.chat_id, reply)
+
+    def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        """Run ``work`` beside this turn and beyond its end; ``name`` is for the log."""
+        return self._services.jobs.start(work, name)
+
+    async def repos(self) -> Sequence[Repo]:
+        """Return the repos, those found in folders looked up anew, by name."""
+        await asyncio.to_thread(self._services.repos.refresh)
+        return list(self._services.repos)
+
+    async def repo(self, name: str) -> Repo:
+        """Return the repo called ``name``, also if it has come up since the start.
+
+        Raises:
+            UnknownRepoError: There is none.
+        """
+        try:
+            return self._services.repos.get(name)
+        except UnknownRepoError:
+            await asyncio.to_thread(self._services.repos.refresh)
+            return self._services.repos.get(name)
+
+    async def active_repo(self) -> Repo:
+        """Return the chat's active repo, and note that it was used now.
+
+        Raises:
+            UserError: None is selected, or it is no longer there; the text says how to choose one.
+        """
+        name = await self.active_repo_name()
+        if name is None:
+            raise UserError(
+                "This chat has no active repo. /repos lists them, /use <repo> selects one."
+            )
+        await self._ask(self._services.sessions.touch, self.chat_id)
+        try:
+            return await self.repo(name)
+        except UnknownRepoError:
+            raise UserError(
+                f"*{name}* was this chat's active repo and is no longer there. "
+                "/repos lists the others."
+            ) from None
+
+    async def active_repo_name(self) -> str | None:
+        """Return the name of the chat's active repo; None if none is selected."""
+        try:
+            name, _path = await self._ask(self._services.sessions.get_active_repo, self.chat_id)
+        except NoActiveRepoError:
+            return None
+        return name
+
+    async def use_repo(self, repo: Repo) -> Session | None:
+        """Make ``repo`` the chat's active one; return the session it replaced, if any."""
+        return await self._ask(
+            self._services.sessions.set_active_repo, self.chat_id, repo.name, str(repo.path)
+        )
+
+    async def clear_session(self) -> bool:
+        """Forget the chat's session; return whether there was one."""
+        return await self._ask(self._services.sessions.clear_session, self.chat_id)
+
+    async def session(self) -> Session | None:
+        """Return the chat's session, if there is one."""
+        return await self._ask(self._services.sessions.get_session, self.chat_id)
+
+    async def recent_sessions(self, limit: int, offset: int = 0) -> tuple[list[Session], int]:
+        """Return sessions of all chats, most recent first, and how many there are in all."""
+        sessions = self._services.sessions
+
+        def look() -> tuple[list[Session], int]:
+            return sessions.recent_sessions(limit, offset), sessions.count_sessions()
+
+        return await asyncio.to_thread(_kept, look)
+
+    async def _ask(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        work = partial(_kept, partial(operation, *args, **kwargs))
+        return await asyncio.to_thread(work) if self._services.sessions.is_remote else work()
+
+
+def _kept(operation: Callable[[], T]) -> T:
+    try:
+        return operation()
+    except StoreError as error:
+        raise UserError(f"I cannot get at the sessions: {error.reason}.") from error

@@ -1,0 +1,44 @@
+"""`butler run` and `butler pair`: the bot on WhatsApp."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from butler.app import Setup, converse
+from butler.config import Config
+from butler.errors import DataError
+from butler.files import locked, private_folder
+from butler.records import SqliteRecords
+from butler.transports.whatsapp import WhatsAppTransport, linked_account
+
+logger = logging.getLogger(__name__)
+
+
+async def serve(setup: Setup) -> None:
+    """Serve the linked account until a signal asks to stop.
+
+    Raises:
+        DataError: No account is linked, or another daemon works in the data folder.
+        TransportError: The link is gone and a person has to act.
+    """
+    with _whatsapp_folder(setup.config) as folder:
+        account = linked_account(folder)
+        if account is None:
+            raise DataError("No WhatsApp account is linked yet. Link one with: butler pair")
+        for problem in setup.repos.problems():
+            logger.warning("%s", problem)
+        logger.info("serving %s with %d repos", account, len(setup.repos))
+        records = SqliteRecords(setup.config.data_dir / "records.sqlite3")
+        transport = WhatsAppTransport(
+            folder, device_name=setup.config.whatsapp.device_name, records=records
+        )
+        async with records.flushing(), transport:
+            await converse(setup, transport, records)
+
+
+@contextmanager
+def _whatsapp_folder(config: Config) -> Iterator[Path]:
+    folder = private_folder(config.data_dir)
+    with locked(folder / "daemon.lock", "Another Butler"):
+        yield private_folder(folder / "whatsapp")

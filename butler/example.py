@@ -1,0 +1,118 @@
+"""The commented configuration that `butler init` writes; config.example.toml is one of them."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from butler.config import FILE_NAME
+from butler.errors import ConfigError
+from butler.repos import is_working_copy, name_problem
+
+USUAL_FOLDERS = ("src", "code", "projects", "repos", "git", "dev")
+
+_HEAD = """\
+# The configuration of Butler. Every key has a default but the repos; a line that begins with
+# "# key = " shows the default, or an example of what can stand there.
+# After a change: butler check. ~ and $VARIABLES work in paths; a relative path begins where this
+# file is.
+
+# What a command begins with.
+# prefix = "/"
+
+# Where Butler keeps what it must remember: sessions, records, the link to WhatsApp.
+# The default is the user's data folder.
+# data_dir = "~/.local/share/butler"
+
+# Every git working copy directly in one of these folders is a repo, named after its folder.
+"""
+
+_TAIL = """
+[access]
+# Who may do everything, besides the linked account itself: phone numbers, or LIDs ("…@lid").
+# owners = ["+4915112345678"]
+# The chats in which everybody may use Butler. Butler answers nobody else.
+# chats = ["120363405395407771@g.us"]
+
+[sessions]
+# Where the chats' active repos are kept: "sqlite", or "memory" to forget them at each end.
+# store = "sqlite"
+# A chat that was not used for so long starts without an active repo: "30d", "12h", "never".
+# expire_after = "never"
+# SQLite's setting: with "NORMAL" each change survives every crash of Butler, with "FULL" also a
+# power cut.
+# synchronous = "NORMAL"
+
+[whatsapp]
+# The name under "Linked devices" on the phone; it is fixed when the account is linked.
+# device_name = "Butler"
+
+[plugins]
+# The plugins to load, in this order. Options of a plugin stand in [plugins.<name>].
+# enabled = ["session"]
+
+[log]
+# "debug", "info", "warning" or "error".
+# level = "info"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A repo to name in the file; ``path`` as it shall stand there."""
+
+    name: str
+    path: str
+    description: str = ""
+
+
+def text(repos: Iterable[Named], folders: Iterable[str] = ()) -> str:
+    """Return a configuration with these repos and folders of repos."""
+    listed = ", ".join(_quoted(folder) for folder in folders)
+    folders_line = f"repo_folders = [{listed}]" if listed else '# repo_folders = ["~/src"]'
+    return _HEAD + folders_line + "\n" + "".join(map(_section, repos)) + _TAIL
+
+
+def write(path: Path | None = None) -> str:
+    """Write a configuration with the repos found around here; return what to tell the user.
+
+    Raises:
+        ConfigError: There is a file already, or it cannot be written.
+    """
+    path = path or Path(FILE_NAME)
+    here = path.absolute().parent
+    folders = [f"~/{name}" for name in USUAL_FOLDERS if _has_repos(Path.home() / name)]
+    repos = [Named(here.name, ".")] if _can_be_repo(here) else []
+    if not repos and _has_repos(here):
+        folders.insert(0, ".")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text(repos, folders))
+    except FileExistsError:
+        raise ConfigError(f"{path} exists already; it is left as it is.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
+    found = ", ".join([*(repo.name for repo in repos), *folders]) or "none yet, so name some in it"
+    return f"Wrote {path}. Repos: {found}. Next: butler check"
+
+
+def _section(repo: Named) -> str:
+    lines = ["", f"[repos.{repo.name}]", f"path = {_quoted(repo.path)}"]
+    if repo.description:
+        lines.append(f"description = {_quoted(repo.description)}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _can_be_repo(folder: Path) -> bool:
+    return is_working_copy(folder) and name_problem(folder.name) is None and "." not in folder.name
+
+
+def _has_repos(folder: Path) -> bool:
+    try:
+        return any(is_working_copy(entry) for entry in folder.iterdir())
+    except OSError:
+        return False

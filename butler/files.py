@@ -1,0 +1,69 @@
+"""The data folder: private to the user, and locked by the daemon that works in it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from butler.errors import DataError
+
+
+def private_folder(path: Path) -> Path:
+    """Create ``path`` if it is not there, readable by nobody else; return it.
+
+    Raises:
+        DataError: It cannot be created, or is not a folder.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o700)
+    except FileExistsError:
+        raise DataError(f"{path} is not a folder.") from None
+    except OSError as error:
+        raise DataError(f"The folder {path} cannot be used: {error.strerror}.") from None
+    return path
+
+
+def private_file(path: Path) -> Path:
+    """Create ``path`` if it is not there, readable by nobody else; return it.
+
+    Raises:
+        DataError: It cannot be created.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+    return path
+
+
+@contextmanager
+def locked(path: Path, owner: str) -> Iterator[None]:
+    """Hold the lock file ``path`` for the time of the block.
+
+    The lock goes with the process, however that ends.
+
+    Args:
+        path: The file; it holds the process id of its holder.
+        owner: Who would hold it, as in "another daemon".
+
+    Raises:
+        DataError: Another process holds it; the text names the process.
+    """
+    descriptor = os.open(private_file(path), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            raise DataError(
+                f"{owner} (process {holder}) is using {path.parent}. End it first, "
+                "or give this one its own data_dir."
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

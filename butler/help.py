@@ -1,0 +1,31 @@
+"""/help: what there is, from the docstrings of the handlers."""
+
+from butler.commands import Command
+from butler.context import Context
+from butler.plugin import Plugin, command
+
+
+class HelpPlugin(Plugin):
+    """Lists the commands and explains each."""
+
+    @command(aliases=("commands", "start"))
+    async def help(self, ctx: Context, command: str | None = None) -> str:
+        """Say what I can do, or how one command works.
+
+        /help use explains /use.
+        """
+        if command is not None:
+            return _page(ctx.command(command))
+        lines = [f"{each.usage} – {_fragment(each.summary)}" for each in ctx.commands]
+        return "\n".join([*lines, "", "/help <command> tells more about one."])
+
+
+def _fragment(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
+def _page(command: Command) -> str:
+    lines = [f"*{command.usage}*", command.help]
+    if command.aliases:
+        lines += ["", "Also: " + ", ".join(f"/{alias}" for alias in command.aliases)]
+    return "\n".join(lines)

@@ -1,0 +1,98 @@
+"""What people say and what Butler answers: Message, Person, Reply."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+_PHONE = re.compile(r"\+?([0-9]{5,20})(?:@s\.whatsapp\.net)?", re.ASCII)
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LID = re.compile(r"([0-9]{1,20})@lid", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """Somebody who writes, known by phone number, by LID, or by both.
+
+    WhatsApp addresses the same person by phone number in one chat and by LID in the next. Two
+    persons are equal if their phone numbers or their LIDs match; the digits of a phone number are
+    never compared with those of a LID. As that is no equivalence, persons cannot be hashed.
+
+    Attributes:
+        phone: In international form, ``+4915112345678``.
+        lid: ``123456789@lid``, without the device part.
+    """
+
+    phone: str | None = None
+    lid: str | None = None
+
+    @classmethod
+    def parse(cls, address: str) -> Self:
+        """Return the person at ``+49…``, ``49…@s.whatsapp.net`` or ``…@lid``.
+
+        Raises:
+            ValueError: It is none of these; the text is a whole sentence.
+        """
+        if phone := _PHONE.fullmatch(address):
+            return cls(phone=f"+{phone[1]}")
+        if _LID.fullmatch(address):
+            return cls(lid=address)
+        raise ValueError(f"{address!r} is neither a phone number (+49…) nor a LID (…@lid).")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Person):
+            return NotImplemented
+        if self.phone is not None and self.phone == other.phone:
+            return True
+        return self.lid is not None and self.lid == other.lid
+
+    __hash__ = None  # type: ignore[assignment]  # equal by either address: no hash fits
+
+    def __str__(self) -> str:
+        return self.phone or self.lid or "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One text received.
+
+    Attributes:
+        id: The network's id; unique only together with chat and sender.
+        chat_id: The address of the group or of the person, such as ``…@g.us``.
+        sender: Who wrote it.
+        text: What was written; anything at all, up to 65,536 characters and more.
+        time: When it was sent, in Unix seconds.
+        name: What the sender calls themselves: decoration, never identity.
+        is_own: The linked account itself wrote it, on its phone or another device.
+        quoted_id: The id of the message that this one replies to.
+        mentions: The people mentioned in it.
+    """
+
+    id: str
+    chat_id: str
+    sender: Person
+    text: str
+    time: float
+    name: str = ""
+    is_own: bool = False
+    quoted_id: str | None = None
+    mentions: tuple[Person, ...] = ()
+
+
+def without_controls(text: str) -> str:
+    """Return ``text`` without control characters and marks that turn its direction around."""
+    return _UNSEEN.sub("", text) if _UNSEEN.search(text) else text
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One text to send.
+
+    Attributes:
+        text: In WhatsApp's mark-up.
+        answers: The message it quotes.
+        edits: The id of an earlier reply in the same chat that this text replaces.
+    """
+
+    text: str
+    answers: Message | None = None
+    edits: str | None = None

@@ -1,0 +1,195 @@
+"""Repositories: names and the working copies they stand for."""
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from butler.errors import UnknownRepoError, UnusableRepoError
+
+MAX_NAME_LENGTH = 64
+_NAME = re.compile(r"\w[\w.+-]*")
+
+
+def name_problem(name: str) -> str | None:
+    """Return why ``name`` cannot be a repo's name, or None if it can."""
+    if not name:
+        return "it is empty"
+    if len(name) > MAX_NAME_LENGTH:
+        return f"it is longer than {MAX_NAME_LENGTH} characters"
+    if _NAME.fullmatch(name) and unicodedata.normalize("NFC", name) == name:
+        return None
+    return "a name is letters, digits and . _ + - and starts with a letter, digit or _"
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """A working copy on the machine that runs Butler.
+
+    Attributes:
+        name: What people in the chat call it.
+        path: The folder, absolute.
+        description: One line for the list, or empty.
+        options: What the configuration says of it for plugins, by key.
+    """
+
+    name: str
+    path: Path
+    description: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    def problem(self) -> str | None:
+        """Look at the disk: return why the folder cannot be used, or None if it can."""
+        try:
+            if self.path.is_dir():
+                return None
+            return "is not a folder" if self.path.exists() else "does not exist"
+        except OSError as error:
+            return f"cannot be looked at ({error.strerror})"
+
+    def check_usable(self) -> None:
+        """Look at the disk and refuse a folder that cannot be used.
+
+        Raises:
+            UnusableRepoError: The text says why.
+        """
+        if problem := self.problem():
+            raise UnusableRepoError(
+                f"*{self.name}* cannot be used: its folder {problem}. /repos lists the others."
+            )
+
+
+class RepoRegistry:
+    """The repos configured by name, and those found in folders of working copies.
+
+    Names match case-insensitively. A configured repo wins over a found one of the same name or
+    the same folder. Thread-safe: :meth:`refresh` replaces what was found in one step.
+    """
+
+    def __init__(self, repos: Iterable[Repo] = (), folders: Iterable[Path] = ()) -> None:
+        self._configured = {repo.name.casefold(): repo for repo in repos}
+        self._folders = tuple(folders)
+        self._refreshing = threading.Lock()
+        self._by_name = dict(self._configured)
+        self._problems: tuple[str, ...] = ()
+        self.refresh()
+
+    def __iter__(self) -> Iterator[Repo]:
+        """Yield the repos in the order of their names."""
+        by_name = self._by_name
+        return iter([by_name[key] for key in sorted(by_name)])
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def get(self, name: str) -> Repo:
+        """Return the repo called ``name``.
+
+        Raises:
+            UnknownRepoError: There is none; the text has the nearest names.
+        """
+        repo = self._by_name.get(name.casefold())
+        if repo is None:
+            raise UnknownRepoError(self._unknown(name))
+        return repo
+
+    @property
+    def folder_problems(self) -> tuple[str, ...]:
+        """A sentence for each folder, or entry of one, that the last look had to leave out."""
+        return self._problems
+
+    def problems(self) -> list[str]:
+        """Look at the disk: one sentence for each repo or folder that cannot be used."""
+        broken = [
+            f"The folder of repo {repo.name}, {repo.path}, {problem}."
+            for repo in self
+            if (problem := repo.problem())
+        ]
+        return [*broken, *self._problems]
+
+    def refresh(self) -> None:
+        """Look through the folders again; reads the disk."""
+        with self._refreshing:
+            found = _Finds(self._configured)
+            for folder in self._folders:
+                found.look_in(folder)
+            self._problems = tuple(found.problems)
+            self._by_name = found.repos
+
+    def _unknown(self, name: str) -> str:
+        names = {key: repo.name for key, repo in sorted(self._by_name.items())}
+        said = f"No repo called {printable(name)}."
+        if near := get_close_matches(name.casefold()[:MAX_NAME_LENGTH], names, n=3, cutoff=0.5):
+            return (
+                f"{said} Did you mean {' or '.join(names[key] for key in near)}? /repos lists them."
+            )
+        if not names:
+            return f"{said} There are none yet: the configuration names them."
+        if len(names) <= 8:
+            return f"{said} Known: {', '.join(names.values())}."
+        return f"{said} /repos lists the {len(names)} there are."
+
+
+class _Finds:
+    """What one look through the folders brought to light."""
+
+    def __init__(self, configured: Mapping[str, Repo]) -> None:
+        self.repos = dict(configured)
+        self.problems: list[str] = []
+        self._taken = {_resolved(repo.path) for repo in configured.values()}
+
+    def look_in(self, folder: Path) -> None:
+        try:
+            entries = sorted(folder.iterdir())
+        except OSError as error:
+            self.problems.append(f"The repo folder {folder} cannot be read: {error.strerror}.")
+            return
+        for entry in entries:
+            if is_working_copy(entry):
+                self._offer(entry, folder)
+
+    def _offer(self, entry: Path, folder: Path) -> None:
+        target = _resolved(entry)
+        if target in self._taken:
+            return
+        if not target.is_relative_to(_resolved(folder)):
+            self._refuse(entry, "it is a link that leads out of the folder")
+        elif problem := name_problem(entry.name):
+            self._refuse(entry, problem)
+        elif other := self.repos.get(entry.name.casefold()):
+            self._refuse(entry, f"{other.path} has the same name")
+        else:
+            self._taken.add(target)
+            self.repos[entry.name.casefold()] = Repo(entry.name, entry)
+
+    def _refuse(self, entry: Path, why: str) -> None:
+        name = printable(entry.name)
+        self.problems.append(
+            f"{name} in {entry.parent} is left out: {why}. Name it under [repos.<name>]."
+        )
+
+
+def is_working_copy(folder: Path) -> bool:
+    """Look at the disk: return whether ``folder`` is a working copy of git."""
+    try:
+        return (folder / ".git").exists()
+    except OSError:
+        return False
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path
+
+
+def printable(text: str, limit: int = MAX_NAME_LENGTH) -> str:
+    """Return ``text`` fit for a sentence: one line, nothing invisible, at most ``limit`` long."""
+    clean = "".join(
+        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1]
+    )
+    return clean if len(clean) <= limit else f"{clean[:limit]}…"

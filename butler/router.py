@@ -1,0 +1,96 @@
+"""From a text to the one command it calls: a pure decision."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from butler.commands import Command
+from butler.errors import PluginError
+
+MAX_WORD_LENGTH = 32
+
+# Phones put these in front of text unseen: direction marks, the byte-order mark.
+_INVISIBLE = "\u200b\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff"
+_PUNCTUATION = ".,;:!?…"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A text that calls a command; ``argument`` is what was written behind it."""
+
+    command: Command
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A text that looks like a command; ``nearest`` is the one that was probably meant."""
+
+    word: str
+    nearest: Command | None
+
+
+Decision = Match | Unknown | None
+
+
+class Router:
+    """All commands by name.
+
+    Args:
+        commands: Their names and aliases differ.
+        prefix: What a command begins with.
+
+    Raises:
+        PluginError: Two commands share a name.
+    """
+
+    def __init__(self, commands: Iterable[Command], prefix: str = "/") -> None:
+        self.commands = tuple(commands)
+        self.prefix = prefix
+        self._by_name: dict[str, Command] = {}
+        for command in self.commands:
+            for name in command.names:
+                self._register(name, command)
+        self._head = re.compile(
+            rf"[\s{_INVISIBLE}]*{re.escape(prefix)}"
+            rf"([A-Za-z][\w-]{{0,{MAX_WORD_LENGTH - 1}}})(?:@[\w.+-]{{1,64}})?"
+            rf"[{re.escape(_PUNCTUATION)}]*(?=\s|\Z)\s*"
+        )
+        self._mention = re.compile(rf"(?<![\w/])/(?=(?:{'|'.join(self._by_name) or '(?!)'})\b)")
+
+    def route(self, text: str) -> Decision:
+        """Return the command that ``text`` calls, the one it nearly calls, or None.
+
+        None is for text that is meant for other people: it has no prefix, or something follows it
+        that no command could be called.
+        """
+        head = self._head.match(text)
+        if head is None:
+            return None
+        word = head[1].lower()
+        command = self._by_name.get(word)
+        if command is not None:
+            return Match(command, text[head.end() :])
+        return Unknown(word, self.nearest(word))
+
+    def get(self, name: str) -> Command | None:
+        """Return the command with this name or alias, with or without the prefix."""
+        return self._by_name.get(name.removeprefix(self.prefix).removeprefix("/").lower())
+
+    def nearest(self, word: str) -> Command | None:
+        """Return the command whose name is close to ``word``, if there is one."""
+        near = get_close_matches(word[:MAX_WORD_LENGTH], self._by_name, n=1, cutoff=0.7)
+        return self._by_name[near[0]] if near else None
+
+    def with_prefix(self, text: str) -> str:
+        """Return ``text`` with the commands that it names, such as ``/use``, under the prefix."""
+        return text if self.prefix == "/" else self._mention.sub(lambda _: self.prefix, text)
+
+    def _register(self, name: str, command: Command) -> None:
+        other = self._by_name.setdefault(name, command)
+        if other is not command:
+            raise PluginError(
+                f"plugin {command.plugin!r}: /{name} is taken by plugin {other.plugin!r} "
+                f"(/{other.name})."
+            )

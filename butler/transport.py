@@ -1,0 +1,26 @@
+"""The seam to a chat network."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from butler.message import Message, Reply
+
+
+class Transport(Protocol):
+    """Where messages come from and replies go to."""
+
+    def messages(self) -> AsyncIterator[Message]:
+        """Yield each message once, those of one chat in order; ends when the network is closed."""
+        ...
+
+    async def send(self, chat_id: str, reply: Reply) -> str:
+        """Hand over ``reply`` and return its message id.
+
+        Raises:
+            TransportError: The network did not take it.
+        """
+        ...
+
+    async def acknowledge(self, message: Message) -> None:
+        """Say that the turn of ``message`` is over; without it, the next start yields it again."""
+        ...

@@ -1,0 +1,166 @@
+"""Butler in a terminal: one chat, typed by hand or piped in."""
+
+import asyncio
+import itertools
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import ANSI
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.shortcuts import print_formatted_text
+
+from butler.errors import TransportError
+from butler.message import Message, Person, Reply
+from butler.repos import RepoRegistry
+from butler.router import Router
+from butler.transports.streams import LineReader, LineWriter
+
+ANSWER_WAIT_S = 0.5
+"""The prompt comes back after the answer, or after this time where there is none yet."""
+
+_BOLD = re.compile(r"(?<!\w)\*(\S(?:[^*\n]*\S)?)\*(?!\w)")
+_ITALIC = re.compile(r"(?<!\w)_(\S(?:[^_\n]*\S)?)_(?!\w)")
+
+
+class _Author:
+    """Makes messages out of what is typed."""
+
+    def __init__(self, chat_id: str, sender: Person | None) -> None:
+        self.chat_id = chat_id
+        self._sender = sender
+        self._ids = (f"{secrets.token_hex(4)}-{n}" for n in itertools.count(1))
+
+    def next_id(self) -> str:
+        return next(self._ids)
+
+    def message(self, text: str) -> Message:
+        return Message(
+            id=self.next_id(),
+            chat_id=self.chat_id,
+            sender=self._sender or Person(),
+            text=text,
+            time=time.time(),
+            is_own=self._sender is None,
+        )
+
+
+class PipedConsole:
+    """A line of stdin a message, the replies on stdout; a :class:`~butler.transport.Transport`."""
+
+    def __init__(
+        self, reader_fd: int, writer_fd: int, chat_id: str, sender: Person | None = None
+    ) -> None:
+        self._reader = LineReader(reader_fd)
+        self._writer = LineWriter(writer_fd, on_broken=self._reader.close)
+        self._author = _Author(chat_id, sender)
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Yield a message for each line that is not empty."""
+        async for line in self._reader.lines():
+            if line is not None and line.strip():
+                yield self._author.message(line.decode(errors="replace").strip("\r"))
+
+    async def send(self, chat_id: str, reply: Reply) -> str:
+        """Write the text of ``reply``; waits while nobody reads."""
+        try:
+            await self._writer.write(reply.text.encode("utf-8", "backslashreplace") + b"\n\n")
+        except BrokenPipeError:
+            raise TransportError("Nobody reads the output any more.") from None
+        return reply.edits or self._author.next_id()
+
+    async def acknowledge(self, message: Message) -> None:
+        """Nothing is kept, so there is nothing to do."""
+
+    async def aclose(self) -> bool:
+        """Write out everything; return False if nobody read to the end."""
+        await self._writer.end()
+        return not self._writer.is_broken
+
+
+class PromptConsole:
+    """A prompt with history and completion; a :class:`~butler.transport.Transport`."""
+
+    def __init__(
+        self, history: Path, completer: Completer, chat_id: str, sender: Person | None = None
+    ) -> None:
+        self._author = _Author(chat_id, sender)
+        self._turn_over = asyncio.Event()
+        self._prompt: PromptSession[str] = PromptSession(
+            history=FileHistory(str(history)), completer=completer, complete_while_typing=False
+        )
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Yield what is typed, until Ctrl-D."""
+        print_formatted_text("Type as a chat would: /help lists what there is. Ctrl-D ends.")
+        with patch_stdout():
+            while (text := await self._typed()) is not None:
+                if text.strip():
+                    self._turn_over.clear()
+                    yield self._author.message(text)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._turn_over.wait(), ANSWER_WAIT_S)
+
+    async def send(self, chat_id: str, reply: Reply) -> str:
+        """Print ``reply`` above the prompt."""
+        print_formatted_text(ANSI(styled(reply.text) + "\n"))
+        return reply.edits or self._author.next_id()
+
+    async def acknowledge(self, message: Message) -> None:
+        """Let the prompt come back."""
+        self._turn_over.set()
+
+    async def aclose(self) -> bool:
+        """Nothing waits to be written."""
+        return True
+
+    async def _typed(self) -> str | None:
+        while True:
+            try:
+                return await self._prompt.prompt_async(f"{self._author.chat_id}> ")
+            except KeyboardInterrupt:
+                print_formatted_text("Ctrl-D ends.")
+            except EOFError:
+                return None
+
+
+class CommandCompleter(Completer):
+    """Completes commands, and behind a command the names of repos."""
+
+    def __init__(self, router: Router, repos: RepoRegistry) -> None:
+        self._router = router
+        self._repos = repos
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterator[Completion]:
+        """Yield what could stand at the cursor."""
+        typed = document.text_before_cursor
+        head, space, word = typed.rpartition(" ")
+        names = self._repo_names(head) if space else self._command_names()
+        for name in names:
+            if name.lower().startswith(word.lower()):
+                yield Completion(name, start_position=-len(word))
+
+    def _command_names(self) -> Iterable[str]:
+        return (f"{self._router.prefix}{command.name}" for command in self._router.commands)
+
+    def _repo_names(self, head: str) -> Iterable[str]:
+        command = self._router.get(head.strip())
+        if command is None:
+            return ()
+        if command.name == "help":
+            return (each.name for each in self._router.commands)
+        return (repo.name for repo in self._repos)
+
+
+def styled(text: str) -> str:
+    """Return ``text`` with WhatsApp's bold and italic as a terminal shows them."""
+    return _ITALIC.sub("\x1b[3m\\1\x1b[0m", _BOLD.sub("\x1b[1m\\1\x1b[0m", text))

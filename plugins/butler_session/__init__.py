@@ -1,0 +1,5 @@
+"""The plugin that gives every chat its active repo."""
+
+from butler_session.plugin import SessionPlugin
+
+__all__ = ["SessionPlugin"]

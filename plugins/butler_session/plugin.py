@@ -1,0 +1,133 @@
+"""/use, /repo, /repos, /clear and /sessions."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from butler import Context, GitError, Plugin, Repo, Role, Session, Settings, UserError, command
+from butler_session.working_copy import Branches, Status, status
+
+PAGE = 20
+SESSIONS_SHOWN = 30
+
+
+class SessionPlugin(Plugin):
+    """Every chat has its own active repo."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._branches = Branches()
+
+    @command(aliases=("select", "cd"))
+    async def use(self, ctx: Context, repo: Repo | None = None) -> str:
+        """Make a repo this chat's active one.
+
+        /use api selects the repo api; /use alone lists the repos.
+        Other chats are not affected.
+        """
+        if repo is None:
+            return await self.repos(ctx)
+        branch = await self._branches.of(repo)
+        replaced = await ctx.use_repo(repo)
+        before = replaced.active_repo if replaced else None
+        if before == repo.name:
+            return f"This chat already works on *{repo.name}*{branch}"
+        said = f"This chat now works on *{repo.name}*{branch}"
+        return f"{said} Before, it was {before}." if before else said
+
+    @command(aliases=("status", "pwd"))
+    async def repo(self, ctx: Context) -> str:
+        """Show this chat's active repo.
+
+        Its name, folder and branch, whether files are changed, and the last commit.
+        """
+        repo = await ctx.active_repo()
+        title = f"*{repo.name}*" + (f" – {repo.description}" if repo.description else "")
+        try:
+            lines = _described(await status(repo.path))
+        except GitError as error:
+            lines = [str(error)]
+        return "\n".join([title, f"`{repo.path}`", *lines])
+
+    @command(aliases=("ls",))
+    async def repos(self, ctx: Context, page: int = 1) -> str:
+        """List the repos that can be used here.
+
+        The active one is marked. /repos 2 shows the second page of a long list.
+        """
+        repos = await ctx.repos()
+        if not repos:
+            return "There are no repos yet. The configuration of Butler names them."
+        pages = -(-len(repos) // PAGE)
+        if not 1 <= page <= pages:
+            raise UserError(f"There is no page {page}; the last one is {pages}. /repos {pages}")
+        active = await ctx.active_repo_name()
+        shown = repos[(page - 1) * PAGE : page * PAGE]
+        lines = await asyncio.to_thread(_entries, shown, active)
+        lines += ["", "/use <repo> selects one."]
+        if pages > 1:
+            more = f", /repos {page + 1} shows the next" if page < pages else ""
+            lines.append(f"Page {page} of {pages}{more}.")
+        return "\n".join(lines)
+
+    @command(aliases=("reset",))
+    async def clear(self, ctx: Context) -> str:
+        """Forget this chat's session.
+
+        The repo itself is left as it is.
+        """
+        if await ctx.clear_session():
+            return "This chat has no active repo any more. /use <repo> selects one."
+        return "This chat had no active repo. /use <repo> selects one."
+
+    @command()
+    async def sessions(self, ctx: Context) -> str:
+        """List the chats with an active repo, the latest first.
+
+        Owners see all chats, others only this one.
+        """
+        if ctx.role < Role.OWNER:
+            session = await ctx.session()
+            sessions, total = ([session], 1) if session else ([], 0)
+        else:
+            sessions, total = await ctx.recent_sessions(SESSIONS_SHOWN)
+        if not sessions:
+            return "There are no active sessions. /use <repo> starts one."
+        now = time.time()
+        lines = [_session(each, ctx.chat_id, now) for each in sessions]
+        if total > len(sessions):
+            lines.append(f"… and {total - len(sessions):,} more.")
+        return "\n".join(lines)
+
+
+def _described(state: Status) -> list[str]:
+    files = {0: "clean", 1: "1 file changed"}.get(state.changed, f"{state.changed} files changed")
+    commit = f"Last commit: {state.last_commit}" if state.last_commit else "There is no commit yet."
+    return [f"{state.branch[:1].upper()}{state.branch[1:]}, {files}.", commit]
+
+
+def _entries(repos: Iterable[Repo], active: str | None) -> list[str]:
+    return [_entry(repo, active) for repo in repos]
+
+
+def _entry(repo: Repo, active: str | None) -> str:
+    problem = repo.problem()
+    marked = f"*{repo.name}*" if repo.name == active else repo.name
+    line = f"• {marked}" + (f" – {repo.description}" if repo.description else "")
+    if repo.name == active:
+        line += " (active)"
+    return f"{line} (not usable: its folder {problem})" if problem else line
+
+
+def _session(session: Session, own_chat: str, now: float) -> str:
+    here = " (this chat)" if session.chat_id == own_chat else ""
+    ago = _ago(now - session.last_command_time)
+    return f"• {session.chat_id}{here}: *{session.active_repo}*, {ago}"
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' * (count > 1)} ago"
+    return "just now"

@@ -1,0 +1,296 @@
+import asyncio
+import logging
+
+import pytest
+
+from butler import Context, Plugin, Role, UserError, command
+from butler.app import Setup, open_bot, read_setup
+from butler.bot import APOLOGY, TOO_SLOW, Bot
+from butler.errors import TransportError
+from butler.help import HelpPlugin
+from butler.plugin import Settings, commands_of
+from butler.records import MemoryRecords
+from butler.router import Router
+from butler.testing import Chat, FakeTransport, open_chat
+
+
+class Gate(Plugin):
+    """Handlers that a test can hold up, and some that go wrong."""
+
+    def __init__(self):
+        super().__init__(Settings())
+        self.opened = asyncio.Event()
+        self.entered = []
+        self.is_open = False
+
+    async def __aenter__(self):
+        self.is_open = True
+        return self
+
+    async def __aexit__(self, *error):
+        self.is_open = False
+
+    @command()
+    async def wait(self, ctx: Context, *, name: str) -> str:
+        """Answer when the gate is opened."""
+        self.entered.append(name)
+        await self.opened.wait()
+        return f"{name} is through"
+
+    @command()
+    async def note(self, ctx: Context, *, name: str) -> None:
+        """Answer nothing."""
+        self.entered.append(name)
+
+    @command()
+    async def refuse(self, ctx: Context) -> str:
+        """Refuse."""
+        raise UserError("Not today.")
+
+    @command()
+    async def crash(self, ctx: Context) -> str:
+        """Go wrong."""
+        raise ZeroDivisionError
+
+    @command()
+    async def hang(self, ctx: Context) -> None:
+        """Never answer."""
+        await asyncio.Event().wait()
+
+    @command(needs=Role.OWNER)
+    async def rule(self, ctx: Context) -> str:
+        """Answer an owner."""
+        return "As you wish."
+
+    @command()
+    async def work(self, ctx: Context) -> str:
+        """Start work that outlives the turn."""
+
+        async def work() -> None:
+            await self.opened.wait()
+            await ctx.reply("The work is done.")
+
+        ctx.start(work(), "work")
+        return "The work has begun."
+
+    @command()
+    async def slip(self, ctx: Context) -> None:
+        """Start work that goes wrong."""
+
+        async def work() -> None:
+            raise ZeroDivisionError
+
+        ctx.start(work(), "slip")
+
+
+@pytest.fixture
+def gate():
+    return Gate()
+
+
+@pytest.fixture
+def setup(butler_toml, tmp_path, gate):
+    path = tmp_path / "gate.toml"
+    path.write_text(butler_toml)
+    made = read_setup(path)
+    plugins = {"help": HelpPlugin(Settings()), "gate": gate}
+    commands = [each for name, plugin in plugins.items() for each in commands_of(plugin, name)]
+    return Setup(made.config, path, plugins, made.repos, Router(commands))
+
+
+@pytest.fixture
+async def talk(setup):
+    async with open_chat(setup) as chat:
+        yield chat
+
+
+async def test_messages_of_one_chat_are_handled_in_order(talk, gate):
+    first, second = talk.message("/wait first"), talk.message("/note second")
+    talk.transport.receive(first)
+    talk.transport.receive(second)
+    assert await talk.chat("other@g.us")("/note elsewhere") == []
+
+    assert gate.entered == ["first", "elsewhere"]
+    gate.opened.set()
+    await talk.transport.wait_until_acknowledged(second)
+
+    assert gate.entered == ["first", "elsewhere", "second"]
+    assert [each.reply.text for each in talk.transport.sent] == ["first is through"]
+
+
+async def test_a_reply_quotes_the_message(talk):
+    await talk("/rule")
+
+    assert talk.transport.sent[0].reply.answers.text == "/rule"
+
+
+async def test_what_the_user_can_mend_is_the_reply(talk):
+    assert await talk("/refuse") == ["Not today."]
+
+
+async def test_a_bug_is_answered_by_one_apology_and_logged_once(talk, caplog):
+    assert await talk("/crash") == [APOLOGY]
+    assert await talk("/refuse") == ["Not today."]
+
+    assert [record.message for record in caplog.records] == ["a turn failed"]
+    assert caplog.records[0].exc_info[0] is ZeroDivisionError
+
+
+async def test_a_handler_that_hangs_does_not_hold_its_chat_for_ever(setup, caplog):
+    transport, records = FakeTransport(), MemoryRecords()
+    async with open_bot(setup, transport, records) as bot:
+        hasty = Bot(bot._services, setup.access, records, turn_limit_s=0.01)
+        chat = Chat(transport, records, hasty)
+        await hasty.handle(chat.message("/hang"))
+
+    assert [each.reply.text for each in transport.sent] == [TOO_SLOW]
+    assert "a turn was stopped after 0.01 s" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["hello", "", "/etc/passwd is readable", "/zzzzzzzz", "\0"])
+async def test_what_is_no_command_is_left_alone_and_recorded(talk, text):
+    assert await talk(text) == []
+
+    (entry,) = talk.ignored
+    assert (entry.rule, entry.chat_id) == ("not a command", "team@g.us")
+
+
+async def test_a_command_that_is_nearly_right_gets_a_hint(talk):
+    assert await talk("/refus") == ["There is no /refus. Did you mean /refuse?"]
+
+
+async def test_a_stranger_gets_no_answer_and_is_recorded(talk):
+    stranger = talk.person("+4930123456").chat("4930123456@s.whatsapp.net")
+
+    assert await stranger("/rule") == []
+
+    (entry,) = talk.ignored
+    assert (entry.rule, entry.sender) == ("not allowed", "+4930123456")
+    assert "rule" not in entry.detail
+
+
+async def test_everybody_in_an_open_chat_is_a_user(talk):
+    member = talk.person("77@lid")
+
+    assert await member("/refuse") == ["Not today."]
+    assert await member("/rule") == ["/rule is for owners only."]
+    assert await talk("/rule") == ["As you wish."]
+
+
+async def test_help_leaves_out_what_the_sender_may_not_do(talk):
+    (owners,), (users,) = await talk("/help"), await talk.person("77@lid")("/help")
+
+    assert "/rule" in owners
+    assert "/rule" not in users
+    assert await talk.person("77@lid")("/help rule") == [
+        "There is no such command. /help lists them."
+    ]
+
+
+async def test_help_explains_one_command(talk):
+    assert await talk("/help help") == [
+        "*/help [command]*\nSay what I can do, or how one command works.\n\n"
+        "/help use explains /use.\n\nAlso: /commands, /start"
+    ]
+    assert await talk("/help refus") == [
+        "There is no such command. Did you mean /refuse? /help lists them."
+    ]
+
+
+async def test_a_job_outlives_its_turn(talk, gate):
+    assert await talk("/work") == ["The work has begun."]
+    gate.opened.set()
+
+    assert await talk.next_reply() == "The work is done."
+
+
+async def test_jobs_are_finished_before_the_bot_ends(setup, gate):
+    gate.opened.set()
+    async with open_chat(setup) as chat:
+        await chat("/work")
+
+    assert chat.transport.sent[-1].reply.text == "The work is done."
+
+
+async def test_a_job_that_fails_ends_alone(talk, caplog):
+    assert await talk("/slip") == []
+    assert await talk("/rule") == ["As you wish."]
+
+    assert "job slip failed" in caplog.text
+
+
+async def test_a_bot_that_is_stopped_ends_its_turns_but_not_its_jobs(setup, gate):
+    transport = FakeTransport()
+    async with open_bot(setup, transport, MemoryRecords()) as bot:
+        serving = asyncio.create_task(bot.serve())
+        chat = Chat(transport, MemoryRecords(), bot)
+        await chat("/work")
+        waiting = chat.message("/wait here")
+        transport.receive(waiting)
+        while not gate.entered:
+            await asyncio.sleep(0)
+        bot.stop()
+        transport.receive(chat.message("/note too late"))
+        gate.opened.set()
+        await serving
+
+    assert gate.entered == ["here"]
+    assert waiting in transport.acknowledged
+
+
+async def test_a_bot_that_never_served_can_be_stopped(setup):
+    async with open_bot(setup, FakeTransport(), MemoryRecords()) as bot:
+        bot.stop()
+
+
+async def test_a_reply_that_cannot_be_sent_does_not_end_the_bot(talk, mocker, caplog):
+    caplog.set_level(logging.WARNING)
+    mocker.patch.object(talk.transport, "send", side_effect=TransportError("The link is gone."))
+    message = talk.message("/rule")
+    talk.transport.receive(message)
+    await talk.transport.wait_until_acknowledged(message)
+
+    assert "a reply was not sent: The link is gone." in caplog.text
+
+
+async def test_a_turn_that_was_cancelled_is_not_acknowledged(setup, gate):
+    transport = FakeTransport()
+    async with open_bot(setup, transport, MemoryRecords()) as bot:
+        chat = Chat(transport, MemoryRecords(), bot)
+        turn = asyncio.create_task(bot.handle(chat.message("/wait here")))
+        while not gate.entered:
+            await asyncio.sleep(0)
+        turn.cancel()
+        await asyncio.wait([turn])
+
+    assert transport.acknowledged == []
+
+
+async def test_no_lock_is_left_of_a_chat_that_is_quiet(talk):
+    await talk("/rule")
+    await asyncio.sleep(0)
+
+    assert len(talk.bot._turns) == 0
+
+
+async def test_plugins_are_open_while_the_bot_is(setup, gate):
+    async with open_bot(setup, FakeTransport(), MemoryRecords()):
+        assert gate.is_open
+    assert not gate.is_open
+
+
+async def test_replies_name_commands_with_the_prefix_in_use(butler_toml, tmp_path):
+    path = tmp_path / "bang.toml"
+    path.write_text(f'prefix = "!"\n{butler_toml}')
+    async with open_chat(read_setup(path)) as chat:
+        assert await chat("!repo") == [
+            "This chat has no active repo. !repos lists them, !use <repo> selects one."
+        ]
+        assert await chat("/repo") == []
+
+
+async def test_control_characters_of_the_outside_do_not_reach_the_chat(talk):
+    (reply,) = await talk("/help \x1b[31m\u202ered")
+
+    assert reply.isascii()
+    assert "\x1b" not in reply

@@ -1,0 +1,53 @@
+import pytest
+
+from butler import Person
+
+
+@pytest.mark.parametrize(
+    ("address", "person"),
+    [
+        ("+4915112345678", Person(phone="+4915112345678")),
+        ("4915112345678", Person(phone="+4915112345678")),
+        ("4915112345678@s.whatsapp.net", Person(phone="+4915112345678")),
+        ("123456789@lid", Person(lid="123456789@lid")),
+    ],
+)
+def test_a_person_is_known_by_phone_number_or_lid(address, person):
+    assert Person.parse(address) == person
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "Anna", "+49 151", "4915112345678@g.us", "12:3@lid", "٤٩١٥١١٢٣٤٥", "+49151\n", "1" * 30],
+)
+def test_anything_else_is_no_address(address):
+    with pytest.raises(ValueError, match="neither a phone number"):
+        Person.parse(address)
+
+
+def test_persons_are_equal_if_either_address_matches():
+    both = Person(phone="+4915112345678", lid="99@lid")
+
+    assert both == Person(phone="+4915112345678")
+    assert both == Person(lid="99@lid", phone="+15550000000")
+    assert both != Person(lid="98@lid")
+    assert both != "+4915112345678"
+
+
+def test_the_digits_of_a_lid_are_no_phone_number():
+    assert Person.parse("4915112345678@lid") != Person.parse("+4915112345678")
+
+
+def test_a_person_nobody_knows_equals_nobody():
+    assert Person() != Person()
+
+
+def test_a_person_cannot_be_hashed():
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(Person(phone="+4915112345678"))
+
+
+def test_a_person_is_shown_by_phone_number_first():
+    assert str(Person(phone="+4915112345678", lid="99@lid")) == "+4915112345678"
+    assert str(Person(lid="99@lid")) == "99@lid"
+    assert str(Person()) == "unknown"

@@ -1,0 +1,147 @@
+import pytest
+
+from butler import Repo, UserError
+from butler.errors import UnknownRepoError, UnusableRepoError
+from butler.repos import RepoRegistry, name_problem, printable
+from butler.testing import make_working_copy
+
+
+def registry(tmp_path, *names):
+    return RepoRegistry([Repo(name, tmp_path) for name in names])
+
+
+def test_names_match_whatever_their_case(tmp_path):
+    assert registry(tmp_path, "Api").get("aPI").name == "Api"
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "sentence"),
+    [
+        (["api", "web-app"], "web", "Did you mean web-app? /repos lists them."),
+        (["api", "web"], "zzz", "No repo called zzz. Known: api, web."),
+        ([], "api", "No repo called api. There are none yet: the configuration names them."),
+        ([f"n{i}" for i in range(9)], "zzz", "No repo called zzz. /repos lists the 9 there are."),
+        (["api"], "../../etc", "No repo called ../../etc. Known: api."),
+        (["api"], "a\nb\u202e{0}%s", "No repo called a\ufffdb\ufffd{0}%s."),
+        (["api"], "x" * 70_000, f"No repo called {'x' * 64}…. Known: api."),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path, names, asked, sentence):
+    with pytest.raises(UnknownRepoError) as refused:
+        registry(tmp_path, *names).get(asked)
+
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["api", "web-app", "a.b_c+d", "_x", "Größe", "9lives", "x" * 64])
+def test_a_name_is_letters_digits_and_some_signs(name):
+    assert name_problem(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a b",
+        "a\tb",
+        "a/b",
+        "..",
+        ".git",
+        "-rf",
+        "a\0",
+        "a%s",
+        "{}",
+        '"a"',
+        "🙂",
+        "x" * 65,
+        "e\u0301",
+    ],
+)
+def test_other_names_are_refused(name):
+    assert name_problem(name)
+
+
+def test_a_missing_folder_is_a_problem_of_its_repo_only(tmp_path):
+    (tmp_path / "file").write_text("")
+    repos = RepoRegistry(
+        [Repo("gone", tmp_path / "gone"), Repo("file", tmp_path / "file"), Repo("ok", tmp_path)]
+    )
+
+    assert repos.problems() == [
+        f"The folder of repo file, {tmp_path}/file, is not a folder.",
+        f"The folder of repo gone, {tmp_path}/gone, does not exist.",
+    ]
+    repos.get("ok").check_usable()
+    with pytest.raises(UnusableRepoError, match=r"\*gone\* cannot be used: its folder does not"):
+        repos.get("gone").check_usable()
+
+
+def test_a_folder_that_cannot_be_looked_at_is_a_problem(tmp_path):
+    assert "cannot be looked at" in Repo("long", tmp_path / ("x" * 300)).problem()
+
+
+def test_working_copies_in_a_repo_folder_are_repos(tmp_path):
+    make_working_copy(tmp_path / "api")
+    make_working_copy(tmp_path / "nested" / "web")
+    (tmp_path / "notes").mkdir()
+
+    assert [repo.name for repo in RepoRegistry(folders=[tmp_path])] == ["api"]
+
+
+def test_a_working_copy_that_came_later_is_found_by_the_next_look(tmp_path):
+    repos = RepoRegistry(folders=[tmp_path])
+    make_working_copy(tmp_path / "api")
+
+    assert len(repos) == 0
+    repos.refresh()
+    assert repos.get("api").path == tmp_path / "api"
+
+
+def test_a_configured_repo_wins_over_one_that_was_found(tmp_path):
+    make_working_copy(tmp_path / "src" / "api")
+    make_working_copy(tmp_path / "src" / "billing")
+    configured = [Repo("API", tmp_path), Repo("money", tmp_path / "src" / "billing")]
+
+    repos = RepoRegistry(configured, [tmp_path / "src"])
+
+    assert [repo.name for repo in repos] == ["API", "money"]
+    assert repos.folder_problems == (
+        f"api in {tmp_path}/src is left out: {tmp_path} has the same name. "
+        "Name it under [repos.<name>].",
+    )
+
+
+def test_what_cannot_be_a_name_is_left_out_and_said(tmp_path):
+    make_working_copy(tmp_path / "my app\u202e")
+
+    repos = RepoRegistry(folders=[tmp_path, tmp_path / "gone"])
+
+    assert len(repos) == 0
+    assert "my app\ufffd in" in repos.folder_problems[0]
+    assert "gone cannot be read: No such file or directory." in repos.folder_problems[1]
+
+
+def test_a_link_out_of_a_repo_folder_is_no_repo(tmp_path):
+    make_working_copy(tmp_path / "elsewhere")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "link").symlink_to(tmp_path / "elsewhere")
+
+    repos = RepoRegistry(folders=[tmp_path / "src"])
+
+    assert len(repos) == 0
+    assert "it is a link that leads out of the folder" in repos.folder_problems[0]
+
+
+def test_links_in_a_circle_are_no_repos(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+
+    assert len(RepoRegistry(folders=[tmp_path])) == 0
+
+
+def test_an_unknown_repo_is_told_to_the_chat():
+    assert issubclass(UnknownRepoError, UserError)
+
+
+def test_text_for_a_sentence_is_one_visible_line():
+    assert printable("a\n\u202eb", 10) == "a\ufffd\ufffdb"
+    assert printable("x" * 11, 10) == "x" * 10 + "…"

@@ -1,0 +1,136 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from butler import PluginError, Role
+from butler.commands import Command
+from butler.router import Match, Router, Unknown
+
+
+async def nothing(ctx):
+    """Do nothing."""
+
+
+def make(name, *aliases, plugin="test"):
+    return Command(name, aliases, nothing, (), "Do nothing.", Role.USER, plugin)
+
+
+COMMANDS = [make("use", "select", "cd"), make("repos", "ls"), make("sessions"), make("clear")]
+router = Router(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "argument"),
+    [
+        ("/use api", "use", "api"),
+        ("/use", "use", ""),
+        ("/USE api", "use", "api"),
+        ("/cd api", "use", "api"),
+        ("  /use   api", "use", "api"),
+        ("/use\napi", "use", "api"),
+        ("/use@butler api", "use", "api"),
+        ("/use@butler.bot: api", "use", "api"),
+        ("/repos.", "repos", ""),
+        ("/use, api", "use", "api"),
+        ("/repos?!", "repos", ""),
+        ("\u200e/use api", "use", "api"),
+        ("\ufeff/use api", "use", "api"),
+        ("/use api\0web", "use", "api\0web"),
+        ("/use " + "x" * 65_536, "use", "x" * 65_536),
+    ],
+)
+def test_a_command_is_a_slash_and_a_word(text, name, argument):
+    decision = router.route(text)
+
+    assert isinstance(decision, Match)
+    assert (decision.command.name, decision.argument) == (name, argument)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "hello",
+        "/",
+        "//use",
+        "/ use",
+        "/etc/passwd is readable",
+        "see /use",
+        "/use/api",
+        "/123",
+        "/ünïcode",
+        "/" + "u" * 33,
+        "/" * 65_536,
+        "\0/use",
+        "/use@" + "x" * 65,
+    ],
+)
+def test_anything_else_is_left_alone(text):
+    assert router.route(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [("/us api", "use"), ("/sesions", "sessions"), ("/claer", "clear"), ("/etc is a folder", None)],
+)
+def test_an_unknown_command_comes_with_the_nearest_one(text, nearest):
+    decision = router.route(text)
+
+    assert isinstance(decision, Unknown)
+    assert (decision.nearest.name if decision.nearest else None) == nearest
+
+
+def test_another_prefix_can_be_chosen():
+    bang = Router(COMMANDS, "!")
+
+    assert isinstance(bang.route("!use api"), Match)
+    assert bang.route("/use api") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (
+            "/repos lists them, /use <repo> selects one.",
+            "!repos lists them, !use <repo> selects one.",
+        ),
+        ("`/src/use` and /srv/repos", "`/src/use` and /srv/repos"),
+        ("/users is no command", "/users is no command"),
+    ],
+)
+def test_replies_name_commands_with_the_prefix_in_use(text, written):
+    assert Router(COMMANDS, "!").with_prefix(text) == written
+    assert router.with_prefix(text) == text
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        (make("use", plugin="other"), "plugin 'other': /use is taken by plugin 'test' (/use)."),
+        (make("go", "cd", plugin="other"), "plugin 'other': /cd is taken by plugin 'test' (/use)."),
+    ],
+)
+def test_two_commands_of_one_name_are_refused(other, sentence):
+    with pytest.raises(PluginError) as refused:
+        Router([*COMMANDS, other])
+
+    assert str(refused.value) == sentence
+
+
+def test_a_command_is_found_with_and_without_the_prefix():
+    bang = Router(COMMANDS, "!")
+
+    assert bang.get("use") is bang.get("!use") is bang.get("/USE") is COMMANDS[0]
+    assert bang.get("nope") is None
+
+
+def test_a_router_without_commands_leaves_everything_alone():
+    assert Router([]).route("/use") == Unknown("use", None)
+    assert Router([], "!").with_prefix("/use") == "/use"
+
+
+@given(st.text())
+def test_no_text_is_too_much(text):
+    for decision in (router.route(text), router.route("/" + text), router.route("/use " + text)):
+        assert decision is None or isinstance(decision, Match | Unknown)
