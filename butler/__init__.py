@@ -5,8 +5,8 @@ The names below are all that a plugin may import. They are loaded on first use, 
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # not from `typing`, which takes as long to import as the rest of --help
 if TYPE_CHECKING:
     from butler.access import Role as Role
     from butler.commands import Command as Command

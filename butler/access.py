@@ -1,14 +1,18 @@
-"""Who may talk to Butler."""
+"""Who may talk to Butler, and what they may do: closed unless something opens it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Protocol
 
 from butler.message import Message, Person
 
 
 class Role(IntEnum):
-    """What somebody may do; a higher role includes the lower ones."""
+    """What somebody is here; a higher role may do all that a lower one may."""
+
+    EVERYONE = 0
+    """Anybody who writes. Of what comes with Butler, nothing answers them."""
 
     USER = 1
     OWNER = 2
@@ -27,23 +31,141 @@ class Refusal:
     detail: str
 
 
+class People:
+    """A set of persons, looked up by either address."""
+
+    def __init__(self, people: Iterable[Person] = ()) -> None:
+        people = tuple(people)
+        self._phones = frozenset(person.phone for person in people if person.phone)
+        self._lids = frozenset(person.lid for person in people if person.lid)
+
+    def __contains__(self, person: Person) -> bool:
+        return person.phone in self._phones or person.lid in self._lids
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRules:
+    """What holds in one chat.
+
+    Attributes:
+        people: The only users here, besides those admitted everywhere; None: every member.
+        needs: The least role for every command.
+        commands: The least role for single ones, by name.
+    """
+
+    people: People | None = None
+    needs: Role = Role.EVERYONE
+    commands: Mapping[str, Role] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who may see a repo: these people anywhere, and everybody in these chats."""
+
+    people: People
+    chats: frozenset[str]
+
+
+class Grants(Protocol):
+    """What owners allowed and denied from a chat."""
+
+    def allows_chat(self, chat_id: str) -> bool:
+        """Return whether an owner opened the chat."""
+        ...
+
+    def allows(self, person: Person) -> bool:
+        """Return whether an owner admitted the person."""
+        ...
+
+    def denies(self, person: Person) -> bool:
+        """Return whether an owner shut the person out."""
+        ...
+
+
+class NoGrants:
+    """Nothing was ever allowed or denied from a chat."""
+
+    def allows_chat(self, chat_id: str) -> bool:
+        """Return False."""
+        return False
+
+    def allows(self, person: Person) -> bool:
+        """Return False."""
+        return False
+
+    def denies(self, person: Person) -> bool:
+        """Return False."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class AccessRules:
-    """The people and chats that the configuration admits; everybody else is a stranger."""
+    """What the configuration says, and what owners said since; the configuration wins.
 
-    def __init__(self, owners: Iterable[Person] = (), chats: Iterable[str] = ()) -> None:
-        owners = tuple(owners)
-        self._phones = frozenset(person.phone for person in owners if person.phone)
-        self._lids = frozenset(person.lid for person in owners if person.lid)
-        self._chats = frozenset(chats)
+    Attributes:
+        owners: May do everything, as may the linked account itself.
+        users: Admitted in every chat.
+        chats: The chats in which every member is admitted.
+        rules: What differs in single chats, by id; naming people here opens the chat to them.
+        commands: The least role for commands, by name, where it is more than they ask for.
+        audiences: Who may see a repo, by its name in lower case; repos not named, every user.
+        grants: What was allowed and denied from a chat.
+    """
 
-    def role(self, message: Message) -> Role | None:
-        """Return what the sender may do in this chat; None for a stranger."""
+    owners: People = field(default_factory=People)
+    users: People = field(default_factory=People)
+    chats: frozenset[str] = frozenset()
+    rules: Mapping[str, ChatRules] = field(default_factory=dict)
+    commands: Mapping[str, Role] = field(default_factory=dict)
+    audiences: Mapping[str, Audience] = field(default_factory=dict)
+    grants: Grants = field(default_factory=NoGrants)
+
+    def role(self, message: Message) -> Role:
+        """Return what the sender is in this chat."""
         sender = message.sender
-        if message.is_own or sender.phone in self._phones or sender.lid in self._lids:
+        if message.is_own or sender in self.owners:
             return Role.OWNER
-        return Role.USER if message.chat_id in self._chats else None
+        if sender in self.users:
+            return Role.USER
+        if sender.phone is None and sender.lid is None:
+            return Role.EVERYONE
+        is_user = self._is_admitted(sender, message.chat_id)
+        return Role.USER if is_user else Role.EVERYONE
 
-    @staticmethod
-    def refusal(message: Message) -> Refusal:
-        """Return the record of a stranger's message."""
-        return Refusal("not allowed", f"neither {message.sender} nor the chat is admitted")
+    def needs(self, command: str, own: Role, chat_id: str) -> Role:
+        """Return the role it takes for a command that by itself asks for ``own``."""
+        if not self.commands and not self.rules:
+            return own
+        raised = self.commands.get(command, own)
+        here = self.rules.get(chat_id, _NO_RULES)
+        return max(own, raised, here.needs, here.commands.get(command, own))
+
+    def may_see(self, repo_name: str, message: Message, role: Role) -> bool:
+        """Return whether the sender may know of a repo in this chat."""
+        if not self.audiences or role is Role.OWNER:
+            return True
+        audience = self.audiences.get(repo_name.casefold())
+        if audience is None:
+            return True
+        return message.chat_id in audience.chats or message.sender in audience.people
+
+    def refusal(self, message: Message) -> Refusal:
+        """Return the record for a message whose sender may not do what it asks for."""
+        if message.sender.phone is None and message.sender.lid is None:
+            return Refusal("not allowed", "the sender could not be resolved")
+        if self.grants.denies(message.sender):
+            return Refusal("not allowed", f"{message.sender} was denied by an owner")
+        return Refusal("not allowed", f"neither {message.sender} nor {message.chat_id} is admitted")
+
+    def _is_admitted(self, sender: Person, chat_id: str) -> bool:
+        rules = self.rules.get(chat_id)
+        if rules is not None and rules.people is not None:
+            return sender in rules.people
+        if self.grants.denies(sender):
+            return False
+        if chat_id in self.chats or self.grants.allows_chat(chat_id):
+            return True
+        return self.grants.allows(sender)
+
+
+_NO_RULES = ChatRules()

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -9,14 +10,17 @@ from pathlib import Path
 
 from butler import config as configuration
 from butler import loader
-from butler.access import AccessRules
+from butler.access_plugin import AccessPlugin
 from butler.bot import Bot
-from butler.config import Config, Draft
+from butler.config import Config, Draft, LimitsConfig
 from butler.context import Services
 from butler.errors import PluginError
 from butler.files import private_folder
+from butler.gate import Gate
+from butler.grants import StoredGrants
 from butler.help import HelpPlugin
 from butler.jobs import Jobs
+from butler.limits import Buckets
 from butler.plugin import Plugin, Settings, commands_of
 from butler.records import Records
 from butler.repos import RepoRegistry
@@ -39,11 +43,8 @@ class Setup:
     plugins: dict[str, Plugin[Settings]]
     repos: RepoRegistry
     router: Router
-
-    @property
-    def access(self) -> AccessRules:
-        """Who may talk to this bot."""
-        return AccessRules(self.config.access.owners, self.config.access.chats)
+    gate: Gate
+    grants: StoredGrants
 
 
 def read_setup(path: Path | None = None) -> Setup:
@@ -55,15 +56,30 @@ def read_setup(path: Path | None = None) -> Setup:
     """
     path = configuration.find(path)
     draft = Draft(path)
-    plugins: dict[str, Plugin[Settings]] = {"help": HelpPlugin(Settings())}
-    plugins |= _load_plugins(draft)
+    loaded = _load_plugins(draft)
     config = draft.finish()
+    grants = StoredGrants(config.data_dir / "grants.sqlite3")
+    access = config.access_rules(grants)
+    plugins: dict[str, Plugin[Settings]] = {
+        "help": HelpPlugin(Settings()),
+        "access": AccessPlugin(access, grants),
+        **loaded,
+    }
     router = Router(
         (each for name, plugin in plugins.items() for each in commands_of(plugin, name)),
         config.prefix,
     )
     repos = RepoRegistry(config.configured_repos(), config.repo_folders)
-    return Setup(config, path, plugins, repos, router)
+    gate = Gate(access, router, *_buckets(config.limits))
+    return Setup(config, path, plugins, repos, router, gate, grants)
+
+
+def _buckets(limits: LimitsConfig) -> tuple[Buckets, Buckets]:
+    """Return the buckets of persons and of chats."""
+    return (
+        Buckets(limits.person_per_minute, limits.person_burst, time.monotonic),
+        Buckets(limits.chat_per_minute, limits.chat_per_minute, time.monotonic),
+    )
 
 
 def _load_plugins(draft: Draft) -> dict[str, Plugin[Settings]]:
@@ -107,12 +123,15 @@ async def open_bot(setup: Setup, transport: Transport, records: Records) -> Asyn
     """Enter the sessions and the plugins; leaving waits for the jobs, then closes them."""
     async with AsyncExitStack() as stack:
         sessions = stack.enter_context(open_sessions(setup.config))
+        stack.enter_context(setup.grants)
         for plugin in setup.plugins.values():
             await stack.enter_async_context(plugin)
         await stack.enter_async_context(_purging(sessions))
         jobs = await stack.enter_async_context(Jobs())
-        services = Services(sessions, setup.repos, setup.router, transport, jobs)
-        yield Bot(services, setup.access, records)
+        services = Services(
+            sessions, setup.repos, setup.router, setup.gate, transport, jobs, records
+        )
+        yield Bot(services, setup.grants.announce)
 
 
 @asynccontextmanager

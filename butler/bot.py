@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
-from butler.access import AccessRules, Refusal, Role
 from butler.commands import Answer
 from butler.context import Context, Services
 from butler.errors import TransportError, UserError
+from butler.gate import Call, Ignore, Say
 from butler.logs import chat_of_log
-from butler.message import Message, Reply
-from butler.records import Records
-from butler.router import Match, Unknown
+from butler.message import Message, Person, Reply
+from butler.repos import printable
 
 logger = logging.getLogger(__name__)
 
@@ -28,21 +28,18 @@ class Bot:
 
     Args:
         services: What handlers work with.
-        access: Who may talk to the bot.
-        records: Where messages are noted that are not acted on.
+        announce: Returns a code for a person who may be announced to the owner.
         turn_limit_s: A handler that takes longer is stopped; its chat must go on.
     """
 
     def __init__(
         self,
         services: Services,
-        access: AccessRules,
-        records: Records,
+        announce: Callable[[Person], str | None] = lambda _person: None,
         turn_limit_s: float = TURN_LIMIT_S,
     ) -> None:
         self._services = services
-        self._access = access
-        self._records = records
+        self._announce = announce
         self._turn_limit_s = turn_limit_s
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._reader: asyncio.Task[None] | None = None
@@ -63,17 +60,22 @@ class Bot:
             self._reader.cancel()
 
     async def handle(self, message: Message) -> None:
-        """Do what ``message`` asks for, once those before it in its chat are done."""
+        """Do what ``message`` asks for, once those before it in its chat are done.
+
+        Whether it may is judged when it arrives.
+        """
         chat_of_log.set(message.chat_id)
-        role = self._access.role(message)
-        if role is None:
-            self._records.ignored(message, self._access.refusal(message))
+        verdict = self._services.gate.judge(message)
+        if isinstance(verdict, Ignore):
+            self._services.records.ignored(message, verdict.refusal)
+            if verdict.is_stranger and not message.is_group:
+                await self._introduce(message)
         else:
             turn = self._turns.get(message.chat_id)
             if turn is None:
                 turn = self._turns[message.chat_id] = asyncio.Lock()
             async with turn:
-                await self._take_turn(message, role)
+                await self._take_turn(message, verdict)
         await self._services.transport.acknowledge(message)
 
     async def _read(self, turns: asyncio.TaskGroup) -> None:
@@ -83,38 +85,48 @@ class Bot:
             turn = turns.create_task(self.handle(message))
             turn.add_done_callback(lambda _turn: slots.release())
 
-    async def _take_turn(self, message: Message, role: Role) -> None:
-        ctx = Context(message, role, self._services)
+    async def _take_turn(self, message: Message, verdict: Call | Say) -> None:
+        ctx = Context(message, verdict.role, self._services)
+        if isinstance(verdict, Call):
+            answer, result = await self._called(ctx, verdict)
+            self._services.records.done(message, verdict.command.name, ctx.repo_name, result)
+        else:
+            answer = verdict.text
+            self._services.records.ignored(message, verdict.refusal)
+        if answer is not None:
+            reply = Reply(answer, answers=message) if isinstance(answer, str) else answer
+            await self._send(message.chat_id, reply)
+
+    async def _called(self, ctx: Context, call: Call) -> tuple[Answer, str]:
+        """Return the answer to the call, and in a word how it ended."""
         try:
             async with asyncio.timeout(self._turn_limit_s):
-                answer = await self._answer(ctx)
+                return await call.command.call(ctx, call.argument), "done"
         except UserError as error:
-            answer = str(error)
             if error.__cause__ is not None:
                 logger.warning("a command was refused: %s", error.__cause__)
+            return str(error), "refused"
         except TimeoutError:
             logger.exception("a turn was stopped after %g s", self._turn_limit_s)
-            answer = TOO_SLOW
+            return TOO_SLOW, "stopped"
         except Exception:  # the boundary of a turn: a bug in a handler must not end the others
             logger.exception("a turn failed")
-            answer = APOLOGY
-        if answer is not None:
-            await self._send(ctx, answer)
+            return APOLOGY, "failed"
 
-    async def _answer(self, ctx: Context) -> Answer:
-        decision = self._services.router.route(ctx.message.text)
-        if isinstance(decision, Match) and decision.command.needs <= ctx.role:
-            return await decision.command.call(ctx, decision.argument)
-        if isinstance(decision, Match):
-            return f"/{decision.command.name} is for owners only."
-        if isinstance(decision, Unknown) and decision.nearest is not None:
-            return f"There is no /{decision.word}. Did you mean /{decision.nearest.name}?"
-        self._records.ignored(ctx.message, Refusal("not a command", "nothing answers to this text"))
-        return None
-
-    async def _send(self, ctx: Context, answer: str | Reply) -> None:
-        reply = Reply(answer, answers=ctx.message) if isinstance(answer, str) else answer
+    async def _send(self, chat_id: str, reply: Reply) -> None:
         try:
-            await ctx.send(reply)
+            await self._services.send(chat_id, reply)
         except TransportError as error:
             logger.warning("a reply was not sent: %s", error)
+
+    async def _introduce(self, message: Message) -> None:
+        """Tell the owner, once, of somebody who wrote directly and is not admitted."""
+        owner_chat_id = self._services.transport.owner_chat_id
+        code = self._announce(message.sender) if owner_chat_id else None
+        if owner_chat_id and code:
+            called = f" (“{printable(message.name, 30)}”)" if message.name else ""
+            text = (
+                f"{message.sender}{called} wrote to me and is not admitted. "
+                f"/allow {code} lets them in, within an hour."
+            )
+            await self._send(owner_chat_id, Reply(text))

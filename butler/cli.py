@@ -1,11 +1,14 @@
 """The command line. What a sub-command needs is imported when it runs."""
 
 import argparse
-import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Sequence
+from io import TextIOWrapper
+
+TYPE_CHECKING = False  # not from `typing`, which takes as long to import as the rest of --help
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OK, FAILED, WRONG = 0, 1, 2
 """Exit status: fine; failed at run time; wrong configuration or usage."""
@@ -13,22 +16,39 @@ OK, FAILED, WRONG = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sub-command that ``arguments`` name and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Folders may have names that are no text.
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     from butler.errors import ButlerError, ConfigError, PluginError
     from butler.sessions import StoreError
 
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        status = command(options)
+        # Here rather than when Python exits, so that a reader that has gone is noticed.
+        print(end="", flush=True)
     except (ConfigError, PluginError) as error:
         return _complain(str(error), WRONG)
     except (ButlerError, StoreError) as error:
         return _complain(str(error), FAILED)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         return FAILED
     except BrokenPipeError:
         # Whoever read the output has gone; without this Python complains again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status
+
+
+def _run_to_the_end(work: Coroutine[object, object, object]) -> int:
+    """Run ``work`` on an event loop; it failed if it returns False or a signal cut it short."""
+    import asyncio
+
+    try:
+        return FAILED if asyncio.run(work) is False else OK
+    except asyncio.CancelledError:
         return FAILED
 
 
@@ -49,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         name: str, function: Callable[[argparse.Namespace], int], help_text: str
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help_text, description=help_text)
-        added.add_argument("--config", type=Path, metavar="FILE", help="the configuration file")
+        added.add_argument("--config", type=_path, metavar="FILE", help="the configuration file")
         added.set_defaults(command=function)
         return added
 
@@ -63,9 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _path(text: str) -> "Path":
+    from pathlib import Path
+
+    return Path(text)
+
+
 def _console_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jsonl", action="store_true", help="JSON lines in and out, for programs")
-    parser.add_argument("--chat", default="console", metavar="CHAT", help="the chat to type in")
+    parser.add_argument("--chat", metavar="CHAT", help="the chat to type in")
     parser.add_argument(
         "--sender", metavar="PERSON", help="who types: a phone number or LID; an owner by default"
     )
@@ -75,7 +101,7 @@ def _pair_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--phone", metavar="+49…", help="the account's number: show a code to type, no QR code"
     )
-    parser.add_argument("--png", type=Path, metavar="FILE", help="also write the QR code there")
+    parser.add_argument("--png", type=_path, metavar="FILE", help="also write the QR code there")
 
 
 def _sessions_options(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +110,7 @@ def _sessions_options(parser: argparse.ArgumentParser) -> None:
     clear = actions.add_parser("clear", help="Forget the session of one chat.")
     clear.add_argument("chat", metavar="CHAT")
     # Without SUPPRESS the sub-parser would set what was given before it back to None.
-    clear.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS)
+    clear.add_argument("--config", type=_path, metavar="FILE", default=argparse.SUPPRESS)
     clear.set_defaults(command=_clear_session)
 
 
@@ -105,8 +131,7 @@ def _run(options: argparse.Namespace) -> int:
 
     setup = app.read_setup(options.config)
     logs.configure(setup.config.log.level.upper())
-    asyncio.run(daemon.serve(setup))
-    return OK
+    return _run_to_the_end(daemon.serve(setup))
 
 
 def _console(options: argparse.Namespace) -> int:
@@ -114,6 +139,8 @@ def _console(options: argparse.Namespace) -> int:
     from butler.errors import ConfigError
     from butler.message import Person
 
+    if options.jsonl and (options.chat or options.sender) is not None:
+        raise ConfigError("--chat and --sender are for the terminal; JSON lines name their own.")
     try:
         sender = Person.parse(options.sender) if options.sender is not None else None
     except ValueError as error:
@@ -124,10 +151,8 @@ def _console(options: argparse.Namespace) -> int:
     for problem in setup.repos.problems():
         print(problem, file=sys.stderr)
     if options.jsonl:
-        is_read_to_the_end = asyncio.run(console.talk_json(setup))
-    else:
-        is_read_to_the_end = asyncio.run(console.talk(setup, options.chat, sender))
-    return OK if is_read_to_the_end else FAILED
+        return _run_to_the_end(console.talk_json(setup))
+    return _run_to_the_end(console.talk(setup, options.chat or "console", sender))
 
 
 def _pair(options: argparse.Namespace) -> int:
@@ -135,8 +160,7 @@ def _pair(options: argparse.Namespace) -> int:
 
     setup = app.read_setup(options.config)
     logs.configure("WARNING")
-    asyncio.run(pairing.link(setup.config, phone=options.phone, png=options.png))
-    return OK
+    return _run_to_the_end(pairing.link(setup.config, phone=options.phone, png=options.png))
 
 
 def _check(options: argparse.Namespace) -> int:

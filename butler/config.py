@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from butler.access import AccessRules, Audience, ChatRules, Grants, People, Role
 from butler.errors import ConfigError
 from butler.message import Person
 from butler.repos import Repo, name_problem, printable
@@ -83,6 +84,12 @@ def _chat_id(value: str) -> str:
     return value
 
 
+def _role(value: object) -> Role:
+    if value not in ("user", "owner"):
+        raise _wrong('expected "user" or "owner"')
+    return Role[str(value).upper()]
+
+
 def _prefix(value: str) -> str:
     if not re.fullmatch(r"[^\s\w]{1,3}", value):
         raise _wrong('expected one to three punctuation marks such as "/" or "!"')
@@ -92,6 +99,7 @@ def _prefix(value: str) -> str:
 ConfiguredPath = Annotated[Path, BeforeValidator(_expanded_path)]
 Seconds = Annotated[float | None, BeforeValidator(_seconds)]
 ConfiguredPerson = Annotated[Person, BeforeValidator(_person)]
+ConfiguredRole = Annotated[Role, BeforeValidator(_role)]
 ChatId = Annotated[str, AfterValidator(_chat_id)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 
@@ -107,13 +115,47 @@ class RepoConfig(_Section):
 
     path: ConfiguredPath
     description: Annotated[str, Field(max_length=200)] = ""
+    users: tuple[ConfiguredPerson, ...] | None = Field(default=None, strict=False)
+    chats: tuple[ChatId, ...] | None = Field(default=None, strict=False)
+
+    @property
+    def audience(self) -> Audience | None:
+        """Who may see the repo; None: every user."""
+        if self.users is None and self.chats is None:
+            return None
+        return Audience(People(self.users or ()), frozenset(self.chats or ()))
+
+
+class ChatRulesConfig(_Section):
+    """``[access.rules."<chat>"]``: what differs in one chat."""
+
+    people: tuple[ConfiguredPerson, ...] | None = Field(default=None, strict=False)
+    needs: ConfiguredRole = Role.EVERYONE
+    commands: dict[str, ConfiguredRole] = {}
+
+    @property
+    def rules(self) -> ChatRules:
+        """The same for the gate."""
+        people = None if self.people is None else People(self.people)
+        return ChatRules(people, self.needs, self.commands)
 
 
 class AccessConfig(_Section):
     """``[access]``: who may talk to Butler."""
 
     owners: tuple[ConfiguredPerson, ...] = Field(default=(), strict=False)
+    users: tuple[ConfiguredPerson, ...] = Field(default=(), strict=False)
     chats: tuple[ChatId, ...] = Field(default=(), strict=False)
+    commands: dict[str, ConfiguredRole] = {}
+    rules: dict[ChatId, ChatRulesConfig] = {}
+
+
+class LimitsConfig(_Section):
+    """``[limits]``: how often commands may be called; owners are not limited."""
+
+    person_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 20
+    person_burst: Annotated[int, Field(ge=1, le=100_000)] = 10
+    chat_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
 
 
 class SessionsConfig(_Section):
@@ -156,6 +198,7 @@ class Config(_Section):
     repo_folders: tuple[ConfiguredPath, ...] = Field(default=(), strict=False)
     repos: dict[str, RepoConfig] = {}
     access: AccessConfig = AccessConfig()
+    limits: LimitsConfig = LimitsConfig()
     sessions: SessionsConfig = SessionsConfig()
     whatsapp: WhatsAppConfig = WhatsAppConfig()
     plugins: PluginsConfig = PluginsConfig()
@@ -176,6 +219,23 @@ class Config(_Section):
     def configured_repos(self) -> list[Repo]:
         """Return the repos that are configured by name."""
         return [Repo(name, each.path, each.description) for name, each in self.repos.items()]
+
+    def access_rules(self, grants: Grants) -> AccessRules:
+        """Return who may do what by the configuration, and by what owners said from a chat."""
+        access = self.access
+        return AccessRules(
+            owners=People(access.owners),
+            users=People(access.users),
+            chats=frozenset(access.chats),
+            rules={chat_id: each.rules for chat_id, each in access.rules.items()},
+            commands=access.commands,
+            audiences={
+                name.casefold(): audience
+                for name, each in self.repos.items()
+                if (audience := each.audience) is not None
+            },
+            grants=grants,
+        )
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

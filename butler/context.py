@@ -10,12 +10,14 @@ from butler.access import Role
 from butler.errors import UnknownRepoError, UserError
 from butler.jobs import Jobs
 from butler.message import Message, Person, Reply, without_controls
+from butler.records import Ignored, Records
 from butler.repos import Repo, RepoRegistry
 from butler.sessions import NoActiveRepoError, Session, SessionManager, StoreError
 from butler.transport import Transport
 
 if TYPE_CHECKING:
     from butler.commands import Command
+    from butler.gate import Gate
     from butler.router import Router
 
 P = ParamSpec("P")
@@ -29,8 +31,17 @@ class Services:
     sessions: SessionManager
     repos: RepoRegistry
     router: "Router"
+    gate: "Gate"
     transport: Transport
     jobs: Jobs
+    records: Records
+
+    async def send(self, chat_id: str, reply: Reply) -> str:
+        """Send ``reply`` without control characters, its commands under the prefix in use."""
+        text = self.router.with_prefix(without_controls(reply.text))
+        if text != reply.text:
+            reply = replace(reply, text=text)
+        return await self.transport.send(chat_id, reply)
 
 
 class Context:
@@ -39,13 +50,15 @@ class Context:
     Attributes:
         message: What was received.
         role: What its sender may do here.
+        repo_name: The repo that the call was about, as far as it went; for the audit.
     """
 
-    __slots__ = ("_services", "message", "role")
+    __slots__ = ("_services", "message", "repo_name", "role")
 
     def __init__(self, message: Message, role: Role, services: Services) -> None:
         self.message = message
         self.role = role
+        self.repo_name = ""
         self._services = services
 
     @property
@@ -61,7 +74,7 @@ class Context:
     @property
     def commands(self) -> list["Command"]:
         """The commands that the sender may use here."""
-        return [each for each in self._services.router.commands if each.needs <= self.role]
+        return self._services.gate.allowed_commands(self.message, self.role)
 
     def command(self, name: str) -> "Command":
         """Return the command with this name or alias.
@@ -69,12 +82,12 @@ class Context:
         Raises:
             UserError: There is none that the sender may use.
         """
-        router = self._services.router
+        router, allowed = self._services.router, self.commands
         found = router.get(name)
-        if found is not None and found.needs <= self.role:
+        if found is not None and found in allowed:
             return found
         near = router.nearest(name.lower())
-        hint = f"Did you mean /{near.name}? " if near and near.needs <= self.role else ""
+        hint = f"Did you mean /{near.name}? " if near and near in allowed else ""
         raise UserError(f"There is no such command. {hint}/help lists them.")
 
     async def reply(self, text: str) -> str:
@@ -88,36 +101,34 @@ class Context:
     async def send(self, reply: Reply) -> str:
         """Send ``reply`` to the chat; return its id.
 
-        Control characters are left out, and commands are named with the prefix in use.
-
         Raises:
             TransportError: The network did not take it.
         """
-        text = self._services.router.with_prefix(without_controls(reply.text))
-        if text != reply.text:
-            reply = replace(reply, text=text)
-        return await self._services.transport.send(self.message.chat_id, reply)
+        return await self._services.send(self.message.chat_id, reply)
 
     def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         """Run ``work`` beside this turn and beyond its end; ``name`` is for the log."""
         return self._services.jobs.start(work, name)
 
     async def repos(self) -> Sequence[Repo]:
-        """Return the repos, those found in folders looked up anew, by name."""
+        """Return the repos that the sender may see here, by name, with those that came up since."""
         await asyncio.to_thread(self._services.repos.refresh)
-        return list(self._services.repos)
+        return [repo for repo in self._services.repos if self._may_see(repo)]
 
     async def repo(self, name: str) -> Repo:
         """Return the repo called ``name``, also if it has come up since the start.
 
         Raises:
-            UnknownRepoError: There is none.
+            UnknownRepoError: There is none, or the sender may not see it here.
         """
+        repos = self._services.repos
         try:
-            return self._services.repos.get(name)
+            repo = repos.get(name, self._may_see)
         except UnknownRepoError:
-            await asyncio.to_thread(self._services.repos.refresh)
-            return self._services.repos.get(name)
+            await asyncio.to_thread(repos.refresh)
+            repo = repos.get(name, self._may_see)
+        self.repo_name = repo.name
+        return repo
 
     async def active_repo(self) -> Repo:
         """Return the chat's active repo, and note that it was used now.
@@ -130,14 +141,15 @@ class Context:
             raise UserError(
                 "This chat has no active repo. /repos lists them, /use <repo> selects one."
             )
-        await self._ask(self._services.sessions.touch, self.chat_id)
         try:
-            return await self.repo(name)
+            repo = await self.repo(name)
         except UnknownRepoError:
             raise UserError(
                 f"*{name}* was this chat's active repo and is no longer there. "
                 "/repos lists the others."
             ) from None
+        await self._ask(self._services.sessions.touch, self.chat_id)
+        return repo
 
     async def active_repo_name(self) -> str | None:
         """Return the name of the chat's active repo; None if none is selected."""
@@ -169,6 +181,13 @@ class Context:
             return sessions.recent_sessions(limit, offset), sessions.count_sessions()
 
         return await asyncio.to_thread(_kept, look)
+
+    async def ignored(self, chat_id: str, limit: int) -> list[Ignored]:
+        """Return the last messages of a chat that were not acted on, newest first."""
+        return await asyncio.to_thread(self._services.records.last_ignored, limit, chat_id)
+
+    def _may_see(self, repo: Repo) -> bool:
+        return self._services.gate.access.may_see(repo.name, self.message, self.role)
 
     async def _ask(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         work = partial(_kept, partial(operation, *args, **kwargs))

@@ -22,7 +22,7 @@ async def serve(setup: Setup) -> None:
         DataError: No account is linked, or another daemon works in the data folder.
         TransportError: The link is gone and a person has to act.
     """
-    with _whatsapp_folder(setup.config) as folder:
+    with whatsapp_folder(setup.config) as folder:
         account = linked_account(folder)
         if account is None:
             raise DataError("No WhatsApp account is linked yet. Link one with: butler pair")
@@ -38,7 +38,12 @@ async def serve(setup: Setup) -> None:
 
 
 @contextmanager
-def _whatsapp_folder(config: Config) -> Iterator[Path]:
+def whatsapp_folder(config: Config) -> Iterator[Path]:
+    """Hold the data folder against other daemons; give the folder of the account.
+
+    Raises:
+        DataError: Another daemon works in it, or it cannot be used.
+    """
     folder = private_folder(config.data_dir)
     with locked(folder / "daemon.lock", "Another Butler"):
         yield private_folder(folder / "whatsapp")

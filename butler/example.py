@@ -33,6 +33,22 @@ _TAIL = """
 # owners = ["+4915112345678"]
 # The chats in which everybody may use Butler. Butler answers nobody else.
 # chats = ["120363405395407771@g.us"]
+# People who may use Butler in every chat, and directly.
+# users = ["+4930123456"]
+# Commands that need more than they do by themselves: "user" or "owner".
+# commands = { clear = "owner" }
+
+# What differs in one chat: only these people instead of every member, and who may do what.
+# [access.rules."120363405395407771@g.us"]
+# people = ["+4930123456"]
+# needs = "user"
+# commands = { use = "owner" }
+
+[limits]
+# How often one person, and one chat, may call commands; owners are not limited.
+# person_per_minute = 20
+# person_burst = 10
+# chat_per_minute = 60
 
 [sessions]
 # Where the chats' active repos are kept: "sqlite", or "memory" to forget them at each end.
@@ -55,6 +71,11 @@ _TAIL = """
 # "debug", "info", "warning" or "error".
 # level = "info"
 """
+
+_AUDIENCE = """\
+# With one of these, only these people, and everybody in these chats, can see the repo.
+# users = ["+4930123456"]
+# chats = ["120363405395407771@g.us"]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +121,7 @@ def _section(repo: Named) -> str:
     lines = ["", f"[repos.{repo.name}]", f"path = {_quoted(repo.path)}"]
     if repo.description:
         lines.append(f"description = {_quoted(repo.description)}")
+    lines.append(_AUDIENCE)
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,40 @@ def private_file(path: Path) -> Path:
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}.") from None
     return path
+
+
+def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connection:
+    """Open the SQLite file ``path`` in WAL mode, made if it is not there; any thread may use it.
+
+    Args:
+        path: The file.
+        schema: Statements that change nothing where they were run before.
+        version: Of the schema.
+
+    Raises:
+        DataError: It cannot be used: it is damaged, read-only, or of a newer version.
+    """
+    try:
+        db = sqlite3.connect(
+            private_file(path), timeout=20, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(db, path, schema, version)
+        except BaseException:
+            db.close()
+            raise
+    except sqlite3.Error as error:
+        raise DataError(f"{path} cannot be used: {error}.") from error
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path, schema: str, version: int) -> None:
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    if found > version:
+        raise DataError(f"{path} was written by a newer Butler; update this one.")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT")
 
 
 @contextmanager

@@ -64,6 +64,8 @@ class Message:
         name: What the sender calls themselves: decoration, never identity.
         is_own: The linked account itself wrote it, on its phone or another device.
         quoted_id: The id of the message that this one replies to.
+        quoted_sender: Who wrote that one.
+        is_forwarded: It was passed on, so its text is somebody else's.
         mentions: The people mentioned in it.
     """
 
@@ -75,7 +77,14 @@ class Message:
     name: str = ""
     is_own: bool = False
     quoted_id: str | None = None
+    quoted_sender: Person | None = None
+    is_forwarded: bool = False
     mentions: tuple[Person, ...] = ()
+
+    @property
+    def is_group(self) -> bool:
+        """Whether others read along."""
+        return self.chat_id.endswith("@g.us")
 
 
 def without_controls(text: str) -> str:

@@ -1,29 +1,25 @@
-"""The record of messages that were not acted on, with the rule that decided so."""
+"""What became of messages: not acted on, by which rule; or done, and how it ended."""
 
 import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from butler.access import Refusal
 from butler.errors import DataError
 from butler.files import private_file
 from butler.message import Message
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 logger = logging.getLogger(__name__)
 
 KEEP_S = 30 * 24 * 3600.0
 MAX_WAITING = 20_000
-MAX_ROWS = 250_000
-"""Some 50 MB: a row takes about 200 bytes."""
+MAX_BYTES = 50_000_000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS ignored (
@@ -35,6 +31,22 @@ CREATE TABLE IF NOT EXISTS ignored (
     detail TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS ignored_by_time ON ignored (time);
+CREATE TABLE IF NOT EXISTS audit (
+    time REAL NOT NULL,
+    chat_id TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    command TEXT NOT NULL,
+    repo TEXT NOT NULL,
+    result TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS audit_by_time ON audit (time);
+"""
+_THIN_OUT = """
+DELETE FROM {table} WHERE rowid <= (
+    SELECT min(rowid) + (max(rowid) - min(rowid)) / 10 FROM {table}
+)
 """
 
 
@@ -50,11 +62,35 @@ class Ignored:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that was carried out, by whom and how it ended; ``time`` in Unix seconds."""
+
+    time: float
+    chat_id: str
+    sender: str
+    message_id: str
+    command: str
+    repo: str
+    result: str
+    detail: str
+
+
 class Records(Protocol):
-    """Where the messages that were not acted on are noted."""
+    """Where it is noted what became of messages; never their text."""
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
         """Note that ``message`` was not acted on, and why; never waits."""
+        ...
+
+    def done(
+        self, message: Message, command: str, repo: str, result: str, detail: str = ""
+    ) -> None:
+        """Note that ``message`` was acted on, and how that ended; never waits."""
+        ...
+
+    def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
+        """Return the newest messages not acted on, newest first, of one chat or of all."""
         ...
 
 
@@ -63,22 +99,36 @@ class MemoryRecords:
 
     def __init__(self) -> None:
         self.entries: list[Ignored] = []
+        self.audit: list[Done] = []
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
         """Note that ``message`` was not acted on, and why."""
-        self.entries.append(_entry(message, refusal))
+        self.entries.append(_ignored(message, refusal))
+
+    def done(
+        self, message: Message, command: str, repo: str, result: str, detail: str = ""
+    ) -> None:
+        """Note that ``message`` was acted on, and how that ended."""
+        self.audit.append(_done(message, command, repo, result, detail))
+
+    def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
+        """Return the newest messages not acted on, newest first, of one chat or of all."""
+        found = [each for each in self.entries if chat_id in {None, each.chat_id}]
+        return found[::-1][:limit]
 
 
 class SqliteRecords:
-    """Records on disk: kept for 30 days, at most 250,000 of them, the oldest go first.
+    """Records on disk, for 30 days and up to a size; the oldest go first.
 
-    What is noted waits in memory for the next :meth:`flush`. Where more waits than memory should
-    hold, a count takes the place of the rest.
+    What is noted waits in memory for the next :meth:`flush`. Where more messages were ignored than
+    memory should hold, a count takes the place of the rest.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self._path = path
-        self._waiting: list[Ignored] = []
+        self._max_bytes = max_bytes
+        self._ignored: list[Ignored] = []
+        self._done: list[Done] = []
         self._overflow = 0
         private_file(path)
         with self._database() as db:
@@ -86,29 +136,36 @@ class SqliteRecords:
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
         """Note that ``message`` was not acted on, and why; written at the next flush."""
-        if len(self._waiting) < MAX_WAITING:
-            self._waiting.append(_entry(message, refusal))
+        if len(self._ignored) < MAX_WAITING:
+            self._ignored.append(_ignored(message, refusal))
         else:
             self._overflow += 1
 
+    def done(
+        self, message: Message, command: str, repo: str, result: str, detail: str = ""
+    ) -> None:
+        """Note that ``message`` was acted on, and how that ended; written at the next flush."""
+        self._done.append(_done(message, command, repo, result, detail))
+
     def flush(self) -> None:
         """Write what waits, and forget what is too old or too much."""
-        if not self._waiting:
-            return
-        rows, self._waiting = self._waiting, []
+        ignored, self._ignored = self._ignored, []
+        done, self._done = self._done, []
         overflow, self._overflow = self._overflow, 0
         if overflow:
-            rows.append(Ignored(time.time(), "", "", "", "flood", f"{overflow} more messages"))
+            ignored.append(Ignored(time.time(), "", "", "", "flood", f"{overflow} more messages"))
+        if not ignored and not done:
+            return
+        oldest = time.time() - KEEP_S
         with self._database() as db, db:
-            db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", map(astuple, rows))
-            db.execute("DELETE FROM ignored WHERE time < ?", (time.time() - KEEP_S,))
-            db.execute(
-                "DELETE FROM ignored WHERE rowid <= (SELECT max(rowid) FROM ignored) - ?",
-                (MAX_ROWS,),
-            )
+            db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", map(astuple, ignored))
+            db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(astuple, done))
+            db.execute("DELETE FROM ignored WHERE time < ?", (oldest,))
+            db.execute("DELETE FROM audit WHERE time < ?", (oldest,))
+            self._thin_out(db)
 
-    def last(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
-        """Return the newest entries, newest first, of one chat or of all."""
+    def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
+        """Return the newest messages not acted on, newest first, of one chat or of all."""
         query = (
             "SELECT * FROM ignored WHERE ?1 IS NULL OR chat_id = ?1 "
             "ORDER BY time DESC, rowid DESC LIMIT ?2"
@@ -116,8 +173,23 @@ class SqliteRecords:
         with self._database() as db:
             return [Ignored(*row) for row in db.execute(query, (chat_id, limit))]
 
+    def audit(self, since: float = 0.0, chat_id: str | None = None) -> list[Done]:
+        """Return what was done since then (Unix seconds), oldest first, in one chat or in all."""
+        query = (
+            "SELECT * FROM audit WHERE time >= ?1 AND (?2 IS NULL OR chat_id = ?2) "
+            "ORDER BY time, rowid"
+        )
+        with self._database() as db:
+            return [Done(*row) for row in db.execute(query, (since, chat_id))]
+
+    def _thin_out(self, db: sqlite3.Connection) -> None:
+        """Make room for new rows in the pages of old ones; refusals go before the audit."""
+        for table in ("ignored", "ignored", "audit"):
+            if _used_bytes(db) > self._max_bytes:
+                db.execute(_THIN_OUT.format(table=table))
+
     @asynccontextmanager
-    async def flushing(self, every_s: float = 1.0) -> "AsyncIterator[None]":
+    async def flushing(self, every_s: float = 1.0) -> AsyncIterator[None]:
         """Flush in a worker thread while the block lasts, and once more at its end."""
         flusher = asyncio.create_task(self._flush_forever(every_s), name="records")
         try:
@@ -149,12 +221,19 @@ class SqliteRecords:
             raise DataError(f"The records in {self._path} cannot be used: {error}.") from error
 
 
-def _entry(message: Message, refusal: Refusal) -> Ignored:
-    return Ignored(
-        time.time(),
-        message.chat_id,
-        str(message.sender),
-        message.id,
-        refusal.rule,
-        refusal.detail,
+def _used_bytes(db: sqlite3.Connection) -> int:
+    (pages,), (free,), (size,) = (
+        db.execute(f"PRAGMA {name}").fetchone()
+        for name in ("page_count", "freelist_count", "page_size")
     )
+    return int((pages - free) * size)
+
+
+def _ignored(message: Message, refusal: Refusal) -> Ignored:
+    sender = str(message.sender)
+    return Ignored(time.time(), message.chat_id, sender, message.id, refusal.rule, refusal.detail)
+
+
+def _done(message: Message, command: str, repo: str, result: str, detail: str) -> Done:
+    sender = str(message.sender)
+    return Done(time.time(), message.chat_id, sender, message.id, command, repo, result, detail)

@@ -3,7 +3,7 @@
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -85,15 +85,15 @@ class RepoRegistry:
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def get(self, name: str) -> Repo:
-        """Return the repo called ``name``.
+    def get(self, name: str, is_visible: Callable[[Repo], bool] = lambda _repo: True) -> Repo:
+        """Return the repo called ``name``; one that is not visible counts as if it were not there.
 
         Raises:
             UnknownRepoError: There is none; the text has the nearest names.
         """
         repo = self._by_name.get(name.casefold())
-        if repo is None:
-            raise UnknownRepoError(self._unknown(name))
+        if repo is None or not is_visible(repo):
+            raise UnknownRepoError(_unknown(name, [each for each in self if is_visible(each)]))
         return repo
 
     @property
@@ -118,19 +118,6 @@ class RepoRegistry:
                 found.look_in(folder)
             self._problems = tuple(found.problems)
             self._by_name = found.repos
-
-    def _unknown(self, name: str) -> str:
-        names = {key: repo.name for key, repo in sorted(self._by_name.items())}
-        said = f"No repo called {printable(name)}."
-        if near := get_close_matches(name.casefold()[:MAX_NAME_LENGTH], names, n=3, cutoff=0.5):
-            return (
-                f"{said} Did you mean {' or '.join(names[key] for key in near)}? /repos lists them."
-            )
-        if not names:
-            return f"{said} There are none yet: the configuration names them."
-        if len(names) <= 8:
-            return f"{said} Known: {', '.join(names.values())}."
-        return f"{said} /repos lists the {len(names)} there are."
 
 
 class _Finds:
@@ -170,6 +157,19 @@ class _Finds:
         self.problems.append(
             f"{name} in {entry.parent} is left out: {why}. Name it under [repos.<name>]."
         )
+
+
+def _unknown(name: str, known: Iterable[Repo]) -> str:
+    names = {repo.name.casefold(): repo.name for repo in known}
+    said = f"No repo called {printable(name)}."
+    if near := get_close_matches(name.casefold()[:MAX_NAME_LENGTH], names, n=3, cutoff=0.5):
+        meant = " or ".join(names[key] for key in near)
+        return f"{said} Did you mean {meant}? /repos lists them."
+    if not names:
+        return f"{said} There are none yet: the configuration names them."
+    if len(names) <= 8:
+        return f"{said} Known: {', '.join(names.values())}."
+    return f"{said} /repos lists the {len(names)} there are."
 
 
 def is_working_copy(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from butler.access import Role
 from butler.commands import Command
 from butler.errors import PluginError
 
@@ -52,6 +53,9 @@ class Router:
         for command in self.commands:
             for name in command.names:
                 self._register(name, command)
+        self.has_commands_for_everyone = any(
+            command.needs is Role.EVERYONE for command in self.commands
+        )
         self._head = re.compile(
             rf"[\s{_INVISIBLE}]*{re.escape(prefix)}"
             rf"([A-Za-z][\w-]{{0,{MAX_WORD_LENGTH - 1}}})(?:@[\w.+-]{{1,64}})?"

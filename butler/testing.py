@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -56,6 +57,7 @@ class FakeTransport:
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
+        self.owner_chat_id: str | None = "owner@lid"
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield what was put in with :meth:`receive`, until :meth:`close`."""
@@ -123,10 +125,10 @@ class Chat:
     sender: Person = field(default_factory=lambda: OWNER)
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    async def __call__(self, text: str) -> list[str]:
-        """Write ``text``; return the replies to it."""
+    async def __call__(self, text: str, **details: Any) -> list[str]:
+        """Write ``text``; return the replies to it. ``details`` are further fields of the message."""
         before = len(self.transport.sent)
-        message = self.message(text)
+        message = replace(self.message(text), **details)
         self.transport.receive(message)
         await self.transport.wait_until_acknowledged(message)
         return [each.reply.text for each in self.transport.sent[before:] if self._is_here(each)]

@@ -9,6 +9,9 @@ from butler.message import Message, Reply
 class Transport(Protocol):
     """Where messages come from and replies go to."""
 
+    owner_chat_id: str | None
+    """The chat in which the linked account itself reads; None where there is none."""
+
     def messages(self) -> AsyncIterator[Message]:
         """Yield each message once, those of one chat in order; ends when the network is closed."""
         ...

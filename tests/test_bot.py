@@ -1,20 +1,24 @@
 import asyncio
 import logging
+import time
+from dataclasses import replace
 
 import pytest
 
 from butler import Context, Plugin, Role, UserError, command
-from butler.app import Setup, open_bot, read_setup
+from butler.app import open_bot, read_setup
 from butler.bot import APOLOGY, TOO_SLOW, Bot
 from butler.errors import TransportError
+from butler.gate import Gate
 from butler.help import HelpPlugin
+from butler.limits import Buckets
 from butler.plugin import Settings, commands_of
 from butler.records import MemoryRecords
 from butler.router import Router
 from butler.testing import Chat, FakeTransport, open_chat
 
 
-class Gate(Plugin):
+class GatePlugin(Plugin):
     """Handlers that a test can hold up, and some that go wrong."""
 
     def __init__(self):
@@ -85,7 +89,7 @@ class Gate(Plugin):
 
 @pytest.fixture
 def gate():
-    return Gate()
+    return GatePlugin()
 
 
 @pytest.fixture
@@ -95,7 +99,9 @@ def setup(butler_toml, tmp_path, gate):
     made = read_setup(path)
     plugins = {"help": HelpPlugin(Settings()), "gate": gate}
     commands = [each for name, plugin in plugins.items() for each in commands_of(plugin, name)]
-    return Setup(made.config, path, plugins, made.repos, Router(commands))
+    router = Router(commands)
+    gate = Gate(made.gate.access, router, *(Buckets(600, 100, time.monotonic) for _ in range(2)))
+    return replace(made, plugins=plugins, router=router, gate=gate)
 
 
 @pytest.fixture
@@ -139,7 +145,7 @@ async def test_a_bug_is_answered_by_one_apology_and_logged_once(talk, caplog):
 async def test_a_handler_that_hangs_does_not_hold_its_chat_for_ever(setup, caplog):
     transport, records = FakeTransport(), MemoryRecords()
     async with open_bot(setup, transport, records) as bot:
-        hasty = Bot(bot._services, setup.access, records, turn_limit_s=0.01)
+        hasty = Bot(bot._services, turn_limit_s=0.01)
         chat = Chat(transport, records, hasty)
         await hasty.handle(chat.message("/hang"))
 

@@ -58,6 +58,7 @@ class PipedConsole:
     def __init__(
         self, reader_fd: int, writer_fd: int, chat_id: str, sender: Person | None = None
     ) -> None:
+        self.owner_chat_id: str | None = None
         self._reader = LineReader(reader_fd)
         self._writer = LineWriter(writer_fd, on_broken=self._reader.close)
         self._author = _Author(chat_id, sender)
@@ -91,6 +92,7 @@ class PromptConsole:
     def __init__(
         self, history: Path, completer: Completer, chat_id: str, sender: Person | None = None
     ) -> None:
+        self.owner_chat_id: str | None = None
         self._author = _Author(chat_id, sender)
         self._turn_over = asyncio.Event()
         self._prompt: PromptSession[str] = PromptSession(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from butler.errors import DataError
-from butler.files import private_file
+from butler.files import open_database
 
 logger = logging.getLogger(__name__)
 
@@ -27,36 +27,43 @@ CREATE TABLE IF NOT EXISTS handled (
 
 
 class HandledMessages:
-    """The keys of handled messages, on disk, for 30 days."""
+    """The keys of handled messages, on disk, for 30 days.
+
+    One thread asks and another one adds: each has its own connection, so neither waits.
+
+    Raises:
+        DataError: The file cannot be used.
+    """
 
     def __init__(self, path: Path) -> None:
-        private_file(path)
-        try:
-            self._db = sqlite3.connect(path, timeout=20, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute(_SCHEMA)
-            self._db.execute("DELETE FROM handled WHERE time < ?", (time.time() - KEEP_S,))
-        except sqlite3.Error as error:
-            raise DataError(f"The record in {path} cannot be used: {error}.") from error
+        self._path = path
+        self._adding = open_database(path, _SCHEMA)
+        self._asking = open_database(path, _SCHEMA)
 
     def __contains__(self, key: Key) -> bool:
         query = "SELECT 1 FROM handled WHERE chat_id = ? AND sender = ? AND message_id = ?"
-        return self._db.execute(query, key).fetchone() is not None
+        try:
+            return self._asking.execute(query, key).fetchone() is not None
+        except sqlite3.Error as error:
+            raise DataError(f"{self._path} cannot be read: {error}.") from error
 
     def add(self, keys: Iterable[Key]) -> None:
-        """Note that these were handled, in one transaction."""
+        """Note that these were handled, in one transaction; a failure is logged."""
         now = time.time()
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            with self._db:
-                self._db.executemany(
-                    "INSERT OR IGNORE INTO handled VALUES (?, ?, ?, ?)",
-                    ((*key, now) for key in keys),
-                )
-        except sqlite3.Error as error:
-            logger.error("handled messages were not noted: %s", error)
+        self._change(
+            "INSERT OR IGNORE INTO handled VALUES (?, ?, ?, ?)", [(*key, now) for key in keys]
+        )
 
     def close(self) -> None:
-        """Give the file back."""
-        self._db.close()
+        """Forget what is too old, and give the file back."""
+        self._change("DELETE FROM handled WHERE time < ?", [(time.time() - KEEP_S,)])
+        self._adding.close()
+        self._asking.close()
+
+    def _change(self, sql: str, rows: list[tuple[str | float, ...]]) -> None:
+        try:
+            self._adding.execute("BEGIN IMMEDIATE")
+            with self._adding:
+                self._adding.executemany(sql, rows)
+        except sqlite3.Error as error:
+            logger.error("handled messages were not noted: %s", error)

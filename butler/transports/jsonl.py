@@ -2,22 +2,27 @@
 
 import itertools
 import json
+import re
 import secrets
 import time
+from collections import deque
 from collections.abc import AsyncIterator
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from butler.access import Refusal
 from butler.errors import TransportError
 from butler.message import Message, Person, Reply
 from butler.records import Records
+from butler.repos import printable
 from butler.transports.handled import HandledMessages, Key
-from butler.transports.streams import MAX_LINE_BYTES, LineReader, LineWriter
+from butler.transports.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
 
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
+_Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class _Line(BaseModel):
@@ -25,10 +30,10 @@ class _Line(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    chat: _Name
+    chat: _Id
     text: str
     sender: str | None = None
-    id: _Name | None = None
+    id: _Id | None = None
     name: Annotated[str, Field(max_length=256)] = ""
 
 
@@ -36,18 +41,21 @@ class JsonLines:
     """Messages from stdin, replies to stdout; a :class:`~butler.transport.Transport`.
 
     A message whose id the program chose is handled once, also over restarts: it counts as handled
-    when its replies are written. What was not answered, the program sends again.
+    as soon as its replies are written. What was not answered, the program sends again.
     """
+
+    owner_chat_id: str | None = None
 
     def __init__(
         self, reader_fd: int, writer_fd: int, handled: HandledMessages, records: Records
     ) -> None:
         self._reader = LineReader(reader_fd)
-        self._writer = LineWriter(writer_fd, self._written, self._reader.close)
+        self._writer = LineWriter(writer_fd, self._note_handled, self._reader.close)
         self._handled = handled
         self._records = records
         self._in_hand: set[Key] = set()
-        self._done: list[tuple[int, Key]] = []
+        # Where the output was when the message was acknowledged, in bytes; ascending.
+        self._acknowledged: deque[tuple[int, Key]] = deque()
         self._ids = (f"{secrets.token_hex(4)}-{n}" for n in itertools.count(1))
 
     async def messages(self) -> AsyncIterator[Message]:
@@ -81,18 +89,23 @@ class JsonLines:
     async def acknowledge(self, message: Message) -> None:
         """Count ``message`` as handled once what was sent so far is written."""
         key = _key(message)
-        if key in self._in_hand:
-            self._done.append((self._writer.queued_bytes, key))
+        if key not in self._in_hand:
+            return
+        position = self._writer.queued_bytes
+        self._acknowledged.append((position, key))
+        if self._writer.written_bytes >= position:
+            self._writer.nudge()
 
     async def aclose(self) -> bool:
-        """Write out everything; return False if the program did not read to the end."""
-        await self._writer.end()
-        self._handled.close()
-        return not self._writer.is_broken
+        """Write out what is left; return False if the program did not read to the end."""
+        try:
+            return await ended(self._reader, self._writer)
+        finally:
+            self._handled.close()
 
     def _parse(self, line: bytes | None) -> tuple[_Line, Message]:
         if line is None:
-            raise ValueError(f"A line has at most {MAX_LINE_BYTES:,} bytes.")
+            raise ValueError(f"The line is longer than {MAX_LINE_BYTES:,} bytes.")
         parsed = _Line.model_validate_json(line)
         return parsed, Message(
             id=parsed.id or next(self._ids),
@@ -112,15 +125,14 @@ class JsonLines:
         self._in_hand.add(key)
         return True
 
-    def _written(self, total_bytes: int) -> None:
-        ready = 0
-        while ready < len(self._done) and self._done[ready][0] <= total_bytes:
-            ready += 1
-        keys = [key for _position, key in self._done[:ready]]
+    def _note_handled(self, written_bytes: int) -> None:
+        """Called in the writing thread: next to the writing, so that a crash leaves no gap."""
+        keys = []
+        while self._acknowledged and self._acknowledged[0][0] <= written_bytes:
+            keys.append(self._acknowledged.popleft()[1])
         if keys:
             self._handled.add(keys)
             self._in_hand.difference_update(keys)
-            del self._done[:ready]
 
     async def _write(self, value: dict[str, object]) -> None:
         # A lone surrogate, as in an undecodable path, leaves as the escape that JSON has for it.
@@ -143,7 +155,29 @@ def _person(address: str) -> Person:
 def _problem(error: ValueError) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].rstrip(".")
-    return f"{key}: {said}." if key else f"{said}."
+    return " ".join(map(_mistake, error.errors(include_url=False)))
+
+
+def _mistake(error: ErrorDetails) -> str:
+    """Say what is wrong in Butler's words rather than pydantic's."""
+    kind, key = error["type"], ".".join(map(str, error["loc"]))
+    if kind == "json_invalid":
+        said = re.sub(r" at line 1 column (\d+)$", r" at column \1", error["ctx"]["error"])
+        return f"The line is no JSON: {said}."
+    if kind == "extra_forbidden":
+        near = get_close_matches(key, _Line.model_fields, n=1, cutoff=0.5)
+        known = f"did you mean {near[0]}?" if near else f"known: {', '.join(_Line.model_fields)}."
+        return f"{printable(key)}: unknown key; {known}"
+    if kind not in _MISTAKES:
+        return f"{key}: {error['msg']}."
+    return f"{key}: {_MISTAKES[kind]}" if key else _MISTAKES[kind]
+
+
+_MISTAKES = {
+    "missing": "is missing.",
+    "model_type": "The line is no JSON object.",
+    "string_pattern_mismatch": "has control characters in it.",
+    "string_too_long": "is longer than 256 characters.",
+    "string_too_short": "is empty.",
+    "string_type": "expected a text in quotes.",
+}

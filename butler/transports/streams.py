@@ -12,7 +12,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 MAX_LINE_BYTES = 1024 * 1024
+STOP_LIMIT_S = 1.0
+"""So long a reader that stands still is waited for once Butler was asked to stop."""
+
 _CHUNK_BYTES = 64 * 1024
+_WRITE_BYTES = 8 * 1024
 _BUFFER_BYTES = 1024 * 1024
 
 
@@ -20,6 +24,9 @@ class LineReader:
     """The lines of a file descriptor; made and used on the loop.
 
     At most two chunks of 64 KiB are read ahead of what was taken.
+
+    Attributes:
+        is_at_end: Every line there is was taken.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -27,6 +34,7 @@ class LineReader:
         self._loop = asyncio.get_running_loop()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._room = threading.Semaphore(2)
+        self.is_at_end = False
 
     async def lines(self) -> AsyncIterator[bytes | None]:
         """Yield each line without its end; None for one of more than 1 MiB."""
@@ -38,6 +46,7 @@ class LineReader:
                 yield line
         for line in splitter.end():
             yield line
+        self.is_at_end = True
 
     def close(self) -> None:
         """End :meth:`lines` after what was read so far."""
@@ -86,7 +95,8 @@ class LineWriter:
 
     Args:
         descriptor: Where they go.
-        on_written: Called on the loop, with the number of bytes written in all, after each batch.
+        on_written: Called in the writing thread with the number of bytes written in all: as soon
+            as there are more, and after each :meth:`nudge`.
         on_broken: Called on the loop, once, when the other side has gone.
     """
 
@@ -104,12 +114,12 @@ class LineWriter:
         self._wake = threading.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._is_ended = False
+        self._is_ending = False
+        self._ended = asyncio.Event()
         self.queued_bytes = 0
         self.written_bytes = 0
         self.is_broken = False
-        self._thread = threading.Thread(target=self._write_forever, name="stdout", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._write_forever, name="stdout", daemon=True).start()
 
     async def write(self, data: bytes) -> None:
         """Queue ``data``; waits while more than 1 MiB is queued.
@@ -117,7 +127,7 @@ class LineWriter:
         Raises:
             BrokenPipeError: The other side has gone.
         """
-        if not self._room.is_set():
+        while not self._room.is_set():
             await self._room.wait()
         if self.is_broken:
             raise BrokenPipeError
@@ -127,44 +137,58 @@ class LineWriter:
         if self.queued_bytes - self.written_bytes > _BUFFER_BYTES:
             self._room.clear()
 
+    def nudge(self) -> None:
+        """Call ``on_written`` soon, even if there is nothing to write."""
+        self._wake.set()
+
     async def end(self) -> None:
         """Wait until everything is written, or the other side has gone."""
-        self._is_ended = True
+        self._is_ending = True
         self._wake.set()
-        await asyncio.to_thread(self._thread.join)
-        self._wrote()
+        await self._ended.wait()
 
     def _write_forever(self) -> None:
         try:
-            while self._wake.wait():
+            is_last = False
+            while not is_last:
+                self._wake.wait()
                 self._wake.clear()
-                is_last = self._is_ended
+                is_last = self._is_ending
                 self._write_waiting()
-                if is_last:
-                    return
         except OSError:
             self._tell(self._broke)
-            self._waiting.clear()
+        self._tell(self._ended.set)
 
     def _write_waiting(self) -> None:
         while self._waiting:
             batch = memoryview(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
             while batch:
-                count = os.write(self._descriptor, batch)
+                # In small pieces, so that what a slow reader has taken is known soon.
+                count = os.write(self._descriptor, batch[:_WRITE_BYTES])
                 batch = batch[count:]
                 self.written_bytes += count
-            self._tell(self._wrote)
+                self._on_written(self.written_bytes)
+            if not self._room.is_set():
+                self._tell(self._room.set)
+        self._on_written(self.written_bytes)
 
-    def _tell(self, callback: Callable[[], None]) -> None:
+    def _tell(self, callback: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits for it
             self._loop.call_soon_threadsafe(callback)
 
-    def _wrote(self) -> None:
-        if not self.is_broken:
-            self._on_written(self.written_bytes)
-            self._room.set()
-
     def _broke(self) -> None:
         self.is_broken = True
+        self._waiting.clear()
         self._room.set()
         self._on_broken()
+
+
+async def ended(reader: LineReader, writer: LineWriter) -> bool:
+    """Write out what is queued; return whether the other side took everything.
+
+    It has all the time it wants, unless Butler was asked to stop before the end of the input.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(None if reader.is_at_end else STOP_LIMIT_S):
+            await writer.end()
+    return not writer.is_broken and writer.written_bytes == writer.queued_bytes

@@ -1,0 +1,125 @@
+"""/allow, /deny, /who and /why: access from the phone."""
+
+import time
+
+from butler.access import AccessRules, Role
+from butler.context import Context
+from butler.errors import UserError
+from butler.grants import CODE_LENGTH, StoredGrants
+from butler.message import Person
+from butler.plugin import Plugin, Settings, command
+from butler.records import Ignored
+from butler.repos import printable
+
+WHY_SHOWN = 10
+
+
+class AccessPlugin(Plugin):
+    """Lets owners open Butler to chats and people, and see whom it left out."""
+
+    def __init__(self, rules: AccessRules, grants: StoredGrants) -> None:
+        super().__init__(Settings())
+        self._rules = rules
+        self._grants = grants
+
+    @command(needs=Role.OWNER)
+    async def allow(self, ctx: Context, whom: str | None = None) -> str:
+        """Let a chat or a person use Butler.
+
+        /allow in a group opens it to all its members. /allow +49… admits a person everywhere, as
+        does /allow in a reply to something they wrote. /allow CODE admits somebody who waits.
+        """
+        person = self._named(ctx, whom)
+        if person is None:
+            return self._allow_chat(ctx)
+        if person in self._rules.owners or person in self._rules.users:
+            return f"{person} is admitted by the configuration already."
+        self._grants.decide(person, is_allowed=True, by=str(ctx.sender))
+        return f"{person} may use me now. /deny {person} takes that back."
+
+    @command(needs=Role.OWNER)
+    async def deny(self, ctx: Context, whom: str | None = None) -> str:
+        """Take back what /allow gave.
+
+        /deny in a group closes it. /deny +49… shuts a person out everywhere, as does /deny in a
+        reply to something they wrote.
+        """
+        person = self._named(ctx, whom)
+        if person is None:
+            return self._deny_chat(ctx)
+        if person in self._rules.owners or person in self._rules.users:
+            return f"{person} is admitted by the configuration, so only that can change it."
+        self._grants.decide(person, is_allowed=False, by=str(ctx.sender))
+        return f"{person} cannot use me any more. /allow {person} takes that back."
+
+    @command(needs=Role.OWNER)
+    async def who(self, ctx: Context) -> str:
+        """List the chats and people that were let in or shut out from a chat."""
+        lines = [
+            f"• {grant.chat_id}: open, by {grant.by}, {_day(grant.time)}"
+            for grant in self._grants.chats
+        ]
+        lines += [
+            f"• {grant.person}: {'allowed' if grant.is_allowed else 'denied'}, "
+            f"by {grant.by}, {_day(grant.time)}"
+            for grant in self._grants.people
+        ]
+        if not lines:
+            return "Nobody was let in from a chat. What the configuration says holds all the same."
+        return "\n".join([*lines, "", "The configuration admits others besides."])
+
+    @command(needs=Role.OWNER)
+    async def why(self, ctx: Context, chat: str | None = None) -> str:
+        """Say why messages of this chat were left without an answer.
+
+        /why 120363…@g.us asks about another chat.
+        """
+        entries = await ctx.ignored(chat or ctx.chat_id, WHY_SHOWN)
+        if not entries:
+            return "There is nothing in this chat that I did not act on."
+        return "\n".join(_explained(entry) for entry in entries)
+
+    def _named(self, ctx: Context, whom: str | None) -> Person | None:
+        if whom is None:
+            return ctx.message.quoted_sender
+        if len(whom) == CODE_LENGTH and whom.isalpha():
+            return self._waiting(whom)
+        try:
+            return Person.parse(whom)
+        except ValueError:
+            raise UserError(
+                f"{printable(whom)} is no phone number (+49…), LID (…@lid) or code of 8 letters."
+            ) from None
+
+    def _waiting(self, code: str) -> Person:
+        person = self._grants.redeem(code)
+        if person is None:
+            raise UserError("Nobody waits with that code; codes are good for an hour.")
+        return person
+
+    def _allow_chat(self, ctx: Context) -> str:
+        if not ctx.message.is_group:
+            raise UserError("Write /allow in a group to open it, or /allow +49… for a person.")
+        if ctx.chat_id in self._rules.chats:
+            return "This chat is open by the configuration already."
+        rules = self._rules.rules.get(ctx.chat_id)
+        if rules is not None and rules.people is not None:
+            return "The configuration names the people of this chat, so only that can change it."
+        self._grants.allow_chat(ctx.chat_id, str(ctx.sender))
+        return "Everybody in this chat may use me now. /deny takes that back."
+
+    def _deny_chat(self, ctx: Context) -> str:
+        if ctx.chat_id in self._rules.chats or ctx.chat_id in self._rules.rules:
+            return "This chat is open by the configuration, so only that can change it."
+        if self._grants.deny_chat(ctx.chat_id):
+            return "Only owners and people who are admitted may use me here now."
+        return "This chat was not open. /deny +49… shuts a person out."
+
+
+def _explained(entry: Ignored) -> str:
+    when = time.strftime("%d %b %H:%M", time.localtime(entry.time))
+    return f"• {when}, {entry.sender}: {entry.rule} ({entry.detail})"
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%d %b %Y", time.localtime(seconds))

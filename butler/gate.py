@@ -1,0 +1,126 @@
+"""What becomes of a message: access, rate and router in one decision, before anything is done."""
+
+from dataclasses import dataclass
+
+from butler.access import AccessRules, Refusal, Role
+from butler.commands import Command
+from butler.limits import Admission, Buckets
+from butler.message import Message, Person
+from butler.router import Match, Router, Unknown
+
+NOT_A_COMMAND = Refusal("not a command", "nothing answers to this text")
+FORWARDED = Refusal("forwarded", "what others wrote is not obeyed")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The message calls a command, and its sender may."""
+
+    command: Command
+    argument: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The message gets a sentence and nothing else."""
+
+    text: str
+    refusal: Refusal
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """The message gets no answer."""
+
+    refusal: Refusal
+    is_stranger: bool = False
+
+
+Verdict = Call | Say | Ignore
+
+
+class Gate:
+    """Decides on messages; nothing here waits.
+
+    Owners are not limited: who can stop Butler altogether need not be kept from using it.
+
+    Args:
+        access: Who may do what.
+        router: The commands.
+        per_person: How often one person may call commands.
+        per_chat: How often all people of a chat may.
+    """
+
+    def __init__(
+        self, access: AccessRules, router: Router, per_person: Buckets, per_chat: Buckets
+    ) -> None:
+        self.access = access
+        self._router = router
+        self._per_person = per_person
+        self._per_chat = per_chat
+
+    def judge(self, message: Message) -> Verdict:
+        """Return what becomes of ``message``."""
+        role = self.access.role(message)
+        if role is Role.EVERYONE and not self._is_for_everyone(message):
+            return Ignore(self.access.refusal(message), is_stranger=True)
+        if message.is_forwarded:
+            return Ignore(FORWARDED)
+        decision = self._router.route(message.text)
+        if decision is None or (isinstance(decision, Unknown) and decision.nearest is None):
+            return Ignore(NOT_A_COMMAND)
+        if role is not Role.OWNER and (over := self._over_the_limit(message, role)):
+            return over
+        if isinstance(decision, Unknown):
+            return self._hint(decision, message, role)
+        needs = self._needs(decision.command, message)
+        if role < needs:
+            return Say(
+                f"/{decision.command.name} is for owners only.",
+                Refusal("not allowed", f"/{decision.command.name} needs {needs.name.lower()}"),
+                role,
+            )
+        return Call(decision.command, decision.argument, role)
+
+    def allowed_commands(self, message: Message, role: Role) -> list[Command]:
+        """Return the commands that the sender may use in this chat."""
+        return [each for each in self._router.commands if role >= self._needs(each, message)]
+
+    def _needs(self, command: Command, message: Message) -> Role:
+        return self.access.needs(command.name, command.needs, message.chat_id)
+
+    def _is_for_everyone(self, message: Message) -> bool:
+        if not self._router.has_commands_for_everyone:
+            return False
+        decision = self._router.route(message.text)
+        return (
+            isinstance(decision, Match) and self._needs(decision.command, message) is Role.EVERYONE
+        )
+
+    def _hint(self, unknown: Unknown, message: Message, role: Role) -> Verdict:
+        nearest = unknown.nearest
+        if nearest is None or role < self._needs(nearest, message):
+            return Ignore(NOT_A_COMMAND)
+        return Say(
+            f"There is no /{unknown.word}. Did you mean /{nearest.name}?",
+            Refusal("not a command", f"/{unknown.word} is unknown"),
+            role,
+        )
+
+    def _over_the_limit(self, message: Message, role: Role) -> Verdict | None:
+        person = _key(message.sender)
+        for buckets, key in ((self._per_person, person), (self._per_chat, message.chat_id)):
+            admission = buckets.take(key)
+            if admission is not Admission.GRANTED:
+                refusal = Refusal("rate", f"{key} calls too often")
+                wait_s = int(buckets.wait_s(key)) + 1
+                text = f"That was a lot at once. I listen again in {wait_s} s."
+                is_told = admission is Admission.STILL_REFUSED
+                return Ignore(refusal) if is_told else Say(text, refusal, role)
+        return None
+
+
+def _key(person: Person) -> str:
+    return person.lid or person.phone or ""

@@ -1,0 +1,81 @@
+"""How often somebody may ask: token buckets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+MAX_BUCKETS = 10_000
+
+
+class Admission(Enum):
+    """What a bucket says to one more call."""
+
+    GRANTED = "granted"
+    REFUSED = "refused for the first time since it was granted"
+    STILL_REFUSED = "refused again"
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    filled_at: float
+    is_told: bool = False
+
+
+class Buckets:
+    """A token bucket for each key.
+
+    A bucket holds ``burst`` tokens, a call takes one, and ``per_minute`` come back in a minute.
+    Full buckets are forgotten, so that memory is bounded by those who called of late.
+
+    Args:
+        per_minute: Tokens that come back in a minute.
+        burst: The most a bucket holds.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, per_minute: float, burst: float, clock: Callable[[], float]) -> None:
+        self._per_s = per_minute / 60
+        self._burst = burst
+        self._clock = clock
+        self._buckets: dict[str, _Bucket] = {}
+
+    def take(self, key: str) -> Admission:
+        """Take a token out of the bucket of ``key``."""
+        now = self._clock()
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._add(key, now)
+        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.filled_at) * self._per_s)
+        bucket.filled_at = now
+        if bucket.tokens >= 1:
+            bucket.tokens -= 1
+            bucket.is_told = False
+            return Admission.GRANTED
+        if bucket.is_told:
+            return Admission.STILL_REFUSED
+        bucket.is_told = True
+        return Admission.REFUSED
+
+    def wait_s(self, key: str) -> float:
+        """Return the seconds until the bucket of ``key`` has a token again."""
+        bucket = self._buckets.get(key)
+        if bucket is None or bucket.tokens >= 1:
+            return 0.0
+        return (1 - bucket.tokens) / self._per_s
+
+    def _add(self, key: str, now: float) -> _Bucket:
+        if len(self._buckets) >= MAX_BUCKETS:
+            self._forget_full(now)
+        bucket = self._buckets[key] = _Bucket(self._burst, now)
+        return bucket
+
+    def _forget_full(self, now: float) -> None:
+        full_after_s = self._burst / self._per_s
+        self._buckets = {
+            key: bucket
+            for key, bucket in self._buckets.items()
+            if now - bucket.filled_at < full_after_s
+        }
+        while len(self._buckets) >= MAX_BUCKETS:
+            del self._buckets[next(iter(self._buckets))]

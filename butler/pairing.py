@@ -1,0 +1,89 @@
+"""`butler pair`: what a person sees while an account is linked."""
+
+import io
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import segno
+
+from butler.config import Config
+from butler.daemon import whatsapp_folder
+from butler.errors import DataError
+from butler.transports.whatsapp import linked_account, pair
+
+_SCAN = """\
+Link Butler to your WhatsApp account. On the phone: Settings, Linked devices, Link a device.
+Scan the code; a new one takes its place every 20 seconds or so. Ctrl-C gives up.
+"""
+_TYPE = """\
+On the phone: Settings, Linked devices, Link a device, Link with phone number instead.
+Type this code there:  {code}
+"""
+
+
+async def link(config: Config, *, phone: str | None, png: Path | None) -> None:
+    """Link an account, showing codes on stdout until one was used.
+
+    Raises:
+        DataError: An account is linked already, or another Butler works in the data folder.
+        TransportError: No account was linked; the text says why.
+    """
+    with whatsapp_folder(config) as folder:
+        account = linked_account(folder)
+        if account is not None:
+            raise DataError(
+                f"{account} is linked already. To change that, remove the device on the phone "
+                f"(Settings, Linked devices) and delete the folder {folder}."
+            )
+        display = Display(sys.stdout, png)
+        linked = await pair(
+            folder,
+            config.whatsapp.device_name,
+            phone=phone,
+            on_qr=display.show_qr,
+            on_code=display.show_code,
+        )
+    print(f"Linked as {linked}. Next: butler run", flush=True)  # noqa: T201 - it is a command
+
+
+class Display:
+    """Shows codes: in the terminal, and in a PNG file if one is wanted."""
+
+    def __init__(self, terminal: TextIO, png: Path | None = None) -> None:
+        self._terminal = terminal
+        self._png = png
+        self._is_explained = False
+
+    def show_qr(self, text: str) -> None:
+        """Show the QR code for ``text``.
+
+        Raises:
+            DataError: The PNG file cannot be written.
+        """
+        code = segno.make(text, error="l")
+        if not self._is_explained:
+            self._terminal.write(_SCAN)
+            self._is_explained = True
+        code.terminal(self._terminal, compact=True, border=2)
+        if self._png is not None:
+            self._write_png(code, self._png)
+        self._terminal.flush()
+
+    def show_code(self, code: str) -> None:
+        """Show a code that is typed on the phone."""
+        self._terminal.write(_TYPE.format(code=code))
+        self._terminal.flush()
+
+    def _write_png(self, code: segno.QRCode, path: Path) -> None:
+        """Put the new code in place of the old one in one step, readable by nobody else."""
+        image = io.BytesIO()
+        code.save(image, kind="png", scale=8, border=4)
+        unfinished = path.with_name(f".{path.name}.new")
+        try:
+            unfinished.write_bytes(image.getvalue())
+            unfinished.chmod(0o600)
+            unfinished.replace(path)
+        except OSError as error:
+            raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+        self._terminal.write(f"The code is also in {path}.\n")

@@ -1,0 +1,242 @@
+import pytest
+
+from butler import Person
+from butler.app import read_setup
+from butler.testing import OWNER, make_working_copy, open_chat
+
+ANNA, BOB = "+4930111111", "222@lid"
+
+
+@pytest.fixture
+def butler_toml(tmp_path):
+    make_working_copy(tmp_path / "api")
+    make_working_copy(tmp_path / "billing")
+    return f"""
+        data_dir = "{tmp_path}/data"
+        repos.api.path = "{tmp_path}/api"
+        repos.billing = {{ path = "{tmp_path}/billing", chats = ["finance@g.us"] }}
+        [access]
+        owners = ["{OWNER}"]
+        users = ["+4930555555"]
+        chats = ["open@g.us", "finance@g.us"]
+        commands = {{ clear = "owner" }}
+        [access.rules."few@g.us"]
+        people = ["{ANNA}"]
+        [limits]
+        person_burst = 4
+    """
+
+
+async def test_an_owner_opens_a_group_from_the_phone(chat):
+    bob = chat.person(BOB)
+    assert await bob("/repos") == []
+
+    assert await chat("/allow") == ["Everybody in this chat may use me now. /deny takes that back."]
+    assert await bob("/repos") != []
+    assert await chat("/deny") == ["Only owners and people who are admitted may use me here now."]
+    assert await bob("/repos") == []
+    assert await chat("/deny") == ["This chat was not open. /deny +49… shuts a person out."]
+
+
+async def test_an_owner_admits_a_person_by_number(chat):
+    anna = chat.person(ANNA).chat("4930111111@s.whatsapp.net")
+
+    assert await chat(f"/allow {ANNA}") == [
+        "+4930111111 may use me now. /deny +4930111111 takes that back."
+    ]
+    assert await anna("/repos") != []
+    assert await chat(f"/deny {ANNA}") == [
+        "+4930111111 cannot use me any more. /allow +4930111111 takes that back."
+    ]
+    assert await anna("/repos") == []
+
+
+async def test_an_owner_admits_a_person_by_replying_to_them(chat):
+    await chat("/allow", quoted_id="7", quoted_sender=Person(lid=BOB))
+
+    assert await chat.person(BOB)("/repos") != []
+    assert await chat.person(ANNA)("/repos") == []
+
+
+async def test_somebody_denied_is_out_of_open_chats_too(chat):
+    bob = chat.person(BOB).chat("open@g.us")
+    assert await bob("/repos") != []
+
+    await chat(f"/deny {BOB}")
+
+    assert await bob("/repos") == []
+
+
+@pytest.mark.parametrize("text", ["/allow", "/deny", "/who", "/why", "/allow +4930111111"])
+async def test_only_owners_decide(chat, text):
+    member = chat.person(BOB).chat("open@g.us")
+
+    assert await member(text) == [f"{text.split()[0]} is for owners only."]
+
+
+async def test_a_forwarded_allow_is_not_obeyed(chat):
+    assert await chat("/allow", is_forwarded=True) == []
+    assert chat.ignored[-1].rule == "forwarded"
+    assert await chat.person(BOB)("/repos") == []
+
+
+async def test_a_stranger_who_writes_directly_is_announced_to_the_owner_once(chat):
+    stranger = chat.person(BOB).chat(BOB)
+
+    assert await stranger("hello", name="Bob\n*the boss*") == []
+    assert await stranger("hello?") == []
+
+    (sent,) = chat.transport.sent
+    assert sent.chat_id == chat.transport.owner_chat_id
+    code = sent.reply.text.split("/allow ")[1][:8]
+    assert sent.reply.text == (
+        f"222@lid (“Bob\ufffd*the boss*”) wrote to me and is not admitted. "
+        f"/allow {code} lets them in, within an hour."
+    )
+    assert await chat(f"/allow {code.lower()}") == [
+        "222@lid may use me now. /deny 222@lid takes that back."
+    ]
+    assert await stranger("/repos") != []
+    assert await chat(f"/allow {code}") == [
+        "Nobody waits with that code; codes are good for an hour."
+    ]
+
+
+async def test_strangers_in_groups_are_not_announced(chat):
+    await chat.person(BOB)("/repos")
+
+    assert chat.transport.sent == []
+
+
+async def test_without_a_chat_with_the_owner_nobody_is_announced(chat):
+    chat.transport.owner_chat_id = None
+    await chat.person(BOB).chat(BOB)("hello")
+
+    assert chat.transport.sent == []
+
+
+@pytest.mark.parametrize(
+    ("chat_id", "text", "reply"),
+    [
+        ("1@lid", "/allow", "Write /allow in a group to open it, or /allow +49… for a person."),
+        ("open@g.us", "/allow", "This chat is open by the configuration already."),
+        (
+            "open@g.us",
+            "/deny",
+            "This chat is open by the configuration, so only that can change it.",
+        ),
+        (
+            "few@g.us",
+            "/allow",
+            "The configuration names the people of this chat, so only that can change it.",
+        ),
+        (
+            "team@g.us",
+            "/allow +4930555555",
+            "+4930555555 is admitted by the configuration already.",
+        ),
+        (
+            "team@g.us",
+            f"/deny {OWNER}",
+            f"{OWNER} is admitted by the configuration, so only that can change it.",
+        ),
+        (
+            "team@g.us",
+            "/allow Anna",
+            "Anna is no phone number (+49…), LID (…@lid) or code of 8 letters.",
+        ),
+    ],
+)
+async def test_what_cannot_be_changed_from_a_chat_is_said(chat, chat_id, text, reply):
+    assert await chat.chat(chat_id)(text) == [reply]
+
+
+async def test_the_named_people_of_a_chat_are_its_only_users(chat):
+    assert await chat.person(ANNA).chat("few@g.us")("/repos") != []
+    assert await chat.person(BOB).chat("few@g.us")("/repos") == []
+
+
+async def test_who_lists_what_was_decided_from_chats(chat):
+    assert await chat("/who") == [
+        "Nobody was let in from a chat. What the configuration says holds all the same."
+    ]
+    await chat("/allow")
+    await chat(f"/allow {ANNA}")
+    await chat(f"/deny {BOB}")
+
+    lines = (await chat("/who"))[0].split("\n")
+
+    assert lines[0].startswith(f"• team@g.us: open, by {OWNER}, ")
+    assert lines[1].startswith(f"• {ANNA}: allowed, by {OWNER}, ")
+    assert lines[2].startswith(f"• {BOB}: denied, by {OWNER}, ")
+
+
+async def test_why_explains_what_was_left_without_an_answer(chat):
+    assert await chat("/why") == ["There is nothing in this chat that I did not act on."]
+    await chat.person(BOB)("/use secret")
+    await chat("hello")
+
+    newest, oldest = (await chat("/why"))[0].split("\n")
+
+    assert newest.endswith(f", {OWNER}: not a command (nothing answers to this text)")
+    assert oldest.endswith(f", {BOB}: not allowed (neither {BOB} nor team@g.us is admitted)")
+    assert await chat.chat("open@g.us")("/why team@g.us") == await chat("/why")
+
+
+async def test_a_hidden_repo_looks_like_one_that_is_not_there(chat):
+    member = chat.person(BOB)
+    here, there = member.chat("open@g.us"), member.chat("finance@g.us")
+
+    assert "billing" not in (await here("/repos"))[0]
+    assert await here("/use billing") == ["No repo called billing. Known: api."]
+    assert await here("/use billin") == ["No repo called billin. Known: api."]
+    assert await there("/use billing") == ["This chat now works on *billing*, on branch main."]
+
+
+async def test_an_active_repo_that_became_hidden_is_as_good_as_gone(chat):
+    there = chat.chat("open@g.us")
+    await there("/use billing")
+
+    assert await there.person(BOB)("/repo") == [
+        "*billing* was this chat's active repo and is no longer there. /repos lists the others."
+    ]
+
+
+async def test_a_raised_command_is_left_to_owners(chat):
+    member = chat.person(BOB).chat("open@g.us")
+
+    assert await member("/clear") == ["/clear is for owners only."]
+    assert "/clear" not in (await member("/help"))[0]
+    assert await member("/clea") == []
+
+
+async def test_who_asks_too_often_is_told_once(chat):
+    member = chat.person(BOB).chat("open@g.us")
+    answers = [await member("/repos") for _ in range(6)]
+
+    assert [len(answer) for answer in answers] == [1, 1, 1, 1, 1, 0]
+    assert answers[4] == ["That was a lot at once. I listen again in 3 s."]
+    assert [entry.rule for entry in chat.ignored] == ["rate", "rate"]
+
+
+async def test_an_owner_is_not_limited(chat):
+    assert all([await chat("/repos") for _ in range(100)])
+
+
+async def test_what_was_done_is_noted_without_texts(chat):
+    await chat("/use api")
+    await chat("/use nope")
+
+    assert [(each.command, each.repo, each.result) for each in chat.records.audit] == [
+        ("use", "api", "done"),
+        ("use", "", "refused"),
+    ]
+
+
+async def test_grants_outlive_the_bot(butler_toml, tmp_path):
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml)
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/allow")
+    async with open_chat(read_setup(path)) as chat:
+        assert await chat.person(BOB)("/repos") != []

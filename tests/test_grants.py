@@ -1,0 +1,125 @@
+import sqlite3
+
+import pytest
+
+from butler import Person
+from butler.errors import DataError
+from butler.grants import CODE_LIFE_S, StoredGrants
+
+ANNA = Person(phone="+4930111111", lid="111@lid")
+BOB = Person(phone="+4930222222")
+OWNER = "+4915112345678"
+
+
+@pytest.fixture
+def clock(mocker):
+    return mocker.Mock(return_value=1_000.0)
+
+
+@pytest.fixture
+def grants(tmp_path, clock):
+    with StoredGrants(tmp_path / "data" / "grants.sqlite3", clock) as grants:
+        yield grants
+
+
+def test_nothing_is_granted_at_first(grants):
+    assert not grants.allows(ANNA)
+    assert not grants.denies(ANNA)
+    assert not grants.allows_chat("team@g.us")
+
+
+def test_a_chat_is_opened_and_closed(grants):
+    grants.allow_chat("team@g.us", OWNER)
+    assert grants.allows_chat("team@g.us")
+
+    assert grants.deny_chat("team@g.us")
+    assert not grants.deny_chat("team@g.us")
+    assert not grants.allows_chat("team@g.us")
+
+
+def test_the_last_word_on_a_person_counts(grants):
+    grants.decide(ANNA, is_allowed=True, by=OWNER)
+    grants.decide(Person(lid="111@lid"), is_allowed=False, by=OWNER)
+
+    assert grants.denies(ANNA)
+    assert not grants.allows(ANNA)
+    assert len(grants.people) == 1
+
+
+def test_what_was_said_outlives_the_process(tmp_path, clock):
+    path = tmp_path / "grants.sqlite3"
+    with StoredGrants(path, clock) as grants:
+        grants.allow_chat("team@g.us", OWNER)
+        grants.decide(ANNA, is_allowed=True, by=OWNER)
+
+    with StoredGrants(path, clock) as grants:
+        assert grants.allows(ANNA)
+        assert [(each.chat_id, each.by, each.time) for each in grants.chats] == [
+            ("team@g.us", OWNER, 1_000.0)
+        ]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("person", "is_allowed"),
+    [
+        (Person(phone="+4930111111"), True),
+        (Person(lid="111@lid"), True),
+        (Person(phone="+4930111111", lid="999@lid"), False),
+        (Person(phone="+4930999999", lid="111@lid"), False),
+        (Person(lid="4930111111@lid"), False),
+        (Person(), False),
+    ],
+)
+def test_a_number_that_changed_hands_is_not_admitted_by_itself(grants, person, is_allowed):
+    grants.decide(ANNA, is_allowed=True, by=OWNER)
+
+    assert grants.allows(person) is is_allowed
+
+
+def test_a_person_who_waits_is_announced_once(grants):
+    code = grants.announce(ANNA)
+
+    assert len(code) == 8
+    assert grants.announce(Person(lid="111@lid")) is None
+    assert grants.redeem(code.lower()) == ANNA
+    assert grants.redeem(code) is None
+
+
+def test_a_code_ends_after_an_hour(grants, clock):
+    code = grants.announce(ANNA)
+    clock.return_value += CODE_LIFE_S
+
+    assert grants.redeem(code) is None
+
+
+def test_three_wait_at_the_most(grants, clock):
+    codes = [grants.announce(Person(lid=f"{number}@lid")) for number in range(4)]
+
+    assert [bool(code) for code in codes] == [True, True, True, False]
+    clock.return_value += CODE_LIFE_S
+    assert grants.announce(Person(lid="3@lid"))
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path):
+    path = tmp_path / "grants.sqlite3"
+    path.write_text("something else, and quite long enough to be a file of its own\n" * 20)
+
+    with pytest.raises(DataError, match="cannot be used: file is not a database"):
+        StoredGrants(path).__enter__()
+
+    assert path.read_text().startswith("something else")
+
+
+def test_grants_that_are_not_open_say_so(tmp_path):
+    with pytest.raises(DataError, match="is not open"):
+        StoredGrants(tmp_path / "grants.sqlite3").allow_chat("team@g.us", OWNER)
+
+
+def test_a_change_is_whole_or_not_at_all(grants, tmp_path):
+    other = sqlite3.connect(tmp_path / "data" / "grants.sqlite3")
+    other.execute("DROP TABLE people")
+    other.close()
+
+    with pytest.raises(DataError, match="no such table"):
+        grants.decide(ANNA, is_allowed=True, by=OWNER)
