@@ -1,0 +1,41 @@
+"""A stand-in for WhatsApp's servers that speaks their protocol to a real neonize client.
+
+Loopback only: CONNECT proxy, TLS, WebSocket, Noise, binary XML, Signal. See
+docs/testing-whatsapp.md.
+"""
+
+from whatsapp_server import contents
+from whatsapp_server.contents import Content
+from whatsapp_server.elements import Addressing, Element, Jid, element
+from whatsapp_server.faults import Faults
+from whatsapp_server.messages import ChatState, Document, Reply, Sent
+from whatsapp_server.pair_code import WrongCodeError
+from whatsapp_server.people import STATUS, Broadcast, Group, Newsletter, Person
+from whatsapp_server.proxy import Door
+from whatsapp_server.server import WhatsAppServer
+from whatsapp_server.timeline import Timeline
+from whatsapp_server.world import World
+
+__all__ = [
+    "STATUS",
+    "Addressing",
+    "Broadcast",
+    "ChatState",
+    "Content",
+    "Document",
+    "Door",
+    "Element",
+    "Faults",
+    "Group",
+    "Jid",
+    "Newsletter",
+    "Person",
+    "Reply",
+    "Sent",
+    "Timeline",
+    "WhatsAppServer",
+    "World",
+    "WrongCodeError",
+    "contents",
+    "element",
+]
