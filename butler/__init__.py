@@ -9,7 +9,10 @@ from importlib import import_module
 TYPE_CHECKING = False  # not from `typing`, which takes as long to import as the rest of --help
 if TYPE_CHECKING:
     from butler.access import Role as Role
+    from butler.commands import PASS as PASS
     from butler.commands import Command as Command
+    from butler.commands import Pass as Pass
+    from butler.config import Seconds as Seconds
     from butler.context import Context as Context
     from butler.errors import ButlerError as ButlerError
     from butler.errors import ConfigError as ConfigError
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
     from butler.message import Person as Person
     from butler.message import Reply as Reply
     from butler.plugin import Plugin as Plugin
+    from butler.plugin import Send as Send
     from butler.plugin import Settings as Settings
     from butler.plugin import command as command
+    from butler.plugin import listener as listener
     from butler.repos import Repo as Repo
     from butler.sessions import Session as Session
 
@@ -33,16 +38,21 @@ _HOMES = {
     "Context": "butler.context",
     "GitError": "butler.errors",
     "Message": "butler.message",
+    "PASS": "butler.commands",
+    "Pass": "butler.commands",
     "Person": "butler.message",
     "Plugin": "butler.plugin",
     "PluginError": "butler.errors",
     "Reply": "butler.message",
     "Repo": "butler.repos",
     "Role": "butler.access",
+    "Seconds": "butler.config",
+    "Send": "butler.plugin",
     "Session": "butler.sessions",
     "Settings": "butler.plugin",
     "UserError": "butler.errors",
     "command": "butler.plugin",
+    "listener": "butler.plugin",
     "run_git": "butler.git",
 }
 

@@ -21,7 +21,7 @@ from butler.grants import StoredGrants
 from butler.help import HelpPlugin
 from butler.jobs import Jobs
 from butler.limits import Buckets
-from butler.plugin import Plugin, Settings, commands_of
+from butler.plugin import Plugin, Settings, commands_of, listeners_of
 from butler.records import Records
 from butler.repos import RepoRegistry
 from butler.router import Router
@@ -57,6 +57,7 @@ def read_setup(path: Path | None = None) -> Setup:
     path = configuration.find(path)
     draft = Draft(path)
     loaded = _load_plugins(draft)
+    options = _repo_options(draft, loaded)
     config = draft.finish()
     grants = StoredGrants(config.data_dir / "grants.sqlite3")
     access = config.access_rules(grants)
@@ -69,7 +70,7 @@ def read_setup(path: Path | None = None) -> Setup:
         (each for name, plugin in plugins.items() for each in commands_of(plugin, name)),
         config.prefix,
     )
-    repos = RepoRegistry(config.configured_repos(), config.repo_folders)
+    repos = RepoRegistry(config.configured_repos(options), config.repo_folders)
     gate = Gate(access, router, *_buckets(config.limits))
     return Setup(config, path, plugins, repos, router, gate, grants)
 
@@ -95,6 +96,18 @@ def _load_plugins(draft: Draft) -> dict[str, Plugin[Settings]]:
         except PluginError as error:
             draft.mistakes.append(f"{draft.path}: plugins.enabled: {error}")
     return plugins
+
+
+def _repo_options(
+    draft: Draft, plugins: dict[str, Plugin[Settings]]
+) -> dict[str, dict[str, Settings]]:
+    """Return the options that plugins read from the repos' tables, by repo and plugin."""
+    options: dict[str, dict[str, Settings]] = {}
+    for plugin_name, plugin in plugins.items():
+        for repo_name, settings in draft.repo_settings(plugin.repo_settings_type).items():
+            options.setdefault(repo_name, {})[plugin_name] = settings
+    draft.check_repo_keys()
+    return options
 
 
 @contextmanager
@@ -125,13 +138,21 @@ async def open_bot(setup: Setup, transport: Transport, records: Records) -> Asyn
         sessions = stack.enter_context(open_sessions(setup.config))
         stack.enter_context(setup.grants)
         for plugin in setup.plugins.values():
+            plugin.data_folder = private_folder(setup.config.data_dir)
             await stack.enter_async_context(plugin)
         await stack.enter_async_context(_purging(sessions))
         jobs = await stack.enter_async_context(Jobs())
         services = Services(
-            sessions, setup.repos, setup.router, setup.gate, transport, jobs, records
+            sessions,
+            setup.repos,
+            setup.router,
+            setup.gate,
+            transport,
+            jobs,
+            records,
+            tuple(each for plugin in setup.plugins.values() for each in listeners_of(plugin)),
         )
-        yield Bot(services, setup.grants.announce)
+        yield Bot(services, setup.plugins, setup.grants.announce)
 
 
 @asynccontextmanager

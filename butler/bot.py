@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from weakref import WeakValueDictionary
 
-from butler.commands import Answer
+from butler.commands import PASS, Answer
 from butler.context import Context, Services
 from butler.errors import TransportError, UserError
-from butler.gate import Call, Ignore, Say
+from butler.gate import NOT_A_COMMAND, Call, Hear, Ignore, Say
 from butler.logs import chat_of_log
 from butler.message import Message, Person, Reply
+from butler.plugin import Plugin, Settings
 from butler.repos import printable
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Bot:
 
     Args:
         services: What handlers work with.
+        plugins: Those it is made of, by name; told once messages can be sent.
         announce: Returns a code for a person who may be announced to the owner.
         turn_limit_s: A handler that takes longer is stopped; its chat must go on.
     """
@@ -35,10 +37,12 @@ class Bot:
     def __init__(
         self,
         services: Services,
+        plugins: Mapping[str, Plugin[Settings]],
         announce: Callable[[Person], str | None] = lambda _person: None,
         turn_limit_s: float = TURN_LIMIT_S,
     ) -> None:
         self._services = services
+        self._plugins = plugins
         self._announce = announce
         self._turn_limit_s = turn_limit_s
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -49,8 +53,11 @@ class Bot:
 
         Returns when every turn has ended, and every job that a turn started.
         """
+        for name, plugin in self._plugins.items():
+            self._services.jobs.start(plugin.ready(self._services.send), f"ready {name}")
         async with asyncio.TaskGroup() as turns:
             self._reader = turns.create_task(self._read(turns), name="reader")
+        self._services.jobs.is_last_call.set()
         if not self._reader.cancelled():
             await self._services.jobs.finished()
 
@@ -85,23 +92,38 @@ class Bot:
             turn = turns.create_task(self.handle(message))
             turn.add_done_callback(lambda _turn: slots.release())
 
-    async def _take_turn(self, message: Message, verdict: Call | Say) -> None:
-        ctx = Context(message, verdict.role, self._services)
+    async def _take_turn(self, message: Message, verdict: Call | Say | Hear) -> None:
+        answer = await self._answer(Context(message, verdict.role, self._services), verdict)
+        if isinstance(answer, str):
+            answer = Reply(answer, answers=message)
+        if answer is not None:
+            await self._send(message.chat_id, answer)
+
+    async def _answer(self, ctx: Context, verdict: Call | Say | Hear) -> Answer:
+        records = self._services.records
         if isinstance(verdict, Call):
-            answer, result = await self._called(ctx, verdict)
-            self._services.records.done(message, verdict.command.name, ctx.repo_name, result)
+            answer, result = await self._bounded(verdict.command.call(ctx, verdict.argument))
+            records.done(ctx.message, verdict.command.name, ctx.repo_name, result)
+        elif isinstance(verdict, Hear):
+            answer, _result = await self._bounded(self._heard(ctx))
         else:
             answer = verdict.text
-            self._services.records.ignored(message, verdict.refusal)
-        if answer is not None:
-            reply = Reply(answer, answers=message) if isinstance(answer, str) else answer
-            await self._send(message.chat_id, reply)
+            records.ignored(ctx.message, verdict.refusal)
+        return answer
 
-    async def _called(self, ctx: Context, call: Call) -> tuple[Answer, str]:
-        """Return the answer to the call, and in a word how it ended."""
+    async def _heard(self, ctx: Context) -> Answer:
+        for listener in self._services.listeners:
+            answer = await listener(ctx)
+            if answer is not PASS:
+                return answer
+        self._services.records.ignored(ctx.message, NOT_A_COMMAND)
+        return None
+
+    async def _bounded(self, work: Awaitable[Answer]) -> tuple[Answer, str]:
+        """Return the answer that comes of ``work``, and in a word how it ended."""
         try:
             async with asyncio.timeout(self._turn_limit_s):
-                return await call.command.call(ctx, call.argument), "done"
+                return await work, "done"
         except UserError as error:
             if error.__cause__ is not None:
                 logger.warning("a command was refused: %s", error.__cause__)

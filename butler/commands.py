@@ -15,7 +15,16 @@ from butler.repos import printable
 if TYPE_CHECKING:
     from butler.context import Context
 
+
+class Pass(Enum):
+    """What a listener returns for a message that is not for it."""
+
+    PASS = "pass"  # noqa: S105 - no password
+
+
+PASS = Pass.PASS
 Answer = str | Reply | None
+Listener = Callable[["Context"], Awaitable[Answer | Pass]]
 Handler = Callable[..., Awaitable[Answer]]
 Convert = Callable[["Context", str], Awaitable[object]]
 Arguments = tuple[list[object], dict[str, object]]

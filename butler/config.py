@@ -7,7 +7,7 @@ what was expected, and the nearest key there is.
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
@@ -21,7 +21,6 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
-    field_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -88,6 +87,12 @@ def _role(value: object) -> Role:
     if value not in ("user", "owner"):
         raise _wrong('expected "user" or "owner"')
     return Role[str(value).upper()]
+
+
+def _all_different(names: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise _wrong(f"{printable(twice[0])!r} stands there more than once")
+    return names
 
 
 def _prefix(value: str) -> str:
@@ -177,7 +182,9 @@ class PluginsConfig(_Section):
 
     model_config = ConfigDict(extra="allow")
 
-    enabled: tuple[str, ...] = Field(default=("session",), strict=False)
+    enabled: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
+        default=("session",), strict=False
+    )
 
 
 class LogConfig(_Section):
@@ -204,21 +211,12 @@ class Config(_Section):
     plugins: PluginsConfig = PluginsConfig()
     log: LogConfig = LogConfig()
 
-    @field_validator("repos", mode="before")
-    @classmethod
-    def _check_names(cls, repos: object) -> object:
-        if isinstance(repos, dict):
-            seen: dict[str, str] = {}
-            for name in repos:
-                if problem := name_problem(name):
-                    raise _wrong(f"{printable(name)!r} is no name for a repo: {problem}")
-                if (other := seen.setdefault(name.casefold(), name)) != name:
-                    raise _wrong(f"{other!r} and {name!r} differ only in case")
-        return repos
-
-    def configured_repos(self) -> list[Repo]:
-        """Return the repos that are configured by name."""
-        return [Repo(name, each.path, each.description) for name, each in self.repos.items()]
+    def configured_repos(self, options: Mapping[str, Mapping[str, BaseModel]]) -> list[Repo]:
+        """Return the repos configured by name, with the options of plugins by repo and plugin."""
+        return [
+            Repo(name, each.path, each.description, options.get(name, {}))
+            for name, each in self.repos.items()
+        ]
 
     def access_rules(self, grants: Grants) -> AccessRules:
         """Return who may do what by the configuration, and by what owners said from a chat."""
@@ -270,7 +268,10 @@ class Draft:
         self.path = path
         self._data = _read(path)
         self.mistakes: list[str] = []
+        self._plugin_keys = _take_plugin_keys(self._data)
+        self._known_keys = set(RepoConfig.model_fields)
         self._config = self._validated(Config, self._data, ())
+        self._check_repo_names()
 
     @property
     def enabled_plugins(self) -> tuple[str, ...]:
@@ -284,13 +285,30 @@ class Draft:
         for key, value in plugins.items() if isinstance(plugins, dict) else ():
             if key != "enabled" and key not in installed:
                 known = [*installed, "enabled"] if isinstance(value, dict) else ["enabled"]
-                self.mistakes.append(self._sentence(("plugins", key), _unknown(key, known)))
+                self._note(("plugins", key), _unknown(key, known))
 
     def settings(self, plugin: str, model: type[ModelT]) -> ModelT | None:
         """Return the options of ``plugin``; None, with the mistakes noted, if they are wrong."""
         plugins = self._data.get("plugins")
         section = plugins.get(plugin, {}) if isinstance(plugins, dict) else {}
         return self._validated(model, section, ("plugins", plugin))
+
+    def repo_settings(self, model: type[ModelT]) -> dict[str, ModelT]:
+        """Return a plugin's own options of each repo, with mistakes noted where they are wrong."""
+        self._known_keys |= set(model.model_fields)
+        found: dict[str, ModelT] = {}
+        for name, keys in self._plugin_keys.items():
+            own = {key: value for key, value in keys.items() if key in model.model_fields}
+            settings = self._validated(model, own, ("repos", name))
+            if settings is not None:
+                found[name] = settings
+        return found
+
+    def check_repo_keys(self) -> None:
+        """Note the keys under ``[repos.<name>]`` that neither Butler nor a plugin knows."""
+        for name, keys in self._plugin_keys.items():
+            for key in keys.keys() - self._known_keys:
+                self._note(("repos", name, key), _unknown(key, self._known_keys))
 
     def finish(self) -> Config:
         """Return the configuration.
@@ -302,6 +320,19 @@ class Draft:
             raise ConfigError(self.mistakes)
         return self._config
 
+    def _check_repo_names(self) -> None:
+        repos = self._data.get("repos")
+        seen: dict[str, str] = {}
+        for name in repos if isinstance(repos, dict) else ():
+            if problem := name_problem(name):
+                self._note(("repos", name), f"is no name for a repo: {problem}")
+            if (other := seen.setdefault(name.casefold(), name)) != name:
+                self._note(("repos", name), f"differs from {printable(other)} only in case")
+
+    def _note(self, place: tuple[str, ...], problem: str) -> None:
+        key = ".".join(printable(part) for part in place)
+        self.mistakes.append(f"{self.path}: {key}: {problem}" if key else f"{self.path}: {problem}")
+
     def _validated(
         self, model: type[ModelT], data: object, place: tuple[str, ...]
     ) -> ModelT | None:
@@ -310,12 +341,8 @@ class Draft:
         except ValidationError as error:
             for each in error.errors(include_url=False):
                 location = tuple(str(part) for part in each["loc"])
-                self.mistakes.append(self._sentence(place + location, _expected(model, each)))
+                self._note(place + location, _expected(model, each))
             return None
-
-    def _sentence(self, place: tuple[str, ...], problem: str) -> str:
-        key = ".".join(printable(part) for part in place)
-        return f"{self.path}: {key}: {problem}" if key else f"{self.path}: {problem}"
 
 
 def _read(path: Path) -> dict[str, object]:
@@ -331,8 +358,20 @@ def _read(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text.") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply.") from None
+
+
+def _take_plugin_keys(data: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """Take the keys that are not Butler's own out of each ``[repos.<name>]``; return them."""
+    repos = data.get("repos")
+    return {
+        name: {key: table.pop(key) for key in list(table) if key not in RepoConfig.model_fields}
+        for name, table in (repos.items() if isinstance(repos, dict) else ())
+        if isinstance(table, dict)
+    }
 
 
 def _expected(model: type[BaseModel], error: ErrorDetails) -> str:
@@ -342,21 +381,40 @@ def _expected(model: type[BaseModel], error: ErrorDetails) -> str:
         return _unknown(str(place[-1]), _keys(model, place[:-1]))
     if kind == "missing":
         return "is missing"
-    if kind == "literal_error":
-        return f"expected {error['ctx']['expected']}, found {_shown(error['input'])}"
+    if kind == "butler" and isinstance(error["input"], (list, tuple)):
+        return error["msg"]
+    return f"{_expectation(error)}, found {_shown(error['input'])}"
+
+
+def _expectation(error: ErrorDetails) -> str:
+    kind, context = error["type"], error.get("ctx", {})
     if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}, found {_shown(error['input'])}"
+        return f"expected {_EXPECTED[kind].format(**context)}"
     if kind == "butler":
-        found = "" if isinstance(error["input"], dict) else f", found {_shown(error['input'])}"
-        return f"{error['msg']}{found}"
-    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, found {_shown(error['input'])}"
+        return error["msg"]
+    said = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
+    said = re.sub(
+        r"^(Input|Value|String|Tuple|List|Dictionary) should (be |have )?", "expected ", said
+    )
+    return said[:1].lower() + said[1:].rstrip(".")
 
 
 _EXPECTED = {
     "string_type": "a text in quotes",
+    "string_too_short": "a text of length {min_length} or more",
+    "string_too_long": "a text of length {max_length} or less",
     "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
     "tuple_type": "a list in brackets",
     "list_type": "a list in brackets",
     "dict_type": "a table",

@@ -16,7 +16,7 @@ from butler.sessions import NoActiveRepoError, Session, SessionManager, StoreErr
 from butler.transport import Transport
 
 if TYPE_CHECKING:
-    from butler.commands import Command
+    from butler.commands import Command, Listener
     from butler.gate import Gate
     from butler.router import Router
 
@@ -35,6 +35,7 @@ class Services:
     transport: Transport
     jobs: Jobs
     records: Records
+    listeners: tuple["Listener", ...] = ()
 
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Send ``reply`` without control characters, its commands under the prefix in use."""
@@ -105,6 +106,19 @@ class Context:
             TransportError: The network did not take it.
         """
         return await self._services.send(self.message.chat_id, reply)
+
+    def show_typing(self, *, is_typing: bool) -> None:
+        """Show in the chat that an answer is being worked on; end it as often as it was begun."""
+        self._services.transport.show_typing(self.chat_id, is_typing=is_typing)
+
+    def audit(self, command: str, repo: str, result: str, detail: str) -> None:
+        """Note in the audit what came of this message later, beyond what its turn noted."""
+        self._services.records.done(self.message, command, repo, result, detail)
+
+    @property
+    def is_last_call(self) -> asyncio.Event:
+        """Set once no more messages will come, so a job that waits for one need not."""
+        return self._services.jobs.is_last_call
 
     def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         """Run ``work`` beside this turn and beyond its end; ``name`` is for the log."""

@@ -38,7 +38,14 @@ class Ignore:
     is_stranger: bool = False
 
 
-Verdict = Call | Say | Ignore
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """The message is no command; those who listen may hear it."""
+
+    role: Role
+
+
+Verdict = Call | Say | Hear | Ignore
 
 
 class Gate:
@@ -68,8 +75,10 @@ class Gate:
             return Ignore(self.access.refusal(message), is_stranger=True)
         if message.is_forwarded:
             return Ignore(FORWARDED)
-        decision = self._router.route(message.text)
-        if decision is None or (isinstance(decision, Unknown) and decision.nearest is None):
+        decision = None if message.is_reaction else self._router.route(message.text)
+        if decision is None:
+            return Hear(role)
+        if isinstance(decision, Unknown) and decision.nearest is None:
             return Ignore(NOT_A_COMMAND)
         if role is not Role.OWNER and (over := self._over_the_limit(message, role)):
             return over

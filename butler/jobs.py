@@ -17,6 +17,8 @@ class Jobs:
     def __init__(self) -> None:
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.is_last_call = asyncio.Event()
+        """Set once no more messages will come, so a job that waits for one need not."""
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -32,6 +34,8 @@ class Jobs:
         task = self._group.create_task(_guarded(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A job that was cancelled before its first step would warn that it was never awaited.
+        task.add_done_callback(lambda _task: work.close())
         return task
 
     async def finished(self) -> None:

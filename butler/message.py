@@ -66,6 +66,8 @@ class Message:
         quoted_id: The id of the message that this one replies to.
         quoted_sender: Who wrote that one.
         is_forwarded: It was passed on, so its text is somebody else's.
+        is_reaction: It is no text but a reaction, such as 👍, to the one it quotes.
+        is_to_bot: It mentions the linked account itself.
         mentions: The people mentioned in it.
     """
 
@@ -79,6 +81,8 @@ class Message:
     quoted_id: str | None = None
     quoted_sender: Person | None = None
     is_forwarded: bool = False
+    is_reaction: bool = False
+    is_to_bot: bool = False
     mentions: tuple[Person, ...] = ()
 
     @property
@@ -100,8 +104,10 @@ class Reply:
         text: In WhatsApp's mark-up.
         answers: The message it quotes.
         edits: The id of an earlier reply in the same chat that this text replaces.
+        file_name: Send the text as a document of this name.
     """
 
     text: str
     answers: Message | None = None
     edits: str | None = None
+    file_name: str | None = None

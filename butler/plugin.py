@@ -2,8 +2,9 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import NoneType, SimpleNamespace, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -21,8 +22,9 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
 from butler.access import Role
-from butler.commands import Command, Convert, Handler, Kind, Parameter
+from butler.commands import Answer, Command, Convert, Handler, Kind, Listener, Parameter, Pass
 from butler.errors import PluginError
+from butler.message import Reply
 from butler.repos import Repo
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _MARK = "__butler_command__"
+_LISTENER_MARK = "__butler_listener__"
 _KINDS: dict[object, Kind] = {
     inspect.Parameter.VAR_POSITIONAL: Kind.MANY,
     inspect.Parameter.KEYWORD_ONLY: Kind.REST,
@@ -44,6 +47,9 @@ class Settings(BaseModel):
 
 SettingsT = TypeVar("SettingsT", bound=Settings, default=Settings)
 HandlerT = TypeVar("HandlerT", bound=Handler)
+ListenerT = TypeVar("ListenerT", bound=Callable[..., Awaitable[Answer | Pass]])
+Send = Callable[[str, Reply], Awaitable[str]]
+"""Sends a reply to the chat of this id; returns the id of the message."""
 
 
 class Plugin(Generic[SettingsT]):
@@ -54,10 +60,15 @@ class Plugin(Generic[SettingsT]):
 
     Attributes:
         settings_type: The model that ``[plugins.<name>]`` is read into.
+        repo_settings_type: The model of the plugin's own keys in ``[repos.<name>]``; what was read
+            stands in ``Repo.options`` under the plugin's name.
         settings: What was read.
+        data_folder: Where it may keep files; set before the plugin is entered.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
+    repo_settings_type: ClassVar[type[Settings]] = Settings
+    data_folder: Path
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings
@@ -67,6 +78,9 @@ class Plugin(Generic[SettingsT]):
 
     async def __aexit__(self, *error: object) -> None:
         return None
+
+    async def ready(self, send: Send) -> None:
+        """Do what there is to do once messages can be sent, as a job; by default nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,26 @@ def command(
     return mark
 
 
+def listener(handler: ListenerT) -> ListenerT:
+    """Make a method of a plugin hear what is no command: plain text and reactions.
+
+    The method is ``async`` and takes the context. Listeners of all plugins are asked in order,
+    until one returns a reply, or None if it acted without one; ``PASS`` lets the next one hear.
+    Only what users write is heard.
+    """
+    setattr(handler, _LISTENER_MARK, True)
+    return handler
+
+
+def listeners_of(plugin: Plugin[Settings]) -> list[Listener]:
+    """Return the listeners of a plugin, in the order in which they are written down."""
+    return [
+        getattr(plugin, name)
+        for name, value in _attributes(plugin).items()
+        if getattr(value, _LISTENER_MARK, False)
+    ]
+
+
 def commands_of(plugin: Plugin[Settings], plugin_name: str) -> list[Command]:
     """Return the commands of a plugin, in the order in which they are written down.
 
@@ -110,13 +144,17 @@ def commands_of(plugin: Plugin[Settings], plugin_name: str) -> list[Command]:
 
 
 def _marked_handlers(plugin: Plugin[Settings]) -> Iterator[tuple[Handler, _Mark]]:
-    attributes: dict[str, object] = {}
-    for cls in reversed(type(plugin).__mro__):
-        attributes |= vars(cls)
-    for name, value in attributes.items():
+    for name, value in _attributes(plugin).items():
         mark = getattr(value, _MARK, None)
         if isinstance(mark, _Mark):
             yield getattr(plugin, name), mark
+
+
+def _attributes(plugin: Plugin[Settings]) -> dict[str, object]:
+    attributes: dict[str, object] = {}
+    for cls in reversed(type(plugin).__mro__):
+        attributes |= vars(cls)
+    return attributes
 
 
 def _command(handler: Handler, mark: _Mark, plugin_name: str) -> Command:

@@ -19,6 +19,7 @@ import asyncio
 import itertools
 import subprocess
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,7 @@ class FakeTransport:
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
         self.owner_chat_id: str | None = "owner@lid"
+        self.typing: Counter[str] = Counter()
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield what was put in with :meth:`receive`, until :meth:`close`."""
@@ -70,6 +72,10 @@ class FakeTransport:
         self.sent.append(sent)
         await self._announce()
         return sent.id
+
+    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
+        """Count the chat in ``typing``, or no longer."""
+        self.typing[chat_id] += 1 if is_typing else -1
 
     async def acknowledge(self, message: Message) -> None:
         """Keep ``message`` in ``acknowledged``."""
@@ -126,7 +132,7 @@ class Chat:
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def __call__(self, text: str, **details: Any) -> list[str]:
-        """Write ``text``; return the replies to it. ``details`` are further fields of the message."""
+        """Write ``text``; return the replies. ``details`` are further fields of the message."""
         before = len(self.transport.sent)
         message = replace(self.message(text), **details)
         self.transport.receive(message)

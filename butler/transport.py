@@ -24,6 +24,13 @@ class Transport(Protocol):
         """
         ...
 
+    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
+        """Show the people in the chat that an answer is being worked on, or no longer.
+
+        Each call that begins it is matched by one that ends it.
+        """
+        ...
+
     async def acknowledge(self, message: Message) -> None:
         """Say that the turn of ``message`` is over; without it, the next start yields it again."""
         ...

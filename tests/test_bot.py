@@ -145,7 +145,7 @@ async def test_a_bug_is_answered_by_one_apology_and_logged_once(talk, caplog):
 async def test_a_handler_that_hangs_does_not_hold_its_chat_for_ever(setup, caplog):
     transport, records = FakeTransport(), MemoryRecords()
     async with open_bot(setup, transport, records) as bot:
-        hasty = Bot(bot._services, turn_limit_s=0.01)
+        hasty = Bot(bot._services, {}, turn_limit_s=0.01)
         chat = Chat(transport, records, hasty)
         await hasty.handle(chat.message("/hang"))
 

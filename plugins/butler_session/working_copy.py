@@ -85,7 +85,9 @@ async def status(folder: Path) -> Status:
     Raises:
         GitError: It is no working copy, or git did not answer in time.
     """
-    report = await run_git(folder, "status", "--porcelain=v2", "--branch", "-z", timeout_s=TIMEOUT_S)
+    report = await run_git(
+        folder, "status", "--porcelain=v2", "--branch", "-z", timeout_s=TIMEOUT_S
+    )
     head, commit, changed = _parsed(report.decode(errors="replace"))
     if commit == _UNBORN:
         return Status(f"on branch {head}", changed, None)

@@ -1,0 +1,197 @@
+"""A scripted agent that speaks the Agent Client Protocol.
+
+``python -m butler.testing_agents.acp SCRIPT.json``
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from butler.testing_agents.messages import Message, encoded, receive, send
+from butler.testing_agents.script import (
+    Player,
+    Script,
+    TurnCancelledError,
+    TurnFailedError,
+    TurnFinishedError,
+)
+
+_INTERNAL_ERROR = -32603
+_AUTH_REQUIRED = -32000
+_OPTIONS = [
+    {"optionId": "always", "name": "Always allow", "kind": "allow_always"},
+    {"optionId": "yes", "name": "Allow", "kind": "allow_once"},
+    {"optionId": "no", "name": "Reject", "kind": "reject_once"},
+]
+
+
+class AcpVoice:
+    """A conversation as updates."""
+
+    def __init__(self, conversation_id: str) -> None:
+        self._conversation_id = conversation_id
+        self._count = 0
+
+    def said(self, text: str) -> bytes:
+        """See ``Voice``."""
+        return encoded(self._update("agent_message_chunk", content={"type": "text", "text": text}))
+
+    def think(self, text: str) -> None:
+        """See ``Voice``."""
+        send(self._update("agent_thought_chunk", content={"type": "text", "text": text}))
+
+    def use_tool(self, title: str, *, is_failed: bool) -> None:
+        """See ``Voice``."""
+        tool_id = self._begin(title)
+        self._end(tool_id, is_failed=is_failed)
+
+    def ask(self, question: Mapping[str, Any]) -> bool:
+        """See ``Voice``."""
+        tool_id = self._begin("Write" if "path" in question else "Bash")
+        details = _details(question)
+        send(self._update("tool_call_update", toolCallId=tool_id, **details))
+        request_id = f"ask-{self._count}"
+        params = {
+            "sessionId": self._conversation_id,
+            "toolCall": {"toolCallId": tool_id},
+            "options": _OPTIONS,
+        }
+        send(_request(request_id, "session/request_permission", params))
+        is_allowed = self._is_allowed(request_id)
+        self._end(tool_id, is_failed=not is_allowed)
+        return is_allowed
+
+    def tell_usage(self, tokens: int, cost_usd: float) -> None:
+        """See ``Voice``."""
+        cost = {"amount": cost_usd, "currency": "USD"}
+        send(self._update("usage_update", used=tokens, size=200_000, cost=cost))
+
+    def wait(self) -> None:
+        """See ``Voice``."""
+        while receive().get("method") != "session/cancel":
+            pass
+        raise TurnCancelledError
+
+    def _is_allowed(self, request_id: str) -> bool:
+        while (message := receive()).get("id") != request_id:
+            pass
+        outcome = message["result"]["outcome"]
+        if outcome["outcome"] == "cancelled":
+            self.wait()
+        return bool(outcome["optionId"] != "no")
+
+    def _begin(self, title: str) -> str:
+        self._count += 1
+        tool_id = f"t-{self._count}"
+        send(self._update("tool_call", toolCallId=tool_id, title=title, status="pending"))
+        return tool_id
+
+    def _end(self, tool_id: str, *, is_failed: bool) -> None:
+        status = "failed" if is_failed else "completed"
+        send(self._update("tool_call_update", toolCallId=tool_id, status=status))
+
+    def _update(self, kind: str, **content: Any) -> Message:
+        update = {"sessionUpdate": kind, **content}
+        params = {"sessionId": self._conversation_id, "update": update}
+        return {"jsonrpc": "2.0", "method": "session/update", "params": params}
+
+
+class AcpAgent:
+    """Answers requests as the script says."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._mode = script.modes[0] if script.modes else ""
+        self._prompts = 0
+
+    def serve(self) -> None:
+        """Answer until stdin ends."""
+        while True:
+            message = receive()
+            if "id" in message and "method" in message:
+                method = message["method"].replace("/", "_")
+                answer = getattr(self, f"_{method}")(message["params"])
+                send({"jsonrpc": "2.0", "id": message["id"], **answer})
+
+    def _initialize(self, _: Message) -> Message:
+        way = self._script.resume
+        capabilities: Message = {"loadSession": way in {"accept", "refuse"}}
+        if way == "reopen":
+            capabilities["sessionCapabilities"] = {"resume": {}}
+        return {"result": {"protocolVersion": 1, "agentCapabilities": capabilities}}
+
+    def _session_new(self, _: Message) -> Message:
+        if not self._script.logged_in:
+            return _error(_AUTH_REQUIRED, "Authentication required", "run the login first")
+        return {"result": {"sessionId": self._script.conversation_id, **self._modes()}}
+
+    def _session_resume(self, params: Message) -> Message:
+        if not Path(params["cwd"]).is_absolute():
+            return _error(_INTERNAL_ERROR, "Invalid params", "cwd must be an absolute path")
+        return {"result": self._modes()}
+
+    def _session_load(self, params: Message) -> Message:
+        if self._script.resume == "refuse":
+            return _error(_INTERNAL_ERROR, "Internal error", "no such session")
+        voice = AcpVoice(params["sessionId"])
+        sys.stdout.buffer.write(voice.said("told once more") * 40)
+        return {"result": self._modes()}
+
+    def _session_set_mode(self, params: Message) -> Message:
+        if self._script.mode_error:
+            return _error(_INTERNAL_ERROR, "Internal error", self._script.mode_error)
+        self._mode = params["modeId"]
+        return {"result": {}}
+
+    def _session_prompt(self, params: Message) -> Message:
+        prompt, conversation_id = params["prompt"][0]["text"], params["sessionId"]
+        words = {"prompt": prompt, "mode": self._mode, "conversation": conversation_id}
+        player = Player(AcpVoice(conversation_id), words)
+        self._prompts += 1
+        try:
+            player.play(self._script.turn(self._prompts - 1))
+        except TurnCancelledError:
+            return _stopped("cancelled")
+        except TurnFinishedError as reason:
+            return _stopped(str(reason))
+        except TurnFailedError as error:
+            return _error(_INTERNAL_ERROR, str(error), error.details)
+        return _stopped("end_turn")
+
+    def _modes(self) -> Message:
+        if not self._script.modes:
+            return {}
+        offered = [{"id": mode, "name": mode} for mode in self._script.modes]
+        return {"modes": {"currentModeId": self._mode, "availableModes": offered}}
+
+
+def _details(question: Mapping[str, Any]) -> Message:
+    if "path" not in question:
+        return {"title": question["command"], "rawInput": {"command": question["command"]}}
+    old, new = question.get("old"), question["new"]
+    diff = {"type": "diff", "path": question["path"], "oldText": old, "newText": new}
+    return {"title": f"Write {question['path']}", "content": [diff]}
+
+
+def _request(request_id: str, method: str, params: Message) -> Message:
+    return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+
+
+def _stopped(reason: str) -> Message:
+    return {"result": {"stopReason": reason}}
+
+
+def _error(code: int, message: str, details: str) -> Message:
+    return {"error": {"code": code, "message": message, "data": {"details": details}}}
+
+
+def main(path: str) -> None:
+    """Play the script in the file at ``path``."""
+    script = Script.read(path)
+    Player(AcpVoice(""), {}).play(script.before)
+    AcpAgent(script).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,51 @@
+"""A scripted program that just prints: reads the prompt from stdin, or has it as an argument.
+
+``python -m butler.testing_agents.command SCRIPT.json [PROMPT]``
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from butler.testing_agents.script import Player, Script, TurnFailedError, TurnFinishedError
+
+
+class CommandVoice:
+    """Has text and nothing else; a question is a yes."""
+
+    def said(self, text: str) -> bytes:
+        """See ``Voice``."""
+        return text.encode()
+
+    def think(self, text: str) -> None:
+        """See ``Voice``."""
+
+    def use_tool(self, title: str, *, is_failed: bool) -> None:
+        """See ``Voice``."""
+
+    def ask(self, question: Mapping[str, Any]) -> bool:
+        """See ``Voice``."""
+        return bool(question)
+
+    def tell_usage(self, tokens: int, cost_usd: float) -> None:
+        """See ``Voice``."""
+
+    def wait(self) -> None:
+        """See ``Voice``: there is nothing that tells a program to cancel but a signal."""
+        Player(self, {}).play([{"hang": True}])
+
+
+def main(path: str, prompt: str | None = None) -> None:
+    """Play the script in the file at ``path``."""
+    script = Script.read(path)
+    player = Player(CommandVoice(), {"prompt": sys.stdin.read() if prompt is None else prompt})
+    try:
+        player.play([*script.before, *script.turn(0)])
+    except TurnFinishedError:
+        sys.exit(0)
+    except TurnFailedError as error:
+        sys.exit(f"{error}: {error.details}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,72 @@
+"""Coding agents: one port, three adapters.
+
+``Agent`` is the port. ``AcpAgent``, ``ClaudeAgent`` and ``CommandAgent`` are the adapters;
+``LimitedRun`` puts limits on a run of any of them.
+"""
+
+from butler_run.agents.acp import AcpAgent, preload
+from butler_run.agents.agent import (
+    Agent,
+    Change,
+    Event,
+    Finished,
+    Mode,
+    Notice,
+    Option,
+    OptionKind,
+    PermissionAsked,
+    Reason,
+    Run,
+    Started,
+    Text,
+    Tool,
+    Usage,
+    Working,
+)
+from butler_run.agents.claude import ClaudeAgent
+from butler_run.agents.command import CommandAgent
+from butler_run.agents.environment import allowed_environment
+from butler_run.agents.errors import (
+    AgentError,
+    ConversationLostError,
+    Limit,
+    LimitReachedError,
+)
+from butler_run.agents.limits import LimitedRun, RunLimits
+from butler_run.agents.presets import PRESETS, Preset
+from butler_run.agents.process import ProcessLimits
+from butler_run.agents.run import Patience
+
+__all__ = [
+    "PRESETS",
+    "AcpAgent",
+    "Agent",
+    "AgentError",
+    "Change",
+    "ClaudeAgent",
+    "CommandAgent",
+    "ConversationLostError",
+    "Event",
+    "Finished",
+    "Limit",
+    "LimitReachedError",
+    "LimitedRun",
+    "Mode",
+    "Notice",
+    "Option",
+    "OptionKind",
+    "Patience",
+    "PermissionAsked",
+    "Preset",
+    "ProcessLimits",
+    "Reason",
+    "Run",
+    "RunLimits",
+    "Started",
+    "Text",
+    "Tool",
+    "Usage",
+    "Working",
+    "allowed_environment",
+    "preload",
+]

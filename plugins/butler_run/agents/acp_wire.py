@@ -1,0 +1,95 @@
+"""The lines between Butler and an agent that speaks the Agent Client Protocol.
+
+Answers to Butler's requests go to the package ``agent-client-protocol``. What the agent sends by
+itself is taken here: so it keeps its order, is read no faster than it is used, and a kind of update
+that the package does not know yet harms nothing.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from butler_run.agents.errors import AgentError
+from butler_run.agents.messages import Messages
+from butler_run.agents.process import AgentProcess
+
+_METHOD_NOT_FOUND = -32601
+
+Params = dict[str, Any]
+
+
+class Wire:
+    """A transport for ``acp.connect_to_agent``.
+
+    Attributes:
+        error: Why the wire broke, if not by the end of the process.
+        is_deaf: Updates are passed over; so it begins, as an agent that resumes a conversation
+            tells all of it once more.
+    """
+
+    def __init__(
+        self,
+        process: AgentProcess,
+        on_update: Callable[[Params], Awaitable[None]],
+        on_question: Callable[[str, Params], Awaitable[None]],
+    ) -> None:
+        self.error: AgentError | None = None
+        self.is_deaf = True
+        self.messages = Messages(process)
+        self._process = process
+        self._reading = aiter(self.messages)
+        self._on_update = on_update
+        self._on_question = on_question
+        self._request_ids: dict[str, Any] = {}
+
+    async def receive(self) -> dict[str, Any] | None:
+        """Return the next answer of the agent; None is the end."""
+        try:
+            async for message in self._reading:
+                if "method" not in message:
+                    return message
+                await self._take(message)
+        except AgentError as error:
+            self.error = error
+        return None
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a message."""
+        self._post(message)
+
+    async def close(self) -> None:
+        """Leave the pipes to the process, which owns them."""
+
+    def notify(self, method: str, params: Params) -> None:
+        """Tell the agent something that it does not answer."""
+        self._post({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def answer(self, question_id: str, outcome: dict[str, str]) -> None:
+        """Answer a question for permission."""
+        self._respond(self._request_ids.pop(question_id), {"result": {"outcome": outcome}})
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        params = message.get("params")
+        if not isinstance(params, dict):
+            params = {}
+        if message["method"] == "session/update":
+            if not self.is_deaf:
+                await self._on_update(_object(params, "update"))
+        elif message["method"] == "session/request_permission" and "id" in message:
+            question_id = json.dumps(message["id"])
+            self._request_ids[question_id] = message["id"]
+            await self._on_question(question_id, params)
+        elif "id" in message:
+            error = {"code": _METHOD_NOT_FOUND, "message": "Method not found"}
+            self._respond(message["id"], {"error": error})
+
+    def _respond(self, request_id: Any, answer: dict[str, Any]) -> None:
+        self._post({"jsonrpc": "2.0", "id": request_id, **answer})
+
+    def _post(self, message: dict[str, Any]) -> None:
+        self._process.write(json.dumps(message).encode() + b"\n")
+
+
+def _object(params: Params, key: str) -> Params:
+    value = params.get(key)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,276 @@
+"""Claude Code's own command as an agent, for people who have it without Node.
+
+It speaks JSON lines both ways (``--output-format stream-json --input-format stream-json``) and asks
+for permission on the same lines (``--permission-prompt-tool stdio``).
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from butler_run.agents.agent import (
+    Event,
+    Finished,
+    Mode,
+    OptionKind,
+    PermissionAsked,
+    Reason,
+    Run,
+    Started,
+    Text,
+    Tool,
+    Usage,
+    Working,
+)
+from butler_run.agents.errors import AgentError, ConversationLostError
+from butler_run.agents.messages import Messages
+from butler_run.agents.process import AgentProcess, ProcessLimits, spawned
+from butler_run.agents.questions import changes_of, command_of, detail_of, numbered, relative
+from butler_run.agents.run import Patience, ProcessRun
+from butler_run.agents.texts import on_one_line
+
+HOW_TO_GET = "To get it: npm install -g @anthropic-ai/claude-code"
+
+_STREAM_JSON = (
+    *("-p", "--verbose", "--output-format", "stream-json", "--input-format", "stream-json"),
+    *("--permission-prompt-tool", "stdio"),
+)
+_MODES = {
+    Mode.ASK: "default",
+    Mode.EDITS: "acceptEdits",
+    Mode.PLAN: "plan",
+    Mode.BYPASS: "bypassPermissions",
+}
+_ALLOW, _ALWAYS, _REJECT = "allow", "allow_always", "reject"
+_LOGGED_OUT = re.compile(
+    r"/login|invalid api key|not logged in|authentication_error", re.IGNORECASE
+)
+_LOST = re.compile(r"no conversation found|valid session id|--resume", re.IGNORECASE)
+
+
+class ClaudeAgent:
+    """Runs ``claude``, or the command given that speaks like it."""
+
+    def __init__(
+        self,
+        command: Sequence[str] = ("claude",),
+        limits: ProcessLimits | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._command = tuple(command)
+        self._limits = limits or ProcessLimits()
+        self._patience = patience or Patience()
+
+    @asynccontextmanager
+    async def start(
+        self,
+        prompt: str,
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        conversation_id: str | None = None,
+        mode: Mode = Mode.ASK,
+    ) -> AsyncIterator[Run]:
+        """Start a run, see ``Agent``."""
+        resume = () if conversation_id is None else (f"--resume={conversation_id}",)
+        async with spawned(
+            (*self._command, *_STREAM_JSON, "--permission-mode", _MODES[mode], *resume),
+            folder=folder,
+            environment=environment,
+            limits=self._limits,
+            how_to_get=HOW_TO_GET,
+        ) as process:
+            run = _ClaudeRun(process, self._patience, folder, is_resumed=bool(resume))
+            run.prompt(prompt)
+            yield run
+
+
+class _ClaudeRun(ProcessRun):
+    def __init__(
+        self, process: AgentProcess, patience: Patience, folder: Path, *, is_resumed: bool
+    ) -> None:
+        super().__init__(process, patience)
+        self._folder = folder
+        self._is_resumed = is_resumed
+        self._messages = Messages(process)
+        self._requests: dict[str, dict[str, Any]] = {}
+        self._titles: dict[str, str] = {}
+        self._has_text = False
+
+    def prompt(self, text: str) -> None:
+        """Send the prompt."""
+        self._control("i1", {"subtype": "initialize"})
+        content = [{"type": "text", "text": text}]
+        self._send({"type": "user", "message": {"role": "user", "content": content}})
+
+    async def _events(self) -> AsyncIterator[Event]:
+        messages = aiter(self._messages)
+        try:
+            async with asyncio.timeout(self._patience.start_s):
+                first = await self._first(messages)
+        except TimeoutError:
+            raise self._never_started() from None
+        for event in self._events_of(first):
+            yield event
+        while not self._is_turn_over.is_set():
+            message = await anext(messages, None)
+            if message is None:
+                yield await self._broken_off()
+                return
+            for event in self._events_of(message):
+                yield event
+
+    async def _first(self, messages: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
+        """Return the first message that tells how the start went."""
+        async for message in messages:
+            is_init = message.get("type") == "system" and message.get("subtype") == "init"
+            if is_init or message.get("type") in {"result", "control_request"}:
+                return message
+        return {}
+
+    def _events_of(self, message: dict[str, Any]) -> Iterator[Event]:
+        match message:
+            case {"type": "system", "subtype": "init", "session_id": str(conversation_id)}:
+                yield Started(conversation_id)
+            case {"type": "assistant", "message": {"content": list(blocks)}}:
+                yield from self._said(blocks, is_own=not message.get("parent_tool_use_id"))
+            case {"type": "user", "message": {"content": list(blocks)}}:
+                yield from self._tool_results(blocks)
+            case {"type": "control_request", "request_id": str(id), "request": dict(request)}:
+                yield from self._requested(id, request)
+            case {"type": "result"}:
+                yield from self._ended(message)
+            case _:
+                yield Working()
+
+    def _said(self, blocks: list[Any], *, is_own: bool) -> Iterator[Event]:
+        for block in blocks:
+            match block:
+                case {"type": "text", "text": str(text)} if is_own and text:
+                    yield Text(f"\n\n{text}" if self._has_text else text)
+                    self._has_text = True
+                case {"type": "tool_use", "id": str(id), "name": str(name)}:
+                    self._titles[id] = self._title(name, _input(block))
+                    yield Tool(id, self._titles[id])
+                case _:
+                    yield Working()
+
+    def _tool_results(self, blocks: list[Any]) -> Iterator[Event]:
+        for block in blocks:
+            match block:
+                case {"type": "tool_result", "tool_use_id": str(id)}:
+                    is_failed = bool(block.get("is_error"))
+                    title = self._titles.pop(id, "")
+                    yield Tool(id, title, is_finished=True, is_failed=is_failed)
+                case _:
+                    yield Working()
+
+    def _requested(self, request_id: str, request: dict[str, Any]) -> Iterator[Event]:
+        if request.get("subtype") != "can_use_tool":
+            error = {"subtype": "error", "request_id": request_id, "error": "not supported"}
+            self._send({"type": "control_response", "response": error})
+            return
+        tool_input = _input(request)
+        name = str(request.get("display_name") or request.get("tool_name") or "a tool")
+        options = [(_ALLOW, "allow", OptionKind.ALLOW_ONCE), (_REJECT, "reject", OptionKind.REJECT)]
+        if request.get("permission_suggestions"):
+            options.append((_ALWAYS, "always allow", OptionKind.ALLOW_ALWAYS))
+        self._requests[request_id] = request
+        yield PermissionAsked(
+            request_id,
+            self._title(name, tool_input),
+            command_of(tool_input),
+            changes_of(tool_input, self._folder),
+            detail_of(tool_input),
+            numbered(options),
+        )
+
+    def _title(self, name: str, tool_input: Mapping[str, Any]) -> str:
+        target = next(
+            (tool_input[key] for key in ("file_path", "path", "command") if key in tool_input), ""
+        )
+        return on_one_line(f"{name} {relative(str(target), self._folder)}", 80)
+
+    def _ended(self, result: dict[str, Any]) -> Iterator[Event]:
+        yield _usage(result)
+        subtype, said = result.get("subtype"), _complaint(result)
+        if subtype == "error_max_turns":
+            yield Finished(Reason.CUT_SHORT, "It reached its limit of turns.")
+        elif not result.get("is_error") and subtype == "success":
+            yield Finished(Reason.DONE)
+        else:
+            yield self._failed(said)
+
+    def _failed(self, said: str) -> Finished:
+        if self._is_cancelled:
+            return Finished(Reason.CANCELLED)
+        if self._is_resumed and _LOST.search(said):
+            raise ConversationLostError(f"{self._process.name} lost the conversation: {said}.")
+        if _LOGGED_OUT.search(said):
+            raise AgentError(f"{self._process.name} is not logged in: {said}.")
+        return Finished(Reason.FAILED, f"{self._process.name} failed: {said or 'no reason given'}.")
+
+    async def _broken_off(self) -> Finished:
+        if self._is_cancelled:
+            return Finished(Reason.CANCELLED)
+        epitaph = await self._messages.epitaph()
+        self._failed(epitaph.rstrip("."))
+        raise AgentError(epitaph)
+
+    def _never_started(self) -> AgentError:
+        sentence = f"{self._process.name} did not start within {self._patience.start_s:g} s."
+        return AgentError(f"{sentence} {self._messages.stray or self._process.stderr_tail}".strip())
+
+    def _reply(self, permission_id: str, option_id: str | None) -> None:
+        request = self._requests.pop(permission_id)
+        response = {
+            "subtype": "success",
+            "request_id": permission_id,
+            "response": _decision(request, option_id),
+        }
+        self._send({"type": "control_response", "response": response})
+
+    def _ask_to_stop(self) -> bool:
+        self._control("stop", {"subtype": "interrupt"})
+        return True
+
+    def _control(self, request_id: str, request: dict[str, Any]) -> None:
+        self._send({"type": "control_request", "request_id": request_id, "request": request})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._process.write(json.dumps(message).encode() + b"\n")
+
+
+def _input(holder: Mapping[str, Any]) -> dict[str, Any]:
+    tool_input = holder.get("input")
+    return tool_input if isinstance(tool_input, dict) else {}
+
+
+def _decision(request: dict[str, Any], option_id: str | None) -> dict[str, Any]:
+    if option_id is None:
+        return {"behavior": "deny", "message": "The run was ended.", "interrupt": True}
+    if option_id == _REJECT:
+        return {"behavior": "deny", "message": "The user said no."}
+    allowed = {"behavior": "allow", "updatedInput": _input(request)}
+    if option_id == _ALWAYS:
+        return allowed | {"updatedPermissions": request["permission_suggestions"]}
+    return allowed
+
+
+def _complaint(result: dict[str, Any]) -> str:
+    said = result.get("result") or result.get("errors") or result.get("subtype") or ""
+    return on_one_line("; ".join(map(str, said)) if isinstance(said, list) else str(said))
+
+
+def _usage(result: dict[str, Any]) -> Usage:
+    usage = result.get("usage")
+    counts = usage if isinstance(usage, dict) else {}
+    tokens = sum(
+        count for key, count in counts.items() if key.endswith("_tokens") and isinstance(count, int)
+    )
+    cost = result.get("total_cost_usd")
+    return Usage(tokens, float(cost) if isinstance(cost, int | float) else None)

@@ -1,0 +1,98 @@
+"""Any program as an agent: it is given the prompt, its output is the answer.
+
+The prompt goes to stdin. An argument of the command that contains ``{prompt}`` gets it instead;
+where a prompt could then be read as an option (it starts with ``-`` and is an argument of its own,
+not behind ``--``) a space is put before it.
+"""
+
+import codecs
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from butler_run.agents.agent import Event, Finished, Mode, Reason, Run, Started, Text
+from butler_run.agents.errors import AgentError
+from butler_run.agents.process import AgentProcess, ProcessLimits, spawned
+from butler_run.agents.run import Patience, ProcessRun
+
+PLACEHOLDER = "{prompt}"
+# Linux takes no single argument of 128 KiB or more, see execve(2).
+_MAX_ARGUMENT_BYTES = 128 * 1024 - 1
+
+
+class CommandAgent:
+    """Runs one program; has no conversations, asks no questions and knows no modes."""
+
+    def __init__(self, command: Sequence[str], limits: ProcessLimits | None = None) -> None:
+        self._command = tuple(command)
+        self._limits = limits or ProcessLimits()
+
+    @asynccontextmanager
+    async def start(
+        self,
+        prompt: str,
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        conversation_id: str | None = None,
+        mode: Mode = Mode.ASK,
+    ) -> AsyncIterator[Run]:
+        """Start the program, see ``Agent``."""
+        command = with_prompt(self._command, prompt)
+        async with spawned(
+            command, folder=folder, environment=environment, limits=self._limits
+        ) as process:
+            if not has_placeholder(self._command):
+                process.write(prompt.encode(errors="replace"))
+            process.close_stdin()
+            yield _CommandRun(process, Patience())
+
+
+def has_placeholder(command: Sequence[str]) -> bool:
+    """Return whether an argument of ``command`` is to hold the prompt."""
+    return any(PLACEHOLDER in argument for argument in command[1:])
+
+
+def with_prompt(command: Sequence[str], prompt: str) -> tuple[str, ...]:
+    """Return ``command`` with ``prompt`` wherever it says ``{prompt}``.
+
+    Raises:
+        AgentError: The prompt is too long for an argument.
+    """
+    if not has_placeholder(command):
+        return tuple(command)
+    program, *arguments = command
+    if len(prompt.encode(errors="replace")) > _MAX_ARGUMENT_BYTES // 2:
+        raise AgentError(f"The prompt is too long to be an argument of {Path(program).name}.")
+    clean = prompt.replace("\0", "")
+    before = [program, *arguments]
+    return (program, *(_filled(*pair, clean) for pair in zip(arguments, before, strict=False)))
+
+
+def _filled(argument: str, previous: str, prompt: str) -> str:
+    filled = argument.replace(PLACEHOLDER, prompt)
+    could_be_an_option = argument.startswith(PLACEHOLDER) and prompt.startswith("-")
+    return f" {filled}" if could_be_an_option and previous != "--" else filled
+
+
+class _CommandRun(ProcessRun):
+    def __init__(self, process: AgentProcess, patience: Patience) -> None:
+        super().__init__(process, patience)
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    async def _events(self) -> AsyncIterator[Event]:
+        yield Started(None)
+        async for piece in self._process.pieces():
+            if text := self._decoder.decode(piece):
+                yield Text(text)
+        if text := self._decoder.decode(b"", final=True):
+            yield Text(text)
+        yield await self._finished()
+
+    async def _finished(self) -> Finished:
+        if await self._process.status() == 0:
+            return Finished(Reason.DONE)
+        return Finished(Reason.FAILED, await self._process.epitaph())
+
+    def _reply(self, permission_id: str, option_id: str | None) -> None:
+        """Do nothing: a plain program asks no questions."""

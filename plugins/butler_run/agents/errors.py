@@ -1,0 +1,42 @@
+"""What can go wrong with an agent, as sentences for the chat.
+
+::
+
+    UserError
+    └── AgentError                   the agent cannot be started, or failed
+        ├── ConversationLostError    the conversation cannot be resumed; a fresh one can be started
+        └── LimitReachedError        the run was ended because it reached a limit
+"""
+
+from enum import StrEnum
+
+from butler import UserError
+
+
+class Limit(StrEnum):
+    """What a run may have too much of."""
+
+    TIME = "time"
+    SILENCE = "silence"
+    OUTPUT = "output"
+    LINE = "line"
+
+
+class AgentError(UserError):
+    """The agent cannot do its work; the text says why and, where there is one, the way out."""
+
+
+class ConversationLostError(AgentError):
+    """The agent cannot resume the conversation; starting without its id works."""
+
+
+class LimitReachedError(AgentError):
+    """The run reached a limit and was ended.
+
+    Attributes:
+        limit: Which one.
+    """
+
+    def __init__(self, message: str, limit: Limit) -> None:
+        super().__init__(message)
+        self.limit = limit

@@ -1,0 +1,40 @@
+"""The agents that are known by name."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """How a known agent is started over the Agent Client Protocol.
+
+    Attributes:
+        command: The agent's own command.
+        fallback: What to start where that is not installed.
+        how_to_get: A sentence for those who have neither.
+    """
+
+    command: tuple[str, ...]
+    how_to_get: str
+    fallback: tuple[str, ...] = ()
+
+    def found(self, environment: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the command to start, given the ``PATH`` of ``environment``."""
+        path = environment.get("PATH")
+        if self.fallback and not shutil.which(self.command[0], path=path):
+            is_there = shutil.which(self.fallback[0], path=path)
+            return self.fallback if is_there else self.command
+        return self.command
+
+
+PRESETS = {
+    "claude": Preset(
+        ("claude-agent-acp",),
+        "To get it: npm install -g @agentclientprotocol/claude-agent-acp",
+        fallback=("npx", "-y", "@agentclientprotocol/claude-agent-acp"),
+    ),
+    "codex": Preset(("codex-acp",), "To get it: npm install -g @zed-industries/codex-acp"),
+    "gemini": Preset(("gemini", "--acp"), "To get it: npm install -g @google/gemini-cli"),
+    "opencode": Preset(("opencode", "acp"), "To get it: npm install -g opencode-ai"),
+}

@@ -1,0 +1,48 @@
+"""What an agent says, gathered piece by piece, and how much of it a phone gets to see."""
+
+from butler_run.markup import shortened, whatsapp
+
+SHOWN = 1200
+MAX_KEPT = 1_000_000
+
+
+class Answer:
+    """The text of a run: bounded, in sections, for a tool at work ends what was said before."""
+
+    def __init__(self) -> None:
+        self._sections: list[list[str]] = [[]]
+        self._size = 0
+        self.is_cut = False
+
+    def add(self, piece: str) -> None:
+        """Take the next piece; what is beyond a million characters is left out."""
+        room = MAX_KEPT - self._size
+        self.is_cut = self.is_cut or len(piece) > room
+        if room > 0:
+            self._sections[-1].append(piece[:room])
+            self._size += len(piece)
+
+    def end_section(self) -> None:
+        """Begin a new section, unless nothing was said in this one."""
+        if self._sections[-1]:
+            self._sections.append([])
+
+    @property
+    def full(self) -> str:
+        """All that was said."""
+        text = "\n\n".join(section for section in self._texts() if section)
+        return f"{text}\n\n(The rest is left out.)" if self.is_cut else text
+
+    def shown(self) -> tuple[str, bool]:
+        """Return what to show on a phone, and whether that is all.
+
+        Where all is too much it is the end: after its last tool an agent sums up.
+        """
+        full = whatsapp(self.full)
+        if len(full) <= SHOWN:
+            return full, True
+        last = next((each for each in reversed(self._texts()) if each), "")
+        return shortened(whatsapp(last), SHOWN), False
+
+    def _texts(self) -> list[str]:
+        return ["".join(section).strip() for section in self._sections]

@@ -1,0 +1,99 @@
+"""The agents that can be chosen by name."""
+
+from dataclasses import dataclass
+from math import inf
+
+from butler import Repo, UserError
+from butler_run.agents import (
+    PRESETS,
+    AcpAgent,
+    Agent,
+    ClaudeAgent,
+    CommandAgent,
+    Mode,
+    ProcessLimits,
+    RunLimits,
+    allowed_environment,
+)
+from butler_run.settings import AgentSettings, RepoRunSettings, RunSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An agent, and how it runs in one repo.
+
+    Attributes:
+        secrets: The values of the variables that are passed to it by configuration; they are not
+            shown in a chat.
+    """
+
+    name: str
+    agent: Agent
+    mode: Mode
+    environment: dict[str, str]
+    limits: RunLimits
+    secrets: tuple[str, ...]
+
+
+class Catalog:
+    """What the configuration says about agents."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        self._settings = settings
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return self._settings.agent_names
+
+    def check(self, name: str) -> None:
+        """Refuse a name that is none.
+
+        Raises:
+            UserError: There is no such agent; the text lists them.
+        """
+        if name not in self.names:
+            raise UserError(f"There is no agent {name}. Known: {', '.join(self.names)}.")
+
+    def choose(self, repo: Repo, wanted: str | None) -> Choice:
+        """Return the agent for ``repo``: the chat's choice, else the repo's, else the default.
+
+        Raises:
+            UserError: The repo names an agent that there is not.
+        """
+        of_repo = options_of(repo)
+        name = wanted or of_repo.agent or self._settings.agent
+        self.check(name)
+        settings = self._settings.agents.get(name, AgentSettings())
+        environment = allowed_environment(settings.env)
+        return Choice(
+            name=name,
+            agent=_agent(name, settings, environment),
+            mode=of_repo.mode or settings.mode,
+            environment=environment,
+            limits=RunLimits(
+                of_repo.time_limit or settings.time_limit or inf,
+                of_repo.silence_limit or settings.silence_limit or inf,
+            ),
+            secrets=tuple(environment[each] for each in settings.env if each in environment),
+        )
+
+
+def options_of(repo: Repo) -> RepoRunSettings:
+    """Return what the configuration says of runs in ``repo``."""
+    options = repo.options.get("run")
+    return options if isinstance(options, RepoRunSettings) else RepoRunSettings()
+
+
+def _agent(name: str, settings: AgentSettings, environment: dict[str, str]) -> Agent:
+    limits = ProcessLimits(output_bytes=settings.max_output_mb * 1_000_000)
+    preset = PRESETS.get(name)
+    match settings.kind:
+        case "claude":
+            return ClaudeAgent(settings.command or ("claude",), limits)
+        case "command":
+            return CommandAgent(settings.command or (), limits)
+        case "acp":
+            command = settings.command or (preset.found(environment) if preset else ())
+            how_to_get = preset.how_to_get if preset and settings.command is None else ""
+            return AcpAgent(command, limits, how_to_get=how_to_get)

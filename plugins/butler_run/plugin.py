@@ -1,0 +1,234 @@
+"""/run and what belongs to it."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Literal, Self
+
+from butler import (
+    PASS,
+    Context,
+    Pass,
+    Plugin,
+    Reply,
+    Repo,
+    Role,
+    Send,
+    UserError,
+    command,
+    listener,
+)
+from butler_run.agents import preload
+from butler_run.answering import answered
+from butler_run.catalog import Catalog, Choice
+from butler_run.history import History, Past
+from butler_run.questions import Questions, said
+from butler_run.runs import Runs
+from butler_run.settings import RepoRunSettings, RunSettings
+from butler_run.snapshot import Snapshots
+from butler_run.status import duration
+from butler_run.work import summary
+
+logger = logging.getLogger(__name__)
+
+RUNS_SHOWN = 10
+SMALL_DIFF = 2_000
+
+
+class RunPlugin(Plugin[RunSettings]):
+    """Coding agents at work in the chats' repos."""
+
+    settings_type = RunSettings
+    repo_settings_type = RepoRunSettings
+
+    def __init__(self, settings: RunSettings) -> None:
+        super().__init__(settings)
+        self._catalog = Catalog(settings)
+        self._questions = Questions()
+
+    async def __aenter__(self) -> Self:
+        self._history = History(self.data_folder / "runs.sqlite3")
+        self._runs = Runs(self.settings, self._history, self._questions)
+        self._cut_off = self._history.cut_off()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._history.close()
+
+    async def ready(self, send: Send) -> None:
+        """Tell the chats whose runs ended with the last daemon."""
+        for run in self._cut_off:
+            said_so = f"Run {run.number} in *{run.repo}* was cut off when I was ended."
+            await send(run.chat_id, Reply(f"{said_so} /run starts it anew."))
+        await preload()
+
+    @command(aliases=("exec", "do", "ask"))
+    async def run(self, ctx: Context, *, prompt: str) -> str | None:
+        """Let the agent work in this chat's active repo.
+
+        /run add a retry to the HTTP client goes on with the chat's conversation in that repo;
+        /new begins another one. /stop ends it, /diff shows what it changed, /undo takes that back.
+        """
+        repo = await ctx.active_repo()
+        await asyncio.to_thread(repo.check_usable)
+        return self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
+
+    @command()
+    async def stop(self, ctx: Context, run: int | None = None) -> str:
+        """End a run now.
+
+        /stop ends the last one of this chat, /stop 14 run 14.
+        """
+        return await self._runs.stop(ctx.chat_id, run)
+
+    @command()
+    async def new(self, ctx: Context) -> str:
+        """Begin a fresh conversation with the next prompt.
+
+        The old one stays on disk.
+        """
+        repo = await ctx.active_repo()
+        choice = self._choice(ctx, repo)
+        if self._history.forget_conversation(ctx.chat_id, repo.name, choice.name):
+            return (
+                f"The next prompt begins a fresh conversation with {choice.name} in *{repo.name}*."
+            )
+        return f"There is no conversation with {choice.name} in *{repo.name}* yet."
+
+    @command()
+    async def runs(self, ctx: Context) -> str:
+        """List the runs of this chat: running, queued and recent ones."""
+        runs = self._history.last(ctx.chat_id, RUNS_SHOWN)
+        if not runs:
+            return "There were no runs in this chat yet. /run <prompt> starts one."
+        return "\n".join(_listed(run, time.time()) for run in runs)
+
+    @command()
+    async def diff(self, ctx: Context, run: int | None = None) -> str | Reply:
+        """Show what a run changed.
+
+        /diff shows the last run of this chat, /diff 14 run 14.
+        """
+        past, before, after = self._with_changes(ctx, run)
+        diff = await Snapshots(await self._folder(ctx, past)).diff(before, after)
+        if not diff.files:
+            return f"Run {past.number} changed no files."
+        if len(diff.text) > SMALL_DIFF:
+            files = "\n".join(f"• {file.path}" for file in diff.files[:20])
+            await ctx.reply(f"Run {past.number}: {summary(diff)}\n{files}")
+            return Reply(diff.text, answers=ctx.message, file_name=f"run-{past.number}.patch")
+        fenced = diff.text.replace("```", "'''")
+        return f"Run {past.number}: {summary(diff)}\n```\n{fenced}```"
+
+    @command()
+    async def undo(self, ctx: Context, run: int | None = None) -> str:
+        """Put the files back to where they were before a run.
+
+        Files that were changed since are never overwritten.
+        """
+        past, before, after = self._with_changes(ctx, run)
+        folder = await self._folder(ctx, past)
+        if self._runs.is_at_work_in(folder):
+            raise UserError("A run is at work there. /stop it, or wait for its end.")
+        paths = await Snapshots(folder).undo(before, after)
+        if not paths:
+            return f"There is nothing to undo of run {past.number}."
+        return f"Run {past.number} is undone: {_names(paths)}."
+
+    @command()
+    async def agent(self, ctx: Context, name: str | None = None) -> str:
+        """Show or choose the agent of this chat."""
+        if name is None:
+            repo = await ctx.active_repo()
+            used = self._choice(ctx, repo).name
+            known = ", ".join(self._catalog.names)
+            return f"This chat uses *{used}* in {repo.name}. There are: {known}."
+        self._catalog.check(name)
+        self._history.choose_agent(ctx.chat_id, name)
+        return f"This chat now uses *{name}*."
+
+    @command()
+    async def chat(self, ctx: Context, state: Literal["on", "off"] | None = None) -> str:
+        """Let plain text be a prompt in this chat, or no longer.
+
+        Without it, a prompt is /run, a reply to a message of a run, or a message that mentions me.
+        """
+        if state is None:
+            if self._history.is_listening(ctx.chat_id):
+                return "Plain text is a prompt here. /chat off changes that."
+            return "Plain text is no prompt here. /chat on changes that."
+        self._history.set_listening(ctx.chat_id, is_listening=state == "on")
+        if state == "on":
+            return "Plain text is a prompt here now. /chat off takes that back."
+        return "Plain text is no prompt here any more."
+
+    @command(needs=Role.OWNER)
+    async def lift(self, ctx: Context) -> str:
+        """Let the next run of this chat go beyond the budget of the day."""
+        self._history.lift(ctx.chat_id, is_lifted=True)
+        return "The next run here may go beyond the budget."
+
+    @listener
+    async def hear(self, ctx: Context) -> str | Pass | None:
+        """Take plain text as an answer to a question, or as a prompt."""
+        message = ctx.message
+        answer = said(message.text, is_reaction=message.is_reaction)
+        if answer is not None and self._questions.of(ctx.chat_id):
+            heard = answered(ctx, answer, self._questions)
+            if heard is not PASS:
+                return heard
+        if message.is_reaction or not message.text.strip() or not self._is_prompt(ctx):
+            return PASS
+        repo = await ctx.active_repo()
+        await asyncio.to_thread(repo.check_usable)
+        return self._runs.start(ctx, repo, message.text.strip(), self._choice(ctx, repo))
+
+    def _is_prompt(self, ctx: Context) -> bool:
+        message = ctx.message
+        if message.is_to_bot or self._history.is_listening(ctx.chat_id):
+            return True
+        quoted = message.quoted_id
+        return quoted is not None and self._history.is_of_a_run(ctx.chat_id, quoted)
+
+    def _choice(self, ctx: Context, repo: Repo) -> Choice:
+        return self._catalog.choose(repo, self._history.agent_of(ctx.chat_id))
+
+    def _with_changes(self, ctx: Context, number: int | None) -> tuple[Past, str, str]:
+        if number is None:
+            past = self._history.last_with_changes(ctx.chat_id)
+        else:
+            past = self._history.run(number, ctx.chat_id)
+        if past is None:
+            which = "There is no such run" if number else "There was no run"
+            raise UserError(f"{which} in this chat. /runs lists them.")
+        if past.before is None or past.after is None:
+            raise UserError(
+                f"Run {past.number} has no snapshots, so I cannot tell what it changed."
+            )
+        return past, past.before, past.after
+
+    @staticmethod
+    async def _folder(ctx: Context, past: Past) -> Path:
+        """Return the folder of a run, if the sender may still see its repo."""
+        repo = await ctx.repo(past.repo)
+        await asyncio.to_thread(repo.check_usable)
+        if str(repo.path) != past.folder:
+            raise UserError(
+                f"*{past.repo}* was another folder when run {past.number} worked there."
+            )
+        return repo.path
+
+
+def _listed(run: Past, now: float) -> str:
+    parts = [f"• {run.number} *{run.repo}* {run.state}", run.agent, run.person]
+    if run.started_at is not None:
+        parts.append(duration((run.ended_at or now) - run.started_at))
+    if run.cost_usd is not None:
+        parts.append(f"${run.cost_usd:.2f}")
+    return ", ".join(parts)
+
+
+def _names(paths: tuple[str, ...]) -> str:
+    shown = ", ".join(paths[:10])
+    return f"{shown} and {len(paths) - 10} more" if len(paths) > 10 else shown

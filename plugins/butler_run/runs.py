@@ -1,0 +1,119 @@
+"""The runs that wait and work."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from butler import Context, Repo, UserError
+from butler_run.budget import Budget
+from butler_run.catalog import Choice
+from butler_run.desk import Desk
+from butler_run.history import History, State
+from butler_run.markup import Redactor
+from butler_run.questions import Questions
+from butler_run.queue import Place, Queue
+from butler_run.settings import RunSettings
+from butler_run.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """A run that waits or works."""
+
+    work: Work
+    place: Place
+    job: asyncio.Task[None]
+
+
+class Runs:
+    """Starts runs and ends them."""
+
+    def __init__(self, settings: RunSettings, history: History, questions: Questions) -> None:
+        self._settings = settings
+        self._history = history
+        self._questions = questions
+        self._budget = Budget(settings, history)
+        self._queue = Queue(settings.max_runs)
+        self._live: dict[int, _Live] = {}
+
+    def is_at_work_in(self, folder: Path) -> bool:
+        """Return whether a run waits or works in ``folder``."""
+        return any(live.place.folder == folder for live in self._live.values())
+
+    async def stop(self, chat_id: str, number: int | None) -> str:
+        """End a run of a chat, the last one by default; return what there is to say.
+
+        Raises:
+            UserError: There is no such run.
+        """
+        here = {
+            n: live
+            for n, live in self._live.items()
+            if live.place.chat_id == chat_id and not live.work.is_stopped
+        }
+        if number is None and not here:
+            return "Nothing is running in this chat."
+        number = max(here) if number is None else number
+        live = here.get(number)
+        if live is None:
+            raise UserError(f"Run {number} is not running in this chat. /runs lists them.")
+        if not live.place.has_come.is_set():
+            live.job.cancel()
+            self._history.end(number, State.STOPPED)
+            return f"Run {number} will not start."
+        await live.work.stop()
+        return f"Run {number} is stopped; all its processes are dead."
+
+    def start(self, ctx: Context, repo: Repo, prompt: str, choice: Choice) -> str | None:
+        """Start a run, or queue it; return what there is to say at once.
+
+        A message that is handled a second time starts nothing.
+
+        Raises:
+            UserError: Too many wait, or a budget is used up.
+        """
+        if self._queue.waiting_of(ctx.chat_id) >= self._settings.max_queued:
+            raise UserError(
+                f"{self._settings.max_queued} runs of this chat wait already. "
+                "/stop ends one, /runs lists them."
+            )
+        self._budget.check(ctx)
+        number = self._history.add(ctx.message, repo.name, repo.path, choice.name)
+        if number is None:
+            return None
+        desk = Desk(ctx, self._history, number, Redactor(choice.secrets))
+        work = Work(ctx, number, prompt, repo, choice, self._history, self._questions, desk)
+        place = self._queue.join(number, repo.path, ctx.chat_id)
+        job = ctx.start(self._carry_out(ctx, work, place, repo, prompt), f"run {number}")
+        self._live[number] = _Live(work, place, job)
+        notes = [self._queued(place), self._budget.warning(ctx.chat_id)]
+        return "\n".join(note for note in notes if note) or None
+
+    def _queued(self, place: Place) -> str:
+        ahead = self._queue.ahead_of(place)
+        if not ahead:
+            return ""
+        last = ahead[-1]
+        where = "this chat" if last.chat_id == place.chat_id else "another chat"
+        return (
+            f"Run {place.number} is queued #{len(ahead) + 1}, after run {last.number} in {where}."
+        )
+
+    async def _carry_out(
+        self, ctx: Context, work: Work, place: Place, repo: Repo, prompt: str
+    ) -> None:
+        state = State.CUT_OFF
+        try:
+            async with self._queue.turn(place):
+                state = await work.carry_out()
+        except Exception:
+            state = State.FAILED
+            self._history.end(place.number, state)
+            await ctx.reply(f"Run {place.number} went wrong on my side. I have noted it in my log.")
+            raise
+        finally:
+            del self._live[place.number]
+            detail = f"run {place.number}"
+            if self._settings.audit_prompts:
+                detail += f": {prompt}"
+            ctx.audit("run", repo.name, str(state), detail)

@@ -1,0 +1,60 @@
+"""``[plugins.run]``, and what it reads of ``[repos.<name>]``."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from butler import Seconds, Settings
+from butler_run.agents import PRESETS, Mode
+
+Command = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class AgentSettings(Settings):
+    """``[plugins.run.agents.<name>]``; the environment variables are names, never values."""
+
+    kind: Literal["acp", "claude", "command"] = "acp"
+    command: Command | None = None
+    mode: Mode = Mode.ASK
+    env: tuple[str, ...] = ()
+    time_limit: Seconds = 30 * 60.0
+    silence_limit: Seconds = 10 * 60.0
+    max_output_mb: Annotated[int, Field(ge=1, le=10_000)] = 50
+
+
+class RunSettings(Settings):
+    """``[plugins.run]``."""
+
+    agent: str = "claude"
+    max_runs: Annotated[int, Field(ge=1, le=100)] = 4
+    max_queued: Annotated[int, Field(ge=0, le=100)] = 5
+    max_runs_per_hour: Annotated[int, Field(ge=1)] = 6
+    max_runs_per_day: Annotated[int, Field(ge=1)] | None = None
+    max_cost_usd_per_day: Annotated[float, Field(gt=0)] | None = None
+    audit_prompts: bool = True
+    agents: dict[str, AgentSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_agents(self) -> Self:
+        for name, agent in self.agents.items():
+            if agent.command is None and agent.kind != "claude" and name not in PRESETS:
+                raise ValueError(f"agents.{name} needs a command")
+            if agent.command is None and agent.kind == "command":
+                raise ValueError(f"agents.{name} needs a command")
+        if self.agent not in self.agent_names:
+            raise ValueError(f"agent {self.agent} is none of {', '.join(self.agent_names)}")
+        return self
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """The agents that can be chosen: those configured, and those known by name."""
+        return tuple(sorted({*self.agents, *PRESETS}))
+
+
+class RepoRunSettings(Settings):
+    """What ``[repos.<name>]`` can say of runs in it."""
+
+    agent: str | None = None
+    mode: Mode | None = None
+    time_limit: Seconds = None
+    silence_limit: Seconds = None

@@ -1,0 +1,327 @@
+"""What every agent does, whatever it speaks."""
+
+import asyncio
+import json
+import os
+
+import pytest
+
+from butler_run.agents import (
+    AcpAgent,
+    AgentError,
+    ClaudeAgent,
+    CommandAgent,
+    ConversationLostError,
+    Finished,
+    Limit,
+    LimitReachedError,
+    Patience,
+    PermissionAsked,
+    ProcessLimits,
+    Reason,
+    Started,
+    Text,
+    allowed_environment,
+)
+
+KINDS = ("acp", "claude", "command")
+QUICK = ProcessLimits(quit_grace_s=0.1, end_interval_s=0.2)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+async def test_a_run_starts_says_and_finishes(events_of, kind):
+    events = await events_of(kind, {"turns": [[{"say": "Done: {prompt}"}]]}, prompt="a\nb")
+
+    assert isinstance(events[0], Started)
+    assert [e for e in events if isinstance(e, Text)] == [Text("Done: a\nb")]
+    assert events[-1] == Finished(Reason.DONE)
+
+
+@pytest.mark.parametrize("prompt", ["--help", "-x", "", "ä€🙂", "{prompt}", "y" * 65_536])
+async def test_a_prompt_arrives_as_it_is(events_of, kind, said, prompt):
+    events = await events_of(kind, {"turns": [[{"say": "{prompt}"}]]}, prompt=prompt)
+
+    assert said(events) == prompt
+
+
+async def test_all_of_the_text_is_told_and_tools_are_not(events_of, kind, said):
+    usage = {"usage": {"tokens": 9, "cost_usd": 0.25}}
+    steps = [{"think": "hm"}, {"say": "a"}, {"tool": "Read"}, {"tool": "x", "is_failed": True}]
+
+    events = await events_of(kind, {"turns": [[*steps, {"say": "b"}, usage]]})
+
+    assert said(events).split() == (["ab"] if kind == "command" else ["a", "b"])
+
+
+async def test_it_works_in_the_folder(events_of, kind, folder):
+    (folder / "old.txt").touch()
+    steps = [{"write": "made.txt", "content": "hi"}, {"delete": "old.txt"}]
+
+    await events_of(kind, {"turns": [steps]})
+
+    assert [file.name for file in folder.iterdir()] == ["made.txt"]
+
+
+async def test_it_sees_the_environment_given_and_no_other(make, kind, folder, said, monkeypatch):
+    monkeypatch.setenv("BUTLER_SECRET", "s")
+    monkeypatch.setenv("WANTED", "w")
+    agent = make(kind, {"turns": [[{"say_environment": ["BUTLER_SECRET", "WANTED", "HOME"]}]]})
+    environment = allowed_environment(["WANTED"])
+
+    async with agent.start("p", folder=folder, environment=environment) as run:
+        seen = json.loads(said([event async for event in run]))
+
+    assert seen == {"BUTLER_SECRET": None, "WANTED": "w", "HOME": os.environ["HOME"]}
+
+
+async def test_a_line_of_10_mb_is_read(events_of, kind, said):
+    events = await events_of(kind, {"turns": [[{"say_bytes": 10_000_000}]]})
+
+    assert len(said(events)) == 10_000_000
+
+
+async def test_too_much_output_ends_the_run_and_says_so(events_of, kind):
+    limits = ProcessLimits(output_bytes=2**20, quit_grace_s=0.1, end_interval_s=0.2)
+
+    with pytest.raises(LimitReachedError, match=r"wrote more than 1 MB of output") as caught:
+        await events_of(kind, {"turns": [[{"flood_bytes": 2**23}]]}, limits=limits)
+
+    assert caught.value.limit is Limit.OUTPUT
+
+
+async def test_a_failing_agent_says_why(events_of, kind):
+    script = {"turns": [[{"fail": "Out of order", "details": "the disk is full"}]]}
+
+    with pytest.raises(AgentError, match="the disk is full"):
+        await _failing(events_of(kind, script))
+
+
+async def _failing(events):
+    """Fail in the one way or the other: the agent says so, or the run breaks off."""
+    last = (await events)[-1]
+    assert last.reason is Reason.FAILED
+    raise AgentError(last.detail)
+
+
+async def test_an_agent_that_dies_says_its_status_and_last_words(events_of, kind):
+    script = {"turns": [[{"stderr": "what a day"}, {"crash": 3}]]}
+
+    with pytest.raises(AgentError, match=r"ended with status 3: what a day"):
+        await _failing(events_of(kind, script))
+
+
+async def test_an_agent_that_dies_at_once_says_so(events_of, kind):
+    script = {"before": [{"stderr": "no licence"}, {"crash": 4}]}
+
+    with pytest.raises(AgentError, match=r"ended with status 4: no licence"):
+        await _failing(events_of(kind, script))
+
+
+@pytest.mark.parametrize(
+    ("agent", "way_out"),
+    [
+        (AcpAgent(["none-such"], how_to_get="To get it: ask."), "To get it: ask."),
+        (ClaudeAgent(["none-such"]), "npm install -g @anthropic-ai/claude-code"),
+        (CommandAgent(["none-such"]), "none-such is not installed on the machine"),
+    ],
+)
+async def test_an_agent_that_is_not_installed_says_how_to_get_it(
+    agent, way_out, folder, environment
+):
+    with pytest.raises(AgentError, match=way_out):
+        async with agent.start("p", folder=folder, environment=environment):
+            pass
+
+
+async def test_a_folder_that_is_gone_is_said(start, kind, folder):
+    folder.rmdir()
+
+    with pytest.raises(AgentError, match="is gone"):
+        async with start(kind, {}):
+            pass
+
+
+async def test_cancelling_ends_a_run_that_is_deaf(start, kind):
+    script = {"turns": [[{"say": "hi"}, {"ignore_signals": ["SIGINT", "SIGTERM"]}, {"hang": True}]]}
+    async with start(kind, script, limits=QUICK) as run:
+        events = aiter(run)
+        await _until_text(events)
+        cancelling = asyncio.create_task(run.cancel())
+        rest = [event async for event in events]
+        await cancelling
+
+    assert rest[-1] == Finished(Reason.CANCELLED)
+
+
+async def test_cancelling_before_anything_happened_ends_it(start, kind):
+    async with start(kind, {"before": [{"hang": True}]}, limits=QUICK) as run:
+        cancelling = asyncio.create_task(run.cancel())
+        events = [event async for event in run]
+        await cancelling
+
+    assert events[-1] == Finished(Reason.CANCELLED)
+
+
+async def test_cancelling_twice_is_no_error(start, kind):
+    async with start(kind, {"before": [{"hang": True}]}, limits=QUICK) as run:
+        await asyncio.gather(run.cancel(), run.cancel())
+
+
+async def test_a_daemonised_grandchild_does_not_outlive_a_run(events_of, kind, scripts, is_alive):
+    pid_file = scripts / "pid"
+    script = {"turns": [[{"fork": {"pid_file": str(pid_file)}}, {"say": "left one behind"}]]}
+
+    await events_of(kind, script, limits=QUICK)
+
+    assert pid_file.exists()
+    assert not is_alive(pid_file)
+
+
+async def test_a_grandchild_does_not_outlive_a_cancelled_task(start, kind, scripts, is_alive):
+    pid_file = scripts / "pid"
+    script = {"turns": [[{"fork": {"pid_file": str(pid_file)}}, {"say": "here"}, {"hang": True}]]}
+
+    has_spoken = asyncio.Event()
+    working = asyncio.create_task(_work(start(kind, script, limits=QUICK), has_spoken))
+    await has_spoken.wait()
+    working.cancel()
+    await asyncio.wait([working])
+
+    assert working.cancelled()
+    assert not is_alive(pid_file)
+
+
+async def _work(starting, has_spoken):
+    async with starting as run:
+        async for event in run:
+            if isinstance(event, Text):
+                has_spoken.set()
+
+
+async def _until_text(events):
+    while not isinstance(await anext(events), Text):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["acp", "claude"])
+class TestConversing:
+    """Agents that converse and ask: all but plain commands."""
+
+    async def test_the_conversation_has_an_id(self, events_of, kind):
+        events = await events_of(kind, {"conversation_id": "c-7", "turns": [[{"say": "x"}]]})
+
+        assert events[0] == Started("c-7")
+
+    @pytest.mark.parametrize("resume", ["accept", "reopen"])
+    async def test_a_conversation_is_resumed_and_not_told_once_more(
+        self, events_of, kind, said, resume
+    ):
+        script = {"resume": resume, "turns": [[{"say": "{conversation}"}]]}
+
+        events = await events_of(kind, script, conversation_id="c-5")
+
+        assert events[0] == Started("c-5")
+        assert said(events) == "c-5"
+
+    @pytest.mark.parametrize("resume", ["refuse", "unsupported"])
+    async def test_a_lost_conversation_is_an_error_of_its_own(self, events_of, kind, resume):
+        with pytest.raises(ConversationLostError):
+            await events_of(kind, {"resume": resume, "turns": [[]]}, conversation_id="c-5")
+
+    async def test_not_being_logged_in_is_said(self, events_of, kind):
+        with pytest.raises(AgentError, match="is not logged in: "):
+            await events_of(kind, {"logged_in": False, "turns": [[]]})
+
+    async def test_garbage_instead_of_protocol_is_said(self, events_of, kind):
+        script = {"before": [{"garbage": "Welcome!", "times": 50}, {"hang": True}]}
+
+        with pytest.raises(AgentError, match=r"does not speak the protocol.*Welcome!"):
+            await events_of(kind, script, limits=QUICK)
+
+    async def test_a_stray_line_is_passed_over(self, events_of, kind, said):
+        script = {
+            "before": [{"garbage": "Welcome!"}],
+            "turns": [[{"garbage": "[1]"}, {"say": "x"}]],
+        }
+
+        assert said(await events_of(kind, script)) == "x"
+
+    async def test_a_stalled_start_is_ended(self, events_of, kind):
+        with pytest.raises(AgentError, match=r"did not start within 0\.3 s"):
+            await events_of(
+                kind, {"before": [{"hang": True}]}, limits=QUICK, patience=Patience(0.3, 0.1)
+            )
+
+    @pytest.mark.parametrize(
+        ("number", "content"), [(1, "hi"), (2, "hi"), (3, None)], ids=["once", "always", "reject"]
+    )
+    async def test_a_question_is_asked_and_answered(self, start, kind, folder, number, content):
+        script = {"turns": [[{"ask": {"path": "made.txt", "new": "hi"}, "then": [{"say": "!"}]}]]}
+        async with start(kind, script) as run:
+            async for event in run:
+                if isinstance(event, PermissionAsked):
+                    question = event
+                    await run.answer(event.id, event.options[number - 1].id)
+
+        made = folder / "made.txt"
+        assert (made.read_text() if made.exists() else None) == content
+        assert question.tool == "Write made.txt"
+        assert [(c.path, c.old, c.new) for c in question.changes] == [("made.txt", None, "hi")]
+        assert [(o.number, o.kind) for o in question.options] == [
+            (1, "allow_once"),
+            (2, "allow_always"),
+            (3, "reject"),
+        ]
+
+    async def test_a_question_for_a_command_shows_it(self, start, kind):
+        async with start(kind, {"turns": [[{"ask": {"command": "rm -rf build"}}]]}) as run:
+            async for event in run:
+                if isinstance(event, PermissionAsked):
+                    question = event
+                    await run.answer(event.id, event.options[0].id)
+
+        assert question.command == "rm -rf build"
+
+    async def test_an_unknown_answer_is_left_alone(self, start, kind):
+        async with start(kind, {"turns": [[{"ask": {"command": "ls"}}]]}) as run:
+            async for event in run:
+                if isinstance(event, PermissionAsked):
+                    await run.answer("none-such", "yes")
+                    await run.answer(event.id, "none-such")
+                    await run.answer(event.id, event.options[0].id)
+                    await run.answer(event.id, event.options[0].id)
+
+        assert event == Finished(Reason.DONE)
+
+    async def test_cancelling_answers_the_open_question(self, start, kind, folder):
+        script = {"turns": [[{"ask": {"path": "made.txt", "new": "hi"}}]]}
+        async with start(kind, script) as run:
+            async for event in run:
+                if isinstance(event, PermissionAsked):
+                    cancelling = asyncio.create_task(run.cancel())
+            await cancelling
+
+        assert event == Finished(Reason.CANCELLED)
+        assert not (folder / "made.txt").exists()
+
+    async def test_cancelling_asks_first(self, start, kind):
+        async with start(kind, {"turns": [[{"say": "hi"}, {"wait": True}]]}) as run:
+            events = aiter(run)
+            await _until_text(events)
+            cancelling = asyncio.create_task(run.cancel())
+            rest = [event async for event in events]
+            await cancelling
+
+        assert rest[-1] == Finished(Reason.CANCELLED)
+
+    async def test_a_line_beyond_the_limit_is_said(self, events_of, kind):
+        limits = ProcessLimits(line_bytes=2**20, quit_grace_s=0.1, end_interval_s=0.2)
+
+        with pytest.raises(LimitReachedError, match="a line of more than 1 MB") as caught:
+            await events_of(kind, {"turns": [[{"say_bytes": 2**21}]]}, limits=limits)
+
+        assert caught.value.limit is Limit.LINE

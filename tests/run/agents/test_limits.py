@@ -1,0 +1,152 @@
+"""A run that takes too long, or says nothing for too long, is ended."""
+
+import asyncio
+
+import pytest
+
+from butler_run.agents import (
+    Finished,
+    Limit,
+    LimitedRun,
+    LimitReachedError,
+    PermissionAsked,
+    Reason,
+    RunLimits,
+    Text,
+    Working,
+)
+
+QUESTION = PermissionAsked("q", "Write", None, (), "", ())
+
+
+class FakeRun:
+    """Events that come when the test says so."""
+
+    def __init__(self):
+        self.coming = asyncio.Queue()
+        self.answers = []
+        self.is_cancelled = False
+
+    async def __aiter__(self):
+        while (event := await self.coming.get()) is not None:
+            yield event
+
+    async def answer(self, permission_id, option_id):
+        self.answers.append((permission_id, option_id))
+
+    async def cancel(self):
+        self.is_cancelled = True
+
+
+@pytest.fixture
+async def run():
+    return FakeRun()
+
+
+@pytest.fixture
+def clock(mocker):
+    """Return a clock that stands still until it is put forward; timeouts go by it too."""
+    loop = asyncio.get_event_loop()
+
+    clock = Clock(loop.time)
+    mocker.patch.object(loop, "time", clock.time)
+    return clock
+
+
+class Clock:
+    def __init__(self, real):
+        self._real = real
+        self._ahead_s = 0.0
+
+    def time(self):
+        return self._real() + self._ahead_s
+
+    def put_forward(self, seconds):
+        self._ahead_s += seconds
+
+
+async def test_a_run_within_its_limits_comes_through(run):
+    for event in (Text("a"), Finished(Reason.DONE), None):
+        run.coming.put_nowait(event)
+
+    events = [event async for event in LimitedRun(run, RunLimits())]
+
+    assert events == [Text("a"), Finished(Reason.DONE)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit", "sentence"),
+    [
+        (RunLimits(0.01, 60), Limit.TIME, "The run took longer than 0.01 s and was stopped."),
+        (RunLimits(60, 0.01), Limit.SILENCE, "The agent said nothing for 0.01 s and was stopped."),
+    ],
+)
+async def test_a_limit_ends_the_run_and_says_which(run, limits, limit, sentence):
+    run.coming.put_nowait(Working())
+
+    with pytest.raises(LimitReachedError) as caught:
+        _ = [event async for event in LimitedRun(run, limits)]
+
+    assert caught.value.limit is limit
+    assert str(caught.value) == sentence
+    assert run.is_cancelled
+
+
+async def test_minutes_are_said_as_minutes(run, clock):
+    limited = LimitedRun(run, RunLimits(time_s=1800.0, silence_s=600.0))
+    run.coming.put_nowait(Working())
+    events = aiter(limited)
+    await anext(events)
+    clock.put_forward(1801)
+
+    with pytest.raises(LimitReachedError, match="longer than 30 min"):
+        await anext(events)
+
+
+async def test_a_question_stops_both_clocks(run, clock):
+    limited = LimitedRun(run, RunLimits(time_s=100.0, silence_s=50.0))
+    run.coming.put_nowait(QUESTION)
+    events = aiter(limited)
+    await anext(events)
+
+    waiting = asyncio.create_task(anext(events))
+    clock.put_forward(500)
+    await asyncio.sleep(0)
+    await limited.answer("none-such", "yes")
+    await limited.answer("q", "yes")
+    run.coming.put_nowait(Text("thanks"))
+
+    assert await waiting == Text("thanks")
+    assert run.answers[-1] == ("q", "yes")
+
+
+async def test_the_clocks_go_on_after_the_answer(run):
+    limited = LimitedRun(run, RunLimits(time_s=60.0, silence_s=0.01))
+    run.coming.put_nowait(QUESTION)
+    events = aiter(limited)
+    await anext(events)
+    await limited.answer("q", "yes")
+    await limited.answer("q", "yes")
+
+    with pytest.raises(LimitReachedError):
+        await anext(events)
+
+
+async def test_two_questions_are_both_waited_for(run, clock):
+    limited = LimitedRun(run, RunLimits(time_s=100.0, silence_s=50.0))
+    run.coming.put_nowait(QUESTION)
+    run.coming.put_nowait(PermissionAsked("r", "Bash", "ls", (), "", ()))
+    events = aiter(limited)
+    await anext(events)
+    await anext(events)
+    await limited.answer("q", "yes")
+    clock.put_forward(500)
+    run.coming.put_nowait(Text("still here"))
+
+    assert await anext(events) == Text("still here")
+
+
+async def test_cancelling_goes_through(run):
+    await LimitedRun(run, RunLimits()).cancel()
+
+    assert run.is_cancelled

@@ -1,0 +1,113 @@
+"""The warden alone: started by path, spoken to over a socket."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from butler_run.agents import warden
+
+DEAF = "trap '' INT TERM; echo ready; while :; do sleep 0.05; done"
+ELSEWHERE = "import sys; from butler_run.agents import warden; warden._IS_LINUX = False; "
+
+
+class Line:
+    """A warden's process and the socket to it."""
+
+    def __init__(self, command, program):
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, *program, str(theirs.fileno()), "0.2", *command],
+                pass_fds=[theirs.fileno()],
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+        self.told = self.socket.makefile("r")
+
+    def said(self):
+        """Return what the warden still tells until it is gone."""
+        return [line.split()[0] for line in self.told]
+
+    def hang_up(self):
+        self.told.close()
+        self.socket.close()
+
+    def close(self):
+        self.hang_up()
+        self.process.stdout.close()
+        assert self.process.wait() == 0
+
+
+@pytest.fixture(params=["linux", "elsewhere"])
+def watch(request):
+    """Let a warden watch a command; without a subreaper elsewhere."""
+    program = [warden.__file__]
+    if request.param == "elsewhere":
+        program = ["-c", f"{ELSEWHERE} warden.main(sys.argv[1:])"]
+    lines = []
+
+    def watched(*command):
+        lines.append(Line(command, program))
+        return lines[-1]
+
+    yield watched
+    for line in lines:
+        line.close()
+
+
+def test_it_tells_how_a_program_ends(watch):
+    assert watch("sh", "-c", "exit 3").told.read().split()[2:] == ["exited", "3", "gone"]
+
+
+def test_it_tells_why_a_program_cannot_be_started(watch):
+    assert sorted(watch("/none/such").said()) == ["exited", "gone", "started", "unstartable"]
+
+
+def test_it_ends_a_deaf_program_when_told(watch):
+    line = watch("sh", "-c", DEAF)
+    line.process.stdout.readline()
+
+    line.socket.send(b"end\n")
+
+    assert line.told.read().split()[2:] == ["exited", str(-signal.SIGKILL), "gone"]
+
+
+def test_it_ends_what_the_program_left_behind(watch):
+    line = watch("sh", "-c", f'(sh -c "{DEAF}" &) | head -n 1')
+
+    assert line.said() == ["started", "exited", "gone"]
+
+
+def test_it_ends_everything_when_it_is_hung_up_on(watch):
+    line = watch("sh", "-c", DEAF)
+    line.process.stdout.readline()
+    group = int(line.told.readline().split()[1])
+
+    line.hang_up()
+    line.process.wait()
+
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)
+
+
+def test_it_ends_everything_when_hung_up_on_in_the_middle_of_a_sentence(watch):
+    line = watch("sh", "-c", DEAF)
+    line.process.stdout.readline()
+
+    line.hang_up()
+
+    line.process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_it_ends_everything_when_it_is_ended_itself(watch, number):
+    line = watch("sleep", "300")
+    line.told.readline()
+
+    line.process.send_signal(number)
+
+    assert line.said() == ["exited", "gone"]
