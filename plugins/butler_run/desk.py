@@ -1,5 +1,6 @@
 """Where a run's messages go: its chat, with secrets hidden, and each noted as the run's."""
 
+import asyncio
 import logging
 
 from butler import ButlerError, Context, Reply
@@ -7,6 +8,9 @@ from butler_run.history import History
 from butler_run.markup import Redactor, clean
 
 logger = logging.getLogger(__name__)
+
+LONG = 10_000
+"""A text of more characters is searched for secrets beside the loop."""
 
 
 class Desk:
@@ -24,7 +28,10 @@ class Desk:
 
     async def send(self, reply: Reply) -> str | None:
         """Send ``reply`` to the chat; return its id, or None if it could not be sent."""
-        text = self._secrets.redacted(clean(reply.text))
+        if len(reply.text) > LONG:
+            text = await asyncio.to_thread(self._hidden, reply.text)
+        else:
+            text = self._hidden(reply.text)
         hidden = Reply(text, reply.answers, reply.edits, reply.file_name)
         try:
             message_id = await self._ctx.send(hidden)
@@ -33,6 +40,9 @@ class Desk:
             return None
         self._history.note_message(self._ctx.chat_id, message_id, self._number)
         return message_id
+
+    def _hidden(self, text: str) -> str:
+        return self._secrets.redacted(clean(text))
 
     async def answer(self, text: str) -> None:
         """Send ``text`` as the answer to the message that asked for the run."""

@@ -122,6 +122,7 @@ class Work:
         self._history.end(self._number, state, after, cost_usd)
         await self._status.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
         await self._tell(await self._footer(before, after, elapsed, cost_usd))
+        await self._prune()
         return state
 
     @asynccontextmanager
@@ -138,6 +139,12 @@ class Work:
         except GitError as error:
             logger.info("run %d has no snapshot: %s", self._number, error)
             return None
+
+    async def _prune(self) -> None:
+        try:
+            await self._snapshots.prune()
+        except GitError as error:
+            logger.info("old snapshots of %s stay: %s", self._repo.name, error)
 
     async def _run_agent(self) -> None:
         try:
@@ -259,7 +266,7 @@ class Work:
         return _STATES[self._outcome.finished.reason]
 
     async def _tell(self, footer: str) -> None:
-        shown, is_all = self._outcome.answer.shown()
+        shown, is_all = await asyncio.to_thread(self._outcome.answer.shown)
         detail = self._outcome.finished.detail if self._outcome.finished else ""
         parts = [shown, self._outcome.problem or detail]
         text = "\n\n".join(part for part in parts if part) or "The agent said nothing."

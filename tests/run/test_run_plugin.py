@@ -305,7 +305,8 @@ async def test_a_conversation_goes_on_until_new(chat, script):
     await chat("/use api")
     await run(chat)
 
-    assert await chat("/new") == ["The next prompt begins a fresh conversation with scripted in *api*."]
+    begun = "The next prompt begins a fresh conversation with scripted in *api*."
+    assert await chat("/new") == [begun]
     assert await chat("/new") == ["There is no conversation with scripted in *api* yet."]
 
 
@@ -502,7 +503,6 @@ async def test_a_chat_has_a_budget_that_an_owner_can_lift_for_one_run(
         await run(chat)
         await wait_for(chat, "This chat has used 4 of 5 runs today.", before)
         await run(chat)
-        refusal = "This chat has used up its runs of today (5 of 5). An owner can let one more run "
         assert "used up its runs of today" in (await chat("/run more"))[0]
         assert await chat("/lift") == ["The next run here may go beyond the budget."]
         await run(chat)
