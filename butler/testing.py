@@ -37,7 +37,7 @@ from butler.records import Ignored, MemoryRecords
 OWNER = Person(phone="+4915112345678")
 """The owner in the configuration that ``butler_toml`` gives."""
 
-ANSWER_LIMIT_S = 10.0
+ANSWER_LIMIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)

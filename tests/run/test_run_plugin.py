@@ -1,4 +1,3 @@
-import asyncio
 import os
 import re
 
@@ -219,11 +218,10 @@ async def test_the_end_of_input_rejects_what_is_open(butler_toml, tmp_path, scri
 
 async def test_stop_ends_a_run_and_its_processes(chat, script, tmp_path):
     pid_file = tmp_path / "pid"
-    script.turns({"fork": {"pid_file": str(pid_file)}}, {"ignore_signals": True}, {"hang": True})
+    script.turns({"fork": {"pid_file": str(pid_file)}}, {"ignore_signals": True}, WRITE)
     await chat("/use api")
     await chat("/run do it")
-    while not pid_file.exists() or not pid_file.read_text():
-        await asyncio.sleep(0.01)
+    await wait_for(chat, "reply 1 allow")
 
     assert await chat("/stop") == ["Run 1 is stopped; all its processes are dead."]
     assert not is_alive(int(pid_file.read_text()))
