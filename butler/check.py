@@ -14,6 +14,7 @@ from butler.config import Draft
 from butler.errors import DataError
 from butler.files import private_folder
 from butler.plugin import commands_of
+from butler.records import SqliteRecords
 from butler.sessions import StoreError
 from butler.transports.whatsapp import linked_account
 
@@ -37,6 +38,7 @@ def findings(setup: Setup) -> list[Finding]:
         *_repos(setup),
         _data(setup),
         _sessions(setup),
+        _notes(setup),
         *_plugins(setup),
         _neonize(),
         _account(setup),
@@ -93,6 +95,16 @@ def _sessions(setup: Setup) -> Finding:
     return Finding(True, "sessions", f"{count:,} in the {setup.config.sessions.store} store")
 
 
+def _notes(setup: Setup) -> Finding:
+    try:
+        SqliteRecords(private_folder(setup.config.data_dir) / "records.sqlite3")
+        with setup.grants as grants:
+            count = len(grants.chats) + len(grants.people)
+    except DataError as error:
+        return Finding(False, "records", str(error))
+    return Finding(True, "records", f"{count:,} chats and people allowed or denied from a chat")
+
+
 def _plugins(setup: Setup) -> Iterator[Finding]:
     for name, plugin in setup.plugins.items():
         commands = " ".join(f"/{each.name}" for each in commands_of(plugin, name))
@@ -115,7 +127,10 @@ def _neonize() -> Finding:
 
 
 def _account(setup: Setup) -> Finding:
-    account = linked_account(setup.config.data_dir / "whatsapp")
+    try:
+        account = linked_account(setup.config.data_dir / "whatsapp")
+    except DataError as error:
+        return Finding(False, "whatsapp", str(error))
     return Finding(
         True,
         "whatsapp",

@@ -26,20 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        status = command(options)
-        # Here rather than when Python exits, so that a reader that has gone is noticed.
-        print(end="", flush=True)
+        return command(options)
     except (ConfigError, PluginError) as error:
         return _complain(str(error), WRONG)
     except (ButlerError, StoreError) as error:
         return _complain(str(error), FAILED)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):
         return FAILED
-    except BrokenPipeError:
-        # Whoever read the output has gone; without this Python complains again when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    return status
 
 
 def _run_to_the_end(work: Coroutine[object, object, object]) -> int:
@@ -50,6 +43,35 @@ def _run_to_the_end(work: Coroutine[object, object, object]) -> int:
         return FAILED if asyncio.run(work) is False else OK
     except asyncio.CancelledError:
         return FAILED
+    except ExceptionGroup as group:
+        raise _only(group) from group
+
+
+def _only(group: ExceptionGroup[Exception]) -> Exception:
+    """Return the one error that a task group wrapped; the group if there are more."""
+    inner = group.exceptions[0]
+    if len(group.exceptions) > 1:
+        return group
+    return _only(inner) if isinstance(inner, ExceptionGroup) else inner
+
+
+def _show(text: str) -> None:
+    """Print ``text`` at once: when Python exits, nobody could say any more that it failed."""
+    from butler.errors import TransportError
+
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        _give_up_output()
+        raise
+    except OSError as error:
+        _give_up_output()
+        raise TransportError(f"The output cannot be written: {error.strerror}.") from None
+
+
+def _give_up_output() -> None:
+    """Keep Python from complaining once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(sentence: str, status: int) -> int:
@@ -122,7 +144,7 @@ def _usage(parser: argparse.ArgumentParser) -> int:
 def _version(_options: argparse.Namespace) -> int:
     from importlib.metadata import version
 
-    print(f"butler {version('butler')}")
+    _show(f"butler {version('butler')}\n")
     return OK
 
 
@@ -167,37 +189,35 @@ def _check(options: argparse.Namespace) -> int:
     from butler import app, check
 
     findings = check.findings(app.read_setup(options.config))
-    for finding in findings:
-        print(finding)
+    _show("".join(f"{finding}\n" for finding in findings))
     return OK if all(finding.is_fine for finding in findings) else WRONG
 
 
 def _sessions(options: argparse.Namespace) -> int:
     from butler import stored_sessions
 
-    print(stored_sessions.shown(options.config, as_json=options.json), end="")
+    _show(stored_sessions.shown(options.config, as_json=options.json))
     return OK
 
 
 def _clear_session(options: argparse.Namespace) -> int:
     from butler import stored_sessions
 
-    print(stored_sessions.clear(options.config, options.chat))
+    _show(stored_sessions.clear(options.config, options.chat) + "\n")
     return OK
 
 
 def _plugins(options: argparse.Namespace) -> int:
     from butler import check
 
-    for line in check.plugin_lines(options.config):
-        print(line)
+    _show("".join(f"{line}\n" for line in check.plugin_lines(options.config)))
     return OK
 
 
 def _init(options: argparse.Namespace) -> int:
     from butler import example
 
-    print(example.write(options.config))
+    _show(example.write(options.config) + "\n")
     return OK
 
 

@@ -1,9 +1,11 @@
 """`butler console`: the bot in a terminal, or for programs."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from butler.app import Setup, converse
+from butler.errors import TransportError
 from butler.files import private_file, private_folder
 from butler.message import Person
 from butler.records import SqliteRecords
@@ -19,12 +21,12 @@ async def talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
 
     folder = private_folder(setup.config.data_dir)
     transport: PipedConsole | PromptConsole
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if os.isatty(0) and os.isatty(1):
         history = private_file(folder / "console-history")
         completer = CommandCompleter(setup.router, setup.repos)
         transport = PromptConsole(history, completer, chat_id, sender)
     else:
-        transport = PipedConsole(sys.stdin.fileno(), sys.stdout.fileno(), chat_id, sender)
+        transport = PipedConsole(*_streams(), chat_id, sender)
     return await _converse(setup, transport, SqliteRecords(folder / "records.sqlite3"))
 
 
@@ -36,8 +38,19 @@ async def talk_json(setup: Setup) -> bool:
     folder = private_folder(setup.config.data_dir)
     records = SqliteRecords(folder / "records.sqlite3")
     handled = HandledMessages(folder / "console.sqlite3")
-    transport = JsonLines(sys.stdin.fileno(), sys.stdout.fileno(), handled, records)
+    transport = JsonLines(*_streams(), handled, records)
     return await _converse(setup, transport, records)
+
+
+def _streams() -> tuple[int, int]:
+    """Return the descriptors of stdin and stdout.
+
+    Raises:
+        TransportError: Whoever started this process closed one of them.
+    """
+    if sys.stdin is None or sys.stdout is None:
+        raise TransportError("Butler cannot talk: its standard input or output is closed.")
+    return sys.stdin.fileno(), sys.stdout.fileno()
 
 
 async def _converse(

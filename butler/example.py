@@ -1,6 +1,7 @@
 """The commented configuration that `butler init` writes; config.example.toml is one of them."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,12 +114,14 @@ def write(path: Path | None = None) -> str:
         raise ConfigError(f"{path} exists already; it is left as it is.") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
-    found = ", ".join([*(repo.name for repo in repos), *folders]) or "none yet, so name some in it"
+    places = ("those in this folder" if folder == "." else folder for folder in folders)
+    found = ", ".join([*(repo.name for repo in repos), *places]) or "none yet, so name some in it"
     return f"Wrote {path}. Repos: {found}. Next: butler check"
 
 
 def _section(repo: Named) -> str:
-    lines = ["", f"[repos.{repo.name}]", f"path = {_quoted(repo.path)}"]
+    name = repo.name if re.fullmatch(r"[A-Za-z0-9_-]+", repo.name) else _quoted(repo.name)
+    lines = ["", f"[repos.{name}]", f"path = {_quoted(repo.path)}"]
     if repo.description:
         lines.append(f"description = {_quoted(repo.description)}")
     lines.append(_AUDIENCE)
@@ -126,11 +129,12 @@ def _section(repo: Named) -> str:
 
 
 def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    # DEL is the one character that JSON leaves as it is and TOML refuses.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _can_be_repo(folder: Path) -> bool:
-    return is_working_copy(folder) and name_problem(folder.name) is None and "." not in folder.name
+    return is_working_copy(folder) and name_problem(folder.name) is None
 
 
 def _has_repos(folder: Path) -> bool:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from butler.errors import DataError
@@ -30,11 +30,15 @@ def private_folder(path: Path) -> Path:
 def private_file(path: Path) -> Path:
     """Create ``path`` if it is not there, readable by nobody else; return it.
 
+    One that is there is not opened: closing it would drop the locks that SQLite has on it in this
+    process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+
     Raises:
         DataError: It cannot be created.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}.") from None
     return path
@@ -46,20 +50,19 @@ def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connecti
     Args:
         path: The file.
         schema: Statements that change nothing where they were run before.
-        version: Of the schema.
+        version: Of the schema; one that is lower than the file's is refused.
 
     Raises:
-        DataError: It cannot be used: it is damaged, read-only, or of a newer version.
+        DataError: It cannot be used.
     """
+    private_file(path)
     try:
-        db = sqlite3.connect(
-            private_file(path), timeout=20, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _prepare(db, path, schema, version)
-        except BaseException:
-            db.close()
-            raise
+        with ExitStack() as on_failure:
+            db = sqlite3.connect(path, timeout=20, isolation_level=None, check_same_thread=False)
+            on_failure.callback(db.close)
+            with _alone_in(path.parent):
+                _prepare(db, path, schema, version)
+            on_failure.pop_all()
     except sqlite3.Error as error:
         raise DataError(f"{path} cannot be used: {error}.") from error
     return db
@@ -71,7 +74,19 @@ def _prepare(db: sqlite3.Connection, path: Path, schema: str, version: int) -> N
         raise DataError(f"{path} was written by a newer Butler; update this one.")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
-    db.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT")
+    if found < version:
+        db.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process at a time in: SQLite fails a second switch to WAL without waiting."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -87,7 +102,10 @@ def locked(path: Path, owner: str) -> Iterator[None]:
     Raises:
         DataError: Another process holds it; the text names the process.
     """
-    descriptor = os.open(private_file(path), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(private_file(path), os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}.") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,12 +21,13 @@ _SAFE_OPTIONS = (
     "--no-pager",
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.fsmonitor=false"),
-    *("-c", "diff.external="),
     *("-c", "commit.gpgSign=false"),
     *("-c", "log.showSignature=false"),
     *("-c", "gc.auto=0"),
     *("-c", "core.quotePath=false"),
 )
+_DIFFING = frozenset({"diff", "diff-files", "diff-index", "diff-tree", "log", "show"})
+_PLAIN_DIFF = ("--no-ext-diff", "--no-textconv")
 _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
@@ -77,7 +78,9 @@ async def _start(
         return await asyncio.create_subprocess_exec(
             "git",
             *_SAFE_OPTIONS,
-            *arguments,
+            *arguments[:1],
+            *(_PLAIN_DIFF if _DIFFING.intersection(arguments[:1]) else ()),
+            *arguments[1:],
             cwd=folder,
             env=inherited | _ENVIRONMENT | dict(extra),
             stdin=asyncio.subprocess.PIPE if has_stdin else asyncio.subprocess.DEVNULL,

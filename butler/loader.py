@@ -36,7 +36,7 @@ def load(name: str, entries: Mapping[str, EntryPoint]) -> type[Plugin[Settings]]
         raise PluginError(f"plugin {name!r} is not installed ({_hint(name, entries)}).")
     try:
         cls = entries[name].load()
-    except Exception as error:  # the boundary to code of others: whatever it raises at import
+    except (Exception, SystemExit) as error:  # the boundary to code of others, at its import
         raise PluginError(
             f"plugin {name!r} cannot be loaded: {type(error).__name__}: {error}"
         ) from error

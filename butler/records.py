@@ -6,13 +6,13 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from butler.access import Refusal
 from butler.errors import DataError
-from butler.files import private_file
+from butler.files import open_database
 from butler.message import Message
 
 logger = logging.getLogger(__name__)
@@ -130,9 +130,7 @@ class SqliteRecords:
         self._ignored: list[Ignored] = []
         self._done: list[Done] = []
         self._overflow = 0
-        private_file(path)
-        with self._database() as db:
-            db.executescript(_SCHEMA)
+        open_database(path, _SCHEMA).close()
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
         """Note that ``message`` was not acted on, and why; written at the next flush."""
@@ -158,8 +156,9 @@ class SqliteRecords:
             return
         oldest = time.time() - KEEP_S
         with self._database() as db, db:
-            db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", map(astuple, ignored))
-            db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(astuple, done))
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", map(_row, ignored))
+            db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, done))
             db.execute("DELETE FROM ignored WHERE time < ?", (oldest,))
             db.execute("DELETE FROM audit WHERE time < ?", (oldest,))
             self._thin_out(db)
@@ -213,9 +212,7 @@ class SqliteRecords:
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
         try:
-            with closing(sqlite3.connect(self._path, timeout=20)) as db:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
+            with closing(open_database(self._path, _SCHEMA)) as db:
                 yield db
         except sqlite3.Error as error:
             raise DataError(f"The records in {self._path} cannot be used: {error}.") from error
@@ -227,6 +224,11 @@ def _used_bytes(db: sqlite3.Connection) -> int:
         for name in ("page_count", "freelist_count", "page_size")
     )
     return int((pages - free) * size)
+
+
+def _row(entry: Ignored | Done) -> list[str | float]:
+    # Not `astuple`, which copies deeply and takes longer than SQLite does.
+    return [getattr(entry, name) for name in entry.__slots__]
 
 
 def _ignored(message: Message, refusal: Refusal) -> Ignored:

@@ -17,11 +17,10 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import print_formatted_text
 
-from butler.errors import TransportError
 from butler.message import Message, Person, Reply
 from butler.repos import RepoRegistry
 from butler.router import Router
-from butler.transports.streams import LineReader, LineWriter
+from butler.transports.streams import LineReader, LineWriter, ended
 
 ANSWER_WAIT_S = 0.5
 """The prompt comes back after the answer, or after this time where there is none yet."""
@@ -36,7 +35,8 @@ class _Author:
     def __init__(self, chat_id: str, sender: Person | None) -> None:
         self.chat_id = chat_id
         self._sender = sender
-        self._ids = (f"{secrets.token_hex(4)}-{n}" for n in itertools.count(1))
+        start = secrets.token_hex(4)
+        self._ids = (f"{start}-{n}" for n in itertools.count(1))
 
     def next_id(self) -> str:
         return next(self._ids)
@@ -55,6 +55,8 @@ class _Author:
 class PipedConsole:
     """A line of stdin a message, the replies on stdout; a :class:`~butler.transport.Transport`."""
 
+    owner_chat_id: str | None = None
+
     def __init__(
         self, reader_fd: int, writer_fd: int, chat_id: str, sender: Person | None = None
     ) -> None:
@@ -71,23 +73,24 @@ class PipedConsole:
 
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Write the text of ``reply``; waits while nobody reads."""
-        try:
-            await self._writer.write(reply.text.encode("utf-8", "backslashreplace") + b"\n\n")
-        except BrokenPipeError:
-            raise TransportError("Nobody reads the output any more.") from None
+        await self._writer.write(reply.text.encode("utf-8", "backslashreplace") + b"\n\n")
         return reply.edits or self._author.next_id()
+
+    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
+        """Nobody would see it."""
 
     async def acknowledge(self, message: Message) -> None:
         """Nothing is kept, so there is nothing to do."""
 
     async def aclose(self) -> bool:
-        """Write out everything; return False if nobody read to the end."""
-        await self._writer.end()
-        return not self._writer.is_broken
+        """Write out what is left; return False if nobody read to the end."""
+        return await ended(self._reader, self._writer)
 
 
 class PromptConsole:
     """A prompt with history and completion; a :class:`~butler.transport.Transport`."""
+
+    owner_chat_id: str | None = None
 
     def __init__(
         self, history: Path, completer: Completer, chat_id: str, sender: Person | None = None
@@ -114,6 +117,9 @@ class PromptConsole:
         """Print ``reply`` above the prompt."""
         print_formatted_text(ANSI(styled(reply.text) + "\n"))
         return reply.edits or self._author.next_id()
+
+    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
+        """Nobody would see it."""
 
     async def acknowledge(self, message: Message) -> None:
         """Let the prompt come back."""

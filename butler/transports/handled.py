@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS handled (
     sender TEXT NOT NULL,
     message_id TEXT NOT NULL,
     time REAL NOT NULL,
-    PRIMARY KEY (chat_id, sender, message_id)
+    PRIMARY KEY (message_id, chat_id, sender)
 ) WITHOUT ROWID
 """
 

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import ErrorDetails
 
 from butler.access import Refusal
-from butler.errors import TransportError
 from butler.message import Message, Person, Reply
 from butler.records import Records
 from butler.repos import printable
@@ -56,7 +55,8 @@ class JsonLines:
         self._in_hand: set[Key] = set()
         # Where the output was when the message was acknowledged, in bytes; ascending.
         self._acknowledged: deque[tuple[int, Key]] = deque()
-        self._ids = (f"{secrets.token_hex(4)}-{n}" for n in itertools.count(1))
+        start = secrets.token_hex(4)
+        self._ids = (f"{start}-{n}" for n in itertools.count(1))
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield a message for each line; a line that is none is answered by an error."""
@@ -83,8 +83,13 @@ class JsonLines:
         }
         if reply.edits:
             written["edit"] = True
+        if reply.file_name:
+            written["file_name"] = reply.file_name
         await self._write(written)
         return str(written["id"])
+
+    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
+        """Nobody would see it."""
 
     async def acknowledge(self, message: Message) -> None:
         """Count ``message`` as handled once what was sent so far is written."""
@@ -137,10 +142,7 @@ class JsonLines:
     async def _write(self, value: dict[str, object]) -> None:
         # A lone surrogate, as in an undecodable path, leaves as the escape that JSON has for it.
         text = json.dumps(value, ensure_ascii=False) + "\n"
-        try:
-            await self._writer.write(text.encode("utf-8", "backslashreplace"))
-        except BrokenPipeError:
-            raise TransportError("Nobody reads the output any more.") from None
+        await self._writer.write(text.encode("utf-8", "backslashreplace"))
 
 
 def _key(message: Message) -> Key:

@@ -95,8 +95,8 @@ class LineWriter:
 
     Args:
         descriptor: Where they go.
-        on_written: Called in the writing thread with the number of bytes written in all: as soon
-            as there are more, and after each :meth:`nudge`.
+        on_written: Called in the writing thread with the number of bytes written in all: after
+            every 8 KiB, when nothing more waits, and after each :meth:`nudge`.
         on_broken: Called on the loop, once, when the other side has gone.
     """
 
@@ -124,14 +124,13 @@ class LineWriter:
     async def write(self, data: bytes) -> None:
         """Queue ``data``; waits while more than 1 MiB is queued.
 
-        Raises:
-            BrokenPipeError: The other side has gone.
+        Once the other side has gone, what is written goes nowhere and counts as not written.
         """
         while not self._room.is_set():
             await self._room.wait()
-        if self.is_broken:
-            raise BrokenPipeError
         self.queued_bytes += len(data)
+        if self.is_broken:
+            return
         self._waiting.append(data)
         self._wake.set()
         if self.queued_bytes - self.written_bytes > _BUFFER_BYTES:
@@ -160,6 +159,7 @@ class LineWriter:
         self._tell(self._ended.set)
 
     def _write_waiting(self) -> None:
+        told_bytes = self.written_bytes
         while self._waiting:
             batch = memoryview(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
             while batch:
@@ -167,7 +167,9 @@ class LineWriter:
                 count = os.write(self._descriptor, batch[:_WRITE_BYTES])
                 batch = batch[count:]
                 self.written_bytes += count
-                self._on_written(self.written_bytes)
+                if self.written_bytes - told_bytes >= _WRITE_BYTES:
+                    self._on_written(self.written_bytes)
+                    told_bytes = self.written_bytes
             if not self._room.is_set():
                 self._tell(self._room.set)
         self._on_written(self.written_bytes)

@@ -218,7 +218,9 @@ async def test_the_end_of_input_rejects_what_is_open(butler_toml, tmp_path, scri
 
 async def test_stop_ends_a_run_and_its_processes(chat, script, tmp_path):
     pid_file = tmp_path / "pid"
-    script.turns({"fork": {"pid_file": str(pid_file)}}, {"ignore_signals": True}, WRITE)
+    script.turns(
+        {"fork": {"pid_file": str(pid_file)}}, {"ignore_signals": ["SIGINT", "SIGTERM"]}, WRITE
+    )
     await chat("/use api")
     await chat("/run do it")
     await wait_for(chat, "reply 1 allow")
