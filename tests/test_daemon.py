@@ -1,0 +1,161 @@
+"""The whole way: a phone, WhatsApp, the gateway, the daemon, and back."""
+
+import asyncio
+import signal
+import sys
+
+import pytest
+
+from butler import pairing
+from butler.config import Draft
+from butler.errors import DataError
+from butler.testing import make_working_copy
+from whatsapp_server.fixtures import whatsapp_server
+
+__all__ = ["whatsapp_server"]
+
+pytestmark = pytest.mark.wire
+
+
+@pytest.fixture
+def config(tmp_path):
+    for name in ("api", "web"):
+        make_working_copy(tmp_path / name)
+    path = tmp_path / "config.toml"
+    path.write_text('data_dir = "data"\nrepos.api.path = "api"\nrepos.web.path = "web"\n')
+    return path
+
+
+@pytest.fixture
+async def linked(config, whatsapp_server, monkeypatch, mocker):
+    """A configuration whose account was linked by scanning the code that ``butler pair`` shows."""
+    for name, value in whatsapp_server.environment().items():
+        monkeypatch.setenv(name, value)
+    codes = asyncio.Queue()
+    shown = pairing.Display.show_qr
+
+    def show_qr(display, text):
+        shown(display, text)
+        codes.put_nowait(text)
+
+    mocker.patch.object(pairing.Display, "show_qr", show_qr)
+    settings = Draft(config).finish()
+    linking = asyncio.create_task(pairing.link(settings, phone=None, png=config.parent / "qr.png"))
+    await whatsapp_server.scan(await codes.get())
+    await linking
+    return config
+
+
+class Daemon:
+    """``butler run`` as a process of its own."""
+
+    def __init__(self, config, server):
+        self._config = config
+        self._server = server
+
+    async def __aenter__(self):
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "butler", "run", "--config", str(self._config)),
+            env=self._server.environment(),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        return self
+
+    async def __aexit__(self, *error):
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+        _, self.log = await self._process.communicate()
+        self.status = self._process.returncode
+
+
+async def ask(server, text, sender, chat=None):
+    """Write ``text`` and return the answer and where it came."""
+    sent = await server.send_text(text, sender=sender, chat=chat)
+    reply = await server.next_reply(30)
+    assert reply.quoted_id == sent.id
+    return reply
+
+
+async def test_each_chat_has_its_own_repo_also_after_a_restart(linked, whatsapp_server):
+    server = whatsapp_server
+    owner, anna = server.owner, server.person("Anna", phone="4930111111", lid="111111")
+    team, backend = server.group("Team", [anna]), server.group("Backend", [anna])
+
+    async with Daemon(linked, server) as daemon:
+        for group in (team, backend):
+            assert (
+                "Everybody in this chat may use me"
+                in (await ask(server, "/allow", owner, group)).text
+            )
+        assert (await ask(server, "/allow +4930111111", owner)).text.startswith("+4930111111 may")
+        for text, chat in (("/use api", team), ("/use web", backend), ("/use api", None)):
+            await server.send_text(text, sender=anna, chat=chat)
+        replies = [await server.next_reply(30) for _ in range(3)]
+
+        assert {
+            (each.chat.name if each.chat is anna else each.chat.subject, each.text)
+            for each in replies
+        } == {
+            ("Team", "This chat now works on *api*, on branch main."),
+            ("Backend", "This chat now works on *web*, on branch main."),
+            ("Anna", "This chat now works on *api*, on branch main."),
+        }
+    assert daemon.status == 0
+
+    async with Daemon(linked, server) as daemon:
+        assert (await ask(server, "/repo", anna, team)).text.startswith("*api*")
+        reply = await ask(server, "/repo", anna, backend)
+        assert reply.text.startswith("*web*")
+        assert reply.chat is backend
+        sessions = await ask(server, "/sessions", owner)
+        assert sessions.text.count("•") == 3
+        assert sessions.chat is owner
+    assert daemon.status == 0
+    assert b"Traceback" not in daemon.log
+
+
+async def test_strangers_meet_silence(linked, whatsapp_server):
+    server = whatsapp_server
+    stranger = server.person("Mallory", phone="4930666666", lid="666666")
+
+    async with Daemon(linked, server):
+        sent = await server.send_text("/repos", sender=stranger)
+        await server.wait_acknowledged(sent)
+        announced = await server.next_reply(30)
+        assert announced.chat is server.owner
+        assert "wrote to me and is not admitted" in announced.text
+        why = await ask(server, "/why", server.owner)
+        assert why.chat is server.owner
+
+
+async def test_an_account_is_linked_once_and_kept_private(linked, whatsapp_server):
+    folder = linked.parent / "data"
+
+    with pytest.raises(DataError, match="is linked already"):
+        await pairing.link(Draft(linked).finish(), phone=None, png=None)
+
+    assert whatsapp_server.linked_device_name == "Butler"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    private = [path for path in folder.rglob("*") if path.is_file()]
+    assert private
+    assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
+    assert (linked.parent / "qr.png").read_bytes().startswith(b"\x89PNG")
+
+
+async def test_a_second_daemon_is_refused(linked, whatsapp_server):
+    async with Daemon(linked, whatsapp_server) as first:
+        await whatsapp_server.wait_online()
+        async with Daemon(linked, whatsapp_server) as second:
+            await second._process.wait()
+
+    assert first.status == 0
+    assert second.status == 1
+    assert b"Another Butler (process " in second.log
+
+
+async def test_without_a_linked_account_run_says_how_to_link_one(config, whatsapp_server):
+    async with Daemon(config, whatsapp_server) as daemon:
+        await daemon._process.wait()
+
+    assert daemon.status == 1
+    assert daemon.log == b"No WhatsApp account is linked yet. Link one with: butler pair\n"
