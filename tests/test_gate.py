@@ -1,0 +1,125 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from butler import Message, Person, Role
+from butler.access import AccessRules, ChatRules, People
+from butler.commands import Command
+from butler.gate import NOT_A_COMMAND, Call, Gate, Hear, Ignore, Say
+from butler.limits import Buckets
+from butler.router import Router
+
+OWNER, ANNA, STRANGER = Person(phone="+4930000000"), Person(lid="1@lid"), Person(lid="2@lid")
+TEAM = "team@g.us"
+
+
+async def nothing(ctx):
+    """Do nothing."""
+
+
+def make(name, needs=Role.USER):
+    return Command(name, (), nothing, (), "Do nothing.", needs, "test")
+
+
+ROUTER = Router([make("use"), make("allow", Role.OWNER)])
+PUBLIC = Router([make("use"), make("ping", Role.EVERYONE)])
+ACCESS = AccessRules(owners=People([OWNER]), users=People([ANNA]))
+
+
+def gate(router=ROUTER, access=ACCESS, burst=1000):
+    buckets = (Buckets(60, burst, lambda: 0.0) for _ in range(2))
+    return Gate(access, router, *buckets)
+
+
+def message(text, sender=ANNA, **details):
+    return Message("1", TEAM, sender, text, 0.0, **details)
+
+
+@pytest.mark.parametrize(
+    ("text", "sender", "verdict"),
+    [
+        ("/use api", ANNA, Call(ROUTER.commands[0], "api", Role.USER)),
+        ("/use api", OWNER, Call(ROUTER.commands[0], "api", Role.OWNER)),
+        ("/allow", OWNER, Call(ROUTER.commands[1], "", Role.OWNER)),
+        ("hello", ANNA, Hear(Role.USER)),
+        ("/zzzzz", ANNA, Ignore(NOT_A_COMMAND)),
+    ],
+)
+def test_a_message_is_called_heard_or_ignored(text, sender, verdict):
+    assert gate().judge(message(text, sender)) == verdict
+
+
+@pytest.mark.parametrize("text", ["/use api", "/us api", "/allow", "hello", "", "/zzzzz"])
+def test_a_stranger_is_ignored_whatever_they_write(text):
+    verdict = gate().judge(message(text, STRANGER))
+
+    assert isinstance(verdict, Ignore)
+    assert verdict.is_stranger
+    assert verdict.refusal.rule == "not allowed"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("/allow", "/allow is for owners only."),
+        ("/us api", "There is no /us. Did you mean /use?"),
+    ],
+)
+def test_some_messages_get_a_sentence(text, answer):
+    verdict = gate().judge(message(text))
+
+    assert isinstance(verdict, Say)
+    assert verdict.text == answer
+
+
+def test_a_hint_does_not_give_away_what_is_not_allowed():
+    assert gate().judge(message("/alow")) == Ignore(NOT_A_COMMAND)
+
+
+def test_a_forwarded_command_is_not_obeyed():
+    assert gate().judge(message("/allow", OWNER, is_forwarded=True)).refusal.rule == "forwarded"
+
+
+def test_a_reaction_is_no_command():
+    assert gate().judge(message("/use api", is_reaction=True)) == Hear(Role.USER)
+
+
+def test_a_plugin_can_answer_everyone():
+    judged = gate(PUBLIC).judge
+
+    assert isinstance(judged(message("/ping", STRANGER)), Call)
+    assert isinstance(judged(message("/use api", STRANGER)), Ignore)
+    assert isinstance(judged(message("hello", STRANGER)), Ignore)
+
+
+def test_the_configuration_takes_a_command_for_everyone_back():
+    raised = AccessRules(rules={TEAM: ChatRules(needs=Role.USER)})
+
+    assert isinstance(gate(PUBLIC, raised).judge(message("/ping", STRANGER)), Ignore)
+
+
+def test_a_command_for_everyone_is_limited_like_every_other():
+    limited = gate(PUBLIC, burst=1)
+    verdicts = [limited.judge(message("/ping", STRANGER)) for _ in range(3)]
+
+    assert [type(verdict) for verdict in verdicts] == [Call, Say, Ignore]
+
+
+def test_chatter_does_not_use_up_what_commands_may():
+    limited = gate(burst=1)
+    for _ in range(10):
+        limited.judge(message("hello"))
+
+    assert isinstance(limited.judge(message("/use api")), Call)
+
+
+addresses = st.from_regex(r"[0-9]{1,20}@lid|\+[0-9]{5,20}", fullmatch=True)
+
+
+@given(text=st.text(), address=addresses, chat_id=st.text(min_size=1), name=st.text())
+def test_no_message_makes_the_gate_raise_or_answer_a_stranger(text, address, chat_id, name):
+    stranger = Message("1", chat_id, Person.parse(address), text, 0.0, name=name)
+
+    for router in (ROUTER, PUBLIC):
+        verdict = gate(router).judge(stranger)
+        assert isinstance(verdict, Ignore) or verdict.command.needs is Role.EVERYONE
