@@ -7,10 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from butler import config as configuration
 from butler import loader
 from butler.app import Setup, open_sessions
-from butler.config import Draft
 from butler.errors import DataError
 from butler.files import private_folder
 from butler.plugin import commands_of
@@ -45,26 +43,13 @@ def findings(setup: Setup) -> list[Finding]:
     ]
 
 
-def plugin_lines(config_path: Path | None) -> list[str]:
+def plugin_lines(setup: Setup) -> list[str]:
     """Return a line for each plugin that is installed, with its commands if it is enabled."""
-    draft = Draft(configuration.find(config_path))
-    entries = loader.installed()
+    others = sorted(set(loader.installed()) - set(setup.plugins))
     return [
-        f"{name:<12} {_state(draft, name)}"
-        for name in [*draft.enabled_plugins, *sorted(set(entries) - set(draft.enabled_plugins))]
+        *(f"{each.subject.removeprefix('plugin '):<12} {each.detail}" for each in _plugins(setup)),
+        *(f'{name:<12} not enabled; add it to "enabled" in [plugins]' for name in others),
     ]
-
-
-def _state(draft: Draft, name: str) -> str:
-    if name not in draft.enabled_plugins:
-        return 'not enabled (add it to "enabled" in [plugins])'
-    cls = loader.load(name, loader.installed())
-    settings = draft.settings(name, cls.settings_type)
-    if settings is None:
-        draft.finish()
-    assert settings is not None  # noqa: S101 - finish() raised otherwise
-    commands = commands_of(loader.make(name, cls, settings), name)
-    return "enabled      " + " ".join(f"/{each.name}" for each in commands)
 
 
 def _repos(setup: Setup) -> Iterator[Finding]:

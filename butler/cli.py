@@ -100,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     _pair_options(add("pair", _pair, "Link a WhatsApp account: a QR code, or a code to type."))
     add("check", _check, "Check the configuration and all that it names, a line each.")
     _sessions_options(add("sessions", _sessions, "Show the chats' sessions, or clear one."))
+    add("status", _status, "Show the daemon, its link to WhatsApp, and what waits.")
+    _why_options(add("why", _why, "Show messages that were not acted on, and the rule why."))
+    _audit_options(add("audit", _audit, "Show what was done, by whom, and how it ended."))
     add("plugins", _plugins, "Show the plugins that are installed, and their commands.")
     add("init", _init, "Write a commented config.toml with the repos found around here.")
     return parser
@@ -134,6 +137,20 @@ def _sessions_options(parser: argparse.ArgumentParser) -> None:
     # Without SUPPRESS the sub-parser would set what was given before it back to None.
     clear.add_argument("--config", type=_path, metavar="FILE", default=argparse.SUPPRESS)
     clear.set_defaults(command=_clear_session)
+
+
+def _why_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--chat", metavar="CHAT", help="only those of this chat")
+    parser.add_argument("--last", type=int, default=20, metavar="N", help="so many; 20 by default")
+    parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+
+
+def _audit_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--since", default="1d", metavar="TIME", help='"30m", "12h", "7d" or "2026-11-22"; 1d'
+    )
+    parser.add_argument("--chat", metavar="CHAT", help="only what was done in this chat")
+    parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
 
 
 def _usage(parser: argparse.ArgumentParser) -> int:
@@ -207,10 +224,37 @@ def _clear_session(options: argparse.Namespace) -> int:
     return OK
 
 
-def _plugins(options: argparse.Namespace) -> int:
-    from butler import check
+def _status(options: argparse.Namespace) -> int:
+    from butler import status
 
-    _show("".join(f"{line}\n" for line in check.plugin_lines(options.config)))
+    _show("".join(f"{line}\n" for line in status.lines(options.config)))
+    return OK
+
+
+def _why(options: argparse.Namespace) -> int:
+    from butler import stored_records
+
+    lines = stored_records.ignored(
+        options.config, chat_id=options.chat, last=max(0, options.last), as_json=options.json
+    )
+    _show("".join(f"{line}\n" for line in lines))
+    return OK
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from butler import stored_records
+
+    lines = stored_records.audit(
+        options.config, since=options.since, chat_id=options.chat, as_json=options.json
+    )
+    _show("".join(f"{line}\n" for line in lines))
+    return OK
+
+
+def _plugins(options: argparse.Namespace) -> int:
+    from butler import app, check
+
+    _show("".join(f"{line}\n" for line in check.plugin_lines(app.read_setup(options.config))))
     return OK
 
 
@@ -219,7 +263,3 @@ def _init(options: argparse.Namespace) -> int:
 
     _show(example.write(options.config) + "\n")
     return OK
-
-
-if __name__ == "__main__":
-    sys.exit(main())

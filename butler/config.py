@@ -175,6 +175,10 @@ class WhatsAppConfig(_Section):
     """``[whatsapp]``."""
 
     device_name: Annotated[str, Field(min_length=1, max_length=50)] = "Butler"
+    max_message_age: Seconds = 15 * 60.0
+    messages_per_second: Annotated[float, Field(gt=0, le=100)] = 1.0
+    messages_per_minute: Annotated[int, Field(ge=1, le=6_000)] = 20
+    burst: Annotated[int, Field(ge=1, le=1_000)] = 5
 
 
 class PluginsConfig(_Section):
@@ -183,7 +187,7 @@ class PluginsConfig(_Section):
     model_config = ConfigDict(extra="allow")
 
     enabled: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
-        default=("session",), strict=False
+        default=("session", "run"), strict=False
     )
 
 
@@ -275,8 +279,14 @@ class Draft:
 
     @property
     def enabled_plugins(self) -> tuple[str, ...]:
-        """The names of the plugins to load, in order; those by default if the key is wrong."""
-        return (self._config or Config()).plugins.enabled
+        """The names of the plugins to load, in order; those by default if the key is wrong.
+
+        Mistakes elsewhere do not hide those in the options of plugins.
+        """
+        try:
+            return PluginsConfig.model_validate(self._data.get("plugins", {})).enabled
+        except ValidationError:
+            return PluginsConfig().enabled
 
     def check_plugin_names(self, installed: Iterable[str]) -> None:
         """Note the sections under ``[plugins]`` that belong to no installed plugin."""

@@ -10,7 +10,8 @@ from butler.config import Config
 from butler.errors import DataError
 from butler.files import locked, private_folder
 from butler.records import SqliteRecords
-from butler.transports.whatsapp import WhatsAppTransport, linked_account
+from butler.status import reporting
+from butler.transports.whatsapp import Pacing, WhatsAppTransport, linked_account
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +30,24 @@ async def serve(setup: Setup) -> None:
         for problem in setup.repos.problems():
             logger.warning("%s", problem)
         logger.info("serving %s with %d repos", account, len(setup.repos))
+        whatsapp = setup.config.whatsapp
         records = SqliteRecords(setup.config.data_dir / "records.sqlite3")
         transport = WhatsAppTransport(
-            folder, device_name=setup.config.whatsapp.device_name, records=records
+            folder,
+            device_name=whatsapp.device_name,
+            records=records,
+            is_for_bot=setup.gate.concerns,
+            max_message_age_s=whatsapp.max_message_age,
+            pacing=Pacing(
+                whatsapp.burst, whatsapp.messages_per_second, whatsapp.messages_per_minute
+            ),
         )
-        async with records.flushing(), transport:
+        data_dir = setup.config.data_dir
+        async with (
+            records.flushing(),
+            transport,
+            reporting(data_dir, lambda: transport.state),
+        ):
             await converse(setup, transport, records)
 
 

@@ -63,10 +63,44 @@ _TAIL = """
 [whatsapp]
 # The name under "Linked devices" on the phone; it is fixed when the account is linked.
 # device_name = "Butler"
+# What is older when it arrives is not acted on, but summed up in one message; "never" acts on all.
+# max_message_age = "15m"
+# How fast Butler writes to one chat, after a burst: WhatsApp bans accounts that write too much.
+# messages_per_second = 1.0
+# messages_per_minute = 20
+# burst = 5
 
 [plugins]
 # The plugins to load, in this order. Options of a plugin stand in [plugins.<name>].
-# enabled = ["session"]
+# enabled = ["session", "run"]
+
+[plugins.run]
+# The agent at work where neither the chat nor the repo (its key "agent") names another: "claude",
+# "codex", "gemini", "opencode", or one of those below.
+# agent = "claude"
+# Runs at a time, and runs that one chat may have waiting.
+# max_runs = 4
+# max_queued = 5
+# Budgets: of a person, who is no owner, in an hour; of a chat in a day (none by default).
+# max_runs_per_hour = 6
+# max_runs_per_day = 50
+# max_cost_usd_per_day = 10.0
+# Whether prompts are kept in the audit.
+# audit_prompts = true
+
+# An agent of your own, or other settings for one of the known ones.
+# [plugins.run.agents.tests]
+# "acp" speaks the Agent Client Protocol, "claude" is Claude Code's own command, "command" is any
+# program: it gets the prompt on stdin, or in place of {prompt} in an argument.
+# kind = "command"
+# command = ["make", "test"]
+# What it may do without asking: "ask", "edits", "plan", or "bypass" for everything.
+# mode = "ask"
+# Variables passed to it besides PATH, HOME, LANG and the like.
+# env = ["ANTHROPIC_API_KEY"]
+# time_limit = "30m"
+# silence_limit = "10m"
+# max_output_mb = 50
 
 [log]
 # "debug", "info", "warning" or "error".
@@ -76,7 +110,12 @@ _TAIL = """
 _AUDIENCE = """\
 # With one of these, only these people, and everybody in these chats, can see the repo.
 # users = ["+4930123456"]
-# chats = ["120363405395407771@g.us"]"""
+# chats = ["120363405395407771@g.us"]
+# For runs in it: the agent, what it may do without asking, and for how long.
+# agent = "claude"
+# mode = "ask"
+# time_limit = "30m"
+# silence_limit = "10m\""""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,21 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Put ``data`` in the place of the file in one step, readable by nobody else.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.new")
+    try:
+        unfinished.touch(mode=0o600)
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+
+
 @contextmanager
 def locked(path: Path, owner: str) -> Iterator[None]:
     """Hold the lock file ``path`` for the time of the block.

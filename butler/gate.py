@@ -93,6 +93,16 @@ class Gate:
             )
         return Call(decision.command, decision.argument, role)
 
+    def concerns(self, message: Message) -> bool:
+        """Return whether the sender would want to know that ``message`` was not acted on.
+
+        A message whose text could not be read counts as one that does.
+        """
+        if self.access.role(message) is Role.EVERYONE:
+            return False
+        is_chatter = message.is_group and not message.is_to_bot and message.text != ""
+        return not is_chatter or self._router.route(message.text) is not None
+
     def allowed_commands(self, message: Message, role: Role) -> list[Command]:
         """Return the commands that the sender may use in this chat."""
         return [each for each in self._router.commands if role >= self._needs(each, message)]

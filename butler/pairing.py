@@ -10,6 +10,7 @@ import segno
 from butler.config import Config
 from butler.daemon import whatsapp_folder
 from butler.errors import DataError
+from butler.files import replace_file
 from butler.transports.whatsapp import linked_account, pair
 
 _SCAN = """\
@@ -76,14 +77,7 @@ class Display:
         self._terminal.flush()
 
     def _write_png(self, code: segno.QRCode, path: Path) -> None:
-        """Put the new code in place of the old one in one step, readable by nobody else."""
         image = io.BytesIO()
         code.save(image, kind="png", scale=8, border=4)
-        unfinished = path.with_name(f".{path.name}.new")
-        try:
-            unfinished.write_bytes(image.getvalue())
-            unfinished.chmod(0o600)
-            unfinished.replace(path)
-        except OSError as error:
-            raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+        replace_file(path, image.getvalue())
         self._terminal.write(f"The code is also in {path}.\n")

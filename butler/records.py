@@ -190,13 +190,15 @@ class SqliteRecords:
     @asynccontextmanager
     async def flushing(self, every_s: float = 1.0) -> AsyncIterator[None]:
         """Flush in a worker thread while the block lasts, and once more at its end."""
-        flusher = asyncio.create_task(self._flush_forever(every_s), name="records")
-        try:
-            yield
-        finally:
-            flusher.cancel()
-            await asyncio.gather(flusher, return_exceptions=True)
-            await asyncio.to_thread(self._flush_or_log)
+        # Whoever closes a file's last connection syncs it to disk; held open, only the end does.
+        with self._database():
+            flusher = asyncio.create_task(self._flush_forever(every_s), name="records")
+            try:
+                yield
+            finally:
+                flusher.cancel()
+                await asyncio.gather(flusher, return_exceptions=True)
+                await asyncio.to_thread(self._flush_or_log)
 
     async def _flush_forever(self, every_s: float) -> None:
         while True:

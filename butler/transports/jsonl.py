@@ -21,6 +21,7 @@ from butler.repos import printable
 from butler.transports.handled import HandledMessages, Key
 from butler.transports.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -141,8 +142,7 @@ class JsonLines:
 
     async def _write(self, value: dict[str, object]) -> None:
         # A lone surrogate, as in an undecodable path, leaves as the escape that JSON has for it.
-        text = json.dumps(value, ensure_ascii=False) + "\n"
-        await self._writer.write(text.encode("utf-8", "backslashreplace"))
+        await self._writer.write(f"{_encoded(value)}\n".encode("utf-8", "backslashreplace"))
 
 
 def _key(message: Message) -> Key:
@@ -170,9 +170,8 @@ def _mistake(error: ErrorDetails) -> str:
         near = get_close_matches(key, _Line.model_fields, n=1, cutoff=0.5)
         known = f"did you mean {near[0]}?" if near else f"known: {', '.join(_Line.model_fields)}."
         return f"{printable(key)}: unknown key; {known}"
-    if kind not in _MISTAKES:
-        return f"{key}: {error['msg']}."
-    return f"{key}: {_MISTAKES[kind]}" if key else _MISTAKES[kind]
+    said = _MISTAKES.get(kind, f"{error['msg']}.")
+    return f"{key}: {said}" if key else said
 
 
 _MISTAKES = {

@@ -132,13 +132,15 @@ class LineWriter:
         if self.is_broken:
             return
         self._waiting.append(data)
-        self._wake.set()
+        self.nudge()
         if self.queued_bytes - self.written_bytes > _BUFFER_BYTES:
             self._room.clear()
 
     def nudge(self) -> None:
         """Call ``on_written`` soon, even if there is nothing to write."""
-        self._wake.set()
+        # If it is set, the thread has yet to clear it, and looks at what waits after that.
+        if not self._wake.is_set():
+            self._wake.set()
 
     async def end(self) -> None:
         """Wait until everything is written, or the other side has gone."""

@@ -1,0 +1,144 @@
+"""`butler status`: how the daemon and its link to WhatsApp are."""
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from butler import config as configuration
+from butler.config import Config, Draft
+from butler.errors import DataError
+from butler.files import replace_file
+from butler.transports.whatsapp import LinkState, linked_account
+
+logger = logging.getLogger(__name__)
+
+REPORT_EVERY_S = 1.0
+_FILE = "status.json"
+_BACKLOG = "SELECT count(*) FROM inbox WHERE state IN ('received', 'handed')"
+_LAST_IN = "SELECT max(time) FROM inbox"
+_LAST_OUT = "SELECT max(time) FROM outbox WHERE state = 'sent'"
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What a daemon says of itself; times in Unix seconds."""
+
+    process: int
+    started: float
+    link: str
+    since: float
+    reason: str
+
+
+@asynccontextmanager
+async def reporting(folder: Path, state: Callable[[], LinkState]) -> AsyncIterator[None]:
+    """Keep a file in the data folder that tells how the link is, while the block lasts."""
+    started = time.time()
+
+    async def report_forever() -> None:
+        written = None
+        while True:
+            now = state()
+            if now != written:
+                report = _Report(os.getpid(), started, now.name, now.since, now.reason)
+                written = now
+                _write(folder / _FILE, report)
+            await asyncio.sleep(REPORT_EVERY_S)
+
+    reporter = asyncio.create_task(report_forever(), name="status")
+    try:
+        yield
+    finally:
+        reporter.cancel()
+        await asyncio.wait([reporter])
+
+
+def _write(path: Path, report: _Report) -> None:
+    try:
+        replace_file(path, json.dumps(asdict(report)).encode())
+    except DataError as error:
+        logger.warning("the status is not up to date: %s", error)
+
+
+def lines(config_path: Path | None) -> list[str]:
+    """Return what there is to say, a line each."""
+    config = Draft(configuration.find(config_path)).finish()
+    account = linked_account(config.data_dir / "whatsapp")
+    return [
+        _line("account", account or "not linked; link with: butler pair"),
+        *_daemon(config),
+        *_journal(config.data_dir / "whatsapp" / "journal.sqlite3"),
+    ]
+
+
+def _daemon(config: Config) -> list[str]:
+    report = _read_report(config.data_dir / _FILE)
+    if report is None or not _is_held(config.data_dir / "daemon.lock"):
+        return [_line("daemon", "not running; start it with: butler run")]
+    reason = f" ({report.reason})" if report.reason else ""
+    return [
+        _line("daemon", f"process {report.process}, up {_ago(report.started)}"),
+        _line("link", f"{report.link} for {_ago(report.since)}{reason}"),
+    ]
+
+
+def _journal(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            backlog, last_in, last_out = (
+                db.execute(query).fetchone()[0] for query in (_BACKLOG, _LAST_IN, _LAST_OUT)
+            )
+    except sqlite3.Error as error:
+        return [_line("journal", f"cannot be read: {error}")]
+    return [
+        _line("backlog", f"{backlog:,} messages wait"),
+        _line("last in", _when(last_in)),
+        _line("last out", _when(last_out)),
+    ]
+
+
+def _read_report(path: Path) -> _Report | None:
+    try:
+        return _Report(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _line(subject: str, detail: str) -> str:
+    return f"{subject:<9} {detail}"
+
+
+def _when(seconds: float | None) -> str:
+    if seconds is None:
+        return "never"
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))}, {_ago(seconds)} ago"
+
+
+def _ago(since: float) -> str:
+    minutes, seconds = divmod(int(max(0.0, time.time() - since)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    named = ((days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s"))
+    parts = [f"{count} {unit}" for count, unit in named if count]
+    return " ".join(parts[:2]) or "0 s"

@@ -1,0 +1,55 @@
+"""The command line as a user has it: a process of its own."""
+
+import json
+import subprocess
+import sys
+
+from butler.testing import make_working_copy
+
+BUTLER = (sys.executable, "-m", "butler")
+
+
+def run_butler(*arguments, text="", limit_s=30, **options):
+    """Run a sub-command to its end, with ``text`` on its stdin."""
+    return subprocess.run(
+        [*BUTLER, *map(str, arguments)],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        check=False,
+        **options,
+    )
+
+
+def start_butler(*arguments, **options):
+    """Start a sub-command with pipes in and out."""
+    return subprocess.Popen(
+        [*BUTLER, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+def write_config(folder, more=""):
+    """Write a configuration with the repos ``api`` and ``web`` into ``folder``; return its path."""
+    for name in ("api", "web"):
+        if not (folder / name).exists():
+            make_working_copy(folder / name)
+    path = folder / "config.toml"
+    path.write_text(
+        f'data_dir = "data"\n[repos.api]\npath = "api"\n[repos.web]\npath = "web"\n{more}'
+    )
+    return path
+
+
+def line(text, chat="team@g.us", **keys):
+    """Return a line of input."""
+    return json.dumps({"chat": chat, "text": text, **keys}) + "\n"
+
+
+def replies(output):
+    """Return the objects in a text of JSON lines."""
+    return [json.loads(each) for each in output.splitlines()]

@@ -1,0 +1,144 @@
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from butler.app import read_setup
+from butler.check import findings, plugin_lines
+from butler_process import run_butler, write_config
+
+
+@pytest.fixture
+def found(tmp_path):
+    """Check a configuration; return the lines by subject."""
+
+    def found(more=""):
+        setup = read_setup(write_config(tmp_path, more))
+        return {each.subject: each for each in findings(setup)}
+
+    return found
+
+
+def test_all_that_the_configuration_names_has_a_line(found, tmp_path):
+    lines = found()
+
+    assert [str(each) for each in lines.values()][:3] == [
+        f"ok     configuration  {tmp_path}/config.toml",
+        f"ok     repo api       {tmp_path}/api",
+        f"ok     repo web       {tmp_path}/web",
+    ]
+    assert lines["data folder"].detail == f"{tmp_path}/data"
+    assert lines["sessions"].detail == "0 in the sqlite store"
+    assert lines["plugin session"].detail == "/use /repo /repos /clear /sessions"
+    assert lines["whatsapp"].detail == "not linked; link with: butler pair"
+    assert all(each.is_fine for each in lines.values())
+
+
+@pytest.mark.parametrize(
+    ("more", "subject", "detail"),
+    [
+        ('[repos.gone]\npath = "gone"', "repo gone", "{}/gone does not exist"),
+        ('[repos.file]\npath = "config.toml"', "repo file", "{}/config.toml is not a folder"),
+    ],
+)
+def test_what_cannot_be_used_is_wrong_with_its_reason(found, tmp_path, more, subject, detail):
+    line = found(more)[subject]
+
+    assert str(line) == f"WRONG  {subject:<14} {detail.format(tmp_path)}"
+
+
+def test_a_folder_of_repos_that_is_not_there_is_wrong(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('data_dir = "data"\nrepo_folders = ["nope"]\n')
+
+    lines = {each.subject: each for each in findings(read_setup(config))}
+
+    assert "nope cannot be read" in lines["repo_folders"].detail
+    assert str(lines["repos"]) == (
+        "WRONG  repos          there are none; name one under [repos.<name>]"
+    )
+
+
+def test_a_data_folder_that_is_a_file_is_wrong(found, tmp_path):
+    (tmp_path / "data").touch()
+
+    lines = found()
+
+    for subject in ("data folder", "sessions", "records"):
+        assert str(lines[subject]) == f"WRONG  {subject:<14} {tmp_path}/data is not a folder."
+
+
+@pytest.mark.parametrize(
+    ("file", "subject"), [("sessions", "sessions"), ("records", "records"), ("grants", "records")]
+)
+def test_a_damaged_file_is_wrong(found, tmp_path, file, subject):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / f"{file}.sqlite3").write_bytes(b"no database, but long enough" * 99)
+
+    line = found()[subject]
+
+    assert not line.is_fine
+    assert f"{file}.sqlite3" in line.detail
+
+
+def test_credentials_that_cannot_be_read_are_wrong(found, tmp_path):
+    (tmp_path / "data" / "whatsapp").mkdir(parents=True)
+    (tmp_path / "data" / "whatsapp" / "credentials.sqlite3").write_bytes(b"no database" * 99)
+
+    line = found()["whatsapp"]
+
+    assert not line.is_fine
+    assert "credentials.sqlite3 cannot be read" in line.detail
+
+
+def test_a_linked_account_is_named(found, tmp_path):
+    (tmp_path / "data" / "whatsapp").mkdir(parents=True)
+    path = tmp_path / "data" / "whatsapp" / "credentials.sqlite3"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE whatsmeow_device (jid TEXT, lid TEXT)")
+        db.execute("INSERT INTO whatsmeow_device VALUES ('4915112345678:3@s.whatsapp.net', '')")
+
+    assert found()["whatsapp"].detail == "linked as +4915112345678"
+
+
+def test_neonize_that_is_not_installed_is_wrong(found, mocker):
+    from importlib.metadata import PackageNotFoundError
+
+    mocker.patch("butler.check.version", side_effect=PackageNotFoundError)
+
+    assert found()["neonize"].detail == "is not installed: pip install neonize"
+
+
+def test_neonize_without_a_library_for_this_machine_is_wrong(found, mocker):
+    mocker.patch("butler.check.find_spec", return_value=None)
+
+    assert found()["neonize"].detail.endswith("has no library for this machine")
+
+
+def test_neonize_without_libmagic_is_wrong(found, mocker):
+    mocker.patch("butler.check.ctypes.util.find_library", return_value=None)
+
+    assert found()["neonize"].detail == "needs libmagic: apt-get install libmagic1"
+
+
+def test_check_ends_with_0_if_all_is_fine_and_2_if_not(tmp_path):
+    config = write_config(tmp_path)
+    assert run_butler("check", "--config", config).returncode == 0
+
+    config = write_config(tmp_path, '[repos.gone]\npath = "gone"\n')
+    ended = run_butler("check", "--config", config)
+    assert (ended.stderr, ended.returncode) == ("", 2)
+
+
+@pytest.mark.parametrize(
+    ("enabled", "line"),
+    [
+        ('["session"]', "session      /use /repo /repos /clear /sessions"),
+        ("[]", 'session      not enabled; add it to "enabled" in [plugins]'),
+        ("[]", "help         /help"),
+    ],
+)
+def test_plugins_are_listed_with_their_commands(tmp_path, enabled, line):
+    setup = read_setup(write_config(tmp_path, f"[plugins]\nenabled = {enabled}\n"))
+
+    assert line in plugin_lines(setup)

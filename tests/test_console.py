@@ -1,0 +1,47 @@
+import subprocess
+
+import pytest
+
+from butler.records import SqliteRecords
+from butler_process import BUTLER, line, run_butler, write_config
+
+
+@pytest.fixture
+def config(tmp_path):
+    return write_config(tmp_path)
+
+
+@pytest.mark.parametrize("way", [(), ("--jsonl",)])
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_closed_stream_is_one_sentence(config, way, closed):
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *BUTLER, "console", "--config", config, *way],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (ended.stderr, ended.returncode) == (
+        "Butler cannot talk: its standard input or output is closed.\n",
+        1,
+    )
+
+
+@pytest.mark.parametrize("way", [(), ("--jsonl",)])
+def test_both_ways_keep_their_data_in_the_data_folder(config, way):
+    text = line("hello") if way else "hello\n"
+
+    run_butler("console", "--config", config, *way, text=text)
+
+    records = SqliteRecords(config.parent / "data" / "records.sqlite3")
+    assert [each.rule for each in records.last_ignored(9)] == ["not a command"]
+
+
+def test_a_repo_that_cannot_be_used_is_said_and_stops_nothing(tmp_path):
+    config = write_config(tmp_path, '[repos.gone]\npath = "gone"\n')
+
+    ended = run_butler("console", "--config", config, text="/use api\n")
+
+    assert ended.stderr == f"The folder of repo gone, {tmp_path}/gone, does not exist.\n"
+    assert "*api*" in ended.stdout

@@ -1,0 +1,138 @@
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from butler.app import read_setup
+from butler.config import Config, Draft
+from butler.errors import ConfigError
+from butler.example import Named, text, write
+from butler.testing import make_working_copy
+from butler_run.settings import RepoRunSettings, RunSettings
+
+EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
+
+
+def keys_of(model, place=""):
+    """Return the keys of a model and of the models in it, each as it stands in a file."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from keys_of(kind, f"{place}{name}.")
+        else:
+            yield f"{place}{name}"
+
+
+def uncommented(content):
+    """Return the file with every line that shows a key put into force."""
+    return re.sub(r"^# (?=\w+ = |\[)", "", content, flags=re.MULTILINE)
+
+
+def test_the_example_in_the_checkout_is_what_init_writes():
+    assert EXAMPLE.read_text() == text([Named("butler", ".", "Butler itself")])
+
+
+def test_the_example_is_loaded_as_it_is():
+    setup = read_setup(EXAMPLE)
+
+    assert [(repo.name, repo.path) for repo in setup.repos] == [("butler", EXAMPLE.parent)]
+
+
+def test_the_example_with_every_line_in_force_is_loaded_too(tmp_path):
+    (tmp_path / "config.toml").write_text(uncommented(EXAMPLE.read_text()))
+
+    setup = read_setup(tmp_path / "config.toml")
+
+    assert setup.config.repo_folders == (Path.home() / "src",)
+    assert setup.config.access.chats == ("120363405395407771@g.us",)
+    assert set(setup.plugins) == {"help", "access", "session", "run"}
+
+
+@pytest.mark.parametrize("key", list(keys_of(Config)))
+def test_the_example_shows_every_key(key):
+    shown = tomllib.loads(uncommented(EXAMPLE.read_text()))
+    for part in key.split("."):
+        assert part in shown
+        shown = shown[part]
+
+
+@pytest.mark.parametrize("key", [*keys_of(RunSettings), *keys_of(RepoRunSettings)])
+def test_the_example_shows_every_key_of_runs(key):
+    assert f"# {key} = " in EXAMPLE.read_text() or f"[plugins.run.{key}." in EXAMPLE.read_text()
+
+
+def test_what_the_example_shows_as_a_default_is_the_default(tmp_path):
+    (tmp_path / "config.toml").write_text(uncommented(EXAMPLE.read_text()))
+    defaults = Config().model_dump()
+    shown = Draft(tmp_path / "config.toml").finish().model_dump()
+
+    for section in ("limits", "sessions", "whatsapp", "log", "prefix", "data_dir"):
+        assert shown[section] == defaults[section]
+    assert shown["plugins"]["enabled"] == defaults["plugins"]["enabled"]
+
+
+def test_names_and_paths_are_quoted(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(text([Named("größe", 'a"b\\c\x7f', 'x "y"')], ['~/s"rc']))
+
+    config = Draft(path).finish()
+
+    assert config.repos["größe"].path == tmp_path / 'a"b\\c\x7f'
+    assert config.repos["größe"].description == 'x "y"'
+    assert config.repo_folders == (Path.home() / 's"rc',)
+
+
+def test_init_in_a_working_copy_names_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(make_working_copy(tmp_path / "api"))
+
+    said = write()
+
+    assert said == "Wrote config.toml. Repos: api. Next: butler check"
+    assert [repo.name for repo in read_setup(Path("config.toml")).repos] == ["api"]
+
+
+def test_init_next_to_working_copies_names_their_folder(tmp_path):
+    make_working_copy(tmp_path / "api")
+    make_working_copy(tmp_path / "web")
+
+    said = write(tmp_path / "config.toml")
+
+    assert "Repos: those in this folder. Next" in said
+    assert [repo.name for repo in read_setup(tmp_path / "config.toml").repos] == ["api", "web"]
+
+
+def test_init_names_the_usual_folders_of_the_home(tmp_path):
+    make_working_copy(Path.home() / "src" / "api")
+
+    said = write(tmp_path / "config.toml")
+
+    assert said == f"Wrote {tmp_path}/config.toml. Repos: ~/src. Next: butler check"
+
+
+@pytest.mark.parametrize("name", ["my app", "a.b", "größe"])
+def test_init_in_a_working_copy_of_any_name_writes_what_can_be_read(tmp_path, name):
+    folder = make_working_copy(tmp_path / "above" / name)
+
+    write(folder / "config.toml")
+
+    Draft(folder / "config.toml").finish()
+
+
+def test_init_without_any_working_copy_says_so(tmp_path):
+    assert "Repos: none yet, so name some in it." in write(tmp_path / "config.toml")
+
+
+def test_init_leaves_a_file_as_it_is(tmp_path):
+    (tmp_path / "config.toml").write_text("mine")
+
+    with pytest.raises(ConfigError, match="exists already; it is left as it is"):
+        write(tmp_path / "config.toml")
+
+    assert (tmp_path / "config.toml").read_text() == "mine"
+
+
+def test_init_where_nothing_can_be_written_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be written: No such file or directory"):
+        write(tmp_path / "nope" / "config.toml")

@@ -1,0 +1,171 @@
+import os
+import sqlite3
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from butler.errors import DataError
+from butler.files import locked, open_database, private_file, private_folder
+from butler_process import start_butler, write_config
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT)"
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_folder_is_made_for_its_owner_only(tmp_path):
+    folder = private_folder(tmp_path / "a" / "b")
+
+    assert mode(folder) == 0o700
+
+
+def test_a_folder_that_others_could_read_is_closed_to_them(tmp_path):
+    tmp_path.chmod(0o755)
+
+    assert mode(private_folder(tmp_path)) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("file", "{}/file is not a folder."),
+        ("file/x", "The folder {}/file/x cannot be used: Not a directory."),
+        ("x" * 300, "The folder {}/" + "x" * 300 + " cannot be used: File name too long."),
+    ],
+)
+def test_a_folder_that_cannot_be_is_one_sentence(tmp_path, path, sentence):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(DataError) as refused:
+        private_folder(tmp_path / path)
+
+    assert str(refused.value) == sentence.format(tmp_path)
+
+
+def test_a_file_is_made_for_its_owner_only_and_kept(tmp_path):
+    private_file(tmp_path / "a").write_text("kept")
+
+    assert private_file(tmp_path / "a").read_text() == "kept"
+    assert mode(tmp_path / "a") == 0o600
+
+
+def test_a_file_that_cannot_be_is_one_sentence(tmp_path):
+    with pytest.raises(DataError, match=r"/nope/a cannot be written: No such file or directory\."):
+        private_file(tmp_path / "nope" / "a")
+
+
+def test_a_database_is_private_and_keeps_what_is_written(tmp_path):
+    path = tmp_path / "db"
+    with closing(open_database(path, SCHEMA)) as db:
+        db.execute("INSERT INTO notes VALUES ('kept')")
+
+    with closing(open_database(path, SCHEMA)) as db:
+        assert db.execute("SELECT * FROM notes").fetchall() == [("kept",)]
+        assert {mode(each) for each in tmp_path.glob("db*")} == {0o600}
+
+
+def test_many_at_once_may_be_the_first_to_open_a_database(tmp_path):
+    together = threading.Barrier(8)
+
+    def open_and_write(number):
+        together.wait()
+        with closing(open_database(tmp_path / "db", SCHEMA)) as db:
+            db.execute("INSERT INTO notes VALUES (?)", (number,))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(open_and_write, range(8)))
+
+    with closing(open_database(tmp_path / "db", SCHEMA)) as db:
+        assert db.execute("SELECT count(*) FROM notes").fetchone() == (8,)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"no database at all, and long enough to look at" * 9, "file is not a database"),
+        (b"SQLite format 3\0" + b"\xff" * 100, "cannot be used"),
+    ],
+)
+def test_a_damaged_database_is_left_as_it_is(tmp_path, content, sentence):
+    (tmp_path / "db").write_bytes(content)
+
+    with pytest.raises(DataError, match=sentence):
+        open_database(tmp_path / "db", SCHEMA)
+
+    assert (tmp_path / "db").read_bytes() == content
+
+
+def test_a_newer_database_is_left_as_it_is(tmp_path):
+    open_database(tmp_path / "db", SCHEMA, version=2).close()
+
+    with pytest.raises(DataError, match="was written by a newer Butler; update this one"):
+        open_database(tmp_path / "db", SCHEMA, version=1)
+
+
+def test_a_folder_in_the_place_of_a_database_is_one_sentence(tmp_path):
+    with pytest.raises(DataError, match="cannot be used: unable to open database file"):
+        open_database(tmp_path, SCHEMA)
+
+
+def test_opening_a_database_again_leaves_the_locks_of_the_first(tmp_path):
+    with closing(open_database(tmp_path / "db", SCHEMA)) as first:
+        first.execute("BEGIN EXCLUSIVE")
+        first.execute("INSERT INTO notes VALUES ('mine')")
+        private_file(tmp_path / "db")
+
+        with (
+            closing(sqlite3.connect(tmp_path / "db", timeout=0)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("INSERT INTO notes VALUES ('yours')")
+        first.execute("COMMIT")
+
+
+def test_a_lock_holds_the_process_that_has_it(tmp_path):
+    with locked(tmp_path / "lock", "Another Butler"):
+        assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+        with pytest.raises(DataError) as refused, locked(tmp_path / "lock", "Another Butler"):
+            pytest.fail("two have the lock")
+
+    assert str(refused.value) == (
+        f"Another Butler (process {os.getpid()}) is using {tmp_path}. End it first, "
+        "or give this one its own data_dir."
+    )
+
+
+def test_a_lock_is_free_again_behind_its_block(tmp_path):
+    for _ in range(2):
+        with locked(tmp_path / "lock", "Another Butler"):
+            pass
+
+
+def test_a_lock_whose_holder_has_not_written_yet_is_held_all_the_same(tmp_path):
+    with locked(tmp_path / "lock", "Another Butler"):
+        (tmp_path / "lock").write_text("")
+        with (
+            pytest.raises(DataError, match="process unknown"),
+            locked(tmp_path / "lock", "Another Butler"),
+        ):
+            pytest.fail("two have the lock")
+
+
+def test_a_lock_that_cannot_be_written_is_one_sentence(tmp_path):
+    with (
+        pytest.raises(DataError, match=r"cannot be written: Is a directory\."),
+        locked(tmp_path, "Another Butler"),
+    ):
+        pytest.fail("there is no lock")
+
+
+def test_two_consoles_may_share_a_new_data_folder(tmp_path):
+    config = write_config(tmp_path)
+    both = [start_butler("console", "--jsonl", "--config", config) for _ in range(2)]
+
+    ends = [(each.communicate(b"", timeout=30), each.returncode) for each in both]
+
+    assert ends == [((b"", b""), 0)] * 2

@@ -1,0 +1,180 @@
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from butler import GitError, run_git
+from butler.testing import make_working_copy
+
+
+@pytest.fixture
+def api(tmp_path):
+    return make_working_copy(tmp_path / "api")
+
+
+@pytest.fixture
+def own_git(tmp_path, monkeypatch):
+    """Put a program called git, written in shell, before the real one."""
+
+    def write(script):
+        program = tmp_path / "bin" / "git"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o700)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    return write
+
+
+def is_alive(process_id):
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+async def test_what_git_writes_is_returned(api):
+    assert await run_git(api, "symbolic-ref", "--short", "HEAD") == b"main\n"
+
+
+async def test_git_reads_what_it_is_given(api):
+    assert len(await run_git(api, "hash-object", "--stdin", stdin=b"hello")) == 41
+    assert await run_git(api, "hash-object", "--stdin", stdin=b"") != b""
+
+
+async def test_git_may_leave_what_it_is_given_unread(api):
+    assert await run_git(api, "rev-parse", "--git-dir", stdin=b"x" * 1_000_000) == b".git\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [
+        ("api/nope", "The folder does not exist."),
+        ("api/README.md", "The folder cannot be entered: Not a directory."),
+        ("plain", "The folder is no git working copy."),
+    ],
+)
+async def test_a_folder_that_git_cannot_work_in_is_said_in_words(tmp_path, api, folder, sentence):
+    (tmp_path / "plain").mkdir()
+
+    with pytest.raises(GitError) as refused:
+        await run_git(tmp_path / folder, "status")
+
+    assert str(refused.value) == sentence
+
+
+async def test_a_failure_has_gits_own_words_and_status(api):
+    with pytest.raises(GitError) as refused:
+        await run_git(api, "rev-parse", "--verify", "nope")
+
+    assert str(refused.value) == "git failed: Needed a single revision."
+    assert (refused.value.status, refused.value.stderr) == (128, "fatal: Needed a single revision")
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("exit 3", "git failed: it gave no reason."),
+        (
+            "echo 'fatal: detected dubious ownership in repository' >&2; exit 128",
+            (
+                "The folder belongs to somebody else, so git does not trust it. On the machine "
+                "that runs Butler: git config --global --add safe.directory {}"
+            ),
+        ),
+    ],
+)
+async def test_other_failures_are_said_in_words(api, own_git, script, sentence):
+    own_git(script)
+
+    with pytest.raises(GitError) as refused:
+        await run_git(api, "status")
+
+    assert str(refused.value) == sentence.format(api)
+
+
+async def test_without_git_the_sentence_says_so(api, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(GitError, match="git is not installed on the machine that runs Butler"):
+        await run_git(api, "status")
+
+
+async def test_git_that_hangs_is_killed_with_its_children(api, own_git, tmp_path):
+    own_git(f"sleep 60 & echo $! $$ > {tmp_path}/pids; wait")
+
+    with pytest.raises(GitError, match=r"git did not answer within 0\.5 s\."):
+        await run_git(api, "status", timeout_s=0.5)
+
+    assert not any(map(is_alive, (tmp_path / "pids").read_text().split()))
+
+
+async def test_git_dies_with_the_task_that_asked(api, own_git, tmp_path):
+    os.mkfifo(tmp_path / "started")
+    own_git(f"echo $$ > {tmp_path}/started; exec sleep 60")
+    asking = asyncio.create_task(run_git(api, "status"))
+    process_id = await asyncio.to_thread((tmp_path / "started").read_text)
+
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not is_alive(process_id.strip())
+
+
+async def test_git_that_writes_without_end_is_refused(api, own_git, mocker):
+    mocker.patch("butler.git.MAX_OUTPUT_BYTES", 2**20)
+    own_git("head -c 3000000 /dev/zero")
+
+    with pytest.raises(GitError, match="git wrote more than 1 MiB"):
+        await run_git(api, "log")
+
+
+async def test_many_complaints_do_not_hold_git_up(api, own_git):
+    own_git("head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 1")
+
+    with pytest.raises(GitError) as refused:
+        await run_git(api, "log")
+
+    assert len(refused.value.stderr) == 4_000
+
+
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        ("core.fsmonitor", ("status",)),
+        ("core.pager", ("log",)),
+        ("diff.external", ("diff",)),
+        ("diff.loud.command", ("diff",)),
+        ("diff.loud.textconv", ("log", "--patch")),
+        ("core.hooksPath", ("checkout", "-b", "other")),
+    ],
+)
+async def test_programs_that_a_working_copy_names_are_not_run(tmp_path, api, key, command):
+    trap = tmp_path / "trap" / "post-checkout"
+    trap.parent.mkdir()
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
+    trap.chmod(trap.stat().st_mode | stat.S_IXUSR)
+    value = trap.parent if key == "core.hooksPath" else trap
+    await run_git(api, "config", key, str(value))
+    (api / ".gitattributes").write_text("README.md diff=loud\n")
+    (api / "README.md").write_text("changed\n")
+
+    await run_git(api, *command)
+
+    assert not (tmp_path / "sprung").exists()
+
+
+async def test_the_surroundings_of_butler_do_not_lead_git_elsewhere(tmp_path, api, monkeypatch):
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+
+    assert await run_git(api, "symbolic-ref", "--short", "HEAD") == b"main\n"
+
+
+async def test_a_caller_may_set_variables_for_git(api):
+    said = await run_git(api, "var", "GIT_EDITOR", environment={"GIT_EDITOR": "ed"})
+
+    assert said == b"ed\n"

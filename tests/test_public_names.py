@@ -1,0 +1,57 @@
+import subprocess
+import sys
+
+import pytest
+
+import butler
+
+NAMES = {
+    "ButlerError",
+    "Command",
+    "ConfigError",
+    "Context",
+    "GitError",
+    "Message",
+    "PASS",
+    "Pass",
+    "Person",
+    "Plugin",
+    "PluginError",
+    "Reply",
+    "Repo",
+    "Role",
+    "Seconds",
+    "Send",
+    "Session",
+    "Settings",
+    "UserError",
+    "command",
+    "listener",
+    "run_git",
+}
+
+
+def test_these_names_are_public_and_no_others():
+    assert set(butler.__all__) == NAMES
+    assert len(butler.__all__) == len(NAMES)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_public_name_can_be_imported(name):
+    assert getattr(butler, name) is not None
+
+
+def test_another_name_is_refused_like_everywhere_in_python():
+    with pytest.raises(AttributeError, match="module 'butler' has no attribute 'nope'"):
+        butler.nope  # noqa: B018 - the access is the act
+
+
+def test_importing_butler_imports_no_other_module_of_it_nor_any_package():
+    program = "import sys; import butler; print(*sorted(sys.modules))"
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    modules = said.stdout.split()
+    assert "butler" in modules
+    assert not [each for each in modules if each.startswith(("butler.", "pydantic", "neonize"))]

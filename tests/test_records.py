@@ -1,0 +1,167 @@
+import asyncio
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from butler.access import Refusal
+from butler.errors import DataError
+from butler.message import Message, Person
+from butler.records import KEEP_S, MAX_WAITING, MemoryRecords, SqliteRecords
+
+REFUSAL = Refusal("not allowed", "because")
+
+
+def message(number=1, chat_id="team@g.us"):
+    return Message(f"m{number}", chat_id, Person(lid="1@lid"), "secret text", 0.0)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "records.sqlite3"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def records(request, path):
+    return MemoryRecords() if request.param == "memory" else SqliteRecords(path)
+
+
+@pytest.fixture
+def clock(mocker):
+    return mocker.patch("butler.records.time.time", return_value=1_000.0)
+
+
+def flushed(records):
+    if isinstance(records, SqliteRecords):
+        records.flush()
+    return records
+
+
+def test_the_last_ignored_come_first_and_only_so_many(records):
+    for number in range(3):
+        records.ignored(message(number), REFUSAL)
+
+    assert [each.message_id for each in flushed(records).last_ignored(2)] == ["m2", "m1"]
+
+
+def test_the_ignored_of_one_chat_can_be_told_apart(records):
+    records.ignored(message(1), REFUSAL)
+    records.ignored(message(2, "other@g.us"), REFUSAL)
+
+    (found,) = flushed(records).last_ignored(9, "other@g.us")
+
+    assert (found.chat_id, found.sender, found.message_id) == ("other@g.us", "1@lid", "m2")
+    assert (found.rule, found.detail) == ("not allowed", "because")
+
+
+def test_what_was_done_is_kept_with_how_it_ended(path, clock):
+    records = SqliteRecords(path)
+    records.done(message(), "use", "api", "done", "at once")
+    records.flush()
+
+    (done,) = records.audit()
+
+    assert (done.time, done.command, done.repo, done.result) == (1_000.0, "use", "api", "done")
+    assert records.audit(since=1_001.0) == records.audit(chat_id="other@g.us") == []
+
+
+def test_memory_keeps_what_was_done():
+    records = MemoryRecords()
+
+    records.done(message(), "use", "api", "done")
+
+    assert records.audit[0].command == "use"
+
+
+def test_no_text_of_a_message_is_kept(path):
+    records = SqliteRecords(path)
+    records.ignored(message(), REFUSAL)
+    records.done(message(), "use", "api", "done")
+    records.flush()
+
+    with closing(sqlite3.connect(path)) as db:
+        assert not any("secret" in line for line in db.iterdump())
+
+
+def test_nothing_to_write_writes_nothing(path):
+    SqliteRecords(path).flush()
+
+    assert SqliteRecords(path).last_ignored(9) == []
+
+
+def test_a_flood_is_counted_rather_than_kept(path):
+    records = SqliteRecords(path)
+    for number in range(MAX_WAITING + 7):
+        records.ignored(message(number), REFUSAL)
+    records.flush()
+
+    newest = records.last_ignored(MAX_WAITING + 7)
+
+    assert len(newest) == MAX_WAITING + 1
+    assert (newest[0].rule, newest[0].detail) == ("flood", "7 more messages")
+
+
+def test_records_are_forgotten_after_thirty_days(path, clock):
+    records = SqliteRecords(path)
+    records.ignored(message(1), REFUSAL)
+    records.done(message(1), "use", "api", "done")
+    records.flush()
+
+    clock.return_value += KEEP_S + 1
+    records.ignored(message(2), REFUSAL)
+    records.flush()
+
+    assert [each.message_id for each in records.last_ignored(9)] == ["m2"]
+    assert records.audit() == []
+
+
+def test_the_oldest_go_where_there_are_too_many(path):
+    records = SqliteRecords(path, max_bytes=200_000)
+    for start in range(0, 4_000, 100):
+        for number in range(start, start + 100):
+            records.ignored(message(number), REFUSAL)
+            records.done(message(number), "use", "api", "done")
+        records.flush()
+
+    assert path.stat().st_size < 300_000
+    assert records.last_ignored(1)[0].message_id == "m3999"
+    assert records.audit()[-1].message_id == "m3999"
+
+
+async def test_records_are_flushed_at_the_end_of_the_block(path):
+    records = SqliteRecords(path)
+
+    async with records.flushing():
+        records.ignored(message(), REFUSAL)
+
+    assert len(records.last_ignored(9)) == 1
+
+
+async def test_records_are_flushed_every_while(path, mocker):
+    records = SqliteRecords(path)
+    was_flushed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    mocker.patch.object(
+        records, "flush", side_effect=lambda: loop.call_soon_threadsafe(was_flushed.set)
+    )
+
+    async with records.flushing(every_s=0), asyncio.timeout(10):
+        await was_flushed.wait()
+
+
+async def test_records_that_cannot_be_written_are_logged_and_do_not_end_the_bot(path, caplog):
+    records = SqliteRecords(path)
+
+    async with records.flushing():
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("DROP TABLE ignored")
+        records.ignored(message(), REFUSAL)
+
+    assert "records are lost: The records in" in caplog.text
+
+
+def test_a_damaged_file_is_one_sentence(path):
+    path.write_bytes(b"no database at all, and long enough to look at" * 9)
+
+    with pytest.raises(DataError, match=r"records\.sqlite3 cannot be used: file is not a database"):
+        SqliteRecords(path)

@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from butler.errors import ConfigError
+from butler.sessions import SessionManager, SqliteStore
+from butler.stored_sessions import clear, shown
+from butler_process import line, run_butler, start_butler, write_config
+
+
+@pytest.fixture
+def config(tmp_path):
+    return write_config(tmp_path)
+
+
+@pytest.fixture
+def sessions(config):
+    with SessionManager(SqliteStore(config.parent / "data" / "sessions.sqlite3")) as sessions:
+        yield sessions
+
+
+def test_sessions_are_a_line_each_the_latest_first(config, sessions):
+    sessions.set_active_repo("a@g.us", "api", "/src/api")
+    sessions.set_active_repo("b\n@g.us", "web", "/src/\x1bweb")
+
+    first, second = shown(config, as_json=False).splitlines()
+
+    assert first.endswith("  b\ufffd@g.us  web  /src/\ufffdweb")
+    assert second.endswith("  a@g.us  api  /src/api")
+
+
+def test_sessions_are_a_json_array_for_programs(config, sessions):
+    sessions.set_active_repo("a@g.us", "api", "/src/api")
+
+    (session,) = json.loads(shown(config, as_json=True))
+
+    assert session.pop("last_command_time") > 0
+    assert session == {
+        "chat_id": "a@g.us",
+        "active_repo": "api",
+        "active_repo_path": "/src/api",
+    }
+
+
+def test_without_sessions_there_is_a_sentence_or_an_empty_array(config):
+    assert shown(config, as_json=False) == "There are no sessions.\n"
+    assert json.loads(shown(config, as_json=True)) == []
+
+
+def test_clear_forgets_one_chat(config, sessions):
+    sessions.set_active_repo("a@g.us", "api", "/src/api")
+
+    assert clear(config, "a@g.us") == "a@g.us is cleared."
+    assert clear(config, "a@g.us") == "a@g.us had no session."
+    assert sessions.list_sessions() == []
+
+
+def test_sessions_in_memory_cannot_be_seen_from_outside(tmp_path):
+    config = write_config(tmp_path, '[sessions]\nstore = "memory"\n')
+
+    with pytest.raises(ConfigError, match="only the daemon itself can see them"):
+        shown(config, as_json=False)
+
+
+def test_what_the_running_bot_writes_the_command_sees_and_the_other_way_round(config):
+    bot = start_butler("console", "--jsonl", "--config", config)
+
+    def ask(text):
+        bot.stdin.write(line(text).encode())
+        bot.stdin.flush()
+        return json.loads(bot.stdout.readline())["text"]
+
+    ask("/use api")
+    assert "team@g.us  api" in run_butler("sessions", "--config", config).stdout
+    assert run_butler("sessions", "clear", "team@g.us", "--config", config).returncode == 0
+    assert ask("/repo").startswith("This chat has no active repo.")
+
+    out, err = bot.communicate(timeout=30)
+    assert (out, err, bot.returncode) == (b"", b"", 0)
+
+
+def test_config_may_stand_before_or_behind_clear(config):
+    for arguments in (
+        ("sessions", "--config", config, "clear", "a@g.us"),
+        ("sessions", "clear", "--config", config, "a@g.us"),
+    ):
+        assert run_butler(*arguments).stdout == "a@g.us had no session.\n"

@@ -1,0 +1,232 @@
+import contextlib
+import os
+import signal
+import stat
+import threading
+
+import pexpect
+import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+
+from butler.app import read_setup
+from butler.transports.console import CommandCompleter, styled
+from butler_process import BUTLER, run_butler, start_butler, write_config
+
+LIMIT_S = 10
+CTRL_C, CTRL_D, UP, TAB = "\x03", "\x04", "\x1b[A", "\t"
+
+
+@pytest.fixture
+def config(tmp_path):
+    return write_config(tmp_path)
+
+
+@pytest.fixture
+def terminal(config):
+    """Start `butler console` in a terminal; it is ready to be typed into."""
+    started = []
+
+    def start(*arguments):
+        process = pexpect.spawn(
+            BUTLER[0],
+            [*BUTLER[1:], "console", "--config", str(config), *arguments],
+            encoding="utf-8",
+            timeout=LIMIT_S,
+            dimensions=(24, 120),
+            env=os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
+        )
+        started.append(process)
+        process.expect("Ctrl-D ends.")
+        process.expect(">")
+        return process
+
+    yield start
+    for process in started:
+        process.close(force=True)
+
+
+def end(process):
+    """Press Ctrl-D; return the exit status."""
+    process.send(CTRL_D)
+    process.expect(pexpect.EOF)
+    process.close()
+    return process.exitstatus
+
+
+def wait_for(process, pattern):
+    """Wait for an answer, and for the prompt behind it."""
+    process.expect(pattern)
+    process.expect("console>")
+
+
+def test_what_is_typed_is_answered_and_ctrl_d_ends(terminal):
+    console = terminal()
+
+    console.send("/use api\r")
+
+    wait_for(console, "now works on .*api.*, on branch main")
+    assert end(console) == 0
+
+
+def test_the_prompt_is_the_chat_that_is_typed_in(terminal):
+    console = terminal("--chat", "team@g.us", "--sender", "+4930123456")
+
+    assert "team@g.us" in console.before
+    assert end(console) == 0
+
+
+def test_what_was_typed_comes_back_the_next_time_and_to_nobody_else(terminal, config):
+    console = terminal()
+    console.send("/use web\r")
+    wait_for(console, "now works on")
+    end(console)
+
+    console = terminal()
+    console.send(UP)
+    console.expect_exact("/use web")
+    console.send("\r")
+    wait_for(console, "already works on")
+
+    assert end(console) == 0
+    history = config.parent / "data" / "console-history"
+    assert stat.S_IMODE(history.stat().st_mode) == 0o600
+
+
+def test_tab_completes_commands_and_repos(terminal):
+    console = terminal()
+
+    console.send("/sess" + TAB)
+    console.expect_exact("/sessions")
+    console.send(CTRL_C)
+    wait_for(console, "Ctrl-D ends")
+    console.send("/use w" + TAB)
+    console.expect_exact("web")
+    console.send("\r")
+    wait_for(console, "now works on")
+
+    assert end(console) == 0
+
+
+def test_ctrl_c_throws_away_what_was_typed_and_goes_on(terminal):
+    console = terminal()
+
+    console.send("/use nonsense" + CTRL_C)
+    wait_for(console, "Ctrl-D ends")
+    console.send("/use api\r")
+
+    wait_for(console, "now works on")
+    assert end(console) == 0
+
+
+def test_an_empty_line_is_nothing(terminal):
+    console = terminal()
+
+    console.send("\r   \r/repo\r")
+
+    wait_for(console, "This chat has no active repo")
+    assert end(console) == 0
+
+
+def test_sigterm_ends_the_console(terminal):
+    console = terminal()
+
+    console.kill(signal.SIGTERM)
+    console.expect(pexpect.EOF)
+    console.close()
+
+    assert console.exitstatus == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("/us", ["/use"]),
+        ("/U", ["/use"]),
+        ("", ["/help", "/use", "/repo", "/repos", "/clear", "/sessions"]),
+        ("hello", []),
+        ("/use ", ["api", "web"]),
+        ("/use A", ["api"]),
+        ("/cd w", ["web"]),
+        ("/use zzz", []),
+        ("/help us", ["use"]),
+        ("hello w", []),
+        ("/nope w", []),
+    ],
+)
+def test_what_could_stand_at_the_cursor_is_offered(config, typed, offered):
+    setup = read_setup(config)
+    completer = CommandCompleter(setup.router, setup.repos)
+
+    found = [each.text for each in completer.get_completions(Document(typed), CompleteEvent())]
+
+    assert [each for each in found if each in offered] == offered
+    assert offered or not found
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("*api* is _new_", "\x1b[1mapi\x1b[0m is \x1b[3mnew\x1b[0m"),
+        ("2 * 3 * 4 and a_b_c", "2 * 3 * 4 and a_b_c"),
+        ("*a*b", "*a*b"),
+        ("**", "**"),
+    ],
+)
+def test_bold_and_italic_are_shown_as_a_terminal_does(text, shown):
+    assert styled(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "output"),
+    [
+        ("", ""),
+        ("\n \n", ""),
+        ("hello\n", ""),
+        ("/use api", "This chat now works on *api*, on branch main.\n\n"),
+        ("/use api\r\n", "This chat now works on *api*, on branch main.\n\n"),
+        (
+            "/repo\n/use\0api\n",
+            "This chat has no active repo. /repos lists them, /use <repo> selects one.\n\n",
+        ),
+    ],
+)
+def test_what_is_piped_in_is_answered_line_by_line(config, text, output):
+    ended = run_butler("console", "--config", config, text=text)
+
+    assert (ended.stdout, ended.stderr, ended.returncode) == (output, "", 0)
+
+
+def test_a_line_that_is_no_text_or_too_long_does_not_end_the_console(config):
+    process = start_butler("console", "--config", config)
+
+    out, err = process.communicate(b"\xff\n" + b"x" * 2_000_000 + b"\n/use api\n", timeout=30)
+
+    assert out == b"This chat now works on *api*, on branch main.\n\n"
+    assert (err, process.returncode) == (b"", 0)
+
+
+def test_whoever_is_named_as_sender_has_no_more_rights_than_they_have(config):
+    arguments = ("console", "--config", config, "--sender", "+4930123456")
+
+    assert run_butler(*arguments, text="/use api\n").stdout == ""
+
+
+def test_a_reader_of_the_pipe_that_goes_away_ends_butler_without_a_word(config):
+    process = start_butler("console", "--config", config)
+    feeder = threading.Thread(target=feed, args=(process, b"/help\n" * 50_000))
+    feeder.start()
+
+    process.stdout.readline()
+    process.stdout.close()
+
+    assert process.wait(30) == 1
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    feeder.join()
+
+
+def feed(process, data):
+    for act in (lambda: process.stdin.write(data), process.stdin.close):
+        with contextlib.suppress(BrokenPipeError):
+            act()
