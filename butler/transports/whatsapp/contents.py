@@ -1,0 +1,69 @@
+"""What is in a message: its kind, its text and its context, found through all wrappers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ProtocolMessage
+
+_BESIDE = frozenset({"senderKeyDistributionMessage", "messageContextInfo"})
+_MOST_WRAPPERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The innermost part of a message.
+
+    Attributes:
+        kind: The name of its field, such as ``conversation``; empty if it is not known.
+        part: What that field holds.
+    """
+
+    kind: str
+    part: Any
+
+    @property
+    def text(self) -> str:
+        """What was written: a text or a caption; empty if there is none."""
+        if isinstance(self.part, str):
+            return self.part
+        if self.kind == "extendedTextMessage":
+            return str(self.part.text)
+        return str(getattr(self.part, "caption", ""))
+
+    @property
+    def context(self) -> Any:
+        """The ContextInfo: quote and mentions; None if there is none."""
+        return getattr(self.part, "contextInfo", None)
+
+
+def body(content: Content) -> Body:
+    """Return what ``content`` wraps: disappearing, view-once, edited, sent by a device, …"""
+    for _depth in range(_MOST_WRAPPERS):
+        kind, part = _first(content)
+        inner = getattr(part, "message", None)
+        if not isinstance(inner, Content):
+            return Body(kind, part)
+        content = inner
+    return Body("", None)
+
+
+def is_key_only(content: Content) -> bool:
+    """Return whether this only brings the key for a group, as the first of two events does."""
+    names = {field.name for field, _value in content.ListFields()}
+    return "senderKeyDistributionMessage" in names and names <= _BESIDE
+
+
+def edit(content: Content) -> tuple[str, Content] | None:
+    """Return the id of the message that this edits, with its new content; None if it is no edit."""
+    found = body(content)
+    if found.kind != "protocolMessage" or found.part.type != ProtocolMessage.MESSAGE_EDIT:
+        return None
+    return str(found.part.key.ID), found.part.editedMessage
+
+
+def _first(content: Content) -> tuple[str, Any]:
+    for field, value in content.ListFields():
+        if field.name not in _BESIDE:
+            return field.name, value
+    return "", None

@@ -1,0 +1,264 @@
+"""What the daemon and its gateway process say to each other: typed frames over a socket.
+
+A frame is four bytes of length, big-endian, and a JSON array of the type's name and its fields.
+"""
+
+import asyncio
+import json
+import struct
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+from butler.message import Message, Person
+from butler.transports.whatsapp.pacing import Pacing
+
+MAX_FRAME_BYTES = 16 * 1024 * 1024
+MAX_TEXT_CHARS = 1024 * 1024
+"""Longer texts are not handed over; escaped in JSON, one of these still fits a frame."""
+
+_LENGTH = struct.Struct(">I")
+
+
+class ProtocolError(Exception):
+    """The other side sent something that is no frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a gateway waits.
+
+    Attributes:
+        send_s: For WhatsApp to acknowledge a reply, which takes milliseconds. The library would
+            wait for 75 s and block all others.
+        poll_s: Between two questions to the library whether it is logged in.
+        poll_limit_s: For the answer.
+        offline_s: For a connection, before another process tries. The library's own attempts
+            grow ever rarer.
+        repair_s: For a message that could not be decrypted to come again.
+    """
+
+    send_s: float = 30.0
+    poll_s: float = 15.0
+    poll_limit_s: float = 10.0
+    offline_s: float = 60.0
+    repair_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The first frame to a gateway; with ``phone`` it links by code instead of a QR code."""
+
+    folder: str
+    device_name: str
+    limits: Limits = Limits()
+    pacing: Pacing | None = None
+    is_pairing: bool = False
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Are you there?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a text; the same ``key`` is never sent twice.
+
+    ``file_name`` makes it a document of that name.
+    """
+
+    key: str
+    chat_id: str
+    text: str
+    answers: Message | None = None
+    edits: str | None = None
+    file_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retract:
+    """Nobody waits for this reply any more; do not send it if that has not begun."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A reply was sent, now or earlier."""
+
+    key: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """A reply was not sent, or nobody can say; ``reason`` is a whole sentence."""
+
+    key: str
+    reason: str
+    may_have_arrived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """Show in a chat that Butler types, or that it has stopped."""
+
+    chat_id: str
+    is_typing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message to act on, from the journal's ``row``."""
+
+    row: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A message that is not acted on, and the rule that decided so; no row needs no answer."""
+
+    row: int | None
+    message: Message
+    rule: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that could not be decrypted and did not come again; its text is empty.
+
+    ``is_lost`` is False where the sender's phone keeps it for itself.
+    """
+
+    message: Message
+    is_lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The turn of a message is over."""
+
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The journal will not hand this row out again."""
+
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """WhatsApp can be reached, or no longer; ``detail`` says why."""
+
+    is_up: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Qr:
+    """The text of a QR code to show now, in place of the last."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairCode:
+    """The code to type on the phone."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The account is linked and was logged in once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The gateway is about to end.
+
+    Attributes:
+        rule: A short name, such as ``logged out``.
+        sentence: What happened and what to do, for a person.
+        is_final: Starting it again would not help; a person has to do something.
+        wait_s: Starting it again earlier would not help.
+    """
+
+    rule: str
+    sentence: str
+    is_final: bool = False
+    wait_s: float = 0.0
+
+
+ToGateway = Options | Ping | Send | Retract | Typing | Acknowledge
+ToDaemon = (
+    Pong
+    | Sent
+    | NotSent
+    | Incoming
+    | Ignored
+    | Unreadable
+    | Acknowledged
+    | Connection
+    | Qr
+    | PairCode
+    | Linked
+    | Ended
+)
+Frame = ToGateway | ToDaemon
+
+_TYPES: dict[str, type[Frame]] = {each.__name__: each for each in get_args(Frame)}
+
+
+def encoded(frame: Frame) -> bytes:
+    """Return the bytes of ``frame``."""
+    body = json.dumps([type(frame).__name__, asdict(frame)]).encode()
+    return _LENGTH.pack(len(body)) + body
+
+
+async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
+    """Return the next frame; None at the end of the stream.
+
+    Raises:
+        ProtocolError: It is none.
+    """
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        if length > MAX_FRAME_BYTES:
+            raise ProtocolError(f"a frame of {length} bytes")
+        return _decoded(await reader.readexactly(length))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
+def _decoded(body: bytes) -> Frame:
+    try:
+        name, fields = json.loads(body)
+        for key in ("message", "answers"):
+            if fields.get(key) is not None:
+                fields[key] = _message(**fields[key])
+        if "limits" in fields:
+            fields["limits"] = Limits(**fields["limits"])
+        if fields.get("pacing"):
+            fields["pacing"] = Pacing(**fields["pacing"])
+        return _TYPES[name](**fields)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProtocolError(f"no frame: {error!r}") from error
+
+
+def _message(**fields: Any) -> Message:
+    fields["sender"] = Person(**fields["sender"])
+    fields["mentions"] = tuple(Person(**each) for each in fields["mentions"])
+    if fields["quoted_sender"] is not None:
+        fields["quoted_sender"] = Person(**fields["quoted_sender"])
+    return Message(**fields)

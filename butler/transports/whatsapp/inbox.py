@@ -1,0 +1,161 @@
+"""What was received: every event as it came, until its turn is over."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+INBOX_SCHEMA = """
+CREATE TABLE IF NOT EXISTS inbox (
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id TEXT NOT NULL,
+    chat TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    author TEXT NOT NULL,
+    edits TEXT,
+    event BLOB,
+    state TEXT NOT NULL,
+    time REAL NOT NULL,
+    UNIQUE (message_id, chat, sender)
+);
+CREATE INDEX IF NOT EXISTS inbox_open ON inbox (row) WHERE state IN ('received', 'handed');
+CREATE INDEX IF NOT EXISTS inbox_edits ON inbox (edits) WHERE edits IS NOT NULL;
+CREATE INDEX IF NOT EXISTS inbox_time ON inbox (time);
+"""
+
+
+class Database(Protocol):
+    """The journal's file."""
+
+    def change(self, query: str, *values: object) -> int:
+        """Run one statement; return how many rows it changed."""
+        ...
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return what a query finds."""
+        ...
+
+
+class State(StrEnum):
+    """Where a message is: on disk, with the daemon, over, or set aside as it cannot be read."""
+
+    RECEIVED = "received"
+    HANDED = "handed"
+    DONE = "done"
+    BROKEN = "broken"
+
+
+class Key(NamedTuple):
+    """What makes two events the same message: id, chat and sender, without the device."""
+
+    message_id: str
+    chat: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event in the inbox."""
+
+    row: int
+    key: Key
+    event: bytes
+
+
+class Inbox:
+    """The events received, in order."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def add(
+        self,
+        key: Key,
+        event: bytes,
+        *,
+        author: str = "",
+        edits: str | None = None,
+        state: State = State.RECEIVED,
+    ) -> bool:
+        """Keep an event; return False if that message is there already.
+
+        Args:
+            key: What identifies the message.
+            event: The event as it came.
+            author: The sender's address as it came, without the device.
+            edits: The id of the message that it changes.
+            state: Where it is.
+        """
+        query = (
+            "INSERT OR IGNORE INTO inbox "
+            "(message_id, chat, sender, author, edits, event, state, time) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        values = (*key, author, edits, event, state, time.time())
+        return self._db.change(query, *values) == 1
+
+    def open(self, after: int, limit: int) -> list[Entry]:
+        """Return the next entries whose turn is not over, from behind row ``after``."""
+        query = (
+            "SELECT row, message_id, chat, sender, event FROM inbox "
+            "WHERE state IN ('received', 'handed') AND row > ? ORDER BY row LIMIT ?"
+        )
+        found = self._db.rows(query, after, limit)
+        return [Entry(row, Key(*key), event) for row, *key, event in found]
+
+    def count_open(self) -> int:
+        """Return how many entries have a turn that is not over."""
+        query = "SELECT count(*) FROM inbox WHERE state IN ('received', 'handed')"
+        return int(self._db.rows(query)[0][0])
+
+    def edits_of(self, key: Key) -> list[Entry]:
+        """Return the edits of a message that wait to be handed, in order."""
+        query = (
+            "SELECT row, message_id, event FROM inbox "
+            "WHERE edits = ? AND chat = ? AND sender = ? AND state = 'received' ORDER BY row"
+        )
+        found = self._db.rows(query, *key)
+        return [
+            Entry(row, key._replace(message_id=message_id), event)
+            for row, message_id, event in found
+        ]
+
+    def replace(self, row: int, event: bytes) -> None:
+        """Put another event in the place of one."""
+        self._db.change("UPDATE inbox SET event = ? WHERE row = ?", event, row)
+
+    def hand(self, rows: Iterable[int]) -> None:
+        """Note that the daemon is about to get these."""
+        self._mark(rows, "state = 'handed'")
+
+    def finish(self, rows: Iterable[int]) -> None:
+        """Note that these turns are over; only the keys are kept."""
+        self._mark(rows, "state = 'done', event = NULL")
+
+    def set_aside(self, row: int) -> None:
+        """Keep an entry that cannot be read, but never hand it out."""
+        self._mark([row], "state = 'broken'")
+
+    def has(self, key: Key) -> bool:
+        """Return whether this message was received."""
+        query = "SELECT 1 FROM inbox WHERE message_id = ? AND chat = ? AND sender = ?"
+        return bool(self._db.rows(query, *key))
+
+    def author(self, message_id: str, chat: str) -> str | None:
+        """Return the address of a message's sender as it was received."""
+        query = (
+            "SELECT author FROM inbox WHERE message_id = ? AND author <> '' "
+            "ORDER BY chat = ? DESC LIMIT 1"
+        )
+        found = self._db.rows(query, message_id, chat)
+        return found[0][0] if found else None
+
+    def prune(self, before: float) -> None:
+        """Forget what was finished and received before that time."""
+        self._db.change("DELETE FROM inbox WHERE time < ? AND state = 'done'", before)
+
+    def _mark(self, rows: Iterable[int], change: str) -> None:
+        numbers = ", ".join(map(str, rows))
+        if numbers:
+            self._db.change(f"UPDATE inbox SET {change} WHERE row IN ({numbers})")  # noqa: S608 - integers and constants

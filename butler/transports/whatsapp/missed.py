@@ -1,0 +1,94 @@
+"""Messages that Butler does not act on though they were meant for it: too late, or unreadable."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+
+from butler.errors import TransportError
+
+logger = logging.getLogger(__name__)
+
+QUIET_S = 2.0
+"""The summary of a chat is sent when no late message came for so long."""
+
+ASK_EVERY_S = 600.0
+ASK_AGAIN = "I could not read your message. Please send it again."
+
+
+@dataclass(slots=True)
+class _Missed:
+    timer: asyncio.TimerHandle
+    rows: list[int] = field(default_factory=list)
+
+
+class Missed:
+    """What is said about such messages: one summary a chat, one question in ten minutes.
+
+    Args:
+        send: Sends a text to a chat; the same key is never sent twice.
+        forget: Called with the rows of messages that were summed up.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[str, str, str], Awaitable[object]],
+        forget: Callable[[int], None],
+    ) -> None:
+        self._send = send
+        self._forget = forget
+        self._late: dict[str, _Missed] = {}
+        self._asked: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add_late(self, chat_id: str, row: int) -> None:
+        """Count a message that came too late into the summary of its chat."""
+        timer = asyncio.get_running_loop().call_later(QUIET_S, self._sum_up, chat_id)
+        missed = self._late.setdefault(chat_id, _Missed(timer))
+        if missed.timer is not timer:
+            missed.timer.cancel()
+            missed.timer = timer
+        missed.rows.append(row)
+
+    def ask_again(self, chat_id: str, message_id: str) -> None:
+        """Ask for a message that could not be read."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked.get(chat_id, -ASK_EVERY_S) >= ASK_EVERY_S:
+            self._asked = {chat: at for chat, at in self._asked.items() if now - at < ASK_EVERY_S}
+            self._asked[chat_id] = now
+            self._start(self._say(chat_id, ASK_AGAIN, f"unreadable.{message_id}"))
+
+    def close(self) -> None:
+        """Say nothing any more; messages that were not summed up will be handed over again."""
+        for missed in self._late.values():
+            missed.timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def _sum_up(self, chat_id: str) -> None:
+        self._start(self._say_late(chat_id, self._late.pop(chat_id).rows))
+
+    async def _say_late(self, chat_id: str, rows: Sequence[int]) -> None:
+        await self._say(chat_id, summary(len(rows)), f"late.{rows[0]}-{rows[-1]}")
+        for row in rows:
+            self._forget(row)
+
+    async def _say(self, chat_id: str, text: str, key: str) -> None:
+        try:
+            await self._send(chat_id, text, key)
+        except TransportError as error:
+            logger.warning("a notice was not sent: %s", error)
+
+    def _start(self, saying: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(saying)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def summary(count: int) -> str:
+    """Return what is said about ``count`` late messages."""
+    messages = "1 message" if count == 1 else f"{count} messages"
+    return (
+        f"While I was away: {messages} came in that I did not act on. "
+        "Send again what still matters."
+    )

@@ -1,0 +1,109 @@
+"""Long texts in parts that a phone shows well."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+LIMIT = 4_000
+_FENCE = "```"
+
+
+def parts(text: str, limit: int = LIMIT) -> list[str]:
+    """Split ``text`` into messages of at most ``limit`` UTF-16 code units each.
+
+    Splits between paragraphs, else between lines, else between words, else anywhere. A code block
+    that does not fit is closed at the end of one part and opened again in the next.
+    """
+    if _size(text) <= limit:
+        return [text]
+    found: list[str] = []
+    current = ""
+    for piece in _pieces(text, limit):
+        if current and _size((current + piece).rstrip("\n")) > limit:
+            found.append(current)
+            current = ""
+        current += piece
+    found.append(current)
+    return [part for each in found if (part := each.strip("\n"))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A paragraph with the blank lines behind it, or a code block with its fences."""
+
+    lines: tuple[str, ...]
+    is_code: bool
+
+    @property
+    def text(self) -> str:
+        return "".join(self.lines)
+
+
+def _pieces(text: str, limit: int) -> Iterator[str]:
+    for block in _blocks(text.splitlines(keepends=True)):
+        if _size(block.text.rstrip("\n")) <= limit:
+            yield block.text
+        elif block.is_code:
+            yield from _code_pieces(block.lines, limit)
+        else:
+            yield from _line_pieces(block.lines, limit)
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[_Block]:
+    block: list[str] = []
+    is_code = False
+    for line in lines:
+        toggles = line.count(_FENCE) % 2 == 1
+        if not is_code and (toggles or _is_after_blank(block, line)):
+            yield _Block(tuple(block), is_code=False)
+            block = []
+        block.append(line)
+        if toggles and is_code:
+            yield _Block(tuple(block), is_code=True)
+            block = []
+        is_code ^= toggles
+    yield _Block(tuple(block), is_code=is_code)
+
+
+def _is_after_blank(block: list[str], line: str) -> bool:
+    return bool(block and line.strip() and not block[-1].strip())
+
+
+def _line_pieces(lines: Iterable[str], limit: int) -> Iterator[str]:
+    for line in lines:
+        rest = line
+        while _size(rest.rstrip("\n")) > limit:
+            end = _break(rest, limit)
+            yield rest[:end] + "\n"
+            rest = rest[end:].removeprefix(" ")
+        yield rest
+
+
+def _code_pieces(lines: tuple[str, ...], limit: int) -> Iterator[str]:
+    """Yield code blocks of their own; one piece never shares a part with its successor."""
+    opening, *inside = lines
+    if inside and _FENCE in inside[-1]:
+        inside.pop()
+    opening = opening.rstrip("\n")
+    if _size(opening) > limit // 4:
+        inside.insert(0, opening.partition(_FENCE)[2] + "\n")
+        opening = _FENCE
+    room = limit - _size(opening) - len(_FENCE) - 2
+    current = ""
+    for line in _line_pieces(inside, room):
+        if current and _size(current + line) > room:
+            yield f"{opening}\n{current}{_FENCE}\n"
+            current = ""
+        current += line if line.endswith("\n") else line + "\n"
+    yield f"{opening}\n{current}{_FENCE}\n"
+
+
+def _break(line: str, limit: int) -> int:
+    end = limit
+    while _size(line[:end]) > limit:
+        end -= max(1, (_size(line[:end]) - limit) // 2)
+    space = line.rfind(" ", end // 2, end)
+    return space if space > 0 else end
+
+
+def _size(text: str) -> int:
+    return len(text) + sum(char > "\uffff" for char in text)

@@ -1,0 +1,193 @@
+"""The way in: from the library's thread into the inbox, and from there to the daemon."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from google.protobuf.message import (  # type: ignore[import-untyped]  # ships no types
+    DecodeError,
+)
+from neonize.proto.Neonize_pb2 import Message as MessageEvent
+
+from butler.transports.whatsapp.contents import edit, is_key_only
+from butler.transports.whatsapp.frames import Acknowledged, Ignored, Incoming, ToDaemon
+from butler.transports.whatsapp.inbox import Entry, Key, State
+from butler.transports.whatsapp.journal import Journal, UnwritableError
+from butler.transports.whatsapp.translation import Translator, address, key
+
+logger = logging.getLogger(__name__)
+
+MOST_IN_HAND = 2_000
+"""So many messages are with the daemon at a time; the others wait in the inbox."""
+
+RETRY_S = 0.5
+_BATCH = 100
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def persisted(change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what ``change`` does, waiting for as long as the journal cannot be written."""
+    while True:
+        try:
+            return change(*args, **kwargs)
+        except UnwritableError:
+            await asyncio.sleep(RETRY_S)
+
+
+class Receiver:
+    """Keeps events, and hands them to the daemon in order.
+
+    Args:
+        journal: Where they are kept.
+        tell: Sends a frame to the daemon.
+        is_settled: Nothing is handed over while this is not set.
+        loop: Where they are handed over.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        tell: Callable[[ToDaemon], Awaitable[None]],
+        is_settled: asyncio.Event,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._journal = journal
+        self._inbox = journal.inbox
+        self._tell = tell
+        self._is_settled = is_settled
+        self._loop = loop
+        self._news = asyncio.Event()
+        self._news.set()
+        self._duplicates: list[bytes] = []
+        self._last_row = 0
+        self._in_hand: set[int] = set()
+        self._over: list[int] = []
+        self._has_over = asyncio.Event()
+
+    def keep(self, raw: bytes) -> None:
+        """Write an event to the journal; on the library's thread, which it holds up meanwhile.
+
+        While the disk is full this waits, so that the library takes nothing more.
+
+        Raises:
+            DataError: The journal is damaged.
+        """
+        while True:
+            try:
+                return self._add(raw)
+            except UnwritableError:
+                time.sleep(RETRY_S)
+
+    async def hand_over(self, translator: Translator) -> None:
+        """Hand over what is in the inbox and what comes, for ever."""
+        while True:
+            await self._news.wait()
+            await self._is_settled.wait()
+            self._news.clear()
+            await self._report_duplicates(translator)
+            while (room := MOST_IN_HAND - len(self._in_hand)) > 0:
+                entries = self._inbox.open(self._last_row, min(room, _BATCH))
+                if not entries:
+                    break
+                await self._hand(entries, translator)
+
+    def acknowledge(self, row: int) -> None:
+        """Note that a turn is over; it is written by :meth:`finish_turns`."""
+        self._over.append(row)
+        self._has_over.set()
+
+    async def finish_turns(self) -> None:
+        """Write down the turns that are over, and confirm them to the daemon, for ever."""
+        while True:
+            await self._has_over.wait()
+            self._has_over.clear()
+            rows, self._over = self._over, []
+            await persisted(self._inbox.finish, rows)
+            self._in_hand.difference_update(rows)
+            self._news.set()
+            for row in rows:
+                await self._tell(Acknowledged(row))
+
+    def _add(self, raw: bytes) -> None:
+        try:
+            event = MessageEvent.FromString(raw)
+        except DecodeError:
+            self._set_aside(raw)
+            return
+        if is_key_only(event.Message):
+            return
+        changes = edit(event.Message)
+        is_new = self._inbox.add(
+            key(event.Info),
+            raw,
+            author=address(event.Info.MessageSource.Sender),
+            edits=changes[0] if changes else None,
+        )
+        self._loop.call_soon_threadsafe(self._added, None if is_new else raw)
+
+    def _set_aside(self, raw: bytes) -> None:
+        made_up = hashlib.sha256(raw).hexdigest()[:32]
+        if self._inbox.add(Key(made_up, "", ""), raw, state=State.BROKEN):
+            logger.error("an event of %d bytes cannot be read; kept as %s", len(raw), made_up)
+
+    def _added(self, duplicate: bytes | None) -> None:
+        if duplicate is not None:
+            self._duplicates.append(duplicate)
+        self._news.set()
+
+    async def _report_duplicates(self, translator: Translator) -> None:
+        while self._duplicates:
+            event = MessageEvent.FromString(self._duplicates.pop(0))
+            message = await persisted(translator.message, event)
+            await self._tell(Ignored(None, message, "duplicate", "received before"))
+
+    async def _hand(self, entries: list[Entry], translator: Translator) -> None:
+        absorbed: set[int] = set()
+        frames = [await self._frame(entry, translator, absorbed) for entry in entries]
+        rows = [frame.row for frame in frames if frame is not None and frame.row is not None]
+        await persisted(self._inbox.hand, rows)
+        self._last_row = entries[-1].row
+        self._in_hand.update(rows)
+        for frame in frames:
+            if frame is not None:
+                await self._tell(frame)
+
+    async def _frame(
+        self, entry: Entry, translator: Translator, absorbed: set[int]
+    ) -> Incoming | Ignored | None:
+        if entry.row in absorbed:
+            return None
+        try:
+            event = MessageEvent.FromString(entry.event)
+        except DecodeError:
+            logger.error("message %s in the journal cannot be read", entry.key.message_id)
+            await persisted(self._inbox.set_aside, entry.row)
+            return None
+        absorbed |= await persisted(self._absorb_edits, entry, event)
+        return await persisted(self._translated, entry, event, translator)
+
+    def _absorb_edits(self, entry: Entry, event: MessageEvent) -> set[int]:
+        edits = self._inbox.edits_of(entry.key)
+        for each in edits:
+            changes = edit(MessageEvent.FromString(each.event).Message)
+            if changes is not None:
+                event.Message.CopyFrom(changes[1])
+        if edits:
+            self._inbox.replace(entry.row, event.SerializeToString())
+            self._inbox.finish(each.row for each in edits)
+        return {each.row for each in edits}
+
+    @staticmethod
+    def _translated(
+        entry: Entry, event: MessageEvent, translator: Translator
+    ) -> Incoming | Ignored:
+        message = translator.message(event)
+        refusal = translator.refusal(event, message)
+        if refusal is None:
+            return Incoming(entry.row, message)
+        return Ignored(entry.row, message, refusal.rule, refusal.detail)

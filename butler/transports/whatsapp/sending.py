@@ -1,0 +1,153 @@
+"""The way out: one reply at a time, none of them twice."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
+
+from butler.transports.whatsapp import endings, replies
+from butler.transports.whatsapp.failures import Failure, GatewayEnd, SendError, failure
+from butler.transports.whatsapp.frames import NotSent, Send, Sent, ToDaemon
+from butler.transports.whatsapp.journal import Journal
+from butler.transports.whatsapp.outbox import Outcome
+from butler.transports.whatsapp.pacing import Pacer
+from butler.transports.whatsapp.receiving import persisted
+
+if TYPE_CHECKING:
+    from butler.transports.whatsapp.client import Client
+
+UPLOAD_LIMIT_S = 60.0
+_AGAIN_AFTER_S = 1.0
+
+
+class Sender:
+    """Sends replies in the order they were asked for."""
+
+    def __init__(
+        self,
+        client: "Client",
+        journal: Journal,
+        tell: Callable[[ToDaemon], Awaitable[None]],
+        is_open: asyncio.Event,
+        limit_s: float,
+        pacer: Pacer,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._outbox = journal.outbox
+        self._tell = tell
+        self._requests: asyncio.Queue[Send] = asyncio.Queue()
+        self._ready: asyncio.Queue[Send] = asyncio.Queue()
+        self._retracted: set[str] = set()
+        self._waiting: set[str] = set()
+        self._is_open = is_open
+        self._limit_s = limit_s
+        self._free_at = 0.0
+        self._pacer = pacer
+
+    def ask(self, request: Send) -> None:
+        """Send this when its time has come."""
+        self._waiting.add(request.key)
+        self._requests.put_nowait(request)
+
+    def retract(self, key: str) -> None:
+        """Do not send this if it has not begun."""
+        if key in self._waiting:
+            self._retracted.add(key)
+
+    async def pace(self) -> None:
+        """Make each reply ready when its chat may have another, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            request = await self._requests.get()
+            await self._is_open.wait()
+            delay_s = self._pacer.reserve(request.chat_id, loop.time())
+            loop.call_later(delay_s, self._ready.put_nowait, request)
+
+    async def send_all(self) -> None:
+        """Send what is ready, for ever.
+
+        Raises:
+            GatewayEnd: A reply was not acknowledged in time.
+        """
+        while True:
+            request = await self._ready.get()
+            known = await persisted(self._outbox.outcome, request.key)
+            outcome = known or await self._send(request)
+            self._waiting.discard(request.key)
+            self._retracted.discard(request.key)
+            await self._tell(_answer(request.key, outcome))
+
+    async def _send(self, request: Send) -> Outcome | str:
+        """Return the outcome, or why it was not sent."""
+        may_repeat = True
+        while True:
+            await self._is_open.wait()
+            if request.key in self._retracted:
+                return "nobody waits for it any more"
+            try:
+                message_id = await self._attempt(request)
+            except SendError as error:
+                reason = str(error)
+            else:
+                await persisted(self._outbox.sent, request.key, message_id)
+                return Outcome(message_id)
+            kind = failure(reason)
+            if kind is Failure.UNKNOWN:
+                return await self._unknown(request, reason)
+            await persisted(self._outbox.failed, request.key, reason)
+            if kind is Failure.OFFLINE:
+                self._is_open.clear()
+            elif kind is Failure.STALE and may_repeat:
+                may_repeat = False
+                await asyncio.sleep(_AGAIN_AFTER_S)
+            else:
+                return reason
+
+    async def _attempt(self, request: Send) -> str:
+        content = await self._content(request)
+        await asyncio.sleep(self._free_at - time.monotonic())
+        await persisted(self._outbox.begin, request.key, request.chat_id)
+        try:
+            async with asyncio.timeout(self._limit_s):
+                return await self._client.send(request.chat_id, content)
+        except TimeoutError:
+            outcome = await self._unknown(request, "WhatsApp did not acknowledge it in time")
+            await self._tell(_answer(request.key, outcome))
+            raise GatewayEnd(endings.UNANSWERED) from None
+        finally:
+            self._free_at = time.monotonic() + self._pacer.gap_s
+
+    async def _unknown(self, request: Send, reason: str) -> Outcome:
+        await persisted(self._outbox.unknown, request.key, reason)
+        return Outcome(None, reason)
+
+    async def _content(self, request: Send) -> Content:
+        context = None
+        if (quoted := request.answers) is not None:
+            author = await persisted(self._journal.inbox.author, quoted.id, quoted.chat_id)
+            context = replies.quote(quoted, author)
+        if request.file_name is not None:
+            return replies.document(await self._upload(request.text), request.file_name, context)
+        content = replies.text(request.text, context)
+        if request.edits is not None:
+            return replies.edit(request.chat_id, request.edits, content)
+        return content
+
+    async def _upload(self, text: str) -> Any:
+        try:
+            async with asyncio.timeout(UPLOAD_LIMIT_S):
+                return await self._client.upload(text.encode())
+        except TimeoutError:
+            raise SendError("the upload took too long") from None
+
+
+def _answer(key: str, outcome: Outcome | str) -> Sent | NotSent:
+    if isinstance(outcome, str):
+        return NotSent(key, f"WhatsApp did not take a reply: {outcome}.")
+    if outcome.message_id is None:
+        reason = f"Nobody can say whether a reply arrived, so it is not repeated: {outcome.reason}."
+        return NotSent(key, reason, may_have_arrived=True)
+    return Sent(key, outcome.message_id)

@@ -1,0 +1,111 @@
+"""The typing indicator, and what is said about messages that were missed."""
+
+import asyncio
+
+import pytest
+
+from butler.errors import TransportError
+from butler.transports.whatsapp import composing, missed
+from butler.transports.whatsapp.composing import Composing
+from butler.transports.whatsapp.frames import Typing
+from butler.transports.whatsapp.missed import ASK_AGAIN, Missed, summary
+
+from .conftest import eventually
+
+SHOWN, OVER = Typing("1@lid", is_typing=True), Typing("1@lid", is_typing=False)
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    monkeypatch.setattr(composing, "SHOW_AFTER_S", 0.01)
+    monkeypatch.setattr(composing, "REPEAT_S", 0.01)
+    return []
+
+
+async def test_typing_is_repeated_until_the_last_turn_of_a_chat_is_over(sent):
+    typing = Composing(sent.append)
+    typing.begin("1@lid")
+    typing.begin("1@lid")
+    typing.end("1@lid")
+    await eventually(lambda: len(sent) >= 2)
+    typing.end("1@lid")
+
+    assert set(sent[:-1]) == {SHOWN}
+    assert sent[-1] == OVER
+
+
+async def test_a_quick_turn_shows_nothing(sent):
+    typing = Composing(sent.append)
+    typing.begin("1@lid")
+    typing.end("1@lid")
+    typing.end("1@lid")
+
+    assert sent == []
+    assert typing._chats == {}
+
+
+async def test_closing_ends_what_is_shown(sent):
+    typing = Composing(sent.append)
+    typing.begin("1@lid")
+    await eventually(lambda: sent)
+    typing.close()
+
+    assert sent[-1] == OVER
+
+
+class Chats:
+    """Where notices go."""
+
+    def __init__(self, *, is_broken=False):
+        self.is_broken = is_broken
+        self.notices = []
+        self.forgotten = []
+
+    async def say(self, chat_id, text, key):
+        self.notices.append((chat_id, text, key))
+        if self.is_broken:
+            raise TransportError("no.")
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+async def test_late_messages_are_forgotten_once_they_are_summed_up(monkeypatch, is_broken):
+    monkeypatch.setattr(missed, "QUIET_S", 0.01)
+    chats = Chats(is_broken=is_broken)
+    late = Missed(chats.say, chats.forgotten.append)
+    for row in (3, 4):
+        late.add_late("1@lid", row)
+    await eventually(lambda: len(chats.forgotten) == 2)
+
+    assert chats.notices == [("1@lid", summary(2), "late.3-4")]
+    assert chats.forgotten == [3, 4]
+
+
+async def test_a_chat_is_asked_again_only_once_in_ten_minutes():
+    chats = Chats()
+    unreadable = Missed(chats.say, chats.forgotten.append)
+    for number in range(3):
+        unreadable.ask_again("1@lid", f"A{number}")
+    unreadable.ask_again("2@lid", "B")
+    await eventually(lambda: len(chats.notices) == 2)
+
+    assert chats.notices == [
+        ("1@lid", ASK_AGAIN, "unreadable.A0"),
+        ("2@lid", ASK_AGAIN, "unreadable.B"),
+    ]
+
+
+async def test_closing_leaves_late_messages_for_the_next_start(monkeypatch):
+    monkeypatch.setattr(missed, "QUIET_S", 0.01)
+    chats = Chats()
+    late = Missed(chats.say, chats.forgotten.append)
+    late.add_late("1@lid", 3)
+    late.ask_again("2@lid", "B")
+    late.close()
+    await asyncio.sleep(0.03)
+
+    assert chats.notices == []
+    assert chats.forgotten == []
+
+
+def test_one_message_is_one_message():
+    assert summary(1).startswith("While I was away: 1 message came in")
