@@ -14,6 +14,7 @@ from butler.access_plugin import AccessPlugin
 from butler.bot import Bot
 from butler.config import Config, Draft, LimitsConfig
 from butler.context import Services
+from butler.echo import EchoGuard
 from butler.errors import PluginError
 from butler.files import private_folder
 from butler.gate import Gate
@@ -71,7 +72,7 @@ def read_setup(path: Path | None = None) -> Setup:
         config.prefix,
     )
     repos = RepoRegistry(config.configured_repos(options), config.repo_folders)
-    gate = Gate(access, router, *_buckets(config.limits))
+    gate = Gate(access, router, *_buckets(config.limits), EchoGuard(time.monotonic))
     return Setup(config, path, plugins, repos, router, gate, grants)
 
 

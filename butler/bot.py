@@ -77,6 +77,8 @@ class Bot:
             self._services.records.ignored(message, verdict.refusal)
             if verdict.is_stranger and not message.is_group:
                 await self._introduce(message)
+            if verdict.news:
+                await self._tell_owner(verdict.news)
         else:
             turn = self._turns.get(message.chat_id)
             if turn is None:
@@ -143,12 +145,16 @@ class Bot:
 
     async def _introduce(self, message: Message) -> None:
         """Tell the owner, once, of somebody who wrote directly and is not admitted."""
-        owner_chat_id = self._services.transport.owner_chat_id
-        code = self._announce(message.sender) if owner_chat_id else None
-        if owner_chat_id and code:
+        is_reachable = self._services.transport.owner_chat_id is not None
+        code = self._announce(message.sender) if is_reachable else None
+        if code:
             called = f" (“{printable(message.name, 30)}”)" if message.name else ""
-            text = (
+            await self._tell_owner(
                 f"{message.sender}{called} wrote to me and is not admitted. "
                 f"/allow {code} lets them in, within an hour."
             )
+
+    async def _tell_owner(self, text: str) -> None:
+        owner_chat_id = self._services.transport.owner_chat_id
+        if owner_chat_id is not None:
             await self._send(owner_chat_id, Reply(text))

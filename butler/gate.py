@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from butler.access import AccessRules, Refusal, Role
 from butler.commands import Command
+from butler.echo import EchoGuard, Hearing
 from butler.limits import Admission, Buckets
 from butler.message import Message, Person
 from butler.router import Match, Router, Unknown
@@ -32,10 +33,11 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The message gets no answer."""
+    """The message gets no answer; ``news`` is a sentence for the owner, if there is one."""
 
     refusal: Refusal
     is_stranger: bool = False
+    news: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,22 @@ class Gate:
         router: The commands.
         per_person: How often one person may call commands.
         per_chat: How often all people of a chat may.
+        echoes: Tells when a chat is not listened to.
     """
 
     def __init__(
-        self, access: AccessRules, router: Router, per_person: Buckets, per_chat: Buckets
+        self,
+        access: AccessRules,
+        router: Router,
+        per_person: Buckets,
+        per_chat: Buckets,
+        echoes: EchoGuard,
     ) -> None:
         self.access = access
         self._router = router
         self._per_person = per_person
         self._per_chat = per_chat
+        self._echoes = echoes
 
     def judge(self, message: Message) -> Verdict:
         """Return what becomes of ``message``."""
@@ -91,7 +100,20 @@ class Gate:
                 Refusal("not allowed", f"/{decision.command.name} needs {needs.name.lower()}"),
                 role,
             )
-        return Call(decision.command, decision.argument, role)
+        return self._muted(message) or Call(decision.command, decision.argument, role)
+
+    def _muted(self, message: Message) -> Ignore | None:
+        hearing = self._echoes.hear(message)
+        if hearing is Hearing.LISTENING:
+            return None
+        refusal = Refusal("muted", "commands are said back in this chat")
+        if hearing is Hearing.MUTED:
+            return Ignore(refusal)
+        news = (
+            f"Somebody says my commands back in {message.chat_id}. "
+            "I do not listen there for a minute."
+        )
+        return Ignore(refusal, news=news)
 
     def concerns(self, message: Message) -> bool:
         """Return whether the sender would want to know that ``message`` was not acted on.

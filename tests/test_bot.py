@@ -8,6 +8,7 @@ import pytest
 from butler import Context, Plugin, Role, UserError, command
 from butler.app import open_bot, read_setup
 from butler.bot import APOLOGY, TOO_SLOW, Bot
+from butler.echo import EchoGuard
 from butler.errors import TransportError
 from butler.gate import Gate
 from butler.help import HelpPlugin
@@ -24,6 +25,7 @@ class GatePlugin(Plugin):
     def __init__(self):
         super().__init__(Settings())
         self.opened = asyncio.Event()
+        self.has_entered = asyncio.Event()
         self.entered = []
         self.is_open = False
 
@@ -38,6 +40,7 @@ class GatePlugin(Plugin):
     async def wait(self, ctx: Context, *, name: str) -> str:
         """Answer when the gate is opened."""
         self.entered.append(name)
+        self.has_entered.set()
         await self.opened.wait()
         return f"{name} is through"
 
@@ -100,7 +103,8 @@ def setup(butler_toml, tmp_path, gate):
     plugins = {"help": HelpPlugin(Settings()), "gate": gate}
     commands = [each for name, plugin in plugins.items() for each in commands_of(plugin, name)]
     router = Router(commands)
-    gate = Gate(made.gate.access, router, *(Buckets(600, 100, time.monotonic) for _ in range(2)))
+    buckets = (Buckets(600, 100, time.monotonic) for _ in range(2))
+    gate = Gate(made.gate.access, router, *buckets, EchoGuard(time.monotonic))
     return replace(made, plugins=plugins, router=router, gate=gate)
 
 
@@ -233,8 +237,7 @@ async def test_a_bot_that_is_stopped_ends_its_turns_but_not_its_jobs(setup, gate
         await chat("/work")
         waiting = chat.message("/wait here")
         transport.receive(waiting)
-        while not gate.entered:
-            await asyncio.sleep(0)
+        await gate.has_entered.wait()
         bot.stop()
         transport.receive(chat.message("/note too late"))
         gate.opened.set()
@@ -264,8 +267,7 @@ async def test_a_turn_that_was_cancelled_is_not_acknowledged(setup, gate):
     async with open_bot(setup, transport, MemoryRecords()) as bot:
         chat = Chat(transport, MemoryRecords(), bot)
         turn = asyncio.create_task(bot.handle(chat.message("/wait here")))
-        while not gate.entered:
-            await asyncio.sleep(0)
+        await gate.has_entered.wait()
         turn.cancel()
         await asyncio.wait([turn])
 
@@ -300,3 +302,18 @@ async def test_control_characters_of_the_outside_do_not_reach_the_chat(talk):
 
     assert reply.isascii()
     assert "\x1b" not in reply
+
+
+async def test_two_bots_do_not_talk_for_ever_and_the_owner_is_told(talk):
+    other_bot = talk.person("77@lid")
+    await talk("/refuse")
+
+    assert await other_bot("/refuse", quoted_id="reply-1") == ["Not today."]
+    assert await other_bot("/refuse", quoted_id="reply-2") == []
+    assert await talk("/refuse") == []
+
+    told = [each for each in talk.transport.sent if each.chat_id == "owner@lid"]
+    assert [each.reply.text for each in told] == [
+        "Somebody says my commands back in team@g.us. I do not listen there for a minute."
+    ]
+    assert [entry.rule for entry in talk.ignored] == ["muted", "muted"]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from butler import Message, Person, Role
 from butler.access import AccessRules, ChatRules, People
 from butler.commands import Command
+from butler.echo import EchoGuard
 from butler.gate import NOT_A_COMMAND, Call, Gate, Hear, Ignore, Say
 from butler.limits import Buckets
 from butler.router import Router
@@ -28,7 +29,7 @@ ACCESS = AccessRules(owners=People([OWNER]), users=People([ANNA]))
 
 def gate(router=ROUTER, access=ACCESS, burst=1000):
     buckets = (Buckets(60, burst, lambda: 0.0) for _ in range(2))
-    return Gate(access, router, *buckets)
+    return Gate(access, router, *buckets, EchoGuard(lambda: 0.0))
 
 
 def message(text, sender=ANNA, **details):

@@ -1,0 +1,65 @@
+"""A guard against other bots that say commands back, so that two bots never talk for ever."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from butler.message import Message
+
+ECHO_S = 10.0
+"""The same command, quoting a message, within this time of the last one is an echo."""
+
+MUTED_S = 60.0
+MAX_CHATS = 10_000
+
+
+class Hearing(Enum):
+    """Whether a chat is listened to."""
+
+    LISTENING = "listening"
+    MUTED_NOW = "muted by this message"
+    MUTED = "muted before"
+
+
+@dataclass(slots=True)
+class _Chat:
+    text: str = ""
+    heard_at: float = float("-inf")
+    echoed_at: float = float("-inf")
+    muted_until: float = float("-inf")
+
+
+class EchoGuard:
+    """Mutes a chat for a minute when commands are said back in it.
+
+    The first echo is still answered: it may be a person who repeats somebody. The second within a
+    minute is not.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._chats: dict[str, _Chat] = {}
+
+    def hear(self, message: Message) -> Hearing:
+        """Note a command; return whether it may be answered."""
+        now = self._clock()
+        chat = self._chat(message.chat_id)
+        if now < chat.muted_until:
+            return Hearing.MUTED
+        is_repeated = message.text == chat.text and now - chat.heard_at < ECHO_S
+        chat.text, chat.heard_at = message.text, now
+        if not is_repeated or message.quoted_id is None:
+            return Hearing.LISTENING
+        last_echo, chat.echoed_at = chat.echoed_at, now
+        if now - last_echo >= MUTED_S:
+            return Hearing.LISTENING
+        chat.muted_until = now + MUTED_S
+        return Hearing.MUTED_NOW
+
+    def _chat(self, chat_id: str) -> _Chat:
+        chat = self._chats.get(chat_id)
+        if chat is None:
+            if len(self._chats) >= MAX_CHATS:
+                del self._chats[next(iter(self._chats))]
+            chat = self._chats[chat_id] = _Chat()
+        return chat
