@@ -149,10 +149,12 @@ def both_s(call: Call, keys: Sequence[str], threads: int) -> float:
 
 
 def compare_threads(calls: dict[str, Call], keys: Sequence[str]) -> None:
+    """Print the medians with one thread and with two, and of the ratio within a round."""
     for name, call in calls.items():
-        one = statistics.median(both_s(call, keys, 1) for _ in range(ROUNDS))
-        two = statistics.median(both_s(call, keys, 2) for _ in range(ROUNDS))
-        print(f"{name:42} {one * 1e6:8.3f} µs  {two * 1e6:8.3f} µs  x {two / one:5.2f}")
+        pairs = [(both_s(call, keys, 1), both_s(call, keys, 2)) for _ in range(ROUNDS)]
+        one, two = (statistics.median(times) for times in zip(*pairs, strict=True))
+        ratio = statistics.median(two / one for one, two in pairs)
+        print(f"{name:42} {one * 1e6:8.3f} µs  {two * 1e6:8.3f} µs  x {ratio:5.2f}")
 
 
 def compare_lists(lists: dict[str, Callable[[], object]]) -> None:
