@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from butler.errors import GitError as GitError
     from butler.errors import PluginError as PluginError
     from butler.errors import UserError as UserError
+    from butler.finding import Finding as Finding
     from butler.git import run_git as run_git
     from butler.message import Message as Message
     from butler.message import Person as Person
@@ -36,6 +37,7 @@ _HOMES = {
     "Command": "butler.commands",
     "ConfigError": "butler.errors",
     "Context": "butler.context",
+    "Finding": "butler.finding",
     "GitError": "butler.errors",
     "Message": "butler.message",
     "PASS": "butler.commands",

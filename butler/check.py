@@ -2,7 +2,6 @@
 
 import ctypes.util
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,22 +10,11 @@ from butler import loader
 from butler.app import Setup, open_sessions
 from butler.errors import DataError
 from butler.files import private_folder
+from butler.finding import Finding
 from butler.plugin import commands_of
 from butler.records import SqliteRecords
 from butler.sessions import StoreError
 from butler.transports.whatsapp import linked_account
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the check."""
-
-    is_fine: bool
-    subject: str
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{'ok   ' if self.is_fine else 'WRONG'}  {self.subject:<14} {self.detail}"
 
 
 def findings(setup: Setup) -> list[Finding]:
@@ -37,7 +25,9 @@ def findings(setup: Setup) -> list[Finding]:
         _data(setup),
         _sessions(setup),
         _notes(setup),
+        *_grants(setup),
         *_plugins(setup),
+        *(each for plugin in setup.plugins.values() for each in plugin.findings()),
         _neonize(),
         _account(setup),
     ]
@@ -88,6 +78,29 @@ def _notes(setup: Setup) -> Finding:
     except DataError as error:
         return Finding(False, "records", str(error))
     return Finding(True, "records", f"{count:,} chats and people allowed or denied from a chat")
+
+
+def _grants(setup: Setup) -> list[Finding]:
+    """Say where what owners allowed or denied from a chat is not what the configuration says."""
+    if not (setup.config.data_dir / "grants.sqlite3").exists():
+        return []
+    rules = setup.gate.access
+    try:
+        with setup.grants as grants:
+            people = [each.person for each in grants.people if not each.is_allowed]
+            chats = [each.chat_id for each in grants.chats]
+    except DataError as error:
+        return [Finding(False, "grants", str(error))]
+    denied = [each for each in people if each in rules.owners or each in rules.users]
+    closed = [each for each in chats if each in rules.rules and rules.rules[each].people]
+    return [
+        *(_overruled(f"{each} was denied from a chat") for each in denied),
+        *(_overruled(f"{each} was opened from a chat") for each in closed),
+    ]
+
+
+def _overruled(what: str) -> Finding:
+    return Finding(True, "grants", f"{what}; the configuration says otherwise and wins", True)
 
 
 def _plugins(setup: Setup) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, SimpleNamespace, UnionType
@@ -24,6 +24,7 @@ from typing_extensions import TypeVar
 from butler.access import Role
 from butler.commands import Answer, Command, Convert, Handler, Kind, Listener, Parameter, Pass
 from butler.errors import PluginError
+from butler.finding import Finding
 from butler.message import Reply
 from butler.repos import Repo
 
@@ -78,6 +79,10 @@ class Plugin(Generic[SettingsT]):
 
     async def __aexit__(self, *error: object) -> None:
         return None
+
+    def findings(self) -> Iterable[Finding]:
+        """Return a line for `butler check` on each thing that the plugin depends on."""
+        return ()
 
     async def ready(self, send: Send) -> None:
         """Do what there is to do once messages can be sent, as a job; by default nothing."""

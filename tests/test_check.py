@@ -1,8 +1,10 @@
+import shutil
 import sqlite3
 from contextlib import closing
 
 import pytest
 
+from butler import Person
 from butler.app import read_setup
 from butler.check import findings, plugin_lines
 from butler_process import run_butler, write_config
@@ -142,3 +144,51 @@ def test_plugins_are_listed_with_their_commands(tmp_path, enabled, line):
     setup = read_setup(write_config(tmp_path, f"[plugins]\nenabled = {enabled}\n"))
 
     assert line in plugin_lines(setup)
+
+
+def test_a_grant_that_the_configuration_overrules_is_said(tmp_path):
+    config = write_config(
+        tmp_path,
+        '[access]\nusers = ["+4930111111"]\n[access.rules."few@g.us"]\npeople = ["+4930111111"]\n',
+    )
+    setup = read_setup(config)
+    with setup.grants as grants:
+        grants.decide(Person(phone="+4930111111"), is_allowed=False, by="an owner")
+        grants.allow_chat("few@g.us", "an owner")
+
+    notes = [str(each) for each in findings(setup) if each.subject == "grants"]
+
+    assert notes == [
+        "note   grants         +4930111111 was denied from a chat; "
+        "the configuration says otherwise and wins",
+        "note   grants         few@g.us was opened from a chat; "
+        "the configuration says otherwise and wins",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ("", "note   agent claude   claude-agent-acp is not installed, so /run cannot use it. "),
+        (
+            '[plugins.run.agents.claude]\nkind = "claude"\n',
+            "WRONG  agent claude   claude is not installed, so /run cannot use it. ",
+        ),
+        (
+            '[plugins.run]\nagent = "shell"\n[plugins.run.agents.shell]\nkind = "command"\n'
+            'command = ["sh"]\n',
+            "ok     agent shell    /",
+        ),
+    ],
+)
+def test_agents_that_are_not_installed_are_said(tmp_path, monkeypatch, more, line):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("git", "sh"):
+        (programs / name).symlink_to(shutil.which(name))
+    config = write_config(tmp_path, more)
+    monkeypatch.setenv("PATH", str(programs))
+
+    (agent,) = [str(each) for each in findings(read_setup(config)) if "agent" in each.subject]
+
+    assert agent.startswith(line)

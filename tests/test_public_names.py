@@ -10,6 +10,7 @@ NAMES = {
     "Command",
     "ConfigError",
     "Context",
+    "Finding",
     "GitError",
     "Message",
     "PASS",

@@ -1,9 +1,10 @@
 """The agents that can be chosen by name."""
 
+import shutil
 from dataclasses import dataclass
 from math import inf
 
-from butler import Repo, UserError
+from butler import Finding, Repo, UserError
 from butler_run.agents import (
     PRESETS,
     AcpAgent,
@@ -46,6 +47,23 @@ class Catalog:
         """All names, sorted."""
         return self._settings.agent_names
 
+    def findings(self) -> list[Finding]:
+        """Return a line on each agent that is configured, and on the default one."""
+        return [
+            self._finding(each) for each in sorted({*self._settings.agents, self._settings.agent})
+        ]
+
+    def _finding(self, name: str) -> Finding:
+        settings = self._settings.agents.get(name, AgentSettings())
+        command = _command(name, settings, allowed_environment(settings.env))
+        if path := shutil.which(command[0]):
+            return Finding(True, f"agent {name}", path)
+        preset = PRESETS.get(name)
+        how = f" {preset.how_to_get}" if preset else ""
+        detail = f"{command[0]} is not installed, so /run cannot use it.{how}"
+        is_configured = name in self._settings.agents
+        return Finding(not is_configured, f"agent {name}", detail, is_note=not is_configured)
+
     def check(self, name: str) -> None:
         """Refuse a name that is none.
 
@@ -87,13 +105,19 @@ def options_of(repo: Repo) -> RepoRunSettings:
 
 def _agent(name: str, settings: AgentSettings, environment: dict[str, str]) -> Agent:
     limits = ProcessLimits(output_bytes=settings.max_output_mb * 1_000_000)
-    preset = PRESETS.get(name)
+    command = _command(name, settings, environment)
     match settings.kind:
         case "claude":
-            return ClaudeAgent(settings.command or ("claude",), limits)
+            return ClaudeAgent(command, limits)
         case "command":
-            return CommandAgent(settings.command or (), limits)
+            return CommandAgent(command, limits)
         case "acp":
-            command = settings.command or (preset.found(environment) if preset else ())
+            preset = PRESETS.get(name)
             how_to_get = preset.how_to_get if preset and settings.command is None else ""
             return AcpAgent(command, limits, how_to_get=how_to_get)
+
+
+def _command(name: str, settings: AgentSettings, environment: dict[str, str]) -> tuple[str, ...]:
+    if settings.command is not None:
+        return settings.command
+    return ("claude",) if settings.kind == "claude" else PRESETS[name].found(environment)

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from butler import (
     PASS,
     Context,
+    Finding,
     Pass,
     Plugin,
     Reply,
@@ -55,6 +56,10 @@ class RunPlugin(Plugin[RunSettings]):
 
     async def __aexit__(self, *error: object) -> None:
         self._history.close()
+
+    def findings(self) -> list[Finding]:
+        """Say which agents are installed."""
+        return self._catalog.findings()
 
     async def ready(self, send: Send) -> None:
         """Tell the chats whose runs ended with the last daemon."""
