@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import re
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
@@ -12,7 +13,6 @@ from pathlib import Path
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import print_formatted_text
@@ -60,7 +60,6 @@ class PipedConsole:
     def __init__(
         self, reader_fd: int, writer_fd: int, chat_id: str, sender: Person | None = None
     ) -> None:
-        self.owner_chat_id: str | None = None
         self._reader = LineReader(reader_fd)
         self._writer = LineWriter(writer_fd, on_broken=self._reader.close)
         self._author = _Author(chat_id, sender)
@@ -95,7 +94,6 @@ class PromptConsole:
     def __init__(
         self, history: Path, completer: Completer, chat_id: str, sender: Person | None = None
     ) -> None:
-        self.owner_chat_id: str | None = None
         self._author = _Author(chat_id, sender)
         self._turn_over = asyncio.Event()
         self._prompt: PromptSession[str] = PromptSession(
@@ -105,7 +103,7 @@ class PromptConsole:
     async def messages(self) -> AsyncIterator[Message]:
         """Yield what is typed, until Ctrl-D."""
         print_formatted_text("Type as a chat would: /help lists what there is. Ctrl-D ends.")
-        with patch_stdout():
+        with patch_stdout(raw=True):
             while (text := await self._typed()) is not None:
                 if text.strip():
                     self._turn_over.clear()
@@ -115,7 +113,7 @@ class PromptConsole:
 
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Print ``reply`` above the prompt."""
-        print_formatted_text(ANSI(styled(reply.text) + "\n"))
+        self._print(styled(reply.text) + "\n")
         return reply.edits or self._author.next_id()
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
@@ -129,12 +127,18 @@ class PromptConsole:
         """Nothing waits to be written."""
         return True
 
+    @staticmethod
+    def _print(text: str) -> None:
+        """Print above the prompt; what the proxy takes is not lost, whatever is typed meanwhile."""
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
     async def _typed(self) -> str | None:
         while True:
             try:
                 return await self._prompt.prompt_async(f"{self._author.chat_id}> ")
             except KeyboardInterrupt:
-                print_formatted_text("Ctrl-D ends.")
+                self._print("Ctrl-D ends.")
             except EOFError:
                 return None
 
