@@ -117,3 +117,4 @@ class Runs:
             if self._settings.audit_prompts:
                 detail += f": {prompt}"
             ctx.audit("run", repo.name, str(state), detail)
+        await work.tell()

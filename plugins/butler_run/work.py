@@ -94,6 +94,7 @@ class Work:
         self._question_limit_s = question_limit_s
         self._snapshots = Snapshots(repo.path)
         self._outcome = _Outcome()
+        self._footer = ""
         self._run: LimitedRun | None = None
         self.is_stopped = False
         self._status = Status(desk, f"Run {number}: {choice.name} works in *{repo.name}*,")
@@ -109,7 +110,7 @@ class Work:
             await self._run.cancel()
 
     async def carry_out(self) -> State:
-        """Do the work, tell the chat, and return how it ended."""
+        """Do the work and return how it ended; ``tell`` tells the chat."""
         before = await self._snapshot(Moment.BEFORE)
         self._history.begin(self._number, before)
         begun_at = asyncio.get_running_loop().time()
@@ -120,10 +121,21 @@ class Work:
         state = self._state()
         cost_usd = self._outcome.usage.cost_usd if self._outcome.usage else None
         self._history.end(self._number, state, after, cost_usd)
-        await self._status.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
-        await self._tell(await self._footer(before, after, elapsed, cost_usd))
+        self._footer = await self._summed_up(before, after, elapsed, cost_usd)
         await self._prune()
+        await self._status.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
         return state
+
+    async def tell(self) -> None:
+        """Send the answer, as a document, too, where it is long."""
+        shown, is_all = await asyncio.to_thread(self._outcome.answer.shown)
+        detail = self._outcome.finished.detail if self._outcome.finished else ""
+        parts = [shown, self._outcome.problem or detail]
+        text = "\n\n".join(part for part in parts if part) or "The agent said nothing."
+        await self._desk.answer(f"{text}\n\n{self._footer}")
+        if not is_all:
+            name = f"run-{self._number}.md"
+            await self._desk.send(Reply(self._outcome.answer.full, file_name=name))
 
     @asynccontextmanager
     async def _typing(self) -> AsyncIterator[None]:
@@ -265,17 +277,7 @@ class Work:
             return State.FAILED
         return _STATES[self._outcome.finished.reason]
 
-    async def _tell(self, footer: str) -> None:
-        shown, is_all = await asyncio.to_thread(self._outcome.answer.shown)
-        detail = self._outcome.finished.detail if self._outcome.finished else ""
-        parts = [shown, self._outcome.problem or detail]
-        text = "\n\n".join(part for part in parts if part) or "The agent said nothing."
-        await self._desk.answer(f"{text}\n\n{footer}")
-        if not is_all:
-            name = f"run-{self._number}.md"
-            await self._desk.send(Reply(self._outcome.answer.full, file_name=name))
-
-    async def _footer(
+    async def _summed_up(
         self, before: str | None, after: str | None, elapsed: str, cost_usd: float | None
     ) -> str:
         parts = await self._changes(before, after)
