@@ -114,7 +114,7 @@ class FakeTransport:
 class Chat:
     """One person in one chat with the bot.
 
-    Call it with what the person writes; it returns the texts that came back by the end of the turn.
+    Call it with what the person writes; it returns the texts that answer it.
 
     Attributes:
         transport: The network below, with everything that was sent.
@@ -132,12 +132,20 @@ class Chat:
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def __call__(self, text: str, **details: Any) -> list[str]:
-        """Write ``text``; return the replies. ``details`` are further fields of the message."""
+        """Write ``text``; return what is said in reply to it by the end of its turn.
+
+        What else is sent meanwhile, as by jobs, is in ``transport.sent``.
+
+        Args:
+            text: What the person writes.
+            details: Further fields of the message.
+        """
         before = len(self.transport.sent)
         message = replace(self.message(text), **details)
         self.transport.receive(message)
         await self.transport.wait_until_acknowledged(message)
-        return [each.reply.text for each in self.transport.sent[before:] if self._is_here(each)]
+        sent = self.transport.sent[before:]
+        return [each.reply.text for each in sent if each.reply.answers is message]
 
     def chat(self, chat_id: str) -> "Chat":
         """Return the same person in another chat."""
@@ -161,9 +169,6 @@ class Chat:
     def ignored(self) -> list[Ignored]:
         """The messages that were not acted on, in all chats."""
         return self.records.entries
-
-    def _is_here(self, sent: Sent) -> bool:
-        return sent.chat_id == self.chat_id
 
 
 @asynccontextmanager

@@ -228,7 +228,8 @@ async def test_stop_ends_a_run_and_its_processes(chat, script, tmp_path):
     assert await chat("/stop") == ["Run 1 is stopped; all its processes are dead."]
     assert not is_alive(int(pid_file.read_text()))
     await wait_for(chat, "Run 1 in *api*: stopped")
-    assert "Nothing is running in this chat." in await chat("/stop")
+    await answer(chat)
+    assert await chat("/stop") == ["Nothing is running in this chat."]
 
 
 async def test_stop_works_while_a_question_is_open(chat, script, api):
@@ -239,6 +240,7 @@ async def test_stop_works_while_a_question_is_open(chat, script, api):
 
     assert await chat("/stop 1") == ["Run 1 is stopped; all its processes are dead."]
     await wait_for(chat, "Run 1 in *api*: stopped")
+    await answer(chat)
 
     assert not (api / "made.txt").exists()
     assert await chat("yes") == []
