@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from weakref import WeakValueDictionary
+from collections.abc import Callable, Coroutine, Mapping
 
 from butler.commands import PASS, Answer
 from butler.context import Context, Services
@@ -13,6 +12,7 @@ from butler.logs import chat_of_log
 from butler.message import Message, Person, Reply
 from butler.plugin import Plugin, Settings
 from butler.repos import printable
+from butler.within import within
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,12 @@ MAX_TURNS = 1_000
 TURN_LIMIT_S = 120.0
 APOLOGY = "Sorry, that went wrong on my side. I have noted it in my log."
 TOO_SLOW = "Sorry, that took too long, so I stopped it."
+
+
+class _Turn(asyncio.Lock):
+    """A chat's lock; it is forgotten when nobody holds or wants it."""
+
+    wanted = 0
 
 
 class Bot:
@@ -45,7 +51,7 @@ class Bot:
         self._plugins = plugins
         self._announce = announce
         self._turn_limit_s = turn_limit_s
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: dict[str, _Turn] = {}
         self._reader: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
@@ -80,11 +86,7 @@ class Bot:
             if verdict.news:
                 await self._tell_owner(verdict.news)
         else:
-            turn = self._turns.get(message.chat_id)
-            if turn is None:
-                turn = self._turns[message.chat_id] = asyncio.Lock()
-            async with turn:
-                await self._take_turn(message, verdict)
+            await self._in_turn(message, verdict)
         await self._services.transport.acknowledge(message)
 
     async def _read(self, turns: asyncio.TaskGroup) -> None:
@@ -93,6 +95,19 @@ class Bot:
             await slots.acquire()
             turn = turns.create_task(self.handle(message))
             turn.add_done_callback(lambda _turn: slots.release())
+
+    async def _in_turn(self, message: Message, verdict: Call | Say | Hear) -> None:
+        turn = self._turns.get(message.chat_id)
+        if turn is None:
+            turn = self._turns[message.chat_id] = _Turn()
+        turn.wanted += 1
+        try:
+            async with turn:
+                await self._take_turn(message, verdict)
+        finally:
+            turn.wanted -= 1
+            if not turn.wanted:
+                del self._turns[message.chat_id]
 
     async def _take_turn(self, message: Message, verdict: Call | Say | Hear) -> None:
         answer = await self._answer(Context(message, verdict.role, self._services), verdict)
@@ -121,11 +136,10 @@ class Bot:
         self._services.records.ignored(ctx.message, NOT_A_COMMAND)
         return None
 
-    async def _bounded(self, work: Awaitable[Answer]) -> tuple[Answer, str]:
+    async def _bounded(self, work: Coroutine[None, None, Answer]) -> tuple[Answer, str]:
         """Return the answer that comes of ``work``, and in a word how it ended."""
         try:
-            async with asyncio.timeout(self._turn_limit_s):
-                return await work, "done"
+            return await within(self._turn_limit_s, work), "done"
         except UserError as error:
             if error.__cause__ is not None:
                 logger.warning("a command was refused: %s", error.__cause__)

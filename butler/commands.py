@@ -122,24 +122,21 @@ class Command:
         named: dict[str, object] = {}
         words = _Words(argument)
         for parameter in self.parameters:
-            if parameter.kind is Kind.REST:
-                named[parameter.name] = await self._one(ctx, parameter, words.rest())
+            if parameter.kind is Kind.MANY:
+                positional += [await self._value(ctx, parameter, word) for word in words.all()]
             elif parameter.kind is Kind.ONE:
-                positional.append(await self._one(ctx, parameter, words.next()))
+                positional.append(await self._value(ctx, parameter, words.next()))
             else:
-                positional += [await self._converted(ctx, parameter, w) for w in words.all()]
+                named[parameter.name] = await self._value(ctx, parameter, words.rest())
         if (extra := words.next()) is not None:
             raise UsageError(f"{printable(extra)} is one word too many. Usage: {self.usage}")
         return positional, named
 
-    async def _one(self, ctx: "Context", parameter: Parameter, word: str | None) -> object:
-        if word is not None:
-            return await self._converted(ctx, parameter, word)
-        if parameter.is_required:
-            raise UsageError(f"What is missing is the {parameter.name}. Usage: {self.usage}")
-        return parameter.default
-
-    async def _converted(self, ctx: "Context", parameter: Parameter, word: str) -> object:
+    async def _value(self, ctx: "Context", parameter: Parameter, word: str | None) -> object:
+        if word is None:
+            if parameter.is_required:
+                raise UsageError(f"What is missing is the {parameter.name}. Usage: {self.usage}")
+            return parameter.default
         try:
             return await parameter.convert(ctx, word)
         except ValueError:

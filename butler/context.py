@@ -204,12 +204,13 @@ class Context:
         return self._services.gate.access.may_see(repo.name, self.message, self.role)
 
     async def _ask(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        work = partial(_kept, partial(operation, *args, **kwargs))
-        return await asyncio.to_thread(work) if self._services.sessions.is_remote else work()
+        if self._services.sessions.is_remote:
+            return await asyncio.to_thread(partial(_kept, operation, *args, **kwargs))
+        return _kept(operation, *args, **kwargs)
 
 
-def _kept(operation: Callable[[], T]) -> T:
+def _kept(operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
-        return operation()
+        return operation(*args, **kwargs)
     except StoreError as error:
         raise UserError(f"I cannot get at the sessions: {error.reason}.") from error

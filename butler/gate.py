@@ -1,6 +1,7 @@
 """What becomes of a message: access, rate and router in one decision, before anything is done."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from butler.access import AccessRules, Refusal, Role
 from butler.commands import Command
@@ -13,8 +14,7 @@ NOT_A_COMMAND = Refusal("not a command", "nothing answers to this text")
 FORWARDED = Refusal("forwarded", "what others wrote is not obeyed")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """The message calls a command, and its sender may."""
 
     command: Command

@@ -93,7 +93,7 @@ class Message:
 
 def without_controls(text: str) -> str:
     """Return ``text`` without control characters and marks that turn its direction around."""
-    return _UNSEEN.sub("", text) if _UNSEEN.search(text) else text
+    return text if text.isprintable() else _UNSEEN.sub("", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from butler.access import Refusal
 from butler.errors import DataError
@@ -50,8 +49,7 @@ DELETE FROM {table} WHERE rowid <= (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(NamedTuple):
     """A message that was not acted on; ``time`` is that of the decision, in Unix seconds."""
 
     time: float
@@ -62,8 +60,7 @@ class Ignored:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A command that was carried out, by whom and how it ended; ``time`` in Unix seconds."""
 
     time: float
@@ -157,8 +154,8 @@ class SqliteRecords:
         oldest = time.time() - KEEP_S
         with self._database() as db, db:
             db.execute("BEGIN IMMEDIATE")
-            db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", map(_row, ignored))
-            db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, done))
+            db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", ignored)
+            db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", done)
             db.execute("DELETE FROM ignored WHERE time < ?", (oldest,))
             db.execute("DELETE FROM audit WHERE time < ?", (oldest,))
             self._thin_out(db)
@@ -226,11 +223,6 @@ def _used_bytes(db: sqlite3.Connection) -> int:
         for name in ("page_count", "freelist_count", "page_size")
     )
     return int((pages - free) * size)
-
-
-def _row(entry: Ignored | Done) -> list[str | float]:
-    # Not `astuple`, which copies deeply and takes longer than SQLite does.
-    return [getattr(entry, name) for name in entry.__slots__]
 
 
 def _ignored(message: Message, refusal: Refusal) -> Ignored:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from butler.access import Role
 from butler.commands import Command
@@ -16,8 +17,7 @@ _INVISIBLE = "\u200b\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff"
 _PUNCTUATION = ".,;:!?…"
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A text that calls a command; ``argument`` is what was written behind it."""
 
     command: Command

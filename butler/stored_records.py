@@ -4,7 +4,6 @@ import json
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 from butler import config as configuration
@@ -42,7 +41,7 @@ def _records(config_path: Path | None) -> SqliteRecords:
 
 def _lines(entries: Iterable[Ignored | Done], *, as_json: bool) -> list[str]:
     if as_json:
-        return [json.dumps(asdict(entry), ensure_ascii=False) for entry in entries]
+        return [json.dumps(entry._asdict(), ensure_ascii=False) for entry in entries]
     return [_shown(entry) for entry in entries]
 
 

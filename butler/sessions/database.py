@@ -68,9 +68,12 @@ class Database:
         with self._writing:
             db = self._borrow()
             try:
-                db.execute("BEGIN IMMEDIATE")
-                rows = [row for sql, values in statements for row in _rows(db, sql, values)]
-                db.execute("COMMIT")
+                cursor = db.cursor()
+                cursor.execute("BEGIN IMMEDIATE")
+                rows: list[Row] = []
+                for sql, values in statements:
+                    rows += _rows(cursor, sql, values)
+                cursor.execute("COMMIT")
             except BaseException as error:
                 self._discard(db, error)
                 raise
@@ -157,7 +160,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def _rows(db: sqlite3.Connection, sql: str, values: Sequence[Value]) -> list[Row]:
+def _rows(db: sqlite3.Connection | sqlite3.Cursor, sql: str, values: Sequence[Value]) -> list[Row]:
     try:
         return db.execute(sql, values).fetchall()
     except UnicodeEncodeError:
