@@ -1,6 +1,6 @@
 # make run     set up what is missing and talk to Butler in this terminal
 # make test    set up what is missing and run everything that CI runs
-# make bench   the benchmarks, side by side; nothing fails if they are slow
+# make bench   the benchmarks, side by side; nothing fails if they are slow (bench-quick: a minute)
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 TYPED := butler plugins/butler_session plugins/butler_run tests/whatsapp_server
 CHECKED := butler plugins tests bench
 
-.PHONY: run test format lint types imports unit bench clean
+.PHONY: run test format lint types imports unit bench bench-quick test-agents clean
 
 run: $(VENV)/.run config.toml
 	@$(BIN)/butler console
@@ -36,8 +36,14 @@ unit: $(VENV)/.dev
 	$(BIN)/coverage report
 
 bench: $(VENV)/.dev
-	$(BIN)/python bench/sessions_manager.py
-	$(BIN)/python bench/console.py
+	$(BIN)/python bench/compare.py
+
+bench-quick: $(VENV)/.dev
+	$(BIN)/python bench/compare.py --quick
+
+test-agents: $(VENV)/.dev
+	npm install --no-audit --no-fund --prefix .bench/agents @anthropic-ai/claude-code @agentclientprotocol/claude-agent-acp
+	BUTLER_LIVE_AGENTS=$(CURDIR)/.bench/agents/node_modules/.bin $(BIN)/python -m pytest tests/agents_live
 
 config.toml:
 	@cp config.example.toml config.toml
@@ -55,4 +61,4 @@ $(VENV)/.dev: $(VENV)/.run
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench .coverage* .mypy_cache .pytest_cache .ruff_cache
