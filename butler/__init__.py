@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from butler.commands import PASS as PASS
     from butler.commands import Command as Command
     from butler.commands import Pass as Pass
-    from butler.config import Seconds as Seconds
     from butler.context import Context as Context
     from butler.errors import ButlerError as ButlerError
     from butler.errors import ConfigError as ConfigError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from butler.plugin import command as command
     from butler.plugin import listener as listener
     from butler.repos import Repo as Repo
+    from butler.schema import Seconds as Seconds
     from butler.sessions import Session as Session
 
 _HOMES = {
@@ -48,7 +48,7 @@ _HOMES = {
     "Reply": "butler.message",
     "Repo": "butler.repos",
     "Role": "butler.access",
-    "Seconds": "butler.config",
+    "Seconds": "butler.schema",
     "Send": "butler.plugin",
     "Session": "butler.sessions",
     "Settings": "butler.plugin",

@@ -12,7 +12,7 @@ from butler import config as configuration
 from butler import loader
 from butler.access_plugin import AccessPlugin
 from butler.bot import Bot
-from butler.config import Config, Draft, LimitsConfig
+from butler.config import Draft
 from butler.context import Services
 from butler.echo import EchoGuard
 from butler.errors import PluginError
@@ -26,6 +26,7 @@ from butler.plugin import Plugin, Settings, commands_of, listeners_of
 from butler.records import Records
 from butler.repos import RepoRegistry
 from butler.router import Router
+from butler.schema import Config, LimitsConfig
 from butler.sessions import MemoryStore, SessionManager, SqliteStore
 from butler.transport import Transport
 

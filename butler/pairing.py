@@ -7,10 +7,10 @@ from typing import TextIO
 
 import segno
 
-from butler.config import Config
 from butler.daemon import whatsapp_folder
 from butler.errors import DataError
 from butler.files import replace_file
+from butler.schema import Config
 from butler.transports.whatsapp import linked_account, pair
 
 _SCAN = """\

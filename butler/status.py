@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from butler import config as configuration
-from butler.config import Config, Draft
+from butler.config import Draft
 from butler.errors import DataError
 from butler.files import replace_file
+from butler.schema import Config
 from butler.transports.whatsapp import LinkState, linked_account
 
 logger = logging.getLogger(__name__)

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, PositiveInt, field_validator
 
-from butler.config import MAX_FILE_BYTES, Config, Draft, find
+from butler.config import MAX_FILE_BYTES, Draft, find
 from butler.errors import ConfigError
 from butler.message import Person
 from butler.plugin import Settings
+from butler.schema import Config
 
 
 @pytest.fixture

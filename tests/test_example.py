@@ -6,9 +6,10 @@ import pytest
 from pydantic import BaseModel
 
 from butler.app import read_setup
-from butler.config import Config, Draft
+from butler.config import Draft
 from butler.errors import ConfigError
 from butler.example import Named, text, write
+from butler.schema import Config
 from butler.testing import make_working_copy
 from butler_run.settings import RepoRunSettings, RunSettings
 

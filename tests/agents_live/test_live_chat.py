@@ -1,0 +1,50 @@
+"""The real agents, talked to from a chat."""
+
+import json
+import os
+
+import pytest
+
+from butler.app import read_setup
+from butler.testing import OWNER, make_working_copy, open_chat
+
+pytestmark = [
+    pytest.mark.live_agents,
+    pytest.mark.skipif("BUTLER_LIVE_AGENTS" not in os.environ, reason="make test-agents"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"), [("acp", ["claude-agent-acp"]), ("claude", ["claude"])]
+)
+async def test_a_file_is_written_after_a_yes_shown_and_undone(
+    tmp_path, environment, monkeypatch, kind, command
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    made = make_working_copy(tmp_path / "api") / "made.txt"
+    passed = [name for name in environment if name not in {"PATH", "HOME", "LANG"}]
+    path = tmp_path / "butler.toml"
+    path.write_text(f"""
+        data_dir = "{tmp_path}/data"
+        repos.api.path = "{tmp_path}/api"
+        access.owners = ["{OWNER}"]
+        [plugins.run.agents.claude]
+        kind = "{kind}"
+        command = {json.dumps(command)}
+        env = {json.dumps(passed)}
+    """)
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+        await chat("/run Please write made.txt.")
+        while "reply 1" not in (text := await chat.next_reply()):
+            assert "no files changed" not in text
+        assert not made.exists()
+        await chat("yes")
+        while "/undo" not in await chat.next_reply():
+            pass
+
+        assert made.exists()
+        assert "made.txt" in (await chat("/diff"))[0]
+        assert await chat("/undo") == ["Run 1 is undone: made.txt."]
+        assert not made.exists()
