@@ -34,7 +34,7 @@ class AccessPlugin(Plugin):
             return self._allow_chat(ctx)
         if person in self._rules.owners or person in self._rules.users:
             return f"{person} is admitted by the configuration already."
-        self._grants.decide(person, is_allowed=True, by=str(ctx.sender))
+        self._grants.decide(person, is_allowed=True, by=ctx.message.author)
         return f"{person} may use me now. /deny {person} takes that back."
 
     @command(needs=Role.OWNER)
@@ -49,7 +49,7 @@ class AccessPlugin(Plugin):
             return self._deny_chat(ctx)
         if person in self._rules.owners or person in self._rules.users:
             return f"{person} is admitted by the configuration, so only that can change it."
-        self._grants.decide(person, is_allowed=False, by=str(ctx.sender))
+        self._grants.decide(person, is_allowed=False, by=ctx.message.author)
         return f"{person} cannot use me any more. /allow {person} takes that back."
 
     @command(needs=Role.OWNER)
@@ -105,7 +105,7 @@ class AccessPlugin(Plugin):
         rules = self._rules.rules.get(ctx.chat_id)
         if rules is not None and rules.people is not None:
             return "The configuration names the people of this chat, so only that can change it."
-        self._grants.allow_chat(ctx.chat_id, str(ctx.sender))
+        self._grants.allow_chat(ctx.chat_id, ctx.message.author)
         return "Everybody in this chat may use me now. /deny takes that back."
 
     def _deny_chat(self, ctx: Context) -> str:

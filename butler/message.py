@@ -86,6 +86,12 @@ class Message:
     mentions: tuple[Person, ...] = ()
 
     @property
+    def author(self) -> str:
+        """The sender, for records and lists."""
+        is_somebody = self.sender.phone is not None or self.sender.lid is not None
+        return str(self.sender) if is_somebody or not self.is_own else "the owner"
+
+    @property
     def is_group(self) -> bool:
         """Whether others read along."""
         return self.chat_id.endswith("@g.us")

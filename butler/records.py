@@ -226,10 +226,10 @@ def _used_bytes(db: sqlite3.Connection) -> int:
 
 
 def _ignored(message: Message, refusal: Refusal) -> Ignored:
-    sender = str(message.sender)
-    return Ignored(time.time(), message.chat_id, sender, message.id, refusal.rule, refusal.detail)
+    author = message.author
+    return Ignored(time.time(), message.chat_id, author, message.id, refusal.rule, refusal.detail)
 
 
 def _done(message: Message, command: str, repo: str, result: str, detail: str) -> Done:
-    sender = str(message.sender)
-    return Done(time.time(), message.chat_id, sender, message.id, command, repo, result, detail)
+    author = message.author
+    return Done(time.time(), message.chat_id, author, message.id, command, repo, result, detail)

@@ -1,6 +1,6 @@
 import pytest
 
-from butler import Person
+from butler import Message, Person
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,16 @@ def test_a_person_is_shown_by_phone_number_first():
     assert str(Person(phone="+4915112345678", lid="99@lid")) == "+4915112345678"
     assert str(Person(lid="99@lid")) == "99@lid"
     assert str(Person()) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("sender", "is_own", "author"),
+    [
+        (Person(phone="+4930111111"), False, "+4930111111"),
+        (Person(phone="+4930111111"), True, "+4930111111"),
+        (Person(), True, "the owner"),
+        (Person(), False, "unknown"),
+    ],
+)
+def test_the_author_is_the_address_or_the_owner(sender, is_own, author):
+    assert Message("1", "team@g.us", sender, "", 0.0, is_own=is_own).author == author

@@ -45,7 +45,7 @@ class Budget:
 
     def _check_person(self, ctx: Context, now: float) -> None:
         most = self._settings.max_runs_per_hour
-        if self._history.count_since(now - HOUR_S, person=str(ctx.sender)) >= most:
+        if self._history.count_since(now - HOUR_S, person=ctx.message.author) >= most:
             raise UserError(f"You have had {most} runs within an hour. Try again a little later.")
 
     def _used(self, chat_id: str, now: float) -> list[tuple[float, float, str]]:

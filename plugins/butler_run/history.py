@@ -83,7 +83,7 @@ class History:
 
     def add(self, message: Message, repo: str, folder: Path, agent: str) -> int | None:
         """Note the run that ``message`` asks for; return its number, or None if it has one."""
-        sender = str(message.sender) if not message.is_own else "the owner"
+        sender = message.author
         key = f"{message.chat_id}\n{sender}\n{message.id}"
         rows = self._db.execute(
             "INSERT INTO runs "
