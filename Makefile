@@ -1,5 +1,6 @@
 # make run     set up what is missing and talk to Butler in this terminal
 # make test    set up what is missing and run everything that CI runs
+# make soak    what needs minutes by its nature: crash series, silent servers, codes that expire
 # make bench   the benchmarks, side by side; nothing fails if they are slow (bench-quick: a minute)
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 TYPED := butler plugins/butler_session plugins/butler_run tests/whatsapp_server
 CHECKED := butler plugins tests bench
 
-.PHONY: run test format lint types imports unit bench bench-quick test-agents clean
+.PHONY: run test format lint types imports unit bench bench-quick soak test-agents clean
 
 run: $(VENV)/.run config.toml
 	@$(BIN)/butler console
@@ -37,9 +38,13 @@ unit: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python bench/compare.py
+	$(BIN)/python bench/whatsapp.py
 
 bench-quick: $(VENV)/.dev
 	$(BIN)/python bench/compare.py --quick
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/soak -rP
 
 test-agents: $(VENV)/.dev
 	npm install --no-audit --no-fund --prefix .bench/agents @anthropic-ai/claude-code @agentclientprotocol/claude-agent-acp

@@ -79,6 +79,8 @@ class Line:
             self._is_silent = True
             self._down("WhatsApp does not answer")
         elif code == Event.DISCONNECTED:
+            # Until it is connected anew, the library goes on to call itself logged in.
+            self._is_silent = True
             self._down("the connection was lost")
         elif code == Event.OFFLINE_PREVIEW:
             self._catch_up(OfflineSyncPreview.FromString(event).Total)

@@ -120,7 +120,9 @@ async def gateway(options: Options) -> AsyncIterator[GatewayProcess]:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        process.terminate()
+        # Not `terminate`, which would reap a dead process before asyncio does.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_S):
                 await process.wait()

@@ -1,0 +1,82 @@
+"""SIGTERM in awkward moments: the end comes within ten seconds, and no process is left."""
+
+import time
+
+import pytest
+
+from crash_series import Butler, eventually, is_alive, link, query, write_config
+from whatsapp_server import Door
+from whatsapp_server.fixtures import whatsapp_server
+
+__all__ = ["whatsapp_server"]
+
+pytestmark = pytest.mark.soak
+
+LIMIT_S = 10
+CUT_SHORT = 1
+"""The status of a daemon that had to leave a turn."""
+
+
+async def _ends_in_time(butler: Butler) -> int:
+    gateway = await butler.gateway()
+    began = time.monotonic()
+    status = await butler.stop()
+    await eventually(lambda: not is_alive(gateway), LIMIT_S)
+    elapsed_s = time.monotonic() - began
+    print(f"ended after {elapsed_s:.1f} s with {status}")  # noqa: T201 - shown by -rP
+    assert elapsed_s < LIMIT_S
+    return status
+
+
+async def test_while_a_code_is_shown(whatsapp_server, tmp_path):
+    async with Butler(write_config(tmp_path), whatsapp_server, "pair") as butler:
+        await eventually(lambda: "Scan the code" in butler.log, 30)
+        status = await _ends_in_time(butler)
+
+    assert status != 0
+    assert "Traceback" not in butler.log
+
+
+@pytest.mark.parametrize(
+    ("door", "happens"),
+    [
+        (Door.REFUSED, "refused"),
+        (Door.SILENT, "stalled"),
+        (Door.NO_TLS, "stalled"),
+        (Door.NO_UPGRADE, "stalled"),
+        (Door.NO_HANDSHAKE, "stalled"),
+    ],
+)
+async def test_while_it_connects(whatsapp_server, tmp_path, door, happens):
+    config = write_config(tmp_path)
+    await link(whatsapp_server, config)
+    whatsapp_server.faults.shut(door)
+    mark = whatsapp_server.timeline.mark()
+
+    async with Butler(config, whatsapp_server, "run") as butler:
+        await whatsapp_server.timeline.wait(happens, 30, since=mark)
+        assert await _ends_in_time(butler) == 0
+
+    assert "Traceback" not in butler.log
+
+
+async def test_with_a_send_that_is_stuck(whatsapp_server, tmp_path):
+    alice = whatsapp_server.person("Alice")
+    config = write_config(tmp_path, people=[alice])
+    await link(whatsapp_server, config)
+
+    async with Butler(config, whatsapp_server, "run") as butler:
+        whatsapp_server.faults.hold_acknowledgements()
+        await whatsapp_server.send_text("/use api", sender=alice)
+        await whatsapp_server.next_reply(30)
+        assert await _ends_in_time(butler) == CUT_SHORT
+
+    assert query(config, "SELECT state FROM outbox") == [("sending",)]
+    whatsapp_server.faults.release_acknowledgements()
+    await whatsapp_server.wait_offline()
+    async with Butler(config, whatsapp_server, "run") as butler:
+        done = "SELECT state FROM inbox"
+        await eventually(lambda: query(config, done) == [("done",)], 30)
+
+    assert query(config, "SELECT state FROM outbox") == [("unknown",)]
+    assert len(whatsapp_server.replies) == 1
