@@ -102,7 +102,7 @@ def _journal(path: Path) -> list[str]:
     except sqlite3.Error as error:
         return [_line("journal", f"cannot be read: {error}")]
     return [
-        _line("backlog", f"{backlog:,} messages wait"),
+        _line("backlog", f"{backlog:,} waiting"),
         _line("last in", _when(last_in)),
         _line("last out", _when(last_out)),
     ]

@@ -97,11 +97,12 @@ def test_tab_completes_commands_and_repos(terminal):
     console = terminal()
 
     console.send("/sess" + TAB)
-    console.expect_exact("/sessions")
+    # Only what is new is drawn.
+    console.expect_exact("ions")
     console.send(CTRL_C)
     wait_for(console, "Ctrl-D ends")
     console.send("/use w" + TAB)
-    console.expect_exact("web")
+    console.expect_exact("eb")
     console.send("\r")
     wait_for(console, "now works on")
 

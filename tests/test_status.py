@@ -1,0 +1,74 @@
+import asyncio
+import sqlite3
+import time
+
+import pytest
+
+from butler.files import locked
+from butler.status import lines, reporting
+from butler.transports.whatsapp import LinkState
+from butler_process import write_config
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "data" / "whatsapp").mkdir(parents=True)
+    return write_config(tmp_path)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+def test_without_a_daemon_status_says_how_to_start_one(config):
+    assert lines(config) == [
+        "account   not linked; link with: butler pair",
+        "daemon    not running; start it with: butler run",
+    ]
+
+
+async def test_while_a_daemon_runs_status_shows_its_link(config, data):
+    state = LinkState("disconnected", time.time() - 3_700, "the connection was lost")
+    with locked(data / "daemon.lock", "Another Butler"):
+        async with reporting(data, lambda: state):
+            await asyncio.sleep(0)
+            _account, daemon, link = lines(config)
+
+    assert daemon.startswith("daemon    process ")
+    assert link == "link      disconnected for 1 h 1 min (the connection was lost)"
+
+
+async def test_what_a_daemon_left_behind_is_not_taken_for_one(config, data):
+    async with reporting(data, lambda: LinkState("connected", time.time())):
+        await asyncio.sleep(0)
+
+    assert lines(config)[1] == "daemon    not running; start it with: butler run"
+
+
+def test_status_shows_what_waits_and_the_last_messages(config, data):
+    db = sqlite3.connect(data / "whatsapp" / "journal.sqlite3")
+    db.execute("CREATE TABLE inbox (state TEXT, time REAL)")
+    db.execute("CREATE TABLE outbox (state TEXT, time REAL)")
+    db.executemany("INSERT INTO inbox VALUES (?, ?)", [("handed", 1.0), ("done", time.time() - 5)])
+    db.commit()
+    db.close()
+
+    _account, _daemon, backlog, last_in, last_out = lines(config)
+
+    assert backlog == "backlog   1 waiting"
+    assert last_in.endswith(" s ago")
+    assert last_out == "last out  never"
+
+
+def test_a_journal_that_cannot_be_read_is_said(config, data):
+    (data / "whatsapp" / "journal.sqlite3").write_text("no database at all\n" * 100)
+
+    assert lines(config)[-1] == "journal   cannot be read: file is not a database"
+
+
+async def test_a_status_that_cannot_be_written_is_logged(config, tmp_path, caplog):
+    async with reporting(tmp_path / "gone", lambda: LinkState("connected", 0.0)):
+        await asyncio.sleep(0)
+
+    assert "the status is not up to date" in caplog.text

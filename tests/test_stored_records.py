@@ -1,0 +1,69 @@
+import json
+
+import pytest
+
+from butler_process import line, run_butler, write_config
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A configuration with some records: one command done, one message left alone."""
+    path = write_config(tmp_path)
+    text = line("/use api", id="1") + line("hello", sender="+4930111111", id="2")
+    run_butler("console", "--jsonl", "--config", path, text=text)
+    return path
+
+
+def test_why_shows_the_rule_that_decided(config):
+    result = run_butler("why", "--config", config)
+
+    assert result.returncode == 0
+    assert result.stdout.rstrip().endswith(
+        "team@g.us  +4930111111  not allowed: neither +4930111111 nor team@g.us is admitted"
+    )
+
+
+def test_why_for_programs_is_an_object_a_line(config):
+    (entry,) = map(json.loads, run_butler("why", "--json", "--config", config).stdout.splitlines())
+
+    assert (entry["message_id"], entry["rule"]) == ("2", "not allowed")
+
+
+def test_audit_shows_what_was_done_by_whom(config):
+    result = run_butler("audit", "--config", config)
+
+    assert "team@g.us  the owner  /use api done" in result.stdout
+
+
+def test_audit_for_programs_is_an_object_a_line(config):
+    output = run_butler("audit", "--json", "--since", "12h", "--config", config).stdout
+
+    (entry,) = map(json.loads, output.splitlines())
+    assert (entry["command"], entry["repo"], entry["result"]) == ("use", "api", "done")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("why", "--chat", "other@g.us"), "There is nothing that was not acted on.\n"),
+        (("audit", "--chat", "other@g.us"), "Nothing was done since then.\n"),
+        (("audit", "--since", "2999-01-01"), "Nothing was done since then.\n"),
+    ],
+)
+def test_where_there_is_nothing_that_is_said(config, arguments, said):
+    assert run_butler(*arguments, "--config", config).stdout == said
+
+
+def test_a_time_that_is_none_is_one_sentence(config):
+    result = run_butler("audit", "--since", "yesterday", "--config", config)
+
+    assert result.returncode == 2
+    assert result.stderr.startswith('--since: expected a time such as "30m"')
+    assert result.stderr.endswith("found 'yesterday'.\n")
+
+
+def test_without_records_that_is_said(tmp_path):
+    result = run_butler("why", "--config", write_config(tmp_path))
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("There are no records yet: ")
