@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from butler.errors import GitError as GitError
     from butler.errors import PluginError as PluginError
     from butler.errors import UserError as UserError
+    from butler.files import open_database as open_database
     from butler.finding import Finding as Finding
     from butler.git import run_git as run_git
     from butler.message import Message as Message
@@ -55,6 +56,7 @@ _HOMES = {
     "UserError": "butler.errors",
     "command": "butler.plugin",
     "listener": "butler.plugin",
+    "open_database": "butler.files",
     "run_git": "butler.git",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from butler.errors import DataError
-from butler.files import private_file, private_folder
+from butler.files import open_database, private_folder
 from butler.message import Person
 
 CODE_LENGTH = 8
@@ -67,11 +67,7 @@ class StoredGrants:
 
     def __enter__(self) -> Self:
         private_folder(self._path.parent)
-        private_file(self._path)
-        with self._errors():
-            self._db = sqlite3.connect(self._path, timeout=20, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
+        self._db = open_database(self._path, _SCHEMA)
         self._load()
         return self
 

@@ -28,6 +28,7 @@ NAMES = {
     "UserError",
     "command",
     "listener",
+    "open_database",
     "run_git",
 }
 

@@ -1,13 +1,12 @@
 """The runs there were, and what chats chose; on disk."""
 
-import sqlite3
 import time
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from butler import Message
+from butler import Message, open_database
 
 
 class State(StrEnum):
@@ -71,11 +70,7 @@ class History:
     """Runs, conversations and choices in a SQLite file; used from one thread."""
 
     def __init__(self, path: Path) -> None:
-        path.touch(mode=0o600)
-        self._db = sqlite3.connect(path, timeout=20, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db = open_database(path, _SCHEMA)
 
     def close(self) -> None:
         """Give the file back."""
