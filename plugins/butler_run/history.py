@@ -1,5 +1,6 @@
 """The runs there were, and what chats chose; on disk."""
 
+import os
 import time
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -45,7 +46,7 @@ CREATE TABLE IF NOT EXISTS runs (
     chat_id TEXT NOT NULL, repo TEXT NOT NULL, folder TEXT NOT NULL, agent TEXT NOT NULL,
     person TEXT NOT NULL, state TEXT NOT NULL, queued_at REAL NOT NULL,
     started_at REAL, ended_at REAL, cost_usd REAL, before TEXT, after TEXT,
-    message_key TEXT NOT NULL UNIQUE
+    message_key TEXT NOT NULL UNIQUE, process INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS runs_by_chat ON runs (chat_id, queued_at);
 CREATE TABLE IF NOT EXISTS conversations (
@@ -82,11 +83,11 @@ class History:
         key = f"{message.chat_id}\n{sender}\n{message.id}"
         rows = self._db.execute(
             "INSERT INTO runs "
-            "(chat_id, repo, folder, agent, person, state, queued_at, message_key) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
+            "(chat_id, repo, folder, agent, person, state, queued_at, message_key, process) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
             (
                 *(message.chat_id, repo, str(folder), agent),
-                *(sender, State.QUEUED, time.time(), key),
+                *(sender, State.QUEUED, time.time(), key, os.getpid()),
             ),
         ).fetchall()
         return int(rows[0][0]) if rows else None
@@ -108,11 +109,20 @@ class History:
         )
 
     def cut_off(self) -> list[Past]:
-        """Note that the runs under way have ended with the process they were in; return them."""
-        runs = self._runs("WHERE state IN (?, ?)", State.QUEUED, State.RUNNING)
+        """Note that runs have ended with the process they were in, if it is gone; return them."""
+        runs = [
+            run
+            for run in self._runs("WHERE state IN (?, ?)", State.QUEUED, State.RUNNING)
+            if not self._is_under_way(run.number)
+        ]
         for run in runs:
             self.end(run.number, State.CUT_OFF)
         return runs
+
+    def _is_under_way(self, number: int) -> bool:
+        query = "SELECT process FROM runs WHERE number = ?"
+        process = int(self._db.execute(query, (number,)).fetchone()[0])
+        return process != os.getpid() and Path(f"/proc/{process}").exists()
 
     def run(self, number: int, chat_id: str) -> Past | None:
         """Return a run of this chat."""

@@ -529,3 +529,19 @@ async def test_the_audit_has_runs_with_their_prompts(chat, script):
 
     entries = [(e.command, e.repo, e.result, e.detail) for e in chat.records.audit]
     assert ("run", "api", "done", "run 1: make it so") in entries
+
+
+async def test_a_second_butler_leaves_the_runs_of_the_first_alone(
+    butler_toml, tmp_path, script, mocker
+):
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml)
+    script.turns({"wait": True})
+    mocker.patch("butler_run.history.os.getpid", return_value=1)
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+        await chat("/run do it")
+        mocker.stopall()
+        async with open_chat(read_setup(path)) as second:
+            assert "cut off" not in (await second("/runs"))[0]
+        await chat("/stop")
