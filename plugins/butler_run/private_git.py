@@ -119,7 +119,7 @@ class PrivateGit:
         if self._repository.exclude.is_file():
             shutil.copyfile(self._repository.exclude, self._folder / "info" / "exclude")
         if self._left_index.is_file():
-            shutil.copyfile(self._left_index, self._index)
+            shutil.copy2(self._left_index, self._index)  # its time tells git what to read again
 
     def remove(self) -> None:
         """Remove the folder, leaving the index behind for the next."""

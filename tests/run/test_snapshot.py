@@ -1,7 +1,9 @@
 """Snapshots keep and put back files, and run nothing that a repository names."""
 
+import asyncio
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -69,6 +71,11 @@ def _files(folder):
     }
 
 
+async def _next_second():
+    """Wait until the clock of files, whose seconds git compares, shows another one."""
+    await asyncio.sleep(1.01 - time.time() % 1)
+
+
 async def _run(snapshots, work):
     """Return the snapshots before and after ``work``."""
     before = await snapshots.take(1, Moment.BEFORE)
@@ -103,6 +110,20 @@ async def test_a_repository_without_a_commit_can_be_kept(empty_copy):
     await snapshots.undo(before, after)
 
     assert (empty_copy / "a").read_text() == "1\n"
+
+
+async def test_a_change_of_the_same_size_within_the_same_second_is_kept(empty_copy):
+    file = empty_copy / "a"
+    await _next_second()
+    file.write_text("1\n")
+    before = await Snapshots(empty_copy).take(1, Moment.BEFORE)
+    file.write_text("2\n")
+    await _next_second()
+
+    after = await Snapshots(empty_copy).take(1, Moment.AFTER)
+
+    diff = await Snapshots(empty_copy).diff(before, after)
+    assert [change.path for change in diff.files] == ["a"]
 
 
 async def test_an_empty_working_copy_can_be_kept(empty_copy):
