@@ -9,6 +9,7 @@ from pathlib import Path
 from butler import GitError, Repo, run_git
 
 FRESH_S = 1.0
+ASK_AGAIN_S = 60.0
 TIMEOUT_S = 5.0
 _UNBORN = "(initial)"
 _DETACHED = "(detached)"
@@ -29,17 +30,30 @@ class Status:
     last_commit: str | None
 
 
+Head = tuple[int, int]
+"""Inode and time of a ``HEAD`` file; git replaces the file when it changes what it says."""
+
+
+@dataclass(slots=True)
+class _Known:
+    answer: str
+    head: Head | None
+    asked_at: float
+    looked_at: float
+
+
 class Branches:
-    """The branch of each repo; the disk and git are asked at most once a second for each.
+    """The branch of each repo, without asking git each time.
 
     Selecting a repo is the most frequent command, and git takes some hundred times as long as
-    everything else in it.
+    everything else in it. So the disk is looked at once a second for each repo, and git is asked
+    when ``HEAD`` was replaced since, or a minute has passed.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: dict[Path, tuple[float, str]] = {}
-        self._asking: dict[Path, asyncio.Task[str]] = {}
+        self._known: dict[Path, _Known] = {}
+        self._looking: dict[Path, asyncio.Task[str]] = {}
 
     async def of(self, repo: Repo) -> str:
         """Return the branch as the end of a sentence: ``, on branch main.``
@@ -50,22 +64,38 @@ class Branches:
             UnusableRepoError: The folder cannot be used.
         """
         known = self._known.get(repo.path)
-        if known is not None and self._clock() - known[0] < FRESH_S:
-            return known[1]
-        asking = self._asking.get(repo.path)
-        if asking is None:
-            asking = self._asking[repo.path] = asyncio.create_task(self._ask(repo))
-            asking.add_done_callback(lambda _task: self._asking.pop(repo.path, None))
-        return await asyncio.shield(asking)
+        if known is not None and self._clock() - known.looked_at < FRESH_S:
+            return known.answer
+        looking = self._looking.get(repo.path)
+        if looking is None:
+            looking = self._looking[repo.path] = asyncio.create_task(self._look(repo))
+            looking.add_done_callback(lambda _task: self._looking.pop(repo.path, None))
+        return await asyncio.shield(looking)
 
-    async def _ask(self, repo: Repo) -> str:
-        await asyncio.to_thread(repo.check_usable)
+    async def _look(self, repo: Repo) -> str:
+        head = await asyncio.to_thread(_head, repo)
+        now = self._clock()
+        known = self._known.get(repo.path)
+        if known and head and known.head == head and now - known.asked_at < ASK_AGAIN_S:
+            known.looked_at = now
+            return known.answer
         try:
             answer = f", {await _branch(repo.path)}."
         except GitError as error:
-            answer = f". {error}"
-        self._known[repo.path] = (self._clock(), answer)
+            answer, head = f". {error}", None
+        now = self._clock()
+        self._known[repo.path] = _Known(answer, head, now, now)
         return answer
+
+
+def _head(repo: Repo) -> Head | None:
+    """Refuse a folder that cannot be used; return None if its ``HEAD`` is somewhere else."""
+    repo.check_usable()
+    try:
+        found = (repo.path / ".git" / "HEAD").stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 async def _branch(folder: Path) -> str:
