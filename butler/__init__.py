@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from butler.plugin import listener as listener
     from butler.repos import Repo as Repo
     from butler.schema import Seconds as Seconds
+    from butler.secret import SECRET_SHAPES as SECRET_SHAPES
+    from butler.secret import Secret as Secret
     from butler.sessions import Session as Session
 
 _HOMES = {
@@ -49,7 +51,9 @@ _HOMES = {
     "Reply": "butler.message",
     "Repo": "butler.repos",
     "Role": "butler.access",
+    "SECRET_SHAPES": "butler.secret",
     "Seconds": "butler.schema",
+    "Secret": "butler.secret",
     "Send": "butler.plugin",
     "Session": "butler.sessions",
     "Settings": "butler.plugin",

@@ -6,6 +6,7 @@ what was expected, and the nearest key there is.
 
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ from pydantic_core import ErrorDetails
 from butler.errors import ConfigError
 from butler.repos import name_problem, printable
 from butler.schema import Config, PluginsConfig, RepoConfig
+from butler.secret import lines_with_secrets, may_hold_secret, secrets_in
 
 FILE_NAME = "config.toml"
 MAX_FILE_BYTES = 1_000_000
@@ -53,8 +55,10 @@ class Draft:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._data = _read(path)
+        text, self._is_readable_by_others = _read(path)
+        self._data = _parsed(path, text)
         self.mistakes: list[str] = []
+        self._secrets = [f"line {number}" for number in lines_with_secrets(text)]
         self._plugin_keys = _take_plugin_keys(self._data)
         self._known_keys = set(RepoConfig.model_fields)
         self._config = self._validated(Config, self._data, ())
@@ -109,9 +113,17 @@ class Draft:
         Raises:
             ConfigError: There were mistakes; it has all of them.
         """
+        self._check_privacy()
         if self.mistakes or self._config is None:
             raise ConfigError(self.mistakes)
         return self._config
+
+    def _check_privacy(self) -> None:
+        if self._secrets and self._is_readable_by_others:
+            self.mistakes.append(
+                f"{self.path}: it holds a secret ({self._secrets[0]}), and others can read it. "
+                f"Close it to them: chmod 600 {shlex.quote(str(self.path))}"
+            )
 
     def _check_repo_names(self) -> None:
         repos = self._data.get("repos")
@@ -123,34 +135,43 @@ class Draft:
                 self._note(("repos", name), f"differs from {printable(other)} only in case")
 
     def _note(self, place: tuple[str, ...], problem: str) -> None:
-        key = ".".join(printable(part) for part in place)
+        key = _key(place)
         self.mistakes.append(f"{self.path}: {key}: {problem}" if key else f"{self.path}: {problem}")
 
     def _validated(
         self, model: type[ModelT], data: object, place: tuple[str, ...]
     ) -> ModelT | None:
         try:
-            return model.model_validate(data, context=self.path.absolute().parent)
+            read = model.model_validate(data, context=self.path.absolute().parent)
         except ValidationError as error:
             for each in error.errors(include_url=False):
                 location = tuple(str(part) for part in each["loc"])
                 self._note(place + location, _expected(model, each))
             return None
+        self._secrets += [_key(each) for each in secrets_in(read, place)]
+        return read
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> tuple[str, bool]:
+    """Return the text of a file, and whether anybody but its owner can read it."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
+            is_readable_by_others = bool(os.fstat(file.fileno()).st_mode & 0o044)
         if len(data) > MAX_FILE_BYTES:
             raise ConfigError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes.")
-        return tomllib.loads(data.decode())
+        return data.decode(), is_readable_by_others
     except FileNotFoundError:
         raise ConfigError(f"There is no file {path}. Write one with: butler init") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text.") from None
+
+
+def _parsed(path: Path, text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
     except RecursionError:
@@ -167,6 +188,10 @@ def _take_plugin_keys(data: Mapping[str, object]) -> dict[str, dict[str, object]
     }
 
 
+def _key(place: Iterable[str]) -> str:
+    return ".".join(printable(part) for part in place)
+
+
 def _expected(model: type[BaseModel], error: ErrorDetails) -> str:
     """Say what was expected, in Butler's words rather than pydantic's."""
     kind, place = error["type"], error["loc"]
@@ -176,6 +201,8 @@ def _expected(model: type[BaseModel], error: ErrorDetails) -> str:
         return "is missing"
     if kind == "butler" and isinstance(error["input"], (list, tuple)):
         return error["msg"]
+    if may_hold_secret(_kind(model, place)):
+        return _expectation(error)
     return f"{_expectation(error)}, found {_shown(error['input'])}"
 
 
@@ -196,6 +223,8 @@ _EXPECTED = {
     "string_type": "a text in quotes",
     "string_too_short": "a text of length {min_length} or more",
     "string_too_long": "a text of length {max_length} or less",
+    "too_short": "a length of {min_length} or more",
+    "too_long": "a length of {max_length} or less",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "int_type": "a whole number",
@@ -225,14 +254,26 @@ def _unknown(key: str, known: Iterable[str]) -> str:
 
 def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
     """Return the keys of the table at ``place``, a path of keys from ``model`` downwards."""
+    table = _model_in(_kind(model, place))
+    return list(table.model_fields) if table else []
+
+
+def _kind(model: type[BaseModel], place: tuple[int | str, ...]) -> object:
+    """Return the type of what stands at ``place``; of what is around it where that is not known."""
+    kind: object = model
     for part in place:
-        field = model.model_fields.get(str(part))
-        if field is not None:
-            inner = [field.annotation, *get_args(field.annotation)]
-            model = next(
-                (t for t in inner if isinstance(t, type) and issubclass(t, BaseModel)), model
-            )
-    return list(model.model_fields)
+        table = _model_in(kind)
+        if table is not None and str(part) in table.model_fields:
+            kind = table.model_fields[str(part)].annotation
+    return kind
+
+
+def _model_in(kind: object) -> type[BaseModel] | None:
+    """Return the model that a type is or contains."""
+    for each in (kind, *get_args(kind)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None
 
 
 def _shown(value: object) -> str:

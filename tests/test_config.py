@@ -1,14 +1,16 @@
 import re
 from pathlib import Path
+from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, PositiveInt, field_validator
+from pydantic import BaseModel, Field, PositiveInt, field_validator
 
 from butler.config import MAX_FILE_BYTES, Draft, find
 from butler.errors import ConfigError
 from butler.message import Person
 from butler.plugin import Settings
 from butler.schema import Config
+from butler.secret import Secret
 
 
 @pytest.fixture
@@ -363,3 +365,101 @@ def test_a_plugin_may_have_options_of_its_own_in_each_repo(tmp_path):
 def test_every_setting_stops_at_the_door_frozen():
     with pytest.raises(ValueError, match="frozen"):
         Config().prefix = "!"
+
+
+class Account(Settings):
+    name: str = ""
+    password: Secret = Secret("none")
+
+
+class TokenSettings(Settings):
+    most: PositiveInt = 3
+    token: Annotated[Secret, Field(min_length=6)] | None = None
+    accounts: dict[str, Account] = Field(default_factory=dict)
+    others: tuple[Secret, ...] = ()
+
+
+def draft_of(tmp_path, text, mode=0o644):
+    path = tmp_path / "my butler.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    return Draft(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ('[plugins.echo]\ntoken = "hush-hush"', "plugins.echo.token"),
+        (
+            '[plugins.echo.accounts.one]\nname = "x"\npassword = "1"',
+            "plugins.echo.accounts.one.password",
+        ),
+        ('[plugins.echo]\nothers = ["", "hush"]', "plugins.echo.others.1"),
+        ("# ghp_" + "a" * 36, "line 1"),
+        ('\n[plugins.echo]\n# key = "-----BEGIN OPENSSH PRIVATE KEY-----"', "line 3"),
+        ('[repos.x]\npath="."\ndescription = "http://me:hush@proxy:3128"', "line 3"),
+    ],
+)
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_a_secret_in_a_file_that_others_can_read_is_a_mistake(tmp_path, options, place, mode):
+    draft = draft_of(tmp_path, options, mode)
+    draft.settings("echo", TokenSettings)
+    path = draft.path
+
+    with pytest.raises(ConfigError) as refused:
+        draft.finish()
+
+    assert refused.value.mistakes == (
+        f"{path}: it holds a secret ({place}), and others can read it. "
+        f"Close it to them: chmod 600 '{path}'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "mode"),
+    [
+        ('[plugins.echo]\ntoken = "hush-hush"', 0o600),
+        ('[plugins.echo]\ntoken = "hush-hush"', 0o400),
+        ("[plugins.echo]\nmost = 1", 0o644),
+        ('[plugins.echo.accounts.one]\nname = "x"', 0o644),
+        ('[plugins.echo]\nothers = [""]', 0o644),
+        ('[repos.x]\npath="."\ndescription = "see http://proxy:3128/a@b and sk-1"', 0o644),
+    ],
+)
+def test_a_file_without_secrets_or_for_nobody_else_is_fine(tmp_path, options, mode):
+    draft = draft_of(tmp_path, options, mode)
+
+    assert draft.settings("echo", TokenSettings)
+    assert draft.finish()
+
+
+def test_a_plugin_may_have_a_secret_in_each_repo(tmp_path):
+    draft = draft_of(tmp_path, "[repos.a]\npath='.'\ntoken='hush-hush'")
+
+    assert draft.repo_settings(TokenSettings)["a"].token.get_secret_value() == "hush-hush"
+    with pytest.raises(ConfigError, match=r"it holds a secret \(repos\.a\.token\)"):
+        draft.finish()
+
+
+@pytest.mark.parametrize(
+    ("options", "mistake"),
+    [
+        ("token = 'hush'", "plugins.echo.token: expected a length of 6 or more"),
+        ("token = ['hush']", "plugins.echo.token: expected a text in quotes"),
+        ("accounts = 'hush'", "plugins.echo.accounts: expected a table"),
+        ("accounts.one = 'hush'", "plugins.echo.accounts.one: expected a table"),
+        ("others = 'hush'", "plugins.echo.others: expected a list in brackets"),
+        ("most = 0", "plugins.echo.most: expected more than 0, found 0"),
+    ],
+)
+def test_a_mistake_about_a_secret_does_not_show_it(tmp_path, options, mistake):
+    draft = draft_of(tmp_path, f"[plugins.echo]\n{options}", 0o600)
+
+    assert draft.settings("echo", TokenSettings) is None
+    assert draft.mistakes == [f"{draft.path}: {mistake}"]
+
+
+def test_a_secret_is_shown_as_stars(tmp_path):
+    draft = draft_of(tmp_path, "[plugins.echo]\ntoken = 'hush-hush'", 0o600)
+
+    assert "hush" not in repr(draft.settings("echo", TokenSettings))
