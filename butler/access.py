@@ -149,6 +149,10 @@ class AccessRules:
             return True
         return message.chat_id in audience.chats or message.sender in audience.people
 
+    def names_in_a_chat(self, person: Person) -> bool:
+        """Return whether the configuration names the person as one of a chat's people."""
+        return any(each.people and person in each.people for each in self.rules.values())
+
     def refusal(self, message: Message) -> Refusal:
         """Return the record for a message whose sender may not do what it asks for."""
         if message.sender.phone is None and message.sender.lid is None:

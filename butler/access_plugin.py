@@ -1,17 +1,21 @@
 """/allow, /deny, /who and /why: access from the phone."""
 
+import re
 import time
 
 from butler.access import AccessRules, Role
 from butler.context import Context
 from butler.errors import UserError
 from butler.grants import CODE_LENGTH, StoredGrants
-from butler.message import Person
+from butler.message import Message, Person
 from butler.plugin import Plugin, Settings, command
 from butler.records import Ignored
 from butler.repos import printable
 
 WHY_SHOWN = 10
+
+# Phones show and copy numbers with these in them: +49 (30) 222-2222, direction marks around it.
+_FILLING = re.compile(r"[\s\"'“”„()\u002d\u2010-\u2013\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class AccessPlugin(Plugin):
@@ -23,7 +27,7 @@ class AccessPlugin(Plugin):
         self._grants = grants
 
     @command(needs=Role.OWNER)
-    async def allow(self, ctx: Context, whom: str | None = None) -> str:
+    async def allow(self, ctx: Context, *, whom: str | None = None) -> str:
         """Let a chat or a person use Butler.
 
         /allow in a group opens it to all its members. /allow +49… admits a person everywhere, as
@@ -38,7 +42,7 @@ class AccessPlugin(Plugin):
         return f"{person} may use me now. /deny {person} takes that back."
 
     @command(needs=Role.OWNER)
-    async def deny(self, ctx: Context, whom: str | None = None) -> str:
+    async def deny(self, ctx: Context, *, whom: str | None = None) -> str:
         """Take back what /allow gave.
 
         /deny in a group closes it. /deny +49… shuts a person out everywhere, as does /deny in a
@@ -50,7 +54,10 @@ class AccessPlugin(Plugin):
         if person in self._rules.owners or person in self._rules.users:
             return f"{person} is admitted by the configuration, so only that can change it."
         self._grants.decide(person, is_allowed=False, by=ctx.message.author)
-        return f"{person} cannot use me any more. /allow {person} takes that back."
+        said = f"{person} cannot use me any more. /allow {person} takes that back."
+        if self._rules.names_in_a_chat(person):
+            said += " In chats whose people the configuration names, they still can."
+        return said
 
     @command(needs=Role.OWNER)
     async def who(self, ctx: Context) -> str:
@@ -81,15 +88,28 @@ class AccessPlugin(Plugin):
 
     def _named(self, ctx: Context, whom: str | None) -> Person | None:
         if whom is None:
-            return ctx.message.quoted_sender
-        if len(whom) == CODE_LENGTH and whom.isalpha():
-            return self._waiting(whom)
+            return self._quoted(ctx.message)
+        address = _FILLING.sub("", whom)
+        if len(address) == CODE_LENGTH and address.isalpha():
+            return self._waiting(address)
         try:
-            return Person.parse(whom)
+            return Person.parse(address)
         except ValueError:
             raise UserError(
                 f"{printable(whom)} is no phone number (+49…), LID (…@lid) or code of 8 letters."
             ) from None
+
+    @staticmethod
+    def _quoted(message: Message) -> Person | None:
+        """Return who wrote the message replied to; None if there is none."""
+        person = message.quoted_sender
+        if message.quoted_id is None and person is None:
+            return None
+        if person is None or (person.phone is None and person.lid is None):
+            raise UserError("I cannot tell who wrote that. Name them by their number: +49…")
+        if person == message.sender:
+            raise UserError("You wrote that yourself. Name the other by their number: +49…")
+        return person
 
     def _waiting(self, code: str) -> Person:
         person = self._grants.redeem(code)
@@ -102,18 +122,21 @@ class AccessPlugin(Plugin):
             raise UserError("Write /allow in a group to open it, or /allow +49… for a person.")
         if ctx.chat_id in self._rules.chats:
             return "This chat is open by the configuration already."
-        rules = self._rules.rules.get(ctx.chat_id)
-        if rules is not None and rules.people is not None:
+        if self._names_people(ctx.chat_id):
             return "The configuration names the people of this chat, so only that can change it."
         self._grants.allow_chat(ctx.chat_id, ctx.message.author)
         return "Everybody in this chat may use me now. /deny takes that back."
 
     def _deny_chat(self, ctx: Context) -> str:
-        if ctx.chat_id in self._rules.chats or ctx.chat_id in self._rules.rules:
+        if ctx.chat_id in self._rules.chats or self._names_people(ctx.chat_id):
             return "This chat is open by the configuration, so only that can change it."
         if self._grants.deny_chat(ctx.chat_id):
             return "Only owners and people who are admitted may use me here now."
         return "This chat was not open. /deny +49… shuts a person out."
+
+    def _names_people(self, chat_id: str) -> bool:
+        rules = self._rules.rules.get(chat_id)
+        return rules is not None and rules.people is not None
 
 
 def _explained(entry: Ignored) -> str:

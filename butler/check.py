@@ -91,7 +91,11 @@ def _grants(setup: Setup) -> list[Finding]:
             chats = [each.chat_id for each in grants.chats]
     except DataError as error:
         return [Finding(False, "grants", str(error))]
-    denied = [each for each in people if each in rules.owners or each in rules.users]
+    denied = [
+        each
+        for each in people
+        if each in rules.owners or each in rules.users or rules.names_in_a_chat(each)
+    ]
     closed = [each for each in chats if each in rules.rules and rules.rules[each].people]
     return [
         *(_overruled(f"{each} was denied from a chat") for each in denied),

@@ -1,5 +1,6 @@
 """What owners allowed and denied from a chat, and who waits to be allowed."""
 
+import logging
 import secrets
 import sqlite3
 import time
@@ -13,9 +14,13 @@ from butler.errors import DataError
 from butler.files import open_database, private_folder
 from butler.message import Person
 
+logger = logging.getLogger(__name__)
+
 CODE_LENGTH = 8
 CODE_LIFE_S = 3600.0
 MAX_WAITING = 3
+LOOK_EVERY_S = 1.0
+"""So long it may take until what another process allowed or denied holds here."""
 
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _SCHEMA = """
@@ -28,7 +33,10 @@ CREATE TABLE IF NOT EXISTS chats (
 CREATE TABLE IF NOT EXISTS announced (
     code TEXT PRIMARY KEY, phone TEXT, lid TEXT, time REAL NOT NULL, is_waiting INTEGER NOT NULL
 );
+CREATE INDEX IF NOT EXISTS announced_by_phone ON announced (phone);
+CREATE INDEX IF NOT EXISTS announced_by_lid ON announced (lid);
 """
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +58,20 @@ class ChatGrant:
     time: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Somebody who was announced, and when."""
+
+    person: Person
+    time: float
+
+
 class StoredGrants:
     """Grants in a SQLite file, and all of them in memory, for they are asked at every message.
 
-    Used from one thread, inside ``with``. A person is matched by either address, but not if the
-    other one is known on both sides and differs: a phone number that changed hands is nobody's.
+    Used from one thread, inside ``with``; what another process writes is seen within a second. A
+    person is matched by either address; but nobody is admitted whose other address is known on
+    both sides and differs: a phone number that changed hands is nobody's.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -64,10 +81,13 @@ class StoredGrants:
         self._people: list[PersonGrant] = []
         self._by_address: dict[str, list[PersonGrant]] = {}
         self._chats: dict[str, ChatGrant] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._version = 0
+        self._looked_at = 0.0
 
     def __enter__(self) -> Self:
         private_folder(self._path.parent)
-        self._db = open_database(self._path, _SCHEMA)
+        self._db = open_database(self._path, _SCHEMA, _VERSION)
         self._load()
         return self
 
@@ -88,15 +108,18 @@ class StoredGrants:
 
     def allows_chat(self, chat_id: str) -> bool:
         """Return whether an owner opened the chat."""
+        self._look()
         return chat_id in self._chats
 
     def allows(self, person: Person) -> bool:
         """Return whether an owner admitted the person."""
-        return any(grant.is_allowed for grant in self._of(person))
+        self._look()
+        return any(each.is_allowed and _is_same(each.person, person) for each in self._of(person))
 
     def denies(self, person: Person) -> bool:
-        """Return whether an owner shut the person out."""
-        return any(not grant.is_allowed for grant in self._of(person))
+        """Return whether an owner shut out the person, or somebody with an address of theirs."""
+        self._look()
+        return any(not each.is_allowed for each in self._of(person))
 
     def allow_chat(self, chat_id: str, by: str) -> None:
         """Open the chat to all its members."""
@@ -111,6 +134,8 @@ class StoredGrants:
 
     def decide(self, person: Person, *, is_allowed: bool, by: str) -> None:
         """Allow or deny the person, in place of what was said of them before."""
+        if not is_allowed:
+            person = self._with_known_addresses(person)
         values = (person.phone, person.lid, is_allowed, by, self._clock())
         self._change(
             ("DELETE FROM people WHERE phone = ? OR lid = ?", (person.phone, person.lid)),
@@ -120,47 +145,83 @@ class StoredGrants:
     def announce(self, person: Person) -> str | None:
         """Return a code that admits the person within an hour.
 
-        None if they had one before, or if three others wait already.
+        None if they had one before, if three others wait already, or if it cannot be kept.
         """
-        now = self._clock()
-        if self._was_announced(person) or len(self._waiting(now)) >= MAX_WAITING:
+        self._look()
+        try:
+            return self._announced(person, self._clock())
+        except DataError as error:
+            logger.error("somebody is not announced: %s", error)
+            return None
+
+    def redeem(self, code: str) -> Person | None:
+        """Return who waits with ``code``, and end the waiting; None if nobody does."""
+        self._look()
+        waiting = self._waiting_at(self._clock()).get(code.upper())
+        if waiting is None:
+            return None
+        self._change(("UPDATE announced SET is_waiting = 0 WHERE code = ?", (code.upper(),)))
+        return waiting.person
+
+    def _announced(self, person: Person, now: float) -> str | None:
+        if len(self._waiting_at(now)) >= MAX_WAITING or self._was_announced(person):
             return None
         code = "".join(secrets.choice(_LETTERS) for _ in range(CODE_LENGTH))
         values = (code, person.phone, person.lid, now)
         self._change(("INSERT INTO announced VALUES (?, ?, ?, ?, 1)", values))
         return code
 
-    def redeem(self, code: str) -> Person | None:
-        """Return who waits with ``code``, and end the waiting; None if nobody does."""
-        person = self._waiting(self._clock()).get(code.upper())
-        if person is not None:
-            self._change(("UPDATE announced SET is_waiting = 0 WHERE code = ?", (code.upper(),)))
-        return person
-
     def _of(self, person: Person) -> Iterator[PersonGrant]:
         if self._by_address:
             for address in (person.phone, person.lid):
-                for grant in self._by_address.get(address or "", ()):
-                    if _is_same(grant.person, person):
-                        yield grant
+                if address:
+                    yield from self._by_address.get(address, ())
 
-    def _waiting(self, now: float) -> dict[str, Person]:
-        query = "SELECT code, phone, lid FROM announced WHERE is_waiting AND time > ?"
-        rows = self._query(query, (now - CODE_LIFE_S,))
-        return {code: Person(phone, lid) for code, phone, lid in rows}
+    def _with_known_addresses(self, person: Person) -> Person:
+        """Add the addresses under which somebody was decided on before: a denial is for all."""
+        known = [person, *(grant.person for grant in self._of(person))]
+        return Person(
+            next((each.phone for each in known if each.phone), None),
+            next((each.lid for each in known if each.lid), None),
+        )
+
+    def _waiting_at(self, now: float) -> dict[str, _Waiting]:
+        return {code: each for code, each in self._waiting.items() if now - each.time < CODE_LIFE_S}
 
     def _was_announced(self, person: Person) -> bool:
         query = "SELECT 1 FROM announced WHERE phone = ? OR lid = ?"
         return bool(self._query(query, (person.phone, person.lid)))
 
+    def _look(self) -> None:
+        """See whether another process has written; at most once a second, as messages ask."""
+        now = self._clock()
+        if self._db is None or abs(now - self._looked_at) < LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        try:
+            if self._data_version() != self._version:
+                self._load()
+        except DataError as error:
+            logger.error("what was known before holds: %s", error)
+
+    def _data_version(self) -> int:
+        """Return a number that changes when another connection writes."""
+        return int(self._query("PRAGMA data_version")[0][0])
+
     def _load(self) -> None:
+        self._version = self._data_version()
         people = self._query("SELECT phone, lid, is_allowed, by, time FROM people ORDER BY time")
         chats = self._query("SELECT chat_id, by, time FROM chats ORDER BY time")
+        waiting = self._query(
+            "SELECT code, phone, lid, time FROM announced WHERE is_waiting AND time > ?",
+            (self._clock() - CODE_LIFE_S,),
+        )
         self._people = [
             PersonGrant(Person(phone, lid), bool(is_allowed), by, at)
             for phone, lid, is_allowed, by, at in people
         ]
         self._chats = {row[0]: ChatGrant(*row) for row in chats}
+        self._waiting = {row[0]: _Waiting(Person(*row[1:3]), row[3]) for row in waiting}
         self._by_address = {}
         for grant in self._people:
             for address in (grant.person.phone, grant.person.lid):

@@ -46,9 +46,20 @@ async def test_an_owner_admits_a_person_by_number(chat):
     ]
     assert await anna("/repos") != []
     assert await chat(f"/deny {ANNA}") == [
-        "+4930111111 cannot use me any more. /allow +4930111111 takes that back."
+        "+4930111111 cannot use me any more. /allow +4930111111 takes that back. "
+        "In chats whose people the configuration names, they still can."
     ]
     assert await anna("/repos") == []
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["+49 30 111111", "+49 (30) 111-111", "\u202a+49\u00a030\u2011111111\u202c", "4930111111"],
+)
+async def test_a_number_may_be_written_as_phones_show_it(chat, typed):
+    assert await chat(f"/allow {typed}") == [
+        "+4930111111 may use me now. /deny +4930111111 takes that back."
+    ]
 
 
 async def test_an_owner_admits_a_person_by_replying_to_them(chat):

@@ -132,6 +132,24 @@ def test_check_ends_with_0_if_all_is_fine_and_2_if_not(tmp_path):
     assert (ended.stderr, ended.returncode) == ("", 2)
 
 
+def test_a_secret_that_others_can_read_is_said_with_what_to_type(tmp_path):
+    token = "ghp_" + "a" * 36
+    config = write_config(
+        tmp_path, f'[plugins.run.agents.mine]\ncommand = ["agent", "--key", "{token}"]\n'
+    )
+
+    refused = run_butler("check", "--config", config)
+    config.chmod(0o600)
+    closed = run_butler("check", "--config", config)
+
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        f"{config}: it holds a secret (line 7), and others can read it. "
+        f"Close it to them: chmod 600 {config}\n"
+    )
+    assert "configuration" in closed.stdout
+
+
 @pytest.mark.parametrize(
     ("enabled", "line"),
     [
@@ -149,17 +167,21 @@ def test_plugins_are_listed_with_their_commands(tmp_path, enabled, line):
 def test_a_grant_that_the_configuration_overrules_is_said(tmp_path):
     config = write_config(
         tmp_path,
-        '[access]\nusers = ["+4930111111"]\n[access.rules."few@g.us"]\npeople = ["+4930111111"]\n',
+        '[access]\nusers = ["+4930111111"]\n[access.rules."few@g.us"]\npeople = ["+4930222222"]\n',
     )
     setup = read_setup(config)
     with setup.grants as grants:
         grants.decide(Person(phone="+4930111111"), is_allowed=False, by="an owner")
+        grants.decide(Person(phone="+4930222222"), is_allowed=False, by="an owner")
+        grants.decide(Person(phone="+4930333333"), is_allowed=False, by="an owner")
         grants.allow_chat("few@g.us", "an owner")
 
     notes = [str(each) for each in findings(setup) if each.subject == "grants"]
 
     assert notes == [
         "note   grants         +4930111111 was denied from a chat; "
+        "the configuration says otherwise and wins",
+        "note   grants         +4930222222 was denied from a chat; "
         "the configuration says otherwise and wins",
         "note   grants         few@g.us was opened from a chat; "
         "the configuration says otherwise and wins",

@@ -1,10 +1,12 @@
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from butler import Person
 from butler.errors import DataError
-from butler.grants import CODE_LIFE_S, StoredGrants
+from butler.files import open_database
+from butler.grants import _SCHEMA, CODE_LIFE_S, LOOK_EVERY_S, StoredGrants
 
 ANNA = Person(phone="+4930111111", lid="111@lid")
 BOB = Person(phone="+4930222222")
@@ -75,6 +77,67 @@ def test_a_number_that_changed_hands_is_not_admitted_by_itself(grants, person, i
     grants.decide(ANNA, is_allowed=True, by=OWNER)
 
     assert grants.allows(person) is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("person", "is_denied"),
+    [
+        (Person(phone="+4930111111"), True),
+        (Person(lid="111@lid"), True),
+        (Person(phone="+4930111111", lid="999@lid"), True),
+        (Person(phone="+4930999999", lid="111@lid"), True),
+        (Person(lid="4930111111@lid"), False),
+        (Person(), False),
+    ],
+)
+def test_a_denial_holds_for_every_address_that_was_ever_theirs(grants, person, is_denied):
+    grants.decide(ANNA, is_allowed=True, by=OWNER)
+    grants.decide(Person(phone=ANNA.phone), is_allowed=False, by=OWNER)
+
+    assert grants.denies(person) is is_denied
+
+
+def test_what_another_process_says_holds_within_a_second(grants, tmp_path, clock):
+    grants.allow_chat("team@g.us", OWNER)
+    assert grants.allows_chat("team@g.us")
+    with StoredGrants(tmp_path / "data" / "grants.sqlite3", clock) as other:
+        other.deny_chat("team@g.us")
+        other.decide(ANNA, is_allowed=True, by=OWNER)
+        code = other.announce(BOB)
+
+    clock.return_value += LOOK_EVERY_S
+
+    assert not grants.allows_chat("team@g.us")
+    assert grants.allows(ANNA)
+    assert grants.redeem(code) == BOB
+
+
+def test_while_others_cannot_be_asked_what_was_known_holds(grants, tmp_path, clock, caplog):
+    grants.allow_chat("team@g.us", OWNER)
+    with closing(sqlite3.connect(tmp_path / "data" / "grants.sqlite3")) as other:
+        other.execute("DROP TABLE people")
+    clock.return_value += LOOK_EVERY_S
+
+    assert grants.allows_chat("team@g.us")
+    assert "what was known before holds: The grants in" in caplog.text
+
+
+def test_a_stranger_who_cannot_be_noted_is_not_announced(grants, tmp_path, caplog):
+    with closing(sqlite3.connect(tmp_path / "data" / "grants.sqlite3")) as other:
+        other.execute("DROP TABLE announced")
+
+    assert grants.announce(BOB) is None
+    assert "somebody is not announced: The grants in" in caplog.text
+
+
+def test_grants_of_the_first_version_are_kept(tmp_path):
+    path = tmp_path / "grants.sqlite3"
+    schema = _SCHEMA.partition("CREATE INDEX")[0]
+    with closing(open_database(path, schema, version=1)) as db:
+        db.execute("INSERT INTO chats VALUES ('team@g.us', ?, 1.0)", (OWNER,))
+
+    with StoredGrants(path) as grants:
+        assert grants.allows_chat("team@g.us")
 
 
 def test_a_person_who_waits_is_announced_once(grants):
