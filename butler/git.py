@@ -7,6 +7,7 @@ takes no locks that it could do without.
 
 import asyncio
 import os
+import shlex
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -138,7 +139,7 @@ def _sentence(folder: Path, said: str) -> str:
     if "dubious ownership" in said:
         return (
             "The folder belongs to somebody else, so git does not trust it. On the machine that "
-            f"runs Butler: git config --global --add safe.directory {folder}"
+            f"runs Butler: git config --global --add safe.directory {shlex.quote(str(folder))}"
         )
     if "not a git repository" in said:
         return "The folder is no git working copy."

@@ -96,6 +96,16 @@ async def test_other_failures_are_said_in_words(api, own_git, script, sentence):
     assert str(refused.value) == sentence.format(api)
 
 
+async def test_a_folder_with_spaces_stays_one_word_in_what_to_type(tmp_path, own_git):
+    (tmp_path / "my api; reboot").mkdir()
+    own_git("echo 'fatal: detected dubious ownership in repository' >&2; exit 128")
+
+    with pytest.raises(GitError) as refused:
+        await run_git(tmp_path / "my api; reboot", "status")
+
+    assert str(refused.value).endswith(f" safe.directory '{tmp_path}/my api; reboot'")
+
+
 async def test_without_git_the_sentence_says_so(api, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
 

@@ -34,3 +34,22 @@ def test_what_is_below_the_level_is_left_out(capsys):
     logging.getLogger("asyncio").info("quiet")
 
     assert capsys.readouterr().err == ""
+
+
+def test_what_comes_from_outside_cannot_pass_for_a_line_of_its_own(capsys):
+    logs.configure()
+    token = logs.chat_of_log.set("team\u2028@g.us")
+    name = "Bob\n2030-01-01 00:00:00,000 INFO \x1b[31m\u202e\udc80é"
+
+    logging.getLogger("butler.bot").warning("%s is away", name)
+    try:
+        raise ValueError(name)
+    except ValueError:
+        logging.getLogger("butler.bot").exception("a turn failed")
+    logs.chat_of_log.reset(token)
+
+    first, second, *rest = capsys.readouterr().err.splitlines()
+    said = r"Bob\n2030-01-01 00:00:00,000 INFO \x1b[31m\u202e\udc80é is away"
+    assert first.endswith(rf"[team\u2028@g.us] butler.bot: {said}")
+    assert second.endswith("butler.bot: a turn failed")
+    assert all(line.startswith("  ") and line.isprintable() for line in rest)
