@@ -130,7 +130,8 @@ class _Finds:
 
     def look_in(self, folder: Path) -> None:
         try:
-            entries = sorted(folder.iterdir())
+            # A link to a neighbour must not take the place of its name.
+            entries = sorted(folder.iterdir(), key=lambda each: (each.is_symlink(), each))
         except OSError as error:
             self.problems.append(f"The repo folder {folder} cannot be read: {error.strerror}.")
             return

@@ -132,6 +132,22 @@ def test_a_link_out_of_a_repo_folder_is_no_repo(tmp_path):
     assert "it is a link that leads out of the folder" in repos.folder_problems[0]
 
 
+def test_a_link_to_a_neighbour_does_not_take_its_place(tmp_path):
+    make_working_copy(tmp_path / "web")
+    (tmp_path / "also").symlink_to(tmp_path / "web")
+
+    repos = RepoRegistry(folders=[tmp_path])
+
+    assert [repo.name for repo in repos] == ["web"]
+
+
+def test_a_repo_folder_that_is_a_link_itself_is_looked_through(tmp_path):
+    make_working_copy(tmp_path / "src" / "web")
+    (tmp_path / "link").symlink_to(tmp_path / "src")
+
+    assert [repo.name for repo in RepoRegistry(folders=[tmp_path / "link"])] == ["web"]
+
+
 def test_links_in_a_circle_are_no_repos(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
 
