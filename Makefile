@@ -38,6 +38,8 @@ unit: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python bench/compare.py
+	$(BIN)/python bench/access.py
+	$(BIN)/python bench/fuzz.py
 	$(BIN)/python bench/whatsapp.py
 
 bench-quick: $(VENV)/.dev
