@@ -1,8 +1,8 @@
 """What a command costs from outside: the whole process ``butler console --jsonl``, SQLite sessions.
 
 Prints commands a second and peak memory for 10,000 and for 200,000 commands over 1,000 chats, and
-how long one command takes that is sent alone: ``python bench/console.py [FOLDER]``; the folder is
-where the data goes (50 MB).
+how long one command takes that is sent alone, next to a bare Python process that says each line
+back, asked in turn: ``python bench/console.py [FOLDER]``. The folder is for the data (50 MB).
 
 The mix, as chats would write it: 8 of 10 commands are ``/use`` with one of two repos, so nearly
 each of them changes the session and is one commit; one is ``/clear``, one ``/help use``. Nothing
@@ -25,8 +25,14 @@ from butler.testing import make_working_copy
 
 CHATS = 1_000
 COUNTS = (10_000, 200_000)
-ALONE = 500
+ALONE = 1_000
 PAUSE_S = 0.010
+BARE = """
+import sys
+for line in sys.stdin.buffer:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+"""
 MIX = ["/use api", "/use web", "/use api", "/use web", "/clear"] * 2
 MIX[-1] = "/help use"
 
@@ -40,7 +46,37 @@ class Measured:
     peak_mb: float
 
 
-class Console:
+class Process:
+    """A process that answers each line with one; how long each answer took is in ``times``."""
+
+    def __init__(self, *command: str) -> None:
+        self._started = time.perf_counter()
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self.times: list[float] = []
+
+    def ask(self, number: int) -> float:
+        """Send one command and return the seconds until its reply is here."""
+        sent = time.perf_counter()
+        self._stdin.write(command(number))
+        self._stdin.flush()
+        assert b'"text"' in self._stdout.readline()
+        self.times.append(time.perf_counter() - sent)
+        return self.times[-1]
+
+    def end(self) -> float:
+        """Close stdin and return the peak memory of the process in MB once it has ended."""
+        self._stdin.close()
+        _pid, status, usage = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self._stdout.close()
+        assert self._process.returncode == 0
+        return usage.ru_maxrss / 1024
+
+
+class Console(Process):
     """``butler console --jsonl`` in a data folder of its own."""
 
     def __init__(self, folder: Path) -> None:
@@ -52,23 +88,9 @@ class Console:
             f'data_dir = "{folder}/data"\n'
             f'[repos.api]\npath = "{folder}/api"\n[repos.web]\npath = "{folder}/web"\n'
         )
-        self._started = time.perf_counter()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "butler", "console", "--jsonl", "--config", str(config)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+        super().__init__(
+            *(sys.executable, "-m", "butler", "console", "--jsonl", "--config", str(config))
         )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-
-    def ask(self, number: int) -> float:
-        """Send one command and return the seconds until its reply is here."""
-        sent = time.perf_counter()
-        self._stdin.write(command(number))
-        self._stdin.flush()
-        assert b'"text"' in self._stdout.readline()
-        return time.perf_counter() - sent
 
     def flood(self, count: int) -> Measured:
         """Send ``count`` commands as fast as they are taken; wait for all replies and the end."""
@@ -81,15 +103,6 @@ class Console:
         feeder.join()
         assert replies == count, f"{replies} replies to {count} commands"
         return Measured(seconds, start_s, self.end())
-
-    def end(self) -> float:
-        """Close stdin and return the peak memory of the process in MB once it has ended."""
-        self._stdin.close()
-        _pid, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        self._stdout.close()
-        assert self._process.returncode == 0
-        return usage.ru_maxrss / 1024
 
     def _feed(self, count: int) -> None:
         for block in blocks(count):
@@ -118,18 +131,19 @@ def run(folder: Path) -> None:
             f" first answer {measured.start_s * 1e3:4.0f} ms"
         )
     console = Console(folder / "alone")
-    console.ask(0)
-    times = []
-    for number in range(1, ALONE + 1):
-        time.sleep(PAUSE_S)
-        times.append(console.ask(number * CHATS))
-    console.end()
-    cuts = statistics.quantiles(times, n=100)
-    print(
-        f"{ALONE:>8,} commands, one every {PAUSE_S * 1e3:.0f} ms:"
-        f" p50 {cuts[49] * 1e3:.2f} ms, p99 {cuts[98] * 1e3:.2f} ms,"
-        f" slowest {max(times) * 1e3:.1f} ms"
-    )
+    bare = Process(sys.executable, "-c", BARE)
+    for number in range(ALONE + 1):
+        for process in (console, bare):
+            time.sleep(PAUSE_S)
+            process.ask(number * CHATS)
+    for process, name in ((console, "Butler"), (bare, "bare Python")):
+        process.end()
+        cuts = statistics.quantiles(process.times[1:], n=100)
+        print(
+            f"{ALONE:>8,} commands, each alone: {name:>11}"
+            f" p50 {cuts[49] * 1e3:.2f} ms, p99 {cuts[98] * 1e3:.2f} ms,"
+            f" slowest {max(process.times[1:]) * 1e3:.1f} ms"
+        )
 
 
 if __name__ == "__main__":
