@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from butler.app import Setup, converse
@@ -27,7 +28,7 @@ async def talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
         transport = PromptConsole(history, completer, chat_id, sender)
     else:
         transport = PipedConsole(*_streams(), chat_id, sender)
-    return await _converse(setup, transport, SqliteRecords(folder / "records.sqlite3"))
+    return await _converse(setup, transport, _records(setup, folder))
 
 
 async def talk_json(setup: Setup) -> bool:
@@ -36,10 +37,14 @@ async def talk_json(setup: Setup) -> bool:
     from butler.transports.jsonl import JsonLines
 
     folder = private_folder(setup.config.data_dir)
-    records = SqliteRecords(folder / "records.sqlite3")
+    records = _records(setup, folder)
     handled = HandledMessages(folder / "console.sqlite3")
     transport = JsonLines(*_streams(), handled, records)
     return await _converse(setup, transport, records)
+
+
+def _records(setup: Setup, folder: Path) -> SqliteRecords:
+    return SqliteRecords(folder / "records.sqlite3", setup.config.records.max_bytes)
 
 
 def _streams() -> tuple[int, int]:

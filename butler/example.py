@@ -1,6 +1,7 @@
 """The commented configuration that `butler init` writes; config.example.toml is one of them."""
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -102,6 +103,10 @@ _TAIL = """
 # silence_limit = "10m"
 # max_output_mb = 50
 
+[records]
+# Where there are more records, of what was done and of what was left alone, the oldest go.
+# max_mb = 50
+
 [log]
 # "debug", "info", "warning" or "error".
 # level = "info"
@@ -147,7 +152,9 @@ def write(path: Path | None = None) -> str:
     if not repos and _has_repos(here):
         folders.insert(0, ".")
     try:
-        with path.open("x", encoding="utf-8") as file:
+        # Readable by nobody else, for secrets may come to stand in it.
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text(repos, folders))
     except FileExistsError:
         raise ConfigError(f"{path} exists already; it is left as it is.") from None

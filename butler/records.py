@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import sqlite3
+import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from butler.access import Refusal
 from butler.errors import DataError
@@ -15,6 +17,8 @@ from butler.files import open_database
 from butler.message import Message
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 KEEP_S = 30 * 24 * 3600.0
 MAX_WAITING = 20_000
@@ -44,9 +48,12 @@ CREATE INDEX IF NOT EXISTS audit_by_time ON audit (time);
 """
 _THIN_OUT = """
 DELETE FROM {table} WHERE rowid <= (
-    SELECT min(rowid) + (max(rowid) - min(rowid)) / 10 FROM {table}
+    SELECT min(rowid) + (max(rowid) - min(rowid)) / 20 FROM {table}
 )
 """
+PAGE_BYTES = 4096
+FULL_AT = 0.8
+"""The part of the size that rows may take; the rest is for SQLite's log of what it changes."""
 
 
 class Ignored(NamedTuple):
@@ -86,6 +93,10 @@ class Records(Protocol):
         """Note that ``message`` was acted on, and how that ended; never waits."""
         ...
 
+    def flush(self) -> None:
+        """Put on disk what was noted so far; a failure is logged. Blocks; any thread may call."""
+        ...
+
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
         """Return the newest messages not acted on, newest first, of one chat or of all."""
         ...
@@ -108,6 +119,9 @@ class MemoryRecords:
         """Note that ``message`` was acted on, and how that ended."""
         self.audit.append(_done(message, command, repo, result, detail))
 
+    def flush(self) -> None:
+        """Nothing is kept, so there is nothing to do."""
+
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
         """Return the newest messages not acted on, newest first, of one chat or of all."""
         found = [each for each in self.entries if chat_id in {None, each.chat_id}]
@@ -117,16 +131,19 @@ class MemoryRecords:
 class SqliteRecords:
     """Records on disk, for 30 days and up to a size; the oldest go first.
 
-    What is noted waits in memory for the next :meth:`flush`. Where more messages were ignored than
-    memory should hold, a count takes the place of the rest.
+    What is noted waits in memory for the next :meth:`flush`; transports ask for one before messages
+    count as over, so that many share a transaction. Where more messages were ignored than memory
+    should hold, a count takes the place of the rest.
     """
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self._path = path
         self._max_bytes = max_bytes
-        self._ignored: list[Ignored] = []
-        self._done: list[Done] = []
+        self._ignored: deque[Ignored] = deque()
+        self._done: deque[Done] = deque()
         self._overflow = 0
+        self._writing = threading.Lock()
+        self._held: sqlite3.Connection | None = None
         open_database(path, _SCHEMA).close()
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
@@ -143,22 +160,31 @@ class SqliteRecords:
         self._done.append(_done(message, command, repo, result, detail))
 
     def flush(self) -> None:
-        """Write what waits, and forget what is too old or too much."""
-        ignored, self._ignored = self._ignored, []
-        done, self._done = self._done, []
+        """Write what waits, and forget what is too old or too much; a failure is logged."""
+        with self._writing:
+            try:
+                self._write(_taken(self._ignored), _taken(self._done))
+            except DataError as error:
+                logger.error("records are lost: %s", error)
+
+    def _write(self, ignored: list[Ignored], done: list[Done]) -> None:
         overflow, self._overflow = self._overflow, 0
         if overflow:
             ignored.append(Ignored(time.time(), "", "", "", "flood", f"{overflow} more messages"))
         if not ignored and not done:
             return
         oldest = time.time() - KEEP_S
-        with self._database() as db, db:
+        with self._database(self._held) as db:
+            db.execute(f"PRAGMA journal_size_limit = {self._max_bytes // 10}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {self._max_bytes // 10 // PAGE_BYTES}")
             db.execute("BEGIN IMMEDIATE")
-            db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", ignored)
-            db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", done)
-            db.execute("DELETE FROM ignored WHERE time < ?", (oldest,))
-            db.execute("DELETE FROM audit WHERE time < ?", (oldest,))
-            self._thin_out(db)
+            with db:
+                db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", ignored)
+                db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", done)
+                db.execute("DELETE FROM ignored WHERE time < ?", (oldest,))
+                db.execute("DELETE FROM audit WHERE time < ?", (oldest,))
+                self._thin_out(db)
+            self._shrink(db)
 
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
         """Return the newest messages not acted on, newest first, of one chat or of all."""
@@ -179,42 +205,63 @@ class SqliteRecords:
             return [Done(*row) for row in db.execute(query, (since, chat_id))]
 
     def _thin_out(self, db: sqlite3.Connection) -> None:
-        """Make room for new rows in the pages of old ones; refusals go before the audit."""
-        for table in ("ignored", "ignored", "audit"):
-            if _used_bytes(db) > self._max_bytes:
-                db.execute(_THIN_OUT.format(table=table))
+        """Make room for new rows in the pages of old ones, where there are more of them.
+
+        So whoever floods Butler with what is refused does not wash away the audit.
+        """
+        while _used_bytes(db) > FULL_AT * self._max_bytes:
+            table = max("ignored", "audit", key=lambda each: _length(db, each))
+            if not db.execute(_THIN_OUT.format(table=table)).rowcount:
+                break
+
+    def _shrink(self, db: sqlite3.Connection) -> None:
+        """Give back what the file has too much, as after the limit was lowered."""
+        if self._path.stat().st_size > self._max_bytes:
+            db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @asynccontextmanager
     async def flushing(self, every_s: float = 1.0) -> AsyncIterator[None]:
         """Flush in a worker thread while the block lasts, and once more at its end."""
         # Whoever closes a file's last connection syncs it to disk; held open, only the end does.
-        with self._database():
+        with self._database() as self._held:
             flusher = asyncio.create_task(self._flush_forever(every_s), name="records")
             try:
                 yield
             finally:
                 flusher.cancel()
                 await asyncio.gather(flusher, return_exceptions=True)
-                await asyncio.to_thread(self._flush_or_log)
+                await asyncio.to_thread(self._flush_and_let_go)
 
     async def _flush_forever(self, every_s: float) -> None:
         while True:
             await asyncio.sleep(every_s)
-            await asyncio.to_thread(self._flush_or_log)
+            await asyncio.to_thread(self.flush)
 
-    def _flush_or_log(self) -> None:
-        try:
-            self.flush()
-        except DataError as error:
-            logger.error("records are lost: %s", error)
+    def _flush_and_let_go(self) -> None:
+        self.flush()
+        with self._writing:
+            self._held = None
 
     @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
+    def _database(self, held: sqlite3.Connection | None = None) -> Iterator[sqlite3.Connection]:
         try:
-            with closing(open_database(self._path, _SCHEMA)) as db:
+            opened = nullcontext(held) if held else closing(open_database(self._path, _SCHEMA))
+            with opened as db:
                 yield db
         except sqlite3.Error as error:
             raise DataError(f"The records in {self._path} cannot be used: {error}.") from error
+
+
+def _taken(waiting: deque[T]) -> list[T]:
+    """Take out what waits; meanwhile another thread may add."""
+    return [waiting.popleft() for _ in range(len(waiting))]
+
+
+def _length(db: sqlite3.Connection, table: str) -> int:
+    """Return about how many rows a table has, without counting them."""
+    query = f"SELECT coalesce(max(rowid) - min(rowid) + 1, 0) FROM {table}"  # noqa: S608 - a constant
+    return int(db.execute(query).fetchone()[0])
 
 
 def _used_bytes(db: sqlite3.Connection) -> int:

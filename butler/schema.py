@@ -180,6 +180,17 @@ class PluginsConfig(_Section):
     )
 
 
+class RecordsConfig(_Section):
+    """``[records]``: what became of messages."""
+
+    max_mb: Annotated[int, Field(ge=1, le=100_000)] = 50
+
+    @property
+    def max_bytes(self) -> int:
+        """The same in bytes."""
+        return self.max_mb * 1_000_000
+
+
 class LogConfig(_Section):
     """``[log]``."""
 
@@ -202,6 +213,7 @@ class Config(_Section):
     sessions: SessionsConfig = SessionsConfig()
     whatsapp: WhatsAppConfig = WhatsAppConfig()
     plugins: PluginsConfig = PluginsConfig()
+    records: RecordsConfig = RecordsConfig()
     log: LogConfig = LogConfig()
 
     def configured_repos(self, options: Mapping[str, Mapping[str, BaseModel]]) -> list[Repo]:

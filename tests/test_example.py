@@ -125,6 +125,13 @@ def test_init_without_any_working_copy_says_so(tmp_path):
     assert "Repos: none yet, so name some in it." in write(tmp_path / "config.toml")
 
 
+def test_init_writes_a_file_that_nobody_else_can_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write()
+
+    assert (tmp_path / "config.toml").stat().st_mode & 0o777 == 0o600
+
+
 def test_init_leaves_a_file_as_it_is(tmp_path):
     (tmp_path / "config.toml").write_text("mine")
 

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -128,6 +129,33 @@ def test_the_oldest_go_where_there_are_too_many(path):
     assert records.audit()[-1].message_id == "m3999"
 
 
+async def test_the_files_stay_under_the_limit_and_the_audit_outlives_a_flood(path):
+    records = SqliteRecords(path, max_bytes=2_000_000)
+    sizes = []
+    async with records.flushing(every_s=1000):
+        records.done(message(), "use", "api", "done")
+        for start in range(0, 20_000, 500):
+            for number in range(start, start + 500):
+                records.ignored(message(number), REFUSAL)
+            records.flush()
+            sizes.append(sum(each.stat().st_size for each in path.parent.iterdir()))
+
+    assert 1_000_000 < max(sizes) <= 2_000_000
+    assert records.last_ignored(1)[0].message_id == "m19999"
+    assert len(records.audit()) == 1
+
+
+def test_a_lower_limit_makes_the_file_smaller(path):
+    for max_bytes in (2_000_000, 200_000):
+        records = SqliteRecords(path, max_bytes)
+        for number in range(6_000):
+            records.ignored(message(number), REFUSAL)
+        records.flush()
+
+    assert path.stat().st_size <= 200_000
+    assert records.last_ignored(1)[0].message_id == "m5999"
+
+
 async def test_records_are_flushed_at_the_end_of_the_block(path):
     records = SqliteRecords(path)
 
@@ -147,6 +175,36 @@ async def test_records_are_flushed_every_while(path, mocker):
 
     async with records.flushing(every_s=0), asyncio.timeout(10):
         await was_flushed.wait()
+
+
+async def test_what_is_flushed_outlives_the_process(path):
+    records = SqliteRecords(path)
+
+    async with records.flushing(every_s=3600):
+        records.done(message(), "use", "api", "done")
+        await asyncio.to_thread(records.flush)
+        assert [each.message_id for each in SqliteRecords(path).audit()] == ["m1"]
+
+
+async def test_nothing_is_lost_or_doubled_that_is_noted_while_another_thread_flushes(path):
+    records = SqliteRecords(path)
+    is_over = threading.Event()
+
+    def flush_on() -> None:
+        while not is_over.is_set():
+            records.flush()
+
+    async with records.flushing(every_s=3600):
+        flushers = [threading.Thread(target=flush_on) for _ in range(2)]
+        for each in flushers:
+            each.start()
+        for number in range(5_000):
+            records.done(message(number), "use", "api", "done")
+        is_over.set()
+        for each in flushers:
+            each.join()
+
+    assert sorted(int(each.message_id[1:]) for each in records.audit()) == list(range(5_000))
 
 
 async def test_records_that_cannot_be_written_are_logged_and_do_not_end_the_bot(path, caplog):

@@ -29,6 +29,22 @@ def test_why_for_programs_is_an_object_a_line(config):
     assert (entry["message_id"], entry["rule"]) == ("2", "not allowed")
 
 
+def test_why_shows_the_newest_of_a_chat_and_no_more_than_asked(config):
+    text = "".join(
+        line("hello", chat=f"{chat}@g.us", sender="+4930111111", id=number)
+        for chat, number in (("one", "3"), ("two", "4"), ("one", "5"))
+    )
+    run_butler("console", "--jsonl", "--config", config, text=text)
+
+    def ids(*arguments):
+        output = run_butler("why", "--json", *arguments, "--config", config).stdout
+        return [json.loads(each)["message_id"] for each in output.splitlines()]
+
+    assert set(ids()) == {"2", "3", "4", "5"}
+    assert len(ids("--last", "3")) == 3
+    assert sorted(ids("--chat", "one@g.us")) == ["3", "5"]
+
+
 def test_audit_shows_what_was_done_by_whom(config):
     result = run_butler("audit", "--config", config)
 
