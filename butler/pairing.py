@@ -1,14 +1,17 @@
 """`butler pair`: what a person sees while an account is linked."""
 
+import asyncio
 import io
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import segno
 
 from butler.daemon import whatsapp_folder
-from butler.errors import DataError
+from butler.errors import DataError, TransportError
 from butler.files import replace_file
 from butler.schema import Config
 from butler.transports.whatsapp import linked_account, pair
@@ -22,13 +25,15 @@ On the phone: Settings, Linked devices, Link a device, Link with phone number in
 Type this code there:  {code}
 """
 
+T = TypeVar("T")
+
 
 async def link(config: Config, *, phone: str | None, png: Path | None) -> None:
     """Link an account, showing codes on stdout until one was used.
 
     Raises:
         DataError: An account is linked already, or another Butler works in the data folder.
-        TransportError: No account was linked; the text says why.
+        TransportError: No account was linked, or a signal came before; the text says why.
     """
     with whatsapp_folder(config) as folder:
         account = linked_account(folder)
@@ -38,14 +43,45 @@ async def link(config: Config, *, phone: str | None, png: Path | None) -> None:
                 f"(Settings, Linked devices) and delete the folder {folder}."
             )
         display = Display(sys.stdout, png)
-        linked = await pair(
-            folder,
-            config.whatsapp.device_name,
-            phone=phone,
-            on_qr=display.show_qr,
-            on_code=display.show_code,
-        )
+        linked = await _unless_interrupted(
+            pair(
+                folder,
+                config.whatsapp.device_name,
+                phone=phone,
+                on_qr=display.show_qr,
+                on_code=display.show_code,
+            )
+        ) or linked_account(folder)
+    if linked is None:
+        raise TransportError("Linking was given up. To start again: butler pair")
     print(f"Linked as {linked}. Next: butler run", flush=True)  # noqa: T201 - it is a command
+
+
+async def _unless_interrupted(work: Coroutine[object, object, T]) -> T | None:
+    """Return what comes of ``work``; None if SIGINT or SIGTERM cut it short."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    numbers: list[signal.Signals] = []
+
+    def interrupt(number: signal.Signals) -> None:
+        # A second one must not cut the end of the gateway short.
+        if not numbers:
+            task.cancel()
+        numbers.append(number)
+        if number == signal.SIGINT and sys.stdout.isatty():
+            print()  # noqa: T201 - ends the line on which the terminal shows ^C
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not numbers:
+            raise
+        return None
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 class Display:
