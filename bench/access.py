@@ -144,6 +144,9 @@ class Line(FakeTransport):
     def begin(self, message: Message, *, is_told: bool = True) -> None:
         pass
 
+    def is_withdrawn(self, message: Message) -> bool:
+        return False
+
     async def acknowledge(self, message: Message) -> None:
         self.dropped += message.sender is not OWNER
 

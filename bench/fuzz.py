@@ -157,6 +157,9 @@ class Line(FakeTransport):
     def begin(self, message: Message, *, is_told: bool = True) -> None:
         pass
 
+    def is_withdrawn(self, message: Message) -> bool:
+        return False
+
     async def acknowledge(self, message: Message) -> None:
         pass
 

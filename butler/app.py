@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,7 +173,7 @@ async def _purging(sessions: SessionManager) -> AsyncIterator[None]:
 
 
 @contextmanager
-def _stopping_on_signals(bot: Bot) -> Iterator[None]:
+def _stopping_on_signals(bot: Bot, on_stop: Callable[[], None]) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the bot.
 
     Turns go on to their end, for 8 s at most or until a second signal; then they are cancelled, and
@@ -186,6 +186,7 @@ def _stopping_on_signals(bot: Bot) -> Iterator[None]:
 
     def on_signal() -> None:
         bot.stop()
+        on_stop()
         deadline.append(loop.call_later(0 if deadline else SHUTDOWN_S, main.cancel))
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -199,8 +200,20 @@ def _stopping_on_signals(bot: Bot) -> Iterator[None]:
             timer.cancel()
 
 
-async def converse(setup: Setup, transport: Transport, records: Records) -> None:
-    """Serve what comes through ``transport`` until it closes or a signal asks to stop."""
+async def converse(
+    setup: Setup,
+    transport: Transport,
+    records: Records,
+    on_stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve what comes through ``transport`` until it closes or a signal asks to stop.
+
+    Args:
+        setup: What is served.
+        transport: Where messages come from.
+        records: Where it is noted what became of them.
+        on_stop: Called when a signal asks to stop; turns go on to their end after it.
+    """
     async with open_bot(setup, transport, records) as bot:
-        with _stopping_on_signals(bot):
+        with _stopping_on_signals(bot, on_stop):
             await bot.serve()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from butler.commands import PASS, Answer
 from butler.context import Context, Services
 from butler.errors import TransportError, UserError
-from butler.gate import NOT_A_COMMAND, Call, Hear, Ignore, Say
+from butler.gate import NOT_A_COMMAND, Call, Hear, Ignore, Say, Verdict
 from butler.logs import chat_of_log
 from butler.message import Message, Person, Reply
 from butler.plugin import Plugin, Settings
@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 MAX_TURNS = 1_000
 """So many messages are handled or wait for their chat at a time; the others stay outside."""
+
+IGNORED_AT_A_TIME = 50
+"""After so many messages in a row that were ignored, turns get on."""
 
 TURN_LIMIT_S = 120.0
 APOLOGY = "Sorry, that went wrong on my side. I have noted it in my log."
@@ -77,24 +80,42 @@ class Bot:
 
         Whether it may is judged when it arrives.
         """
-        chat_of_log.set(message.chat_id)
         verdict = self._services.gate.judge(message)
-        if isinstance(verdict, Ignore):
-            self._services.records.ignored(message, verdict.refusal)
-            if verdict.is_stranger and not message.is_group:
-                await self._introduce(message)
-            if verdict.news:
-                await self._tell_owner(verdict.news)
-        else:
-            await self._in_turn(message, verdict)
-        await self._services.transport.acknowledge(message)
+        await self._carry_out(message, verdict, self._noted(message, verdict))
 
     async def _read(self, turns: asyncio.TaskGroup) -> None:
         slots = asyncio.Semaphore(MAX_TURNS)
+        ignored = 0
         async for message in self._services.transport.messages():
+            verdict = self._services.gate.judge(message)
+            news = self._noted(message, verdict)
+            if isinstance(verdict, Ignore) and not news:
+                # Without a task, as these may come in floods; turns get on in between.
+                await self._carry_out(message, verdict, news)
+                ignored += 1
+                if ignored % IGNORED_AT_A_TIME == 0:
+                    await asyncio.sleep(0)
+                continue
             await slots.acquire()
-            turn = turns.create_task(self.handle(message))
+            turn = turns.create_task(self._carry_out(message, verdict, news))
             turn.add_done_callback(lambda _turn: slots.release())
+
+    def _noted(self, message: Message, verdict: Verdict) -> str:
+        """Record a message that is ignored; return what the owner should know of it, if at all."""
+        if not isinstance(verdict, Ignore):
+            return ""
+        self._services.records.ignored(message, verdict.refusal)
+        if verdict.is_stranger and not message.is_group:
+            return self._introduction(message)
+        return verdict.news
+
+    async def _carry_out(self, message: Message, verdict: Verdict, news: str) -> None:
+        chat_of_log.set(message.chat_id)
+        if not isinstance(verdict, Ignore):
+            await self._in_turn(message, verdict)
+        elif news:
+            await self._tell_owner(news)
+        await self._services.transport.acknowledge(message)
 
     async def _in_turn(self, message: Message, verdict: Call | Say | Hear) -> None:
         turn = self._turns.get(message.chat_id)
@@ -110,6 +131,8 @@ class Bot:
                 del self._turns[message.chat_id]
 
     async def _take_turn(self, message: Message, verdict: Call | Say | Hear) -> None:
+        if self._services.transport.is_withdrawn(message):
+            return
         answer = await self._answer(Context(message, verdict.role, self._services), verdict)
         if isinstance(answer, str):
             answer = Reply(answer, answers=message)
@@ -119,17 +142,23 @@ class Bot:
     async def _answer(self, ctx: Context, verdict: Call | Say | Hear) -> Answer:
         records = self._services.records
         if isinstance(verdict, Call):
+            self._services.transport.begin(ctx.message)
             answer, result = await self._bounded(verdict.command.call(ctx, verdict.argument))
             records.done(ctx.message, verdict.command.name, ctx.repo_name, result)
         elif isinstance(verdict, Hear):
             answer, _result = await self._bounded(self._heard(ctx))
+            if answer is not None:
+                self._services.gate.count(ctx.message, ctx.role)
         else:
             answer = verdict.text
             records.ignored(ctx.message, verdict.refusal)
         return answer
 
     async def _heard(self, ctx: Context) -> Answer:
-        for listener in self._services.listeners:
+        listeners = self._services.listeners
+        if listeners:
+            self._services.transport.begin(ctx.message)
+        for listener in listeners:
             answer = await listener(ctx)
             if answer is not PASS:
                 return answer
@@ -157,16 +186,17 @@ class Bot:
         except TransportError as error:
             logger.warning("a reply was not sent: %s", error)
 
-    async def _introduce(self, message: Message) -> None:
-        """Tell the owner, once, of somebody who wrote directly and is not admitted."""
+    def _introduction(self, message: Message) -> str:
+        """Return what the owner is told, once, of somebody who wrote and is not admitted."""
         is_reachable = self._services.transport.owner_chat_id is not None
         code = self._announce(message.sender) if is_reachable else None
-        if code:
-            called = f" (“{printable(message.name, 30)}”)" if message.name else ""
-            await self._tell_owner(
-                f"{message.sender}{called} wrote to me and is not admitted. "
-                f"/allow {code} lets them in, within an hour."
-            )
+        if code is None:
+            return ""
+        called = f" (“{printable(message.name, 30)}”)" if message.name else ""
+        return (
+            f"{message.sender}{called} wrote to me and is not admitted. "
+            f"/allow {code} lets them in, within an hour."
+        )
 
     async def _tell_owner(self, text: str) -> None:
         owner_chat_id = self._services.transport.owner_chat_id

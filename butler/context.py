@@ -111,6 +111,13 @@ class Context:
         """Show in the chat that an answer is being worked on; end it as often as it was begun."""
         self._services.transport.show_typing(self.chat_id, is_typing=is_typing)
 
+    def take_over(self) -> None:
+        """Let the plugin, rather than Butler, tell the chat if Butler is killed in this turn.
+
+        For a plugin that has just put on disk what it needs for that.
+        """
+        self._services.transport.begin(self.message, is_told=False)
+
     def audit(self, command: str, repo: str, result: str, detail: str) -> None:
         """Note in the audit what came of this message later, beyond what its turn noted."""
         self._services.records.done(self.message, command, repo, result, detail)

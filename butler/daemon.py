@@ -31,7 +31,9 @@ async def serve(setup: Setup) -> None:
             logger.warning("%s", problem)
         logger.info("serving %s with %d repos", account, len(setup.repos))
         whatsapp = setup.config.whatsapp
-        records = SqliteRecords(setup.config.data_dir / "records.sqlite3")
+        records = SqliteRecords(
+            setup.config.data_dir / "records.sqlite3", setup.config.records.max_bytes
+        )
         transport = WhatsAppTransport(
             folder,
             device_name=whatsapp.device_name,
@@ -48,7 +50,7 @@ async def serve(setup: Setup) -> None:
             transport,
             reporting(data_dir, lambda: transport.state),
         ):
-            await converse(setup, transport, records)
+            await converse(setup, transport, records, transport.call_last)
 
 
 @contextmanager

@@ -86,7 +86,7 @@ class Gate:
             return Ignore(FORWARDED)
         decision = None if message.is_reaction else self._router.route(message.text)
         if decision is None:
-            return Hear(role)
+            return self._heard(message, role)
         if isinstance(decision, Unknown) and decision.nearest is None:
             return Ignore(NOT_A_COMMAND)
         if role is not Role.OWNER and (over := self._over_the_limit(message, role)):
@@ -114,6 +114,12 @@ class Gate:
             "I do not listen there for a minute."
         )
         return Ignore(refusal, news=news)
+
+    def count(self, message: Message, role: Role) -> None:
+        """Count plain text that was answered like a command."""
+        if role is not Role.OWNER:
+            for buckets, key in self._limits(message):
+                buckets.take(key)
 
     def concerns(self, message: Message) -> bool:
         """Return whether the sender would want to know that ``message`` was not acted on.
@@ -150,17 +156,31 @@ class Gate:
             role,
         )
 
+    def _heard(self, message: Message, role: Role) -> Verdict:
+        """Let plain text be heard, unless its sender has used up what they may."""
+        if role is not Role.OWNER:
+            for buckets, key in self._limits(message):
+                if buckets.is_empty(key):
+                    return Ignore(_too_often(key))
+        return Hear(role)
+
+    def _limits(self, message: Message) -> tuple[tuple[Buckets, str], ...]:
+        return (self._per_person, _key(message.sender)), (self._per_chat, message.chat_id)
+
     def _over_the_limit(self, message: Message, role: Role) -> Verdict | None:
-        person = _key(message.sender)
-        for buckets, key in ((self._per_person, person), (self._per_chat, message.chat_id)):
+        for buckets, key in self._limits(message):
             admission = buckets.take(key)
             if admission is not Admission.GRANTED:
-                refusal = Refusal("rate", f"{key} calls too often")
+                refusal = _too_often(key)
                 wait_s = int(buckets.wait_s(key)) + 1
                 text = f"That was a lot at once. I listen again in {wait_s} s."
                 is_told = admission is Admission.STILL_REFUSED
                 return Ignore(refusal) if is_told else Say(text, refusal, role)
         return None
+
+
+def _too_often(key: str) -> Refusal:
+    return Refusal("rate", f"{key} calls too often")
 
 
 def _key(person: Person) -> str:

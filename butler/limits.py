@@ -46,7 +46,7 @@ class Buckets:
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._add(key, now)
-        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.filled_at) * self._per_s)
+        bucket.tokens = self._tokens(bucket, now)
         bucket.filled_at = now
         if bucket.tokens >= 1:
             bucket.tokens -= 1
@@ -57,12 +57,20 @@ class Buckets:
         bucket.is_told = True
         return Admission.REFUSED
 
+    def is_empty(self, key: str) -> bool:
+        """Return whether the next call of ``key`` would be refused, without one."""
+        bucket = self._buckets.get(key)
+        return bucket is not None and self._tokens(bucket, self._clock()) < 1
+
     def wait_s(self, key: str) -> float:
         """Return the seconds until the bucket of ``key`` has a token again."""
         bucket = self._buckets.get(key)
         if bucket is None or bucket.tokens >= 1:
             return 0.0
         return (1 - bucket.tokens) / self._per_s
+
+    def _tokens(self, bucket: _Bucket, now: float) -> float:
+        return min(self._burst, bucket.tokens + (now - bucket.filled_at) * self._per_s)
 
     def _add(self, key: str, now: float) -> _Bucket:
         if len(self._buckets) >= MAX_BUCKETS:

@@ -54,6 +54,8 @@ class FakeTransport:
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
+        self.begun: list[tuple[Message, bool]] = []
+        self.withdrawn: set[str] = set()
         self.acknowledged: list[Message] = []
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self._ids = itertools.count(1)
@@ -76,6 +78,14 @@ class FakeTransport:
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Count the chat in ``typing``, or no longer."""
         self.typing[chat_id] += 1 if is_typing else -1
+
+    def begin(self, message: Message, *, is_told: bool = True) -> None:
+        """Keep ``message`` in ``begun``, with whether its chat would be told."""
+        self.begun.append((message, is_told))
+
+    def is_withdrawn(self, message: Message) -> bool:
+        """Return whether the id of ``message`` is in ``withdrawn``."""
+        return message.id in self.withdrawn
 
     async def acknowledge(self, message: Message) -> None:
         """Keep ``message`` in ``acknowledged``."""

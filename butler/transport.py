@@ -31,6 +31,21 @@ class Transport(Protocol):
         """
         ...
 
+    def begin(self, message: Message, *, is_told: bool = True) -> None:
+        """Say that a handler is about to act on ``message``, so that none ever does so twice.
+
+        If Butler is killed before the turn is over, the next start does not yield it again. Its
+        chat is told so once, unless a reply to it was sent or ``is_told`` is False. Does not wait.
+        """
+        ...
+
+    def is_withdrawn(self, message: Message) -> bool:
+        """Return whether its sender has deleted ``message`` since it was yielded."""
+        ...
+
     async def acknowledge(self, message: Message) -> None:
-        """Say that the turn of ``message`` is over; without it, the next start yields it again."""
+        """Say that the turn of ``message`` is over.
+
+        Without it, the next start yields it again, unless the turn had begun.
+        """
         ...

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,12 @@ from butler.files import private_folder
 from butler.records import SqliteRecords
 from butler.testing import make_working_copy
 from butler.transports.whatsapp import pair
+from butler.transports.whatsapp.missed import INTERRUPTED
 from whatsapp_server import Group, Person, Sent, WhatsAppServer
 
 CHATS = 50
 MESSAGES = 500
+LIBRARY_QUEUE = 100
 REPOS = ("api", "web")
 
 Victim = Literal["gateway", "daemon"]
@@ -202,44 +204,75 @@ class Outcome:
     """What became of the messages of a series, by their ids.
 
     Attributes:
+        gateway_kills: How many there were.
         sent: All messages, in order.
         states: What the journal says of those that reached it.
         unknown: Those to which a reply is marked as unknown.
-        replies: How many replies each got.
+        answers: How many answers each got.
+        notices: How often its chat was told that one was interrupted.
         is_in_order: Whether the replies in each chat came in the order of the messages.
         done: How often each is in the audit.
+        interrupted: Those that are on record as interrupted.
         wrong_chats: Chats that do not work on the repo that was asked for last.
         other_replies: What else Butler said.
     """
 
+    gateway_kills: int
     sent: list[Sent]
     states: dict[str, str]
     unknown: set[str]
-    replies: Counter[str]
+    answers: Counter[str]
+    notices: Counter[str]
     is_in_order: bool
     done: Counter[str]
+    interrupted: set[str]
     wrong_chats: list[str]
     other_replies: list[str]
 
     def __str__(self) -> str:
-        replies = Counter(self.replies[each.id] for each in self.sent)
+        answers = Counter(self.answers[each.id] for each in self.sent)
         done = Counter(self.done[each.id] for each in self.sent)
         return (
             f"{len(self.states)} of {len(self.sent)} messages in the journal, "
-            f"{Counter(self.states.values())}; replies a message {dict(replies)}, "
+            f"{Counter(self.states.values())}; answers a message {dict(answers)}, "
             f"{len(self.unknown)} marked unknown, "
-            f"of which {sum(self.replies[each] for each in self.unknown)} arrived; "
-            f"in the audit {dict(done)}; said besides: {self.other_replies}"
+            f"of which {sum(self._replies(each) for each in self.unknown)} arrived; "
+            f"in the audit {dict(done)}, {len(self.interrupted)} interrupted, "
+            f"of which {len(self.notices)} were told; said besides: {self.other_replies}"
         )
 
     def check(self) -> None:
         """Assert what must hold."""
-        assert set(self.states.values()) == {"done"}
-        settled = self.states.keys() - self.unknown
-        assert {each: self.replies[each] for each in settled if self.replies[each] != 1} == {}
-        assert {each for each in self.unknown if self.replies[each] > 1} == set()
-        assert self.is_in_order
+        self._check_lost()
+        self._check_acts()
+        self._check_replies()
         assert self.wrong_chats == []
+
+    def _check_lost(self) -> None:
+        """What reached the journal is over, and what did not left no trace.
+
+        The library confirms messages before the gateway sees them, and holds up to 100: only these
+        may be lost, and only with a gateway that is killed.
+        """
+        assert set(self.states.values()) == {"done"}
+        lost = {each.id for each in self.sent} - self.states.keys()
+        assert len(lost) <= self.gateway_kills * LIBRARY_QUEUE
+        assert lost.isdisjoint([*self.answers, *self.notices, *self.done, *self.interrupted])
+
+    def _check_acts(self) -> None:
+        assert {each: count for each, count in self.done.items() if count > 1} == {}
+        assert self.states.keys() - self.done.keys() - self.interrupted == set()
+        assert self.answers.keys() - self.done.keys() == set()
+
+    def _check_replies(self) -> None:
+        wrong = {each: self._replies(each) for each in self.states if self._replies(each) != 1}
+        assert {each: count for each, count in wrong.items() if each not in self.unknown} == {}
+        assert set(wrong.values()) <= {0}
+        assert self.notices.keys() <= self.interrupted
+        assert self.is_in_order
+
+    def _replies(self, message_id: str) -> int:
+        return self.answers[message_id] + self.notices[message_id]
 
 
 class Series:
@@ -259,6 +292,7 @@ class Series:
         ]
         self.config = write_config(folder, groups, people)
         self._gateways: set[int] = set()
+        self._gateway_kills = 0
         self._sent: list[Sent] = []
 
     async def run(self, victims: Iterable[Victim]) -> Outcome:
@@ -273,12 +307,12 @@ class Series:
                 await self._round(victim, share)
             await self._write(shares[-1])
             await self._settle()
-            wrong = await self._wrong_chats()
+            answers = await self._asked_for_repos()
         finally:
             await self._butler.end()
         assert self._butler.process.returncode == 0
         await eventually(lambda: not any(map(is_alive, self._gateways)))
-        return self._outcome(wrong)
+        return self._outcome(answers)
 
     async def _start(self) -> None:
         self._butler = Butler(self.config, self._server, "run")
@@ -296,6 +330,7 @@ class Series:
             await self._kill(victim, gateway)
 
     async def _kill(self, victim: Victim, gateway: int) -> None:
+        self._gateway_kills += victim == "gateway"
         if victim == "daemon":
             await self._butler.kill()
             self._gateways |= self._butler.gateways
@@ -309,7 +344,7 @@ class Series:
         for _ in range(count):
             number = len(self._sent)
             sender, chat = self._chats[number % CHATS]
-            text = f"/use {REPOS[number // CHATS % 2]}"
+            text = f"/use {_repo(number)}"
             self._sent.append(await self._server.send_text(text, sender=sender, chat=chat))
             await asyncio.sleep(self._random.uniform(0, 0.02))
 
@@ -319,54 +354,73 @@ class Series:
         is_open = "SELECT count(*) FROM inbox WHERE state IN ('received', 'handed')"
         await eventually(lambda: query(self.config, is_open) == [(0,)], 180, 0.25)
 
-    async def _wrong_chats(self) -> list[str]:
-        """Ask every chat for its repo; return those that name another than was asked for last."""
-        last = {chat: sent for sent in self._sent for chat in [sent.chat]}
+    async def _asked_for_repos(self) -> list[str]:
+        """Ask every chat for its repo; return the answers, in the order of the chats."""
         asked = [
-            (
-                chat,
-                await self._server.send_text("/repo", sender=sender, chat=chat),
-            )
+            (await self._server.send_text("/repo", sender=sender, chat=chat)).id
             for sender, chat in self._chats
         ]
 
         def answers() -> dict[str, str]:
             return {each.quoted_id: each.text for each in self._server.replies if each.quoted_id}
 
-        await eventually(lambda: all(sent.id in answers() for _chat, sent in asked), 120, 0.25)
+        await eventually(lambda: answers().keys() >= set(asked), 120, 0.25)
         texts = answers()
-        return [
-            f"{chat}: {texts[sent.id]}"
-            for chat, sent in asked
-            if not texts[sent.id].startswith(f"*{self._wanted(last[chat])}*")
-        ]
+        return [texts[each] for each in asked]
 
-    def _wanted(self, sent: Sent) -> str:
-        return REPOS[self._sent.index(sent) // CHATS % 2]
-
-    def _outcome(self, wrong_chats: list[str]) -> Outcome:
-        ours = {each.id for each in self._sent}
+    def _outcome(self, repos: list[str]) -> Outcome:
+        ours = {each.id: number for number, each in enumerate(self._sent)}
         rows = query(self.config, "SELECT row, message_id, state FROM inbox")
         ids = {row: message_id for row, message_id, _state in rows}
         marked = query(self.config, "SELECT key FROM outbox WHERE state = 'unknown'")
         replies = [each for each in self._server.replies if each.quoted_id in ours]
         by_chat = defaultdict(list)
         for each in replies:
-            by_chat[each.chat].append(each.quoted_id)
-        order = {each.id: number for number, each in enumerate(self._sent)}
+            by_chat[each.chat].append(ours[each.quoted_id])
+        states = {message_id: state for _row, message_id, state in rows if message_id in ours}
         records = SqliteRecords(self.config.parent / "data" / "records.sqlite3")
+        done = Counter(each.message_id for each in records.audit() if each.message_id in ours)
         return Outcome(
+            gateway_kills=self._gateway_kills,
             sent=self._sent,
-            states={message_id: state for _row, message_id, state in rows if message_id in ours},
-            unknown={ids[int(key.partition(".")[0])] for (key,) in marked if "." in key} & ours,
-            replies=Counter(each.quoted_id for each in replies),
-            is_in_order=all(
-                quoted == sorted(quoted, key=order.__getitem__) for quoted in by_chat.values()
-            ),
-            done=Counter(each.message_id for each in records.audit() if each.message_id in ours),
-            wrong_chats=wrong_chats,
+            states=states,
+            unknown={ids[int(key.partition(".")[0])] for (key,) in marked if "." in key}
+            & ours.keys(),
+            answers=Counter(each.quoted_id for each in replies if each.text != INTERRUPTED),
+            notices=Counter(each.quoted_id for each in replies if each.text == INTERRUPTED),
+            is_in_order=all(numbers == sorted(numbers) for numbers in by_chat.values()),
+            done=done,
+            interrupted={
+                each.message_id
+                for each in records.last_ignored(len(ours) * 10)
+                if each.rule == "interrupted" and each.message_id in ours
+            },
+            wrong_chats=self._wrong_chats(repos, states.keys(), done.keys()),
             other_replies=[each.text for each in self._server.replies if each.quoted_id is None],
         )
+
+    def _wrong_chats(
+        self, repos: list[str], received: Collection[str], done: Collection[str]
+    ) -> list[str]:
+        """Return what chats say that do not work on the repo that was asked for last.
+
+        Where nobody can say whether that was done, either repo is right.
+        """
+        last = {
+            number % CHATS: (each.id, _repo(number))
+            for number, each in enumerate(self._sent)
+            if each.id in received
+        }
+        return [
+            repos[chat]
+            for chat, (message_id, repo) in last.items()
+            if message_id in done and not repos[chat].startswith(f"*{repo}*")
+        ]
+
+
+def _repo(number: int) -> str:
+    """Return the repo that a message asks for, by its place in the series."""
+    return REPOS[number // CHATS % len(REPOS)]
 
 
 def _shares(count: int, parts: int) -> list[int]:

@@ -7,7 +7,7 @@ import pytest
 
 from butler import Context, Plugin, Role, UserError, command
 from butler.app import open_bot, read_setup
-from butler.bot import APOLOGY, TOO_SLOW, Bot
+from butler.bot import APOLOGY, IGNORED_AT_A_TIME, TOO_SLOW, Bot
 from butler.echo import EchoGuard
 from butler.errors import TransportError
 from butler.gate import Gate
@@ -128,6 +128,19 @@ async def test_messages_of_one_chat_are_handled_in_order(talk, gate):
     assert [each.reply.text for each in talk.transport.sent] == ["first is through"]
 
 
+async def test_a_message_that_was_withdrawn_before_its_turn_is_not_acted_on(talk, gate):
+    first, second = talk.message("/wait first"), talk.message("/note second")
+    talk.transport.receive(first)
+    talk.transport.receive(second)
+    await gate.has_entered.wait()
+    talk.transport.withdrawn |= {first.id, second.id}
+    gate.opened.set()
+    await talk.transport.wait_until_acknowledged(second)
+
+    assert gate.entered == ["first"]
+    assert [each.reply.text for each in talk.transport.sent] == ["first is through"]
+
+
 async def test_a_reply_quotes_the_message(talk):
     await talk("/rule")
 
@@ -177,6 +190,52 @@ async def test_a_stranger_gets_no_answer_and_is_recorded(talk):
     (entry,) = talk.ignored
     assert (entry.rule, entry.sender) == ("not allowed", "+4930123456")
     assert "rule" not in entry.detail
+
+
+async def test_a_flood_of_strangers_does_not_keep_a_turn_waiting(talk):
+    command = talk.message("/rule")
+    stranger = talk.person("+4930123456").chat("4930123456@g.us")
+    talk.transport.receive(command)
+    flood = [stranger.message("hello") for _ in range(10 * IGNORED_AT_A_TIME)]
+    for each in flood:
+        talk.transport.receive(each)
+    await talk.transport.wait_until_acknowledged(flood[-1])
+
+    assert talk.transport.acknowledged.index(command) < 5 * IGNORED_AT_A_TIME
+
+
+@pytest.fixture
+def two_turns(monkeypatch):
+    """Make room for no more than two turns at a time."""
+    monkeypatch.setattr("butler.bot.MAX_TURNS", 2)
+
+
+async def test_a_flood_of_strangers_takes_no_place_of_a_turn(two_turns, talk, gate):
+    talk.transport.receive(talk.message("/wait first"))
+    talk.transport.receive(talk.message("/note second"))
+    last = talk.person("+4930123456").chat("4930123456@g.us").message("hello")
+    talk.transport.receive(last)
+    await talk.transport.wait_until_acknowledged(last)
+
+    assert gate.entered == ["first"]
+    gate.opened.set()
+
+
+async def test_answers_to_plain_text_are_limited(setup):
+    async def hears(ctx):
+        raise UserError("I hear.")
+
+    buckets = (Buckets(600, 2, time.monotonic) for _ in range(2))
+    gate = Gate(setup.gate.access, setup.router, *buckets, EchoGuard(time.monotonic))
+    transport, records = FakeTransport(), MemoryRecords()
+    async with open_bot(replace(setup, gate=gate), transport, records) as bot:
+        bot._services = replace(bot._services, listeners=(hears,))
+        member = Chat(transport, records, bot).person("77@lid")
+        for _ in range(4):
+            await bot.handle(member.message("hello"))
+
+    assert [each.reply.text for each in transport.sent] == ["I hear."] * 2
+    assert [each.rule for each in records.entries] == ["rate"] * 2
 
 
 async def test_everybody_in_an_open_chat_is_a_user(talk):
@@ -260,6 +319,36 @@ async def test_a_reply_that_cannot_be_sent_does_not_end_the_bot(talk, mocker, ca
     await talk.transport.wait_until_acknowledged(message)
 
     assert "a reply was not sent: The link is gone." in caplog.text
+
+
+async def test_a_command_is_begun_before_its_handler_acts(talk, gate):
+    message = talk.message("/wait here")
+    talk.transport.receive(message)
+    await gate.has_entered.wait()
+
+    assert talk.transport.begun == [(message, True)]
+    gate.opened.set()
+    await talk.transport.wait_until_acknowledged(message)
+
+
+@pytest.mark.parametrize("text", ["/rul", "hello", "/etc/passwd"])
+async def test_what_no_handler_acts_on_is_not_begun(talk, text):
+    await talk(text)
+
+    assert talk.transport.begun == []
+
+
+async def test_what_listeners_hear_is_begun(setup):
+    async def hears(ctx):
+        assert transport.begun == [(ctx.message, True)]
+        return "I hear."
+
+    transport = FakeTransport()
+    async with open_bot(setup, transport, MemoryRecords()) as bot:
+        bot._services = replace(bot._services, listeners=(hears,))
+        await bot.handle(Chat(transport, MemoryRecords(), bot).message("hello"))
+
+    assert [each.reply.text for each in transport.sent] == ["I hear."]
 
 
 async def test_a_turn_that_was_cancelled_is_not_acknowledged(setup, gate):

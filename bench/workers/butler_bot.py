@@ -54,6 +54,12 @@ class SinkTransport:
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         pass
 
+    def begin(self, message: Message, *, is_told: bool = True) -> None:
+        pass
+
+    def is_withdrawn(self, message: Message) -> bool:
+        return False
+
     async def acknowledge(self, message: Message) -> None:
         self._free.put_nowait(None)
 

@@ -78,6 +78,13 @@ class PipedConsole:
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Nobody would see it."""
 
+    def begin(self, message: Message, *, is_told: bool = True) -> None:
+        """Nothing is kept, so nothing is yielded twice."""
+
+    def is_withdrawn(self, message: Message) -> bool:
+        """Return False: a line that was typed stays."""
+        return False
+
     async def acknowledge(self, message: Message) -> None:
         """Nothing is kept, so there is nothing to do."""
 
@@ -118,6 +125,13 @@ class PromptConsole:
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Nobody would see it."""
+
+    def begin(self, message: Message, *, is_told: bool = True) -> None:
+        """Nothing is kept, so nothing is yielded twice."""
+
+    def is_withdrawn(self, message: Message) -> bool:
+        """Return False: a line that was typed stays."""
+        return False
 
     async def acknowledge(self, message: Message) -> None:
         """Let the prompt come back."""

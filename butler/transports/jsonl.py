@@ -92,6 +92,13 @@ class JsonLines:
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Nobody would see it."""
 
+    def begin(self, message: Message, *, is_told: bool = True) -> None:
+        """Nothing is yielded twice by itself: the program knows what was not answered."""
+
+    def is_withdrawn(self, message: Message) -> bool:
+        """Return False: a line that was written stays."""
+        return False
+
     async def acknowledge(self, message: Message) -> None:
         """Count ``message`` as handled once what was sent so far is written."""
         key = _key(message)
@@ -137,6 +144,7 @@ class JsonLines:
         while self._acknowledged and self._acknowledged[0][0] <= written_bytes:
             keys.append(self._acknowledged.popleft()[1])
         if keys:
+            self._records.flush()
             self._handled.add(keys)
             self._in_hand.difference_update(keys)
 

@@ -10,7 +10,9 @@ __all__ = ["whatsapp_server"]
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
 
-async def test_killed_forty_times_nothing_is_lost_or_answered_twice(whatsapp_server, tmp_path):
+async def test_killed_forty_times_nothing_is_lost_or_done_or_answered_twice(
+    whatsapp_server, tmp_path
+):
     series = Series(whatsapp_server, tmp_path, chosen_seed())
 
     outcome = await series.run(["gateway"] * 20 + ["daemon"] * 20)

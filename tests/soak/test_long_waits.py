@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from butler import status
 from crash_series import Butler, eventually, link, query, write_config
 from whatsapp_server import Door, Sent, WhatsAppServer
 
@@ -22,6 +23,8 @@ ONE_ROUND = (
     "from butler.cli import main; sys.exit(main())"
 )
 MESSAGES = 20
+SILENCE = "WhatsApp is disconnected: WhatsApp does not answer"
+SILENCE_SHOWN = "s (WhatsApp does not answer)"
 
 Scenario = Callable[[WhatsAppServer, Path], Coroutine[None, None, None]]
 
@@ -31,9 +34,9 @@ async def _codes_that_nobody_scans(server: WhatsAppServer, folder: Path) -> None
 
     async with Butler(config, server, "pair", start=("-c", ONE_ROUND)) as butler:
         await butler.gateway()
-        status = await butler.process.wait()
+        exit_status = await butler.process.wait()
 
-    assert status == 1
+    assert exit_status == 1
     assert 150 < time.monotonic() - began < 220
     assert butler.log.strip().endswith(
         "Nobody used a code in time, so linking was given up. Wait a few minutes and try again."
@@ -48,8 +51,9 @@ async def _a_connection_that_falls_silent(server: WhatsAppServer, folder: Path) 
         silent = time.monotonic()
         server.faults.freeze()
         sent = await _written(server)
-        await eventually(lambda: "WhatsApp is disconnected" in butler.log, 90)
+        await eventually(lambda: SILENCE in butler.log, 60)
         noticed_s = time.monotonic() - silent
+        await eventually(lambda: SILENCE_SHOWN in _link_shown(config))
         await _all_answered_once(server, sent, 240)
         recovered_s = time.monotonic() - silent
 
@@ -64,6 +68,7 @@ async def _a_server_that_is_silent_for_long(server: WhatsAppServer, folder: Path
         await _answered(server, config)
         first = await butler.gateway()
         server.faults.shut(Door.SILENT)
+        await server.wait_offline()
         sent = await _written(server)
         await eventually(lambda: "WhatsApp is disconnected" in butler.log, 60)
         await eventually(lambda: butler.has_new_gateway(first), 150)
@@ -100,6 +105,11 @@ async def running(tmp_path_factory):
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.__name__.strip("_"))
 async def test_after_minutes_all_is_well_with(running, scenario):
     await running[scenario]
+
+
+def _link_shown(config: Path) -> str:
+    """Return what ``butler status`` says of the link."""
+    return next(line for line in status.lines(config) if line.startswith("link"))
 
 
 _linking = asyncio.Lock()

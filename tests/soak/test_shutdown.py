@@ -13,8 +13,6 @@ __all__ = ["whatsapp_server"]
 pytestmark = pytest.mark.soak
 
 LIMIT_S = 10
-CUT_SHORT = 1
-"""The status of a daemon that had to leave a turn."""
 
 
 async def _ends_in_time(butler: Butler) -> int:
@@ -33,7 +31,7 @@ async def test_while_a_code_is_shown(whatsapp_server, tmp_path):
         await eventually(lambda: "Scan the code" in butler.log, 30)
         status = await _ends_in_time(butler)
 
-    assert status != 0
+    assert status == 1
     assert "Traceback" not in butler.log
 
 
@@ -69,14 +67,32 @@ async def test_with_a_send_that_is_stuck(whatsapp_server, tmp_path):
         whatsapp_server.faults.hold_acknowledgements()
         await whatsapp_server.send_text("/use api", sender=alice)
         await whatsapp_server.next_reply(30)
-        assert await _ends_in_time(butler) == CUT_SHORT
+        assert await _ends_in_time(butler) == 0
 
-    assert query(config, "SELECT state FROM outbox") == [("sending",)]
+    assert "Nobody can say whether a reply arrived" in butler.log
+    assert query(config, "SELECT state FROM outbox") == [("unknown",)]
+    assert query(config, "SELECT state FROM inbox") == [("done",)]
+
+
+async def test_with_a_reply_that_waits_behind_one_that_is_stuck(whatsapp_server, tmp_path):
+    alice, bob = whatsapp_server.person("Alice"), whatsapp_server.person("Bob")
+    config = write_config(tmp_path, people=[alice, bob])
+    await link(whatsapp_server, config)
+
+    async with Butler(config, whatsapp_server, "run") as butler:
+        whatsapp_server.faults.hold_acknowledgements()
+        stuck = await whatsapp_server.send_text("/use api", sender=alice)
+        await whatsapp_server.next_reply(30)
+        waits = await whatsapp_server.send_text("/use api", sender=bob)
+        asked = "SELECT count(*) FROM outbox WHERE state = 'asked'"
+        await eventually(lambda: query(config, asked) == [(1,)])
+        assert await _ends_in_time(butler) == 0
+
+    assert "A reply still waited for WhatsApp" in butler.log
     whatsapp_server.faults.release_acknowledgements()
     await whatsapp_server.wait_offline()
-    async with Butler(config, whatsapp_server, "run") as butler:
-        done = "SELECT state FROM inbox"
-        await eventually(lambda: query(config, done) == [("done",)], 30)
+    async with Butler(config, whatsapp_server, "run"):
+        await whatsapp_server.next_reply(30)
 
-    assert query(config, "SELECT state FROM outbox") == [("unknown",)]
-    assert len(whatsapp_server.replies) == 1
+    assert [each.quoted_id for each in whatsapp_server.replies] == [stuck.id, waits.id]
+    assert query(config, "SELECT DISTINCT state FROM inbox") == [("done",)]

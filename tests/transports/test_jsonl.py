@@ -74,7 +74,10 @@ def test_a_sender_is_a_phone_number_or_a_lid(talk, config, sender):
     (reply,) = talk(line("/who", sender=sender) + line("/who", "closed@g.us", sender=sender))
 
     assert reply["text"] == "/who is for owners only."
-    assert ignored(config)[0].chat_id == "closed@g.us"
+    assert {(each.chat_id, each.detail) for each in ignored(config)} == {
+        ("team@g.us", "/who needs owner"),
+        ("closed@g.us", f"neither {Person.parse(sender)} nor closed@g.us is admitted"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -275,6 +278,21 @@ async def transport(tmp_path):
     yield JsonLines(in_read, out_write, handled, MemoryRecords()), out_read
     for each in (in_read, out_read, out_write):
         os.close(each)
+
+
+async def test_what_was_done_is_on_record_before_its_message_counts_as_handled(transport, mocker):
+    lines, _out = transport
+    happened = mocker.Mock()
+    mocker.patch.object(lines._records, "flush", happened.flush)
+    mocker.patch.object(lines._handled, "add", happened.add)
+    message = Message("m1", "a", Person(), "x", 0.0)
+    assert lines._is_new(message)
+
+    await lines.send("a", Reply("done", answers=message))
+    await lines.acknowledge(message)
+    await lines.aclose()
+
+    assert happened.mock_calls == [mocker.call.flush(), mocker.call.add([("a", "unknown", "m1")])]
 
 
 async def test_an_edit_repeats_the_id_of_what_it_edits(transport):

@@ -54,12 +54,32 @@ def is_key_only(content: Content) -> bool:
     return "senderKeyDistributionMessage" in names and names <= _BESIDE
 
 
-def edit(content: Content) -> tuple[str, Content] | None:
-    """Return the id of the message that this edits, with its new content; None if it is no edit."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a sender did to an earlier message of theirs.
+
+    Attributes:
+        target: Its id.
+        content: What takes its place: the new content, or the deletion itself.
+        is_deletion: Whether it is deleted for everyone.
+    """
+
+    target: str
+    content: Content
+    is_deletion: bool
+
+
+def change(content: Content) -> Change | None:
+    """Return what this changes about an earlier message; None if it does not."""
     found = body(content)
-    if found.kind != "protocolMessage" or found.part.type != ProtocolMessage.MESSAGE_EDIT:
+    if found.kind != "protocolMessage":
         return None
-    return str(found.part.key.ID), found.part.editedMessage
+    target = str(found.part.key.ID)
+    if found.part.type == ProtocolMessage.MESSAGE_EDIT:
+        return Change(target, found.part.editedMessage, is_deletion=False)
+    if found.part.type == ProtocolMessage.REVOKE:
+        return Change(target, content, is_deletion=True)
+    return None
 
 
 def _first(content: Content) -> tuple[str, Any]:

@@ -9,12 +9,15 @@ import struct
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
+from butler.access import Refusal
 from butler.message import Message, Person
 from butler.transports.whatsapp.pacing import Pacing
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_TEXT_CHARS = 1024 * 1024
 """Longer texts are not handed over; escaped in JSON, one of these still fits a frame."""
+
+WITHDRAWN = Refusal("withdrawn", "deleted by its sender before its turn")
 
 _LENGTH = struct.Struct(">I")
 
@@ -89,6 +92,11 @@ class Retract:
 
 
 @dataclass(frozen=True, slots=True)
+class LastCall:
+    """Butler is about to end: do not wait longer than needed for a reply to be acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """A reply was sent, now or earlier."""
 
@@ -123,12 +131,16 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A message that is not acted on, and the rule that decided so; no row needs no answer."""
+    """A message that is not acted on, and the rule that decided so; no row needs no answer.
+
+    ``withdraws`` is the row of a message that it deletes, which the daemon has.
+    """
 
     row: int | None
     message: Message
     rule: str
     detail: str
+    withdraws: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +212,7 @@ class Ended:
     wait_s: float = 0.0
 
 
-ToGateway = Options | Ping | Send | Retract | Typing | Acknowledge
+ToGateway = Options | Ping | Send | Retract | LastCall | Typing | Acknowledge
 ToDaemon = (
     Pong
     | Sent
@@ -221,9 +233,14 @@ _TYPES: dict[str, type[Frame]] = {each.__name__: each for each in get_args(Frame
 
 
 def encoded(frame: Frame) -> bytes:
-    """Return the bytes of ``frame``."""
-    body = json.dumps([type(frame).__name__, asdict(frame)]).encode()
+    """Return the bytes of ``frame``, its length first."""
+    body = body_of(frame)
     return _LENGTH.pack(len(body)) + body
+
+
+def body_of(frame: Frame) -> bytes:
+    """Return the bytes of ``frame`` without its length."""
+    return json.dumps([type(frame).__name__, asdict(frame)]).encode()
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
@@ -236,12 +253,17 @@ async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if length > MAX_FRAME_BYTES:
             raise ProtocolError(f"a frame of {length} bytes")
-        return _decoded(await reader.readexactly(length))
+        return decoded(await reader.readexactly(length))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
 
 
-def _decoded(body: bytes) -> Frame:
+def decoded(body: bytes) -> Frame:
+    """Return the frame whose bytes these are.
+
+    Raises:
+        ProtocolError: They are none.
+    """
     try:
         name, fields = json.loads(body)
         for key in ("message", "answers"):

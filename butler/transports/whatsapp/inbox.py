@@ -109,11 +109,12 @@ class Inbox:
         query = "SELECT count(*) FROM inbox WHERE state IN ('received', 'handed')"
         return int(self._db.rows(query)[0][0])
 
-    def edits_of(self, key: Key) -> list[Entry]:
-        """Return the edits of a message that wait to be handed, in order."""
+    def changes_of(self, key: Key) -> list[Entry]:
+        """Return what its sender changed about a message that waits to be handed, in order."""
         query = (
             "SELECT row, message_id, event FROM inbox "
-            "WHERE edits = ? AND chat = ? AND sender = ? AND state = 'received' ORDER BY row"
+            "WHERE edits = ? AND chat = ? AND sender = ? AND state IN ('received', 'handed') "
+            "ORDER BY row"
         )
         found = self._db.rows(query, *key)
         return [
@@ -121,13 +122,22 @@ class Inbox:
             for row, message_id, event in found
         ]
 
+    def handed_row(self, key: Key) -> int | None:
+        """Return the row of a message that is with the daemon; None if it is not."""
+        query = (
+            "SELECT row FROM inbox "
+            "WHERE message_id = ? AND chat = ? AND sender = ? AND state = 'handed'"
+        )
+        found = self._db.rows(query, *key)
+        return found[0][0] if found else None
+
     def replace(self, row: int, event: bytes) -> None:
         """Put another event in the place of one."""
         self._db.change("UPDATE inbox SET event = ? WHERE row = ?", event, row)
 
     def hand(self, rows: Iterable[int]) -> None:
         """Note that the daemon is about to get these."""
-        self._mark(rows, "state = 'handed'")
+        self._mark(rows, "state = 'handed'", "state = 'received'")
 
     def finish(self, rows: Iterable[int]) -> None:
         """Note that these turns are over; only the keys are kept."""
@@ -155,7 +165,7 @@ class Inbox:
         """Forget what was finished and received before that time."""
         self._db.change("DELETE FROM inbox WHERE time < ? AND state = 'done'", before)
 
-    def _mark(self, rows: Iterable[int], change: str) -> None:
+    def _mark(self, rows: Iterable[int], change: str, only: str = "true") -> None:
         numbers = ", ".join(map(str, rows))
         if numbers:
-            self._db.change(f"UPDATE inbox SET {change} WHERE row IN ({numbers})")  # noqa: S608 - integers and constants
+            self._db.change(f"UPDATE inbox SET {change} WHERE row IN ({numbers}) AND {only}")  # noqa: S608 - integers and constants

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from butler.errors import DataError
 from butler.files import private_file
 from butler.transports.whatsapp.inbox import INBOX_SCHEMA, Inbox
-from butler.transports.whatsapp.outbox import OUTBOX_SCHEMA, Outbox
+from butler.transports.whatsapp.outbox import OUTBOX_CHANGES, OUTBOX_SCHEMA, Outbox
 from butler.transports.whatsapp.people import PEOPLE_SCHEMA, People
 
 logger = logging.getLogger(__name__)
@@ -117,6 +117,9 @@ class Journal:
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
             db.executescript(INBOX_SCHEMA + OUTBOX_SCHEMA + PEOPLE_SCHEMA)
+            columns = {name for _, name, *_ in db.execute("PRAGMA table_info(outbox)")}
+            for change in (sql for name, sql in OUTBOX_CHANGES.items() if name not in columns):
+                db.execute(change)
         except sqlite3.OperationalError as error:
             raise DataError(f"The journal {self._path} cannot be used: {error}.") from error
         except sqlite3.DatabaseError as error:

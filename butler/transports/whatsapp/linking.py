@@ -12,6 +12,8 @@ from butler.transports.whatsapp.frames import Ended, PairCode, Qr, ToDaemon
 if TYPE_CHECKING:
     from butler.transports.whatsapp.client import Client
 
+CODE_LIMIT_S = 30.0
+
 
 class Linking:
     """One round of codes, or one pairing code.
@@ -53,7 +55,7 @@ class Linking:
 
     async def _ask_code(self, phone: str, client: "Client") -> None:
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(CODE_LIMIT_S):
                 self._post(PairCode(await client.pair_code(phone)))
         except (NeonizeError, TimeoutError) as error:
             self._finish(endings.no_code(str(error) or "no answer in time"))

@@ -1,4 +1,7 @@
-"""Messages that Butler does not act on though they were meant for it: too late, or unreadable."""
+"""Messages that Butler does not act on though they were meant for it.
+
+They came too late, could not be read, or were being worked on when an earlier daemon was killed.
+"""
 
 import asyncio
 import logging
@@ -6,6 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from butler.errors import TransportError
+from butler.message import Message
+from butler.transports.whatsapp.frames import Send
 
 logger = logging.getLogger(__name__)
 
@@ -14,6 +19,10 @@ QUIET_S = 2.0
 
 ASK_EVERY_S = 600.0
 ASK_AGAIN = "I could not read your message. Please send it again."
+INTERRUPTED = (
+    "I was restarted while I worked on your message, so it may not be done. "
+    "Please look, and send it again if needed."
+)
 
 
 @dataclass(slots=True)
@@ -23,16 +32,18 @@ class _Missed:
 
 
 class Missed:
-    """What is said about such messages: one summary a chat, one question in ten minutes.
+    """What is said about such messages.
+
+    That is one summary a chat, one question in ten minutes, and a sentence for each interruption.
 
     Args:
         send: Sends a text to a chat; the same key is never sent twice.
-        forget: Called with the rows of messages that were summed up.
+        forget: Called with the rows of messages of which was told.
     """
 
     def __init__(
         self,
-        send: Callable[[str, str, str], Awaitable[object]],
+        send: Callable[[Send], Awaitable[object]],
         forget: Callable[[int], None],
     ) -> None:
         self._send = send
@@ -56,10 +67,14 @@ class Missed:
         if now - self._asked.get(chat_id, -ASK_EVERY_S) >= ASK_EVERY_S:
             self._asked = {chat: at for chat, at in self._asked.items() if now - at < ASK_EVERY_S}
             self._asked[chat_id] = now
-            self._start(self._say(chat_id, ASK_AGAIN, f"unreadable.{message_id}"))
+            self._start(self._say(Send(f"unreadable.{message_id}", chat_id, ASK_AGAIN)))
+
+    def was_interrupted(self, message: Message, row: int, key: str) -> None:
+        """Say that the turn of a message was cut short, unless the reply with this key was sent."""
+        self._start(self._say_interrupted(Send(key, message.chat_id, INTERRUPTED, message), row))
 
     def close(self) -> None:
-        """Say nothing any more; messages that were not summed up will be handed over again."""
+        """Say nothing any more; messages of which was not told will be handed over again."""
         for missed in self._late.values():
             missed.timer.cancel()
         for task in self._tasks:
@@ -69,13 +84,17 @@ class Missed:
         self._start(self._say_late(chat_id, self._late.pop(chat_id).rows))
 
     async def _say_late(self, chat_id: str, rows: Sequence[int]) -> None:
-        await self._say(chat_id, summary(len(rows)), f"late.{rows[0]}-{rows[-1]}")
+        await self._say(Send(f"late.{rows[0]}-{rows[-1]}", chat_id, summary(len(rows))))
         for row in rows:
             self._forget(row)
 
-    async def _say(self, chat_id: str, text: str, key: str) -> None:
+    async def _say_interrupted(self, notice: Send, row: int) -> None:
+        await self._say(notice)
+        self._forget(row)
+
+    async def _say(self, notice: Send) -> None:
         try:
-            await self._send(chat_id, text, key)
+            await self._send(notice)
         except TransportError as error:
             logger.warning("a notice was not sent: %s", error)
 

@@ -1,4 +1,4 @@
-"""What was sent: one entry a reply, so that none is sent twice."""
+"""What was asked to be sent, and was: one entry a reply, so that none is lost or sent twice."""
 
 import time
 from dataclasses import dataclass
@@ -12,11 +12,20 @@ CREATE TABLE IF NOT EXISTS outbox (
     state TEXT NOT NULL,
     message_id TEXT,
     reason TEXT NOT NULL DEFAULT '',
-    time REAL NOT NULL
+    time REAL NOT NULL,
+    request BLOB
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outbox_time ON outbox (time);
 CREATE INDEX IF NOT EXISTS outbox_ids ON outbox (message_id) WHERE message_id IS NOT NULL;
 """
+
+OUTBOX_CHANGES = {"request": "ALTER TABLE outbox ADD COLUMN request BLOB"}
+"""What gives an older file a column that it lacks."""
+
+KEEP_S = 600.0
+"""A reply that nobody asks for any more, as its daemon was ended, is of use for so long."""
+
+_KEY_OF_A_TURN = "[0-9]*.[0-9]*"
 
 CUT_SHORT = "the gateway ended while it was being sent"
 
@@ -35,13 +44,18 @@ class Outcome:
 
 
 class Outbox:
-    """The replies that were sent, and those of which that cannot be said."""
+    """The replies that wait, those that were sent, and those of which that cannot be said."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     def recover(self) -> int:
-        """Mark what a killed process was sending as unknown; return how many there are."""
+        """Mark what a killed process was sending as unknown; return how many there are.
+
+        Of what waits, only young replies of turns stay: those are not repeated.
+        """
+        query = "DELETE FROM outbox WHERE state = 'asked' AND (time < ? OR key NOT GLOB ?)"
+        self._db.change(query, time.time() - KEEP_S, _KEY_OF_A_TURN)
         query = "UPDATE outbox SET state = 'unknown', reason = ? WHERE state = 'sending'"
         return self._db.change(query, CUT_SHORT)
 
@@ -56,6 +70,24 @@ class Outbox:
     def has(self, message_id: str) -> bool:
         """Return whether this id is that of a reply."""
         return bool(self._db.rows("SELECT 1 FROM outbox WHERE message_id = ?", message_id))
+
+    def ask(self, key: str, chat: str, request: bytes) -> None:
+        """Keep a reply that is to be sent; one that is there stays, unless sending it failed."""
+        query = (
+            "INSERT INTO outbox (key, chat, state, request, time) VALUES (?, ?, 'asked', ?, ?) "
+            "ON CONFLICT (key) DO UPDATE SET state = 'asked', request = excluded.request, "
+            "time = excluded.time WHERE state = 'failed'"
+        )
+        self._db.change(query, key, chat, request, time.time())
+
+    def waiting(self) -> list[tuple[str, bytes]]:
+        """Return the replies that wait to be sent, with their keys, in order."""
+        query = "SELECT key, request FROM outbox WHERE state = 'asked' ORDER BY time"
+        return self._db.rows(query)
+
+    def drop(self, key: str) -> None:
+        """Forget a reply that nobody waits for, unless its sending has begun."""
+        self._db.change("DELETE FROM outbox WHERE key = ? AND state = 'asked'", key)
 
     def begin(self, key: str, chat: str) -> None:
         """Note that a reply is about to be sent."""

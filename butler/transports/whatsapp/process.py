@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 
 from butler.transports.whatsapp.frames import (
     Frame,
@@ -95,27 +95,33 @@ async def gateway(options: Options) -> AsyncIterator[GatewayProcess]:
     """Run a gateway for the time of the block; at its end the process is gone."""
     ours, theirs = socket.socketpair()
     with theirs:
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND,
-            str(theirs.fileno()),
-            str(os.getpid()),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,
-        )
-    logging_task = asyncio.create_task(_log_output(process.stdout), name="gateway-log")
-    reader, writer = await asyncio.open_unix_connection(sock=ours)
-    handle = GatewayProcess(process, reader, writer)
-    try:
-        handle.send(options)
-        yield handle
-    finally:
-        writer.close()
-        await _end(process)
-        await asyncio.wait([logging_task], timeout=1)
-        logging_task.cancel()
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        with closing(writer):
+            process = await _started(theirs)
+            theirs.close()
+            logging_task = asyncio.create_task(_log_output(process.stdout), name="gateway-log")
+            try:
+                handle = GatewayProcess(process, reader, writer)
+                handle.send(options)
+                yield handle
+            finally:
+                writer.close()
+                await _end(process)
+                await asyncio.wait([logging_task], timeout=1)
+                logging_task.cancel()
+
+
+async def _started(theirs: socket.socket) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *COMMAND,
+        str(theirs.fileno()),
+        str(os.getpid()),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        pass_fds=[theirs.fileno()],
+        start_new_session=True,
+    )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

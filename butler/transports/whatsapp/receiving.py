@@ -12,7 +12,7 @@ from google.protobuf.message import (  # type: ignore[import-untyped]  # ships n
 )
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
 
-from butler.transports.whatsapp.contents import edit, is_key_only
+from butler.transports.whatsapp.contents import change, is_key_only
 from butler.transports.whatsapp.frames import Acknowledged, Ignored, Incoming, ToDaemon
 from butler.transports.whatsapp.inbox import Entry, Key, State
 from butler.transports.whatsapp.journal import Journal, UnwritableError
@@ -121,12 +121,12 @@ class Receiver:
             return
         if is_key_only(event.Message):
             return
-        changes = edit(event.Message)
+        changed = change(event.Message)
         is_new = self._inbox.add(
             key(event.Info),
             raw,
             author=address(event.Info.MessageSource.Sender),
-            edits=changes[0] if changes else None,
+            edits=changed.target if changed else None,
         )
         self._loop.call_soon_threadsafe(self._added, None if is_new else raw)
 
@@ -147,14 +147,17 @@ class Receiver:
             await self._tell(Ignored(None, message, "duplicate", "received before"))
 
     async def _hand(self, entries: list[Entry], translator: Translator) -> None:
+        opened = {entry.row for entry in entries}
+        self._in_hand |= opened
         absorbed: set[int] = set()
         frames = [await self._frame(entry, translator, absorbed) for entry in entries]
         rows = [frame.row for frame in frames if frame is not None and frame.row is not None]
         await persisted(self._inbox.hand, rows)
         self._last_row = entries[-1].row
-        self._in_hand.update(rows)
+        self._in_hand -= opened.difference(rows)
         for frame in frames:
-            if frame is not None:
+            # Another gateway of the same daemon may have handed it over; its turn may be over.
+            if frame is not None and frame.row in self._in_hand:
                 await self._tell(frame)
 
     async def _frame(
@@ -168,26 +171,33 @@ class Receiver:
             logger.error("message %s in the journal cannot be read", entry.key.message_id)
             await persisted(self._inbox.set_aside, entry.row)
             return None
-        absorbed |= await persisted(self._absorb_edits, entry, event)
+        absorbed |= await persisted(self._absorb_changes, entry, event)
         return await persisted(self._translated, entry, event, translator)
 
-    def _absorb_edits(self, entry: Entry, event: MessageEvent) -> set[int]:
-        edits = self._inbox.edits_of(entry.key)
-        for each in edits:
-            changes = edit(MessageEvent.FromString(each.event).Message)
-            if changes is not None:
-                event.Message.CopyFrom(changes[1])
-        if edits:
+    def _absorb_changes(self, entry: Entry, event: MessageEvent) -> set[int]:
+        waiting = self._inbox.changes_of(entry.key)
+        for each in waiting:
+            changed = change(MessageEvent.FromString(each.event).Message)
+            if changed is not None:
+                event.Message.CopyFrom(changed.content)
+        if waiting:
             self._inbox.replace(entry.row, event.SerializeToString())
-            self._inbox.finish(each.row for each in edits)
-        return {each.row for each in edits}
+            self._inbox.finish(each.row for each in waiting)
+        return {each.row for each in waiting}
 
-    @staticmethod
     def _translated(
-        entry: Entry, event: MessageEvent, translator: Translator
+        self, entry: Entry, event: MessageEvent, translator: Translator
     ) -> Incoming | Ignored:
         message = translator.message(event)
         refusal = translator.refusal(event, message)
         if refusal is None:
             return Incoming(entry.row, message)
-        return Ignored(entry.row, message, refusal.rule, refusal.detail)
+        withdraws = self._withdrawn_row(entry, event)
+        return Ignored(entry.row, message, refusal.rule, refusal.detail, withdraws)
+
+    def _withdrawn_row(self, entry: Entry, event: MessageEvent) -> int | None:
+        """Return the row of the message with the daemon that this event deletes, if it does."""
+        changed = change(event.Message)
+        if changed is None or not changed.is_deletion or changed.target == entry.key.message_id:
+            return None
+        return self._inbox.handed_row(entry.key._replace(message_id=changed.target))

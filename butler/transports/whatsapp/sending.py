@@ -1,16 +1,26 @@
 """The way out: one reply at a time, none of them twice."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
 from butler.transports.whatsapp import endings, replies
 from butler.transports.whatsapp.failures import Failure, GatewayEnd, SendError, failure
-from butler.transports.whatsapp.frames import NotSent, Send, Sent, ToDaemon
-from butler.transports.whatsapp.journal import Journal
+from butler.transports.whatsapp.frames import (
+    NotSent,
+    ProtocolError,
+    Send,
+    Sent,
+    ToDaemon,
+    body_of,
+    decoded,
+)
+from butler.transports.whatsapp.journal import Journal, UnwritableError
 from butler.transports.whatsapp.outbox import Outcome
 from butler.transports.whatsapp.pacing import Pacer
 from butler.transports.whatsapp.receiving import persisted
@@ -18,7 +28,12 @@ from butler.transports.whatsapp.receiving import persisted
 if TYPE_CHECKING:
     from butler.transports.whatsapp.client import Client
 
+logger = logging.getLogger(__name__)
+
 UPLOAD_LIMIT_S = 60.0
+LAST_CALL_S = 3.0
+"""Before Butler ends, an acknowledgement, which takes milliseconds, is waited for so long."""
+
 _AGAIN_AFTER_S = 1.0
 
 
@@ -44,18 +59,43 @@ class Sender:
         self._waiting: set[str] = set()
         self._is_open = is_open
         self._limit_s = limit_s
+        self._limit: asyncio.Timeout | None = None
+        self._is_last_call = False
         self._free_at = 0.0
         self._pacer = pacer
 
     def ask(self, request: Send) -> None:
-        """Send this when its time has come."""
-        self._waiting.add(request.key)
-        self._requests.put_nowait(request)
+        """Send this when its time has come, also if the daemon is gone by then."""
+        # What cannot be kept on a full disk is sent all the same.
+        with suppress(UnwritableError):
+            self._outbox.ask(request.key, request.chat_id, body_of(request))
+        self._queue(request)
+
+    async def resume(self) -> None:
+        """Take up what an earlier gateway was asked for; to be called before this one is asked."""
+        for key, body in await persisted(self._outbox.waiting):
+            try:
+                request = decoded(body)
+            except ProtocolError:
+                request = None
+            if isinstance(request, Send):
+                self._queue(request)
+            else:
+                logger.error("reply %s in the journal cannot be read", key)
+                await persisted(self._outbox.drop, key)
 
     def retract(self, key: str) -> None:
         """Do not send this if it has not begun."""
         if key in self._waiting:
             self._retracted.add(key)
+
+    def call_last(self) -> None:
+        """Wait no longer for an acknowledgement than can be waited before Butler ends."""
+        self._is_last_call = True
+        self._limit_s = min(self._limit_s, LAST_CALL_S)
+        if self._limit is not None:
+            at = asyncio.get_running_loop().time() + self._limit_s
+            self._limit.reschedule(min(at, self._limit.when() or at))
 
     async def pace(self) -> None:
         """Make each reply ready when its chat may have another, for ever."""
@@ -67,18 +107,32 @@ class Sender:
             loop.call_later(delay_s, self._ready.put_nowait, request)
 
     async def send_all(self) -> None:
-        """Send what is ready, for ever.
+        """Send what is ready, for ever, or until the last call goes unacknowledged.
 
         Raises:
-            GatewayEnd: A reply was not acknowledged in time.
+            GatewayEnd: A reply was not acknowledged in time, and there was no last call.
         """
-        while True:
-            request = await self._ready.get()
-            known = await persisted(self._outbox.outcome, request.key)
-            outcome = known or await self._send(request)
-            self._waiting.discard(request.key)
-            self._retracted.discard(request.key)
-            await self._tell(_answer(request.key, outcome))
+        try:
+            while True:
+                await self._send_next()
+        except GatewayEnd:
+            # Behind such a reply the library holds all others back; but this gateway still has to
+            # write down which turns are over.
+            if not self._is_last_call:
+                raise
+
+    def _queue(self, request: Send) -> None:
+        if request.key not in self._waiting:
+            self._waiting.add(request.key)
+            self._requests.put_nowait(request)
+
+    async def _send_next(self) -> None:
+        request = await self._ready.get()
+        known = await persisted(self._outbox.outcome, request.key)
+        outcome = known or await self._send(request)
+        self._waiting.discard(request.key)
+        self._retracted.discard(request.key)
+        await self._tell(_answer(request.key, outcome))
 
     async def _send(self, request: Send) -> Outcome | str:
         """Return the outcome, or why it was not sent."""
@@ -86,6 +140,7 @@ class Sender:
         while True:
             await self._is_open.wait()
             if request.key in self._retracted:
+                await persisted(self._outbox.drop, request.key)
                 return "nobody waits for it any more"
             try:
                 message_id = await self._attempt(request)
@@ -111,13 +166,14 @@ class Sender:
         await asyncio.sleep(self._free_at - time.monotonic())
         await persisted(self._outbox.begin, request.key, request.chat_id)
         try:
-            async with asyncio.timeout(self._limit_s):
+            async with asyncio.timeout(self._limit_s) as self._limit:
                 return await self._client.send(request.chat_id, content)
         except TimeoutError:
             outcome = await self._unknown(request, "WhatsApp did not acknowledge it in time")
             await self._tell(_answer(request.key, outcome))
             raise GatewayEnd(endings.UNANSWERED) from None
         finally:
+            self._limit = None
             self._free_at = time.monotonic() + self._pacer.gap_s
 
     async def _unknown(self, request: Send, reason: str) -> Outcome:

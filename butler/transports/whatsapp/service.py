@@ -20,6 +20,7 @@ from butler.transports.whatsapp.frames import (
     Acknowledge,
     Ended,
     Frame,
+    LastCall,
     Linked,
     Options,
     Ping,
@@ -92,6 +93,8 @@ class Service:
         if self._account is None and not self._options.is_pairing:
             return endings.NOT_LINKED
         self._loop.add_signal_handler(signal.SIGTERM, self._finish, None)
+        if not self._options.is_pairing:
+            await self._sender.resume()
         tasks = [asyncio.create_task(self._guarded(work)) for work in self._work()]
         ended = await self._end
         for task in tasks:
@@ -146,6 +149,8 @@ class Service:
                 self._sender.ask(frame)
             case Retract():
                 self._sender.retract(frame.key)
+            case LastCall():
+                self._sender.call_last()
             case Acknowledge():
                 self._receiver.acknowledge(frame.row)
             case Typing() if self._line.is_open.is_set():

@@ -12,7 +12,7 @@ from butler.access import Refusal
 from butler.message import Message, Person
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.contents import Body, body
-from butler.transports.whatsapp.frames import MAX_TEXT_CHARS
+from butler.transports.whatsapp.frames import MAX_TEXT_CHARS, WITHDRAWN
 from butler.transports.whatsapp.inbox import Key
 from butler.transports.whatsapp.outbox import Outbox
 from butler.transports.whatsapp.people import People
@@ -87,7 +87,7 @@ class Translator:
             return Refusal("unknown sender", f"{address(source.Sender)} is no person's address")
         if len(message.text) > MAX_TEXT_CHARS:
             return Refusal("too long", f"{len(message.text)} characters")
-        return None if message.text.strip() else _textless(body(event.Message))
+        return None if message.text.strip() else _textless(body(event.Message), message.id)
 
     def _in_context(self, message: Message, context: Any) -> Message:
         if context is None:
@@ -169,8 +169,11 @@ _PROTOCOL = {
 }
 
 
-def _textless(found: Body) -> Refusal:
+def _textless(found: Body, message_id: str) -> Refusal:
     if found.kind == "protocolMessage":
+        if found.part.type == ProtocolMessage.REVOKE and message_id == found.part.key.ID:
+            # The deletion has taken the place of what it deletes.
+            return WITHDRAWN
         rule = _PROTOCOL.get(found.part.type, "protocol")
         return Refusal(rule, f"message {found.part.key.ID}" if found.part.key.ID else "")
     return Refusal(_NAMED.get(found.kind, "not a text"), found.kind or "nothing that is understood")

@@ -3,23 +3,24 @@
 import asyncio
 import logging
 import math
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from butler.access import Refusal
 from butler.errors import TransportError
+from butler.files import private_folder
 from butler.message import Message, Reply
 from butler.records import Records
 from butler.transports.whatsapp.account import read_account
+from butler.transports.whatsapp.begun import FILE_NAME, BegunTurns
 from butler.transports.whatsapp.composing import Composing
+from butler.transports.whatsapp.delivery import SEND_LIMIT_S, Delivery, RefusedError
 from butler.transports.whatsapp.frames import (
-    Acknowledge,
+    WITHDRAWN,
     Acknowledged,
     Frame,
     Ignored,
@@ -27,43 +28,24 @@ from butler.transports.whatsapp.frames import (
     Limits,
     NotSent,
     Options,
-    Retract,
     Send,
     Sent,
     Unreadable,
 )
 from butler.transports.whatsapp.link import Link, LinkState
 from butler.transports.whatsapp.missed import Missed
+from butler.transports.whatsapp.over import OverTurns
 from butler.transports.whatsapp.pacing import Pacing
 from butler.transports.whatsapp.parts import parts
+from butler.transports.whatsapp.turns import Turns, place
 
 logger = logging.getLogger(__name__)
-
-SEND_LIMIT_S = 600.0
-"""A reply waits so long for WhatsApp to be reached again."""
 
 MAX_MESSAGE_AGE_S = 900.0
 MOST_PARTS = 5
 DOCUMENT_NAME = "reply.txt"
 CLOSE_LIMIT_S = 2.0
-
-_Key = tuple[str, str, str]
-
-
-class _RefusedError(TransportError):
-    """The reply surely did not arrive."""
-
-
-@dataclass(slots=True)
-class _Turn:
-    row: int
-    replies: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    request: Send
-    message_id: asyncio.Future[str]
+INTERRUPTED = Refusal("interrupted", "I was ended during its turn, so it is not repeated")
 
 
 class WhatsAppTransport:
@@ -101,22 +83,25 @@ class WhatsAppTransport:
         self._records = records
         self._is_for_bot = is_for_bot
         self._max_age_s = math.inf if max_message_age_s is None else max_message_age_s
-        self._send_limit_s = send_limit_s
         options = Options(str(folder.absolute()), device_name, limits, pacing)
-        self._link = Link(options, self._take, self._ask_again)
+        self._link = Link(options, self._take, self._greet)
+        self._delivery = Delivery(self._link.send, send_limit_s)
         self._composing = Composing(self._link.send)
-        self._missed = Missed(self._say, self._finish)
+        self._missed = Missed(self._delivery.deliver, self._finish)
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
-        self._turns: dict[_Key, _Turn] = {}
-        self._rows: dict[int, bool] = {}
-        self._is_settled = asyncio.Event()
-        self._is_settled.set()
-        self._pending: dict[str, _Pending] = {}
+        self._turns = Turns()
+        self._in_hand: set[int] = set()
+        self._over = OverTurns(self._link.send, records.flush)
+        self._folder = folder
         self._failure: TransportError | None = None
-        self._holding: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._holding = asyncio.create_task(self._hold(), name="whatsapp")
+        self._begun = BegunTurns(private_folder(self._folder) / FILE_NAME)
+        self._tasks = [
+            asyncio.create_task(self._hold(), name="whatsapp"),
+            asyncio.create_task(self._over.tell(), name="turns over"),
+        ]
         return self
 
     async def __aexit__(
@@ -129,10 +114,11 @@ class WhatsAppTransport:
         self._missed.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_LIMIT_S if self._failure is None else 0):
-                await self._is_settled.wait()
-        if self._holding is not None:
-            self._holding.cancel()
-            await asyncio.wait([self._holding])
+                await self._over.is_settled.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        self._begun.close()
         if exc is None and self._failure is not None:
             raise self._failure
 
@@ -155,12 +141,15 @@ class WhatsAppTransport:
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Send ``reply``; return its id on WhatsApp, that of the first part if it is long.
 
-        A reply to a message whose turn is not over is sent once, even if the turn is repeated.
+        What a turn has put on record is on disk before a reply of it leaves, and no reply of it is
+        sent twice, whatever is killed meanwhile.
         The text is sent in parts where it is long, and as a document where it is very long.
 
         Raises:
             TransportError: It was not sent, or nobody can say; it is not repeated.
         """
+        if reply.answers is not None and reply.answers in self._turns:
+            await asyncio.to_thread(self._records.flush)
         text = reply.text.encode(errors="replace").decode()
         pieces = parts(text)
         file_name = reply.file_name
@@ -168,14 +157,18 @@ class WhatsAppTransport:
             file_name = file_name or DOCUMENT_NAME
         if file_name:
             try:
-                return await self._deliver(self._request(chat_id, reply, text, file_name))
-            except _RefusedError as error:
+                return await self._delivery.deliver(self._request(chat_id, reply, text, file_name))
+            except RefusedError as error:
                 logger.warning("a document is sent in parts instead: %s", error)
         first, *others = pieces
-        message_id = await self._deliver(self._request(chat_id, reply, first))
+        message_id = await self._delivery.deliver(self._request(chat_id, reply, first))
         for piece in others:
-            await self._deliver(self._request(chat_id, Reply(piece, reply.answers), piece))
+            await self._delivery.deliver(self._request(chat_id, Reply(piece, reply.answers), piece))
         return reply.edits or message_id
+
+    def call_last(self) -> None:
+        """Say that Butler is about to end, so that no reply is waited for longer than needed."""
+        self._delivery.call_last()
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Show that an answer is being worked on, or no longer."""
@@ -184,109 +177,99 @@ class WhatsAppTransport:
         else:
             self._composing.end(chat_id)
 
+    def begin(self, message: Message, *, is_told: bool = True) -> None:
+        """Mark the turn of ``message`` as begun; the mark outlives a sudden end of this process."""
+        row = self._turns.begin(message)
+        if row is not None:
+            self._begun.add(row, message.id, is_told=is_told)
+
+    def is_withdrawn(self, message: Message) -> bool:
+        """Return whether its sender deleted ``message`` before its turn."""
+        return self._turns.is_withdrawn(message)
+
     async def acknowledge(self, message: Message) -> None:
-        """Say that the turn of ``message`` is over."""
-        turn = self._turns.pop(_key(message), None)
-        if turn is None:
-            return
-        self._composing.end(message.chat_id)
-        self._finish(turn.row)
+        """Say that the turn of ``message`` is over; it counts once what came of it is on record."""
+        row = self._turns.end(message)
+        if row is not None:
+            self._composing.end(message.chat_id)
+            self._finish(row)
 
     def _finish(self, row: int) -> None:
-        self._rows[row] = True
-        self._is_settled.clear()
-        self._link.send(Acknowledge(row))
-
-    async def _say(self, chat_id: str, text: str, key: str) -> str:
-        return await self._deliver(Send(key, chat_id, text))
+        self._in_hand.discard(row)
+        self._over.add(row)
 
     def _request(self, chat_id: str, reply: Reply, text: str, file_name: str | None = None) -> Send:
-        return Send(self._reply_key(reply), chat_id, text, reply.answers, reply.edits, file_name)
-
-    def _reply_key(self, reply: Reply) -> str:
-        turn = self._turns.get(_key(reply.answers)) if reply.answers else None
-        if turn is None:
-            return secrets.token_hex(16)
-        turn.replies += 1
-        return f"{turn.row}.{turn.replies}"
-
-    async def _deliver(self, request: Send) -> str:
-        if self._failure is not None:
-            raise TransportError(str(self._failure))
-        pending = _Pending(request, asyncio.get_running_loop().create_future())
-        self._pending[request.key] = pending
-        self._link.send(request)
-        try:
-            async with asyncio.timeout(self._send_limit_s):
-                return await pending.message_id
-        except TimeoutError:
-            raise TransportError(
-                f"A reply was not sent within {self._send_limit_s:g} s, because WhatsApp could not "
-                "be reached."
-            ) from None
-        finally:
-            del self._pending[request.key]
-            if pending.message_id.cancelled():
-                self._link.send(Retract(request.key))
+        key = self._turns.reply_key(reply.answers)
+        return Send(key, chat_id, text, reply.answers, reply.edits, file_name)
 
     async def _hold(self) -> None:
         try:
             await self._link.hold()
         except TransportError as error:
             self._failure = error
-            for each in self._pending.values():
-                each.message_id.set_exception(TransportError(str(error)))
+            self._delivery.fail(error)
         finally:
             self._messages.put_nowait(None)
 
-    def _ask_again(self) -> None:
-        for each in self._pending.values():
-            self._link.send(each.request)
+    def _greet(self) -> None:
+        self._delivery.ask_again()
+        self._over.say_again()
 
     def _take(self, frame: Frame) -> None:
         match frame:
             case Incoming():
                 self._take_message(frame)
             case Ignored():
-                self._records.ignored(frame.message, Refusal(frame.rule, frame.detail))
-                if frame.row is not None:
-                    self._link.send(Acknowledge(frame.row))
+                self._take_ignored(frame)
             case Unreadable():
                 self._take_unreadable(frame)
             case Acknowledged():
-                self._rows.pop(frame.row, None)
-                if not any(self._rows.values()):
-                    self._is_settled.set()
+                self._over.confirm(frame.row)
+                self._begun.remove(frame.row)
             case Sent() | NotSent():
-                self._take_outcome(frame)
+                self._delivery.take(frame)
 
-    def _take_outcome(self, frame: Sent | NotSent) -> None:
-        pending = self._pending.get(frame.key)
-        if pending is None or pending.message_id.done():
+    def _take_ignored(self, frame: Ignored) -> None:
+        if frame.row is not None and frame.row in self._in_hand:
+            # To a new gateway, a message and its deletion are one.
+            self._withdraw(frame.row)
             return
-        if isinstance(frame, Sent):
-            pending.message_id.set_result(frame.id)
-        else:
-            error = TransportError if frame.may_have_arrived else _RefusedError
-            pending.message_id.set_exception(error(frame.reason))
+        if frame.withdraws is not None:
+            self._withdraw(frame.withdraws)
+        self._records.ignored(frame.message, Refusal(frame.rule, frame.detail))
+        if frame.row is not None:
+            self._over.add(frame.row)
+
+    def _withdraw(self, row: int) -> None:
+        message = self._turns.withdraw(row)
+        if message is not None:
+            self._records.ignored(message, WITHDRAWN)
+            self._finish(row)
 
     def _take_message(self, frame: Incoming) -> None:
-        if frame.row in self._rows:
-            if self._rows[frame.row]:
-                self._link.send(Acknowledge(frame.row))
+        if frame.row in self._in_hand or frame.row in self._over:
             return
-        key = _key(frame.message)
-        if key in self._turns:
+        if frame.message in self._turns:
             self._records.ignored(frame.message, Refusal("duplicate", "in hand already"))
-            self._link.send(Acknowledge(frame.row))
+            self._over.add(frame.row)
             return
-        self._rows[frame.row] = False
+        self._in_hand.add(frame.row)
+        mark = self._begun.earlier(frame.row, frame.message.id)
         age_s = time.time() - frame.message.time
-        if age_s > self._max_age_s:
+        if mark is not None:
+            self._take_interrupted(frame, is_told=mark.is_told)
+        elif age_s > self._max_age_s:
             self._take_late(frame, age_s)
         else:
-            self._turns[key] = _Turn(frame.row)
+            self._turns.add(frame.row, frame.message)
             self._messages.put_nowait(frame.message)
+
+    def _take_interrupted(self, frame: Incoming, *, is_told: bool) -> None:
+        self._records.ignored(frame.message, INTERRUPTED)
+        if is_told and self._is_for_bot(frame.message):
+            self._missed.was_interrupted(frame.message, frame.row, place(frame.row, 1))
+        else:
+            self._finish(frame.row)
 
     def _take_late(self, frame: Incoming, age_s: float) -> None:
         self._records.ignored(frame.message, Refusal("too late", f"{age_s:.0f} s old"))
@@ -300,7 +283,3 @@ class WhatsAppTransport:
         self._records.ignored(frame.message, Refusal("not readable", detail))
         if frame.is_lost and self._is_for_bot(frame.message):
             self._missed.ask_again(frame.message.chat_id, frame.message.id)
-
-
-def _key(message: Message) -> _Key:
-    return message.chat_id, str(message.sender), message.id

@@ -114,6 +114,7 @@ class Daemon:
         """Answer every message with its own text."""
         async for message in self.transport.messages():
             self.messages.append(message)
+            self.transport.begin(message)
             with suppress(TransportError):
                 await self.transport.send(message.chat_id, Reply(f"echo {message.text}", message))
             await self.transport.acknowledge(message)

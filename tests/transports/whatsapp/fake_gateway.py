@@ -9,10 +9,12 @@ import time
 
 from butler.message import Message, Person
 from butler.transports.whatsapp.frames import (
+    WITHDRAWN,
     Acknowledge,
     Acknowledged,
     Connection,
     Ended,
+    Ignored,
     Incoming,
     Linked,
     Ping,
@@ -34,6 +36,11 @@ FRAMES = {
     "timeout": (Qr("code"), Ended("timeout", "The code was not used in time.")),
     "linked": (Qr("code"), Linked()),
     "again": (_message(1, "one"), _message(1, "one"), _message(2, "two")),
+    "withdrawn": (
+        _message(1, "one"),
+        Ignored(1, _message(1, "").message, WITHDRAWN.rule, WITHDRAWN.detail),
+    ),
+    "commands": (_message(1, "/one"), _message(2, "/two")),
     "final": (Ended("final", "Final.", is_final=True),),
 }
 PRINTED = "WARNING library: a line\nPress Ctrl+C to exit\n" + "panic: x\n" * 300 + "rest"
@@ -68,6 +75,8 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             case Acknowledge():
                 writer.write(encoded(Acknowledged(frame.row)))
             case Send():
+                quoted = frame.answers.id if frame.answers else None
+                os.write(1, f"{frame.key} to {quoted}: {frame.text}\n".encode())
                 writer.write(encoded(Sent(frame.key, f"id of {frame.key}")))
 
 

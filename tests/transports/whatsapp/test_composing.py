@@ -1,13 +1,11 @@
 """The typing indicator, and what is said about messages that were missed."""
 
-import asyncio
-
 import pytest
 
 from butler.errors import TransportError
 from butler.transports.whatsapp import composing, missed
 from butler.transports.whatsapp.composing import Composing
-from butler.transports.whatsapp.frames import Typing
+from butler.transports.whatsapp.frames import Send, Typing
 from butler.transports.whatsapp.missed import ASK_AGAIN, Missed, summary
 
 from .conftest import eventually
@@ -61,8 +59,8 @@ class Chats:
         self.notices = []
         self.forgotten = []
 
-    async def say(self, chat_id, text, key):
-        self.notices.append((chat_id, text, key))
+    async def say(self, notice):
+        self.notices.append(notice)
         if self.is_broken:
             raise TransportError("no.")
 
@@ -76,7 +74,7 @@ async def test_late_messages_are_forgotten_once_they_are_summed_up(monkeypatch, 
         late.add_late("1@lid", row)
     await eventually(lambda: len(chats.forgotten) == 2)
 
-    assert chats.notices == [("1@lid", summary(2), "late.3-4")]
+    assert chats.notices == [Send("late.3-4", "1@lid", summary(2))]
     assert chats.forgotten == [3, 4]
 
 
@@ -89,19 +87,20 @@ async def test_a_chat_is_asked_again_only_once_in_ten_minutes():
     await eventually(lambda: len(chats.notices) == 2)
 
     assert chats.notices == [
-        ("1@lid", ASK_AGAIN, "unreadable.A0"),
-        ("2@lid", ASK_AGAIN, "unreadable.B"),
+        Send("unreadable.A0", "1@lid", ASK_AGAIN),
+        Send("unreadable.B", "2@lid", ASK_AGAIN),
     ]
 
 
 async def test_closing_leaves_late_messages_for_the_next_start(monkeypatch):
     monkeypatch.setattr(missed, "QUIET_S", 0.01)
-    chats = Chats()
+    chats, others = Chats(), Chats()
     late = Missed(chats.say, chats.forgotten.append)
     late.add_late("1@lid", 3)
     late.ask_again("2@lid", "B")
     late.close()
-    await asyncio.sleep(0.03)
+    Missed(others.say, others.forgotten.append).add_late("3@lid", 4)
+    await eventually(lambda: others.forgotten)
 
     assert chats.notices == []
     assert chats.forgotten == []

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -55,16 +56,18 @@ def test_messages_come_out_in_order_until_their_turn_is_over(path):
         assert not journal.inbox.add(first.key, b"a late duplicate")
 
 
-def test_edits_wait_for_their_message_until_they_are_handed(journal):
+def test_edits_wait_for_their_message_until_they_are_over(journal):
     journal.inbox.add(KEY, b"event")
     journal.inbox.add(KEY._replace(message_id="E1"), b"edit", edits="A1")
     journal.inbox.add(KEY._replace(message_id="E2", sender="x@lid"), b"forged", edits="A1")
 
-    (found,) = journal.inbox.edits_of(KEY)
+    (found,) = journal.inbox.changes_of(KEY)
     journal.inbox.hand([found.row])
+    assert journal.inbox.changes_of(KEY) == [found]
+    journal.inbox.finish([found.row])
 
     assert (found.key.message_id, found.event) == ("E1", b"edit")
-    assert journal.inbox.edits_of(KEY) == []
+    assert journal.inbox.changes_of(KEY) == []
 
 
 def test_the_author_is_the_address_that_was_received(journal):
@@ -91,6 +94,43 @@ def test_a_reply_may_be_sent_again_only_if_it_was_surely_not_sent(journal, end, 
     end(journal.outbox)
 
     assert journal.outbox.outcome("k") == outcome
+
+
+def test_a_reply_that_waits_is_kept_until_it_is_being_sent(journal):
+    journal.outbox.ask("7.1", "chat", b"first")
+    journal.outbox.ask("7.1", "chat", b"second")
+    journal.outbox.ask("8.1", "chat", b"another")
+    assert journal.outbox.waiting() == [("7.1", b"first"), ("8.1", b"another")]
+
+    journal.outbox.begin("7.1", "chat")
+    journal.outbox.drop("8.1")
+
+    assert journal.outbox.waiting() == []
+    assert journal.rows("SELECT key, request FROM outbox") == [("7.1", None)]
+
+
+def test_a_journal_from_before_replies_were_kept_goes_on(path):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(
+            "CREATE TABLE outbox (key TEXT PRIMARY KEY, chat TEXT NOT NULL, state TEXT NOT NULL, "
+            "message_id TEXT, reason TEXT NOT NULL DEFAULT '', time REAL NOT NULL) WITHOUT ROWID"
+        )
+        db.execute("INSERT INTO outbox VALUES ('7.1', 'chat', 'sent', 'ID', '', 0)")
+        db.commit()
+
+    for number in (8, 9):
+        with Journal(path) as journal:
+            journal.outbox.ask(f"{number}.1", "chat", b"kept")
+            assert journal.outbox.outcome("7.1") == Outcome("ID")
+            assert journal.outbox.waiting()[-1] == (f"{number}.1", b"kept")
+
+
+def test_a_turn_that_is_over_is_not_handed_again(journal):
+    journal.inbox.add(KEY, b"event")
+    journal.inbox.finish([1])
+    journal.inbox.hand([1])
+
+    assert journal.inbox.open(0, 10) == []
 
 
 def test_own_replies_are_known_by_their_id(journal):

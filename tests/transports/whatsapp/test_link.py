@@ -14,6 +14,8 @@ from butler.errors import TransportError
 from butler.message import Reply
 from butler.transports.whatsapp import link, linked_account, pair, pairing, process
 from butler.transports.whatsapp.frames import Connection, Options
+from butler.transports.whatsapp.missed import INTERRUPTED
+from crash_series import is_alive
 
 from .conftest import daemon, eventually
 
@@ -88,12 +90,15 @@ async def test_a_gateway_that_is_of_no_use_is_replaced(scenario, tmp_path, monke
         await eventually(lambda: bot.transport.gateway_id)
         first = bot.transport.gateway_id
         scenario("serves")
+        await eventually(lambda: not is_alive(first))
+        # One that serves may need longer than that to start on a busy machine.
+        monkeypatch.setattr(process, "SILENCE_LIMIT_S", 30)
         await eventually(lambda: bot.transport.state.name == "connected")
         second = bot.transport.gateway_id
 
     assert first != second
-    assert not _is_alive(first)
-    assert not _is_alive(second)
+    assert not is_alive(first)
+    assert not is_alive(second)
 
 
 async def test_a_gateway_that_ignores_sigterm_is_killed(scenario, tmp_path, monkeypatch):
@@ -105,7 +110,7 @@ async def test_a_gateway_that_ignores_sigterm_is_killed(scenario, tmp_path, monk
         leaving = time.monotonic()
 
     assert time.monotonic() - leaving < 2
-    assert not _is_alive(gateway)
+    assert not is_alive(gateway)
 
 
 async def test_what_a_gateway_prints_is_logged_within_bounds(scenario, tmp_path, caplog):
@@ -143,6 +148,143 @@ async def test_a_reply_is_keyed_by_its_message_and_place_while_the_turn_lasts(sc
 
     assert ids == ["id of 1.1", "id of 1.2"]
     assert later not in ids
+
+
+async def test_a_message_in_hand_that_a_new_gateway_calls_withdrawn_is(scenario, tmp_path):
+    scenario("withdrawn")
+
+    async with daemon(tmp_path, echoes=False) as bot:
+        message = await anext(bot.transport.messages())
+        await eventually(lambda: bot.transport.is_withdrawn(message))
+
+    assert [entry.rule for entry in bot.records.entries] == ["withdrawn"]
+
+
+async def test_a_turn_that_has_begun_is_not_withdrawn_by_a_new_gateway(scenario, tmp_path):
+    scenario("again")
+    async with daemon(tmp_path, echoes=False) as bot:
+        message = await anext(bot.transport.messages())
+        bot.transport.begin(message)
+        scenario("withdrawn")
+        first = bot.transport.gateway_id
+        os.kill(first, 9)
+        await eventually(lambda: bot.transport.gateway_id not in (None, first))
+        await eventually(lambda: bot.transport.state.name == "connected")
+
+        assert not bot.transport.is_withdrawn(message)
+        assert bot.records.entries == []
+
+
+async def _cut_off(folder, **how):
+    """Begin the first turn, and end before it is over."""
+    async with daemon(folder, echoes=False) as bot:
+        message = await anext(bot.transport.messages())
+        bot.transport.begin(message, **how)
+
+
+def _interrupted(bot):
+    return [each.message_id for each in bot.records.entries if each.rule == "interrupted"]
+
+
+def _said(caplog):
+    """Return what the gateway was asked to send."""
+    return [
+        each.getMessage().removeprefix("gateway: ")
+        for each in caplog.records
+        if each.name.endswith("process")
+    ]
+
+
+async def test_a_turn_that_was_cut_off_is_not_repeated_but_told_to_its_chat(
+    scenario, tmp_path, caplog
+):
+    caplog.set_level(logging.INFO)
+    scenario("commands")
+    await _cut_off(tmp_path)
+
+    for _ in range(2):
+        async with daemon(tmp_path) as bot:
+            await eventually(
+                lambda: bot.turns_over == 1 and bot.transport._over.is_settled.is_set()
+            )
+            await eventually(lambda: len(_said(caplog)) == 2)
+        assert [message.text for message in bot.messages] == ["/two"]
+        assert _interrupted(bot) == ["A1"]
+        # A reply to it would have had that key; had it been sent, the gateway would not send this.
+        assert sorted(_said(caplog)) == [f"1.1 to A1: {INTERRUPTED}", "2.1 to A2: echo /two"]
+        caplog.clear()
+        await _cut_off(tmp_path)
+
+
+async def test_a_turn_that_had_not_begun_is_repeated(scenario, tmp_path):
+    scenario("commands")
+    async with daemon(tmp_path, echoes=False) as bot:
+        await anext(bot.transport.messages())
+
+    async with daemon(tmp_path) as bot:
+        await eventually(lambda: bot.turns_over == 2)
+
+    assert [message.text for message in bot.messages] == ["/one", "/two"]
+    assert _interrupted(bot) == []
+
+
+@pytest.mark.parametrize(("name", "how"), [("again", {}), ("commands", {"is_told": False})])
+async def test_chatter_and_what_a_plugin_tells_itself_are_only_on_record(
+    scenario, tmp_path, caplog, name, how
+):
+    caplog.set_level(logging.INFO)
+    scenario(name)
+    await _cut_off(tmp_path, **how)
+
+    async with daemon(tmp_path) as bot:
+        await eventually(lambda: bot.turns_over == 1 and bot.transport._over.is_settled.is_set())
+        await eventually(lambda: _said(caplog))
+
+    assert _interrupted(bot) == ["A1"]
+    assert [each.partition(" ")[0] for each in _said(caplog)] == ["2.1"]
+
+
+async def test_a_turn_of_this_daemon_goes_on_whatever_becomes_of_the_gateway(scenario, tmp_path):
+    scenario("commands")
+    async with daemon(tmp_path, echoes=False) as bot:
+        message = await anext(bot.transport.messages())
+        bot.transport.begin(message)
+        first = bot.transport.gateway_id
+        os.kill(first, 9)
+        await eventually(lambda: bot.transport.gateway_id not in {None, first})
+        await eventually(lambda: bot.transport.state.name == "connected")
+        assert await bot.transport.send("1@lid", Reply("x", message)) == "id of 1.1"
+        await bot.transport.acknowledge(message)
+        await eventually(bot.transport._over.is_settled.is_set)
+        again = await anext(bot.transport.messages())
+
+    assert again.text == "/two"
+    assert _interrupted(bot) == []
+
+
+async def test_what_a_turn_did_is_on_record_before_its_reply_leaves(scenario, tmp_path, mocker):
+    happened = mocker.Mock()
+    scenario("commands")
+    async with daemon(tmp_path, echoes=False) as bot:
+        message = await anext(bot.transport.messages())
+        mocker.patch.object(bot.records, "flush", happened.flush)
+        mocker.patch.object(bot.transport._delivery, "deliver", happened.deliver)
+        happened.deliver.side_effect = mocker.AsyncMock(return_value="id")
+        await bot.transport.send("1@lid", Reply("x", message))
+
+    assert [name for name, *_ in happened.mock_calls] == ["flush", "deliver"]
+
+
+async def test_what_was_over_while_there_was_no_gateway_is_told_to_the_next(scenario, tmp_path):
+    scenario("commands")
+    async with daemon(tmp_path, echoes=False) as bot:
+        message = await anext(bot.transport.messages())
+        first = bot.transport.gateway_id
+        os.kill(first, 9)
+        await eventually(lambda: bot.transport.gateway_id is None)
+        await bot.transport.acknowledge(message)
+        await eventually(lambda: not bot.transport._over._news)
+        await eventually(bot.transport._over.is_settled.is_set)
 
 
 async def test_leaving_does_not_wait_for_ever_for_what_is_not_confirmed(
@@ -224,17 +366,9 @@ async def test_cancelled_linking_leaves_no_process(scenario, tmp_path):
     linking.cancel()
     await asyncio.gather(linking, return_exceptions=True)
 
-    assert not any(_is_alive(each) for each in started)
+    assert not any(is_alive(each) for each in started)
 
 
 def _children():
     path = Path(f"/proc/self/task/{os.getpid()}/children")
     return [int(each) for each in path.read_text().split()]
-
-
-def _is_alive(process_id):
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -94,6 +94,35 @@ async def test_no_more_are_handed_than_the_daemon_can_hold(receiver, told, handi
     assert [frame.row for frame in told] == [1, 2, 3, 1, 4]
 
 
+async def test_a_turn_that_ends_while_it_is_handed_again_is_not_handed_afterwards(
+    receiver, journal, translator
+):
+    told = []
+
+    async def tell(frame):
+        told.append(frame)
+        if frame.row == 1:
+            # The daemon has both from the last gateway, and is done with the second one.
+            finishing.acknowledge(2)
+            await asyncio.sleep(0.01)
+
+    for number in range(3):
+        receiver.keep(event("x", message_id=f"{number}").SerializeToString())
+    journal.inbox.hand([1, 2, 3])
+    finishing = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
+    tasks = [
+        asyncio.create_task(finishing.hand_over(translator)),
+        asyncio.create_task(finishing.finish_turns()),
+    ]
+    await eventually(lambda: len(told) == 3)
+    for task in tasks:
+        task.cancel()
+
+    assert [(type(frame), frame.row) for frame in told] == [
+        *((Incoming, 1), (Acknowledged, 2), (Incoming, 3)),
+    ]
+
+
 async def test_bytes_that_are_no_event_are_set_aside_and_logged_once(
     receiver, told, handing, caplog
 ):
@@ -181,6 +210,60 @@ async def test_an_edit_that_waits_changes_its_message_also_after_a_crash(
         task.cancel()
         assert [(type(frame), frame.message.text) for frame in told] == [(Incoming, "/use api")]
         told.clear()
+
+
+def _deletion(target, message_id, sender="800@lid"):
+    content = Content(protocolMessage={"key": {"ID": target}, "type": "REVOKE"})
+    return event(content, message_id=message_id, sender=sender, chat="800@lid").SerializeToString()
+
+
+async def test_a_deletion_withdraws_a_message_that_waits_also_after_a_crash(
+    receiver, journal, told, translator, tell
+):
+    receiver.keep(event("/use api", message_id="A1").SerializeToString())
+    receiver.keep(_deletion("A1", "D1"))
+
+    for _ in range(2):
+        again = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
+        task = asyncio.create_task(again.hand_over(translator))
+        await eventually(lambda: told)
+        task.cancel()
+        assert [(frame.row, frame.message.id, frame.rule) for frame in told] == [
+            (1, "A1", "withdrawn")
+        ]
+        assert told.pop().withdraws is None
+
+
+async def test_a_deletion_names_the_row_of_a_message_that_the_daemon_has(receiver, told, handing):
+    receiver.keep(event("/use api", message_id="A1").SerializeToString())
+    await eventually(lambda: told)
+    receiver.keep(_deletion("A1", "D1"))
+    receiver.keep(_deletion("A1", "D2", sender="801@lid"))
+    receiver.keep(_deletion("A2", "D3"))
+    await eventually(lambda: len(told) == 4)
+
+    assert [(frame.rule, frame.withdraws) for frame in told[1:]] == [
+        ("deleted", 1),
+        ("deleted", None),
+        ("deleted", None),
+    ]
+
+
+async def test_a_message_and_its_deletion_that_a_killed_daemon_had_come_as_one(
+    receiver, journal, told, handing, translator, tell
+):
+    receiver.keep(event("/use api", message_id="A1").SerializeToString())
+    await eventually(lambda: told)
+    receiver.keep(_deletion("A1", "D1"))
+    await eventually(lambda: len(told) == 2)
+    told.clear()
+
+    again = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
+    task = asyncio.create_task(again.hand_over(translator))
+    await eventually(lambda: told)
+    task.cancel()
+
+    assert [(frame.row, frame.rule) for frame in told] == [(1, "withdrawn")]
 
 
 async def test_duplicates_are_reported(receiver, told, handing):

@@ -233,6 +233,7 @@ def _protocol(kind, **fields):
         ("unknown kind", {"content": Content()}),
         ("unknown kind", {"content": Content(messageContextInfo={"messageSecret": b"1"})}),
         ("deleted", {"content": _protocol(e2e.ProtocolMessage.REVOKE)}),
+        ("withdrawn", {"content": _protocol(e2e.ProtocolMessage.REVOKE), "message_id": "A0"}),
         (
             "edited after it was handled",
             {"content": _protocol(e2e.ProtocolMessage.MESSAGE_EDIT, editedMessage=TEXT)},
@@ -291,5 +292,17 @@ def test_an_edit_names_the_message_and_its_new_content(wrapper):
     if wrapper:
         content = _wrapped(wrapper, content)
 
-    assert contents.edit(content) == ("A0", TEXT)
-    assert contents.edit(TEXT) is None
+    assert contents.change(content) == contents.Change("A0", TEXT, is_deletion=False)
+
+
+def test_a_deletion_names_the_message_and_takes_its_place():
+    content = _protocol(e2e.ProtocolMessage.REVOKE)
+
+    assert contents.change(content) == contents.Change("A0", content, is_deletion=True)
+
+
+@pytest.mark.parametrize(
+    "content", [TEXT, _protocol(e2e.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST), Content()]
+)
+def test_what_changes_no_message_is_none(content):
+    assert contents.change(content) is None

@@ -1,0 +1,279 @@
+"""The way out, without the library: what a sender asks of it, and what the daemon is told."""
+
+import asyncio
+
+import pytest
+
+from butler.transports.whatsapp import outbox, receiving, sending
+from butler.transports.whatsapp.failures import GatewayEnd, SendError
+from butler.transports.whatsapp.frames import NotSent, Send, Sent
+from butler.transports.whatsapp.journal import Journal
+from butler.transports.whatsapp.pacing import Pacer
+from butler.transports.whatsapp.sending import Sender
+
+from .conftest import eventually
+
+FIRST, SECOND = Send("k1", "1@lid", "one"), Send("k2", "1@lid", "two")
+UNKNOWN = (
+    "Nobody can say whether a reply arrived, so it is not repeated: "
+    "WhatsApp did not acknowledge it in time."
+)
+
+
+class Library:
+    """Acknowledges what it is given, unless it is told otherwise."""
+
+    def __init__(self):
+        self.taken = asyncio.Queue()
+        self.is_deaf = False
+        self.refusals = []
+
+    async def send(self, chat_id, content):
+        self.taken.put_nowait(content.extendedTextMessage.text)
+        if self.is_deaf:
+            await asyncio.Event().wait()
+        if self.refusals:
+            raise SendError(self.refusals.pop(0))
+        return f"id of {content.extendedTextMessage.text}"
+
+    async def upload(self, data):
+        await asyncio.Event().wait()
+
+
+class Sending:
+    """A sender at work, and what it told the daemon."""
+
+    def __init__(self, journal):
+        self.library = Library()
+        self.told = asyncio.Queue()
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+        self.sender = Sender(self.library, journal, self.told.put, self.is_open, 600, Pacer(None))
+
+    async def __aenter__(self):
+        self._tasks = [
+            asyncio.create_task(self.sender.pace()),
+            asyncio.create_task(self.sender.send_all()),
+        ]
+        return self
+
+    async def __aexit__(self, *_error):
+        for task in self._tasks:
+            task.cancel()
+        self.results = await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal(tmp_path / "journal.sqlite3") as journal:
+        yield journal
+
+
+async def test_a_last_call_ends_the_wait_for_an_acknowledgement_but_not_the_gateway(
+    journal, monkeypatch
+):
+    monkeypatch.setattr(sending, "LAST_CALL_S", 0.05)
+    async with Sending(journal) as at_work:
+        at_work.library.is_deaf = True
+        at_work.sender.ask(FIRST)
+        at_work.sender.ask(SECOND)
+        await at_work.library.taken.get()
+        at_work.sender.call_last()
+        told = await at_work.told.get()
+
+    assert told == NotSent("k1", UNKNOWN, may_have_arrived=True)
+    assert journal.outbox.outcome("k1").message_id is None
+    assert journal.outbox.outcome("k2") is None
+    assert at_work.library.taken.empty()
+    assert not any(isinstance(each, GatewayEnd) for each in at_work.results)
+
+
+async def test_after_a_last_call_replies_are_still_sent(journal):
+    async with Sending(journal) as at_work:
+        at_work.sender.call_last()
+        at_work.sender.ask(FIRST)
+        told = await at_work.told.get()
+
+    assert told == Sent("k1", "id of one")
+
+
+async def test_what_a_turn_asked_a_killed_gateway_for_is_sent_by_the_next_one(journal):
+    turn, job = Send("7.1", "1@lid", "one"), Send("5ab4", "1@lid", "two")
+    notice = Send("7.1", "1@lid", "in its place")
+    killed = Sending(journal)
+    for request in (turn, job):
+        killed.sender.ask(request)
+    journal.outbox.recover()
+
+    async with Sending(journal) as at_work:
+        at_work.is_open.clear()
+        await at_work.sender.resume()
+        at_work.sender.ask(notice)
+        at_work.sender.ask(SECOND)
+        at_work.is_open.set()
+        told = [await at_work.told.get() for _ in range(2)]
+        at_work.sender.ask(notice)
+        told.append(await at_work.told.get())
+
+    assert told == [Sent("7.1", "id of one"), Sent("k2", "id of two"), Sent("7.1", "id of one")]
+    assert at_work.library.taken.qsize() == 2
+
+
+async def test_what_was_being_sent_is_not_taken_up_again(journal):
+    async with Sending(journal) as at_work:
+        at_work.library.is_deaf = True
+        at_work.sender.ask(Send("7.1", "1@lid", "one"))
+        await at_work.library.taken.get()
+    journal.outbox.recover()
+
+    assert journal.outbox.waiting() == []
+    assert journal.outbox.outcome("7.1").message_id is None
+
+
+async def test_what_nobody_waits_for_any_more_is_not_taken_up(journal):
+    async with Sending(journal) as at_work:
+        at_work.is_open.clear()
+        at_work.sender.ask(Send("7.1", "1@lid", "one"))
+        at_work.sender.retract("7.1")
+        at_work.is_open.set()
+        told = await at_work.told.get()
+
+    assert told == NotSent("7.1", "WhatsApp did not take a reply: nobody waits for it any more.")
+    assert journal.outbox.waiting() == []
+
+
+async def test_a_reply_that_waited_too_long_gives_way_to_another_with_its_key(journal, mocker):
+    Sending(journal).sender.ask(Send("7.1", "1@lid", "one"))
+    now = outbox.time.time()
+    mocker.patch.object(outbox.time, "time", return_value=now + outbox.KEEP_S + 1)
+    journal.outbox.recover()
+
+    async with Sending(journal) as at_work:
+        await at_work.sender.resume()
+        at_work.sender.ask(Send("7.1", "1@lid", "in its place"))
+        told = await at_work.told.get()
+
+    assert told == Sent("7.1", "id of in its place")
+
+
+async def test_a_reply_that_was_refused_gives_way_to_another_with_its_key(journal):
+    async with Sending(journal) as at_work:
+        at_work.library.refusals = ["server returned error 463"]
+        at_work.sender.ask(Send("7.1", "1@lid", "one"))
+        refused = await at_work.told.get()
+        at_work.sender.ask(Send("7.1", "1@lid", "in its place"))
+        told = await at_work.told.get()
+
+    assert isinstance(refused, NotSent)
+    assert told == Sent("7.1", "id of in its place")
+
+
+@pytest.mark.parametrize("body", [b"junk", b'["Ping", {}]'])
+async def test_a_kept_reply_that_cannot_be_read_is_logged_and_dropped(journal, body, caplog):
+    journal.outbox.ask("7.1", "1@lid", body)
+
+    await Sending(journal).sender.resume()
+
+    assert caplog.messages == ["reply 7.1 in the journal cannot be read"]
+    assert journal.outbox.waiting() == []
+
+
+async def test_on_a_full_disk_a_reply_waits_without_being_kept(journal, monkeypatch):
+    monkeypatch.setattr(receiving, "RETRY_S", 0.01)
+    journal.rows("PRAGMA query_only = ON")
+    async with Sending(journal) as at_work:
+        at_work.sender.ask(FIRST)
+        await asyncio.sleep(0)
+        journal.rows("PRAGMA query_only = OFF")
+        told = await at_work.told.get()
+
+    assert told == Sent("k1", "id of one")
+
+
+async def test_without_a_last_call_a_deaf_library_ends_the_gateway(journal):
+    async with Sending(journal) as at_work:
+        at_work.library.is_deaf = True
+        at_work.sender._limit_s = 0.05
+        at_work.sender.ask(FIRST)
+        told = await at_work.told.get()
+        await asyncio.wait([at_work._tasks[1]])
+
+    assert told == NotSent("k1", UNKNOWN, may_have_arrived=True)
+    assert isinstance(at_work.results[1], GatewayEnd)
+
+
+async def test_a_reply_that_is_taken_back_before_it_has_begun_is_not_sent(journal):
+    async with Sending(journal) as at_work:
+        at_work.is_open.clear()
+        at_work.sender.ask(FIRST)
+        at_work.sender.retract("k1")
+        at_work.sender.retract("never asked")
+        at_work.is_open.set()
+        told = await at_work.told.get()
+
+    assert told == NotSent("k1", "WhatsApp did not take a reply: nobody waits for it any more.")
+    assert at_work.library.taken.empty()
+
+
+async def test_a_reply_that_left_nothing_behind_waits_for_the_connection(journal):
+    async with Sending(journal) as at_work:
+        at_work.library.refusals = ["websocket not connected"]
+        at_work.sender.ask(FIRST)
+        await at_work.library.taken.get()
+        await eventually(lambda: not at_work.is_open.is_set())
+        at_work.is_open.set()
+        told = await at_work.told.get()
+
+    assert told == Sent("k1", "id of one")
+
+
+@pytest.mark.parametrize(
+    ("refusals", "told"),
+    [
+        (["server returned error 479"], Sent("k1", "id of one")),
+        (
+            ["server returned error 479"] * 2,
+            NotSent("k1", "WhatsApp did not take a reply: server returned error 479."),
+        ),
+        (
+            ["server returned error 463"],
+            NotSent("k1", "WhatsApp did not take a reply: server returned error 463."),
+        ),
+        (
+            ["timed out waiting for message send response"],
+            NotSent(
+                "k1",
+                "Nobody can say whether a reply arrived, so it is not repeated: "
+                "timed out waiting for message send response.",
+                may_have_arrived=True,
+            ),
+        ),
+    ],
+)
+async def test_what_the_library_says_decides_what_becomes_of_a_reply(
+    journal, monkeypatch, refusals, told
+):
+    monkeypatch.setattr(sending, "_AGAIN_AFTER_S", 0.0)
+    async with Sending(journal) as at_work:
+        at_work.library.refusals = list(refusals)
+        at_work.sender.ask(FIRST)
+
+        assert await at_work.told.get() == told
+
+
+async def test_a_reply_that_was_sent_is_not_sent_again(journal):
+    async with Sending(journal) as at_work:
+        for _ in range(2):
+            at_work.sender.ask(FIRST)
+            assert await at_work.told.get() == Sent("k1", "id of one")
+
+    assert at_work.library.taken.qsize() == 1
+
+
+async def test_an_upload_that_takes_too_long_is_given_up(journal, monkeypatch):
+    monkeypatch.setattr(sending, "UPLOAD_LIMIT_S", 0.01)
+    async with Sending(journal) as at_work:
+        at_work.sender.ask(Send("k1", "1@lid", "long", file_name="reply.txt"))
+        told = await at_work.told.get()
+
+    assert told == NotSent("k1", "WhatsApp did not take a reply: the upload took too long.")
