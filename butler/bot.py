@@ -63,7 +63,8 @@ class Bot:
         Returns when every turn has ended, and every job that a turn started.
         """
         for name, plugin in self._plugins.items():
-            self._services.jobs.start(plugin.ready(self._services.send), f"ready {name}")
+            ready = plugin.ready(self._services.send, self._reopened)
+            self._services.jobs.start(ready, f"ready {name}")
         async with asyncio.TaskGroup() as turns:
             self._reader = turns.create_task(self._read(turns), name="reader")
         self._services.jobs.is_last_call.set()
@@ -116,6 +117,9 @@ class Bot:
         elif news:
             await self._tell_owner(news)
         await self._services.transport.acknowledge(message)
+
+    def _reopened(self, message: Message) -> Context:
+        return Context(message, self._services.gate.access.role(message), self._services)
 
     async def _in_turn(self, message: Message, verdict: Call | Say | Hear) -> None:
         turn = self._turns.get(message.chat_id)

@@ -25,7 +25,7 @@ from butler.access import Role
 from butler.commands import Answer, Command, Convert, Handler, Kind, Listener, Parameter, Pass
 from butler.errors import PluginError
 from butler.finding import Finding
-from butler.message import Reply
+from butler.message import Message, Reply
 from butler.repos import Repo
 
 if TYPE_CHECKING:
@@ -84,8 +84,14 @@ class Plugin(Generic[SettingsT]):
         """Return a line for `butler check` on each thing that the plugin depends on."""
         return ()
 
-    async def ready(self, send: Send) -> None:
-        """Do what there is to do once messages can be sent, as a job; by default nothing."""
+    async def ready(self, send: Send, reopen: Callable[[Message], "Context"]) -> None:
+        """Do what there is to do once messages can be sent, as a job; by default nothing.
+
+        Args:
+            send: Sends to any chat.
+            reopen: Returns a context to go on with a message from before the start; its sender may
+                do no more than they may by now.
+        """
 
 
 @dataclass(frozen=True, slots=True)

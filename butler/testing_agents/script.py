@@ -12,7 +12,9 @@ A script is an object::
 
 A step is an object with one of these keys:
 
-    say              text; {prompt}, {mode} and {conversation} are filled in
+    say              text; {prompt}, {mode}, {conversation} and {time} are filled in; times are
+                     Unix seconds
+    pause            so many seconds
     say_bytes        so many bytes of text in one message
     flood_bytes      so many bytes of text, "line_bytes" (4096) a message
     think            a thought
@@ -37,6 +39,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,7 +136,10 @@ class Player:
     def _say(self, text: str, _: Step) -> None:
         for word, value in self._words.items():
             text = text.replace(f"{{{word}}}", value)
-        write(self._voice.said(text))
+        write(self._voice.said(text.replace("{time}", f"{time.time():.6f}")))
+
+    def _pause(self, seconds: float, _: Step) -> None:
+        time.sleep(seconds)
 
     def _say_bytes(self, size: int, _: Step) -> None:
         write(self._voice.said("x" * size))

@@ -26,8 +26,8 @@ class Budget:
         now = time.time()
         if ctx.role < Role.OWNER:
             self._check_person(ctx, now)
-        if self._history.is_lifted(ctx.chat_id):
-            self._history.lift(ctx.chat_id, is_lifted=False)
+        if self._history.chats.is_lifted(ctx.chat_id):
+            self._history.chats.lift(ctx.chat_id, is_lifted=False)
             return
         for used, most, unit in self._used(ctx.chat_id, now):
             if used >= most:

@@ -83,11 +83,12 @@ class Catalog:
         name = wanted or of_repo.agent or self._settings.agent
         self.check(name)
         settings = self._settings.agents.get(name, AgentSettings())
-        environment = allowed_environment(settings.env)
+        mode = of_repo.mode or settings.mode
+        environment = _held_to(mode, name, settings) | allowed_environment(settings.env)
         return Choice(
             name=name,
             agent=_agent(name, settings, environment),
-            mode=of_repo.mode or settings.mode,
+            mode=mode,
             environment=environment,
             limits=RunLimits(
                 of_repo.time_limit or settings.time_limit or inf,
@@ -115,6 +116,11 @@ def _agent(name: str, settings: AgentSettings, environment: dict[str, str]) -> A
             preset = PRESETS.get(name)
             how_to_get = preset.how_to_get if preset and settings.command is None else ""
             return AcpAgent(command, limits, how_to_get=how_to_get)
+
+
+def _held_to(mode: Mode, name: str, settings: AgentSettings) -> dict[str, str]:
+    preset = PRESETS.get(name) if settings.kind == "acp" else None
+    return dict(preset.environment.get(mode, {})) if preset else {}
 
 
 def _command(name: str, settings: AgentSettings, environment: dict[str, str]) -> tuple[str, ...]:

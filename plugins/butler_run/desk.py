@@ -38,7 +38,7 @@ class Desk:
         except ButlerError as error:
             logger.warning("run %d: a message was not sent: %s", self._number, error)
             return None
-        self._history.note_message(self._ctx.chat_id, message_id, self._number)
+        self._history.chats.note_message(self._ctx.chat_id, message_id, self._number)
         return message_id
 
     def _hidden(self, text: str) -> str:

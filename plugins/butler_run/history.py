@@ -1,13 +1,16 @@
-"""The runs there were, and what chats chose; on disk."""
+"""The runs there were and the runs there are; on disk."""
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from butler import Message, open_database
+from butler import Message, Person, open_database
+from butler_run.agents import Usage
+from butler_run.chats import CHATS_SCHEMA, Chats
 
 
 class State(StrEnum):
@@ -15,6 +18,7 @@ class State(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "waiting for permission"
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -39,7 +43,24 @@ class Past:
     before: str | None
     after: str | None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.state not in {State.QUEUED, State.RUNNING, State.WAITING}
 
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for: enough to start the run, or another like it."""
+
+    number: int
+    message: Message
+    repo: str
+    agent: str
+    prompt: str
+
+
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -49,35 +70,39 @@ CREATE TABLE IF NOT EXISTS runs (
     message_key TEXT NOT NULL UNIQUE, process INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS runs_by_chat ON runs (chat_id, queued_at);
-CREATE TABLE IF NOT EXISTS conversations (
-    chat_id TEXT, repo TEXT, agent TEXT, id TEXT NOT NULL, PRIMARY KEY (chat_id, repo, agent)
-);
-CREATE TABLE IF NOT EXISTS chats (
-    chat_id TEXT PRIMARY KEY, agent TEXT, is_listening INTEGER NOT NULL DEFAULT 0,
-    is_lifted INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS messages (
-    chat_id TEXT, message_id TEXT, number INTEGER NOT NULL, PRIMARY KEY (chat_id, message_id)
+CREATE TABLE IF NOT EXISTS details (
+    number INTEGER PRIMARY KEY,
+    message_id TEXT NOT NULL, phone TEXT, lid TEXT, is_own INTEGER NOT NULL, sent_at REAL NOT NULL,
+    text TEXT NOT NULL, prompt TEXT NOT NULL, conversation_id TEXT, tokens INTEGER
 );
 """
 _COLUMNS = (
     "number, chat_id, repo, folder, agent, person, state, queued_at, started_at, ended_at, "
     "cost_usd, before, after"
 )
-_MESSAGES_KEPT = 10_000
+_REQUEST = (
+    "SELECT number, message_id, chat_id, phone, lid, text, sent_at, is_own, repo, agent, prompt "
+    "FROM runs JOIN details USING (number) "
+)
+_DETAILS_KEPT = 1_000
 
 
 class History:
-    """Runs, conversations and choices in a SQLite file; used from one thread."""
+    """Runs in a SQLite file; used from one thread.
+
+    Attributes:
+        chats: What chats chose, in the same file.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._db = open_database(path, _SCHEMA)
+        self._db = open_database(path, f"{_SCHEMA}{CHATS_SCHEMA}", _VERSION)
+        self.chats = Chats(self._db)
 
     def close(self) -> None:
         """Give the file back."""
         self._db.close()
 
-    def add(self, message: Message, repo: str, folder: Path, agent: str) -> int | None:
+    def add(self, message: Message, repo: str, folder: Path, agent: str, prompt: str) -> int | None:
         """Note the run that ``message`` asks for; return its number, or None if it has one."""
         sender = message.author
         key = f"{message.chat_id}\n{sender}\n{message.id}"
@@ -90,7 +115,23 @@ class History:
                 *(sender, State.QUEUED, time.time(), key, os.getpid()),
             ),
         ).fetchall()
-        return int(rows[0][0]) if rows else None
+        if not rows:
+            return None
+        number = int(rows[0][0])
+        self._note_details(number, message, prompt)
+        return number
+
+    def _note_details(self, number: int, message: Message, prompt: str) -> None:
+        sender = message.sender
+        self._db.execute(
+            "INSERT INTO details (number, message_id, phone, lid, is_own, sent_at, text, prompt) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(number, message.id, sender.phone, sender.lid, message.is_own, message.time),
+                *(_storable(message.text), _storable(prompt)),
+            ),
+        )
+        self._db.execute("DELETE FROM details WHERE number < ?", (number - _DETAILS_KEPT,))
 
     def begin(self, number: int, before: str | None) -> None:
         """Note that a run has begun, on the snapshot ``before``."""
@@ -99,25 +140,53 @@ class History:
             (State.RUNNING, time.time(), before, number),
         )
 
+    def change(self, number: int, state: State) -> None:
+        """Note that a run which is not over is in another state."""
+        self._db.execute("UPDATE runs SET state = ? WHERE number = ?", (state, number))
+
     def end(
-        self, number: int, state: State, after: str | None = None, cost_usd: float | None = None
+        self,
+        number: int,
+        state: State,
+        after: str | None = None,
+        usage: Usage | None = None,
+        conversation_id: str | None = None,
     ) -> None:
         """Note how a run ended."""
         self._db.execute(
             "UPDATE runs SET state = ?, ended_at = ?, after = ?, cost_usd = ? WHERE number = ?",
-            (state, time.time(), after, cost_usd, number),
+            (state, time.time(), after, usage and usage.cost_usd, number),
+        )
+        self._db.execute(
+            "UPDATE details SET conversation_id = ?, tokens = ? WHERE number = ?",
+            (conversation_id, usage and usage.tokens, number),
         )
 
     def cut_off(self) -> list[Past]:
         """Note that runs have ended with the process they were in, if it is gone; return them."""
-        runs = [
-            run
-            for run in self._runs("WHERE state IN (?, ?)", State.QUEUED, State.RUNNING)
-            if not self._is_under_way(run.number)
-        ]
+        began = self._runs("WHERE state IN (?, ?)", State.RUNNING, State.WAITING)
+        runs = [run for run in began if not self._is_under_way(run.number)]
         for run in runs:
             self.end(run.number, State.CUT_OFF)
         return runs
+
+    def take_queued(self) -> list[Request]:
+        """Return the runs that a process which is gone had not begun; they are this one's now."""
+        queued = self._runs("WHERE state = ?", State.QUEUED)
+        numbers = [run.number for run in queued if not self._is_under_way(run.number)]
+        for number in numbers:
+            self._db.execute("UPDATE runs SET process = ? WHERE number = ?", (os.getpid(), number))
+        return self._requests(numbers)
+
+    def request(self, number: int) -> Request | None:
+        """Return what a run was asked for, if that is still kept."""
+        return next(iter(self._requests([number])), None)
+
+    def last_unfinished(self, chat_id: str) -> Past | None:
+        """Return the last run of a chat that is over and did not come to its end."""
+        where = "WHERE chat_id = ? AND state IN (?, ?, ?) ORDER BY number DESC LIMIT 1"
+        states = (State.CUT_OFF, State.FAILED, State.STOPPED)
+        return next(iter(self._runs(where, chat_id, *states)), None)
 
     def _is_under_way(self, number: int) -> bool:
         query = "SELECT process FROM runs WHERE number = ?"
@@ -148,74 +217,29 @@ class History:
         query = "SELECT total(cost_usd) FROM runs WHERE chat_id = ? AND queued_at > ?"
         return float(self._db.execute(query, (chat_id, since)).fetchone()[0])
 
-    def conversation(self, chat_id: str, repo: str, agent: str) -> str | None:
-        """Return the id of the conversation that the next run goes on with."""
-        query = "SELECT id FROM conversations WHERE chat_id = ? AND repo = ? AND agent = ?"
-        row = self._db.execute(query, (chat_id, repo, agent)).fetchone()
-        return None if row is None else str(row[0])
-
-    def keep_conversation(self, chat_id: str, repo: str, agent: str, name: str) -> None:
-        """Go on with the conversation that the agent calls ``name``."""
-        values = (chat_id, repo, agent, name)
-        self._db.execute("INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)", values)
-
-    def forget_conversation(self, chat_id: str, repo: str, agent: str) -> bool:
-        """Start a fresh conversation next time; return whether there was one."""
-        query = "DELETE FROM conversations WHERE chat_id = ? AND repo = ? AND agent = ?"
-        return self._db.execute(query, (chat_id, repo, agent)).rowcount > 0
-
-    def agent_of(self, chat_id: str) -> str | None:
-        """Return the agent that the chat chose."""
-        row = self._chat(chat_id)
-        return None if row is None else row[0]
-
-    def choose_agent(self, chat_id: str, agent: str) -> None:
-        """Keep the chat's choice."""
-        self._set(chat_id, "agent", agent)
-
-    def is_listening(self, chat_id: str) -> bool:
-        """Return whether plain text is a prompt in this chat."""
-        row = self._chat(chat_id)
-        return row is not None and bool(row[1])
-
-    def set_listening(self, chat_id: str, *, is_listening: bool) -> None:
-        """Say whether plain text is a prompt in this chat."""
-        self._set(chat_id, "is_listening", is_listening)
-
-    def lift(self, chat_id: str, *, is_lifted: bool) -> None:
-        """Let one run of the chat go beyond its budget, or no longer."""
-        self._set(chat_id, "is_lifted", is_lifted)
-
-    def is_lifted(self, chat_id: str) -> bool:
-        """Return whether the next run of the chat may go beyond its budget."""
-        row = self._chat(chat_id)
-        return row is not None and bool(row[2])
-
-    def note_message(self, chat_id: str, message_id: str, number: int) -> None:
-        """Remember that a message belongs to a run, so that replies to it do, too."""
-        values = (chat_id, message_id, number)
-        self._db.execute("INSERT OR REPLACE INTO messages VALUES (?, ?, ?)", values)
-        self._db.execute("DELETE FROM messages WHERE number < ?", (number - _MESSAGES_KEPT,))
-
-    def is_of_a_run(self, chat_id: str, message_id: str) -> bool:
-        """Return whether a message belongs to a run."""
-        query = "SELECT 1 FROM messages WHERE chat_id = ? AND message_id = ?"
-        return self._db.execute(query, (chat_id, message_id)).fetchone() is not None
-
     def _runs(self, where: str, *values: object) -> list[Past]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM runs {where}", values)  # noqa: S608
         return [_past(row) for row in rows]
 
-    def _chat(self, chat_id: str) -> tuple[str | None, int, int] | None:
-        query = "SELECT agent, is_listening, is_lifted FROM chats WHERE chat_id = ?"
-        row: tuple[str | None, int, int] | None = self._db.execute(query, (chat_id,)).fetchone()
-        return row
-
-    def _set(self, chat_id: str, column: str, value: object) -> None:
-        self._db.execute("INSERT OR IGNORE INTO chats (chat_id) VALUES (?)", (chat_id,))
-        query = f"UPDATE chats SET {column} = ? WHERE chat_id = ?"  # noqa: S608
-        self._db.execute(query, (value, chat_id))
+    def _requests(self, numbers: Iterable[int]) -> list[Request]:
+        found = (
+            self._db.execute(f"{_REQUEST} WHERE number = ?", (number,)).fetchone()
+            for number in numbers
+        )
+        return [_request(row) for row in found if row is not None]
 
 
 def _past(row: tuple[Any, ...]) -> Past:
     return replace(Past(*row), state=State(row[6]))
+
+
+def _request(row: tuple[Any, ...]) -> Request:
+    number, message_id, chat_id, phone, lid, text, sent_at, is_own, repo, agent, prompt = row
+    sender = Person(phone, lid)
+    message = Message(message_id, chat_id, sender, text, sent_at, is_own=bool(is_own))
+    return Request(number, message, repo, agent, prompt)
+
+
+def _storable(text: str) -> str:
+    """Return ``text`` without what SQLite takes no text with: halves of a surrogate pair."""
+    return text.encode(errors="replace").decode()

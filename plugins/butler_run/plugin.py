@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Literal, Self
 
 from butler import (
     PASS,
     Context,
     Finding,
+    Message,
     Pass,
     Plugin,
     Reply,
@@ -23,18 +24,16 @@ from butler import (
 from butler_run.agents import preload
 from butler_run.answering import answered
 from butler_run.catalog import Catalog, Choice
-from butler_run.history import History, Past
+from butler_run.changes import Changes
+from butler_run.history import History, Past, Request, State
 from butler_run.questions import Questions, said
 from butler_run.runs import Runs
 from butler_run.settings import RepoRunSettings, RunSettings
-from butler_run.snapshot import Snapshots
 from butler_run.status import duration
-from butler_run.work import summary
 
 logger = logging.getLogger(__name__)
 
 RUNS_SHOWN = 10
-SMALL_DIFF = 2_000
 
 
 class RunPlugin(Plugin[RunSettings]):
@@ -51,6 +50,7 @@ class RunPlugin(Plugin[RunSettings]):
     async def __aenter__(self) -> Self:
         self._history = History(self.data_folder / "runs.sqlite3")
         self._runs = Runs(self.settings, self._history, self._questions)
+        self._changes = Changes(self._history)
         self._cut_off = self._history.cut_off()
         return self
 
@@ -61,12 +61,30 @@ class RunPlugin(Plugin[RunSettings]):
         """Say which agents are installed."""
         return self._catalog.findings()
 
-    async def ready(self, send: Send) -> None:
-        """Tell the chats whose runs ended with the last daemon."""
+    async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
+        """Tell the chats whose runs ended with the last daemon; go on with what it had queued."""
         for run in self._cut_off:
             said_so = f"Run {run.number} in *{run.repo}* was cut off when I was ended."
-            await send(run.chat_id, Reply(f"{said_so} /run starts it anew."))
+            await send(run.chat_id, Reply(f"{said_so} /retry {run.number} starts it anew."))
+        for request in self._history.take_queued():
+            await self._go_on(reopen(request.message), request)
         await preload()
+
+    async def _go_on(self, ctx: Context, request: Request) -> None:
+        """Let a run wait once more, if whoever asked for it still may."""
+        if not any(each.name == "run" for each in ctx.commands):
+            logger.info("run %d does not go on: its sender may no longer", request.number)
+            self._history.end(request.number, State.CUT_OFF)
+            return
+        try:
+            repo = await ctx.repo(request.repo)
+            await asyncio.to_thread(repo.check_usable)
+            choice = self._catalog.choose(repo, request.agent)
+        except UserError as error:
+            self._history.end(request.number, State.CUT_OFF)
+            await ctx.reply(f"Run {request.number} waited and does not go on: {error}")
+            return
+        self._runs.line_up(ctx, request.number, repo, request.prompt, choice)
 
     @command(aliases=("exec", "do", "ask"))
     async def run(self, ctx: Context, *, prompt: str) -> str | None:
@@ -88,6 +106,26 @@ class RunPlugin(Plugin[RunSettings]):
         return await self._runs.stop(ctx.chat_id, run)
 
     @command()
+    async def retry(self, ctx: Context, run: int | None = None) -> str | None:
+        """Start a run anew that did not come to its end.
+
+        /retry takes the last one of this chat, /retry 14 run 14.
+        """
+        if run is None:
+            past = self._history.last_unfinished(ctx.chat_id)
+        else:
+            past = self._history.run(run, ctx.chat_id)
+        if past is not None and not past.is_over:
+            raise UserError(f"Run {past.number} is not over. /stop it, or wait for its end.")
+        request = self._history.request(past.number) if past else None
+        if request is None:
+            raise UserError("There is no such run to start anew in this chat. /runs lists them.")
+        repo = await ctx.repo(request.repo)
+        await asyncio.to_thread(repo.check_usable)
+        choice = self._catalog.choose(repo, request.agent)
+        return self._runs.start(ctx, repo, request.prompt, choice)
+
+    @command()
     async def new(self, ctx: Context) -> str:
         """Begin a fresh conversation with the next prompt.
 
@@ -95,7 +133,7 @@ class RunPlugin(Plugin[RunSettings]):
         """
         repo = await ctx.active_repo()
         choice = self._choice(ctx, repo)
-        if self._history.forget_conversation(ctx.chat_id, repo.name, choice.name):
+        if self._history.chats.forget_conversation(ctx.chat_id, repo.name, choice.name):
             return (
                 f"The next prompt begins a fresh conversation with {choice.name} in *{repo.name}*."
             )
@@ -113,18 +151,10 @@ class RunPlugin(Plugin[RunSettings]):
     async def diff(self, ctx: Context, run: int | None = None) -> str | Reply:
         """Show what a run changed.
 
-        /diff shows the last run of this chat, /diff 14 run 14.
+        /diff shows the last run of this chat, /diff 14 run 14. Where there was none, it shows what
+        the active repo has beyond its last commit.
         """
-        past, before, after = self._with_changes(ctx, run)
-        diff = await Snapshots(await self._folder(ctx, past)).diff(before, after)
-        if not diff.files:
-            return f"Run {past.number} changed no files."
-        if len(diff.text) > SMALL_DIFF:
-            files = "\n".join(f"• {file.path}" for file in diff.files[:20])
-            await ctx.reply(f"Run {past.number}: {summary(diff)}\n{files}")
-            return Reply(diff.text, answers=ctx.message, file_name=f"run-{past.number}.patch")
-        fenced = diff.text.replace("```", "'''")
-        return f"Run {past.number}: {summary(diff)}\n```\n{fenced}```"
+        return await self._changes.shown(ctx, run)
 
     @command()
     async def undo(self, ctx: Context, run: int | None = None) -> str:
@@ -132,14 +162,10 @@ class RunPlugin(Plugin[RunSettings]):
 
         Files that were changed since are never overwritten.
         """
-        past, before, after = self._with_changes(ctx, run)
-        folder = await self._folder(ctx, past)
+        past, folder = await self._changes.to_undo(ctx, run)
         if self._runs.is_at_work_in(folder):
             raise UserError("A run is at work there. /stop it, or wait for its end.")
-        paths = await Snapshots(folder).undo(before, after)
-        if not paths:
-            return f"There is nothing to undo of run {past.number}."
-        return f"Run {past.number} is undone: {_names(paths)}."
+        return await self._changes.undone(past, folder)
 
     @command()
     async def agent(self, ctx: Context, name: str | None = None) -> str:
@@ -150,7 +176,7 @@ class RunPlugin(Plugin[RunSettings]):
             known = ", ".join(self._catalog.names)
             return f"This chat uses *{used}* in {repo.name}. There are: {known}."
         self._catalog.check(name)
-        self._history.choose_agent(ctx.chat_id, name)
+        self._history.chats.choose_agent(ctx.chat_id, name)
         return f"This chat now uses *{name}*."
 
     @command()
@@ -160,10 +186,10 @@ class RunPlugin(Plugin[RunSettings]):
         Without it, a prompt is /run, a reply to a message of a run, or a message that mentions me.
         """
         if state is None:
-            if self._history.is_listening(ctx.chat_id):
+            if self._history.chats.is_listening(ctx.chat_id):
                 return "Plain text is a prompt here. /chat off changes that."
             return "Plain text is no prompt here. /chat on changes that."
-        self._history.set_listening(ctx.chat_id, is_listening=state == "on")
+        self._history.chats.set_listening(ctx.chat_id, is_listening=state == "on")
         if state == "on":
             return "Plain text is a prompt here now. /chat off takes that back."
         return "Plain text is no prompt here any more."
@@ -171,7 +197,7 @@ class RunPlugin(Plugin[RunSettings]):
     @command(needs=Role.OWNER)
     async def lift(self, ctx: Context) -> str:
         """Let the next run of this chat go beyond the budget of the day."""
-        self._history.lift(ctx.chat_id, is_lifted=True)
+        self._history.chats.lift(ctx.chat_id, is_lifted=True)
         return "The next run here may go beyond the budget."
 
     @listener
@@ -191,38 +217,13 @@ class RunPlugin(Plugin[RunSettings]):
 
     def _is_prompt(self, ctx: Context) -> bool:
         message = ctx.message
-        if message.is_to_bot or self._history.is_listening(ctx.chat_id):
+        if message.is_to_bot or self._history.chats.is_listening(ctx.chat_id):
             return True
         quoted = message.quoted_id
-        return quoted is not None and self._history.is_of_a_run(ctx.chat_id, quoted)
+        return quoted is not None and self._history.chats.is_of_a_run(ctx.chat_id, quoted)
 
     def _choice(self, ctx: Context, repo: Repo) -> Choice:
-        return self._catalog.choose(repo, self._history.agent_of(ctx.chat_id))
-
-    def _with_changes(self, ctx: Context, number: int | None) -> tuple[Past, str, str]:
-        if number is None:
-            past = self._history.last_with_changes(ctx.chat_id)
-        else:
-            past = self._history.run(number, ctx.chat_id)
-        if past is None:
-            which = "There is no such run" if number else "There was no run"
-            raise UserError(f"{which} in this chat. /runs lists them.")
-        if past.before is None or past.after is None:
-            raise UserError(
-                f"Run {past.number} has no snapshots, so I cannot tell what it changed."
-            )
-        return past, past.before, past.after
-
-    @staticmethod
-    async def _folder(ctx: Context, past: Past) -> Path:
-        """Return the folder of a run, if the sender may still see its repo."""
-        repo = await ctx.repo(past.repo)
-        await asyncio.to_thread(repo.check_usable)
-        if str(repo.path) != past.folder:
-            raise UserError(
-                f"*{past.repo}* was another folder when run {past.number} worked there."
-            )
-        return repo.path
+        return self._catalog.choose(repo, self._history.chats.agent_of(ctx.chat_id))
 
 
 def _listed(run: Past, now: float) -> str:
@@ -232,8 +233,3 @@ def _listed(run: Past, now: float) -> str:
     if run.cost_usd is not None:
         parts.append(f"${run.cost_usd:.2f}")
     return ", ".join(parts)
-
-
-def _names(paths: tuple[str, ...]) -> str:
-    shown = ", ".join(paths[:10])
-    return f"{shown} and {len(paths) - 10} more" if len(paths) > 10 else shown

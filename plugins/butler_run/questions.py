@@ -95,6 +95,10 @@ class Questions:
         """Return the open questions of a chat."""
         return [each for each in self._open if each.chat_id == chat_id]
 
+    def is_any_of(self, number: int) -> bool:
+        """Return whether a question of this run is open."""
+        return any(each.number == number for each in self._open)
+
     def quoted(self, chat_id: str, message_id: str | None) -> Question | None:
         """Return the open question that a message asks."""
         for question in self.of(chat_id):

@@ -58,6 +58,7 @@ class Runs:
         if live is None:
             raise UserError(f"Run {number} is not running in this chat. /runs lists them.")
         if not live.place.has_come.is_set():
+            await live.work.stop()
             live.job.cancel()
             self._history.end(number, State.STOPPED)
             return f"Run {number} will not start."
@@ -78,16 +79,22 @@ class Runs:
                 "/stop ends one, /runs lists them."
             )
         self._budget.check(ctx)
-        number = self._history.add(ctx.message, repo.name, repo.path, choice.name)
+        number = self._history.add(ctx.message, repo.name, repo.path, choice.name, prompt)
         if number is None:
             return None
+        ctx.take_over()  # a run that is noted is told of when it was cut off
+        place = self.line_up(ctx, number, repo, prompt, choice)
+        notes = [self._queued(place), self._budget.warning(ctx.chat_id)]
+        return "\n".join(note for note in notes if note) or None
+
+    def line_up(self, ctx: Context, number: int, repo: Repo, prompt: str, choice: Choice) -> Place:
+        """Let a run that is noted already wait for its turn, and work when that comes."""
         desk = Desk(ctx, self._history, number, Redactor(choice.secrets))
         work = Work(ctx, number, prompt, repo, choice, self._history, self._questions, desk)
         place = self._queue.join(number, repo.path, ctx.chat_id)
         job = ctx.start(self._carry_out(ctx, work, place, repo, prompt), f"run {number}")
         self._live[number] = _Live(work, place, job)
-        notes = [self._queued(place), self._budget.warning(ctx.chat_id)]
-        return "\n".join(note for note in notes if note) or None
+        return place
 
     def _queued(self, place: Place) -> str:
         ahead = self._queue.ahead_of(place)
@@ -102,9 +109,10 @@ class Runs:
     async def _carry_out(
         self, ctx: Context, work: Work, place: Place, repo: Repo, prompt: str
     ) -> None:
-        state = State.CUT_OFF
+        state = State.QUEUED
         try:
             async with self._queue.turn(place):
+                state = State.CUT_OFF
                 state = await work.carry_out()
         except Exception:
             state = State.FAILED
@@ -113,8 +121,10 @@ class Runs:
             raise
         finally:
             del self._live[place.number]
-            detail = f"run {place.number}"
-            if self._settings.audit_prompts:
-                detail += f": {prompt}"
-            ctx.audit("run", repo.name, str(state), detail)
+            ended = State.STOPPED if work.is_stopped else state
+            if ended is not State.QUEUED:  # else it goes on with the next Butler
+                detail = f"run {place.number}" + (
+                    f": {prompt}" if self._settings.audit_prompts else ""
+                )
+                ctx.audit("run", repo.name, str(ended), detail)
         await work.tell()

@@ -12,16 +12,18 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import NoReturn
 
 from butler import GitError, UserError, run_git
 from butler_run.private_git import Diff, Entry, FileChange, PrivateGit, Repository, shown
 
-__all__ = ["ChangedSinceError", "Diff", "FileChange", "Moment", "Snapshots"]
+__all__ = ["ChangedSinceError", "Diff", "FileChange", "Moment", "Snapshots", "summary"]
 
 KEPT_S = 30 * 24 * 3600.0
 
 _REFS = "refs/butler/runs"
 _SUBMODULE = "160000"
+_NO_FILE = "000000"
 _NAMES_SHOWN = 10
 
 
@@ -64,9 +66,13 @@ class Snapshots:
 
     async def find(self, run: int, moment: Moment) -> str | None:
         """Return the commit of a snapshot taken earlier, if it is still there."""
+        return await self._commit(f"{_REFS}/{run}/{moment}")
+
+    async def _commit(self, name: str) -> str | None:
         try:
-            name = f"{_REFS}/{run}/{moment}^{{commit}}"
-            found = await run_git(self._folder, "rev-parse", "--verify", "--quiet", name)
+            found = await run_git(
+                self._folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"
+            )
         except GitError as error:
             if error.status == 1:
                 return None
@@ -82,6 +88,16 @@ class Snapshots:
         async with self._private() as private:
             return await private.diff(before, after or await private.tree())
 
+    async def uncommitted(self) -> Diff:
+        """Return what the working copy has beyond its last commit.
+
+        Raises:
+            GitError: Git cannot read the working copy.
+        """
+        async with self._private() as private:
+            head = await self._commit("HEAD") or await private.git("mktree", stdin=b"")
+            return await private.diff(head, await private.tree())
+
     async def undo(self, before: str, after: str) -> tuple[str, ...]:
         """Put back what changed between two snapshots and return the paths of those files.
 
@@ -89,7 +105,8 @@ class Snapshots:
 
         Raises:
             ChangedSinceError: Some of these files are not as ``after`` left them; none is touched.
-            GitError: Git cannot read or write the working copy, or a snapshot is gone.
+            GitError: Git cannot read the working copy, or a snapshot is gone.
+            UserError: Git cannot write it, and whether the files are as they were.
         """
         async with self._private() as private:
             changed = await private.entries(before, after)
@@ -102,8 +119,32 @@ class Snapshots:
             _refuse_submodules(wanted)
             _refuse_changed({entry.path for entry in wanted}, since - undone)
             paths = tuple(sorted(entry.path for entry in wanted))
-            await private.restore(before, paths)
+            try:
+                await private.restore(before, paths)
+            except GitError as error:
+                await self._go_back(after, wanted, error)
             return paths
+
+    async def _go_back(self, after: str, wanted: Iterable[Entry], error: GitError) -> NoReturn:
+        """Make the files what they were before an undo that broke off, as on a disk that is full.
+
+        Raises:
+            UserError: Always; the text says whether that went well.
+        """
+        gone = [entry.path for entry in wanted if entry.modes[1] == _NO_FILE]
+        there = [entry.path for entry in wanted if entry.modes[1] != _NO_FILE]
+        try:
+            repository = await Repository.at(self._folder)
+            await asyncio.to_thread(_remove, repository.top, gone)
+            # Not with the git folder in hand: a git that was killed leaves it locked.
+            async with self._private() as private:
+                await private.restore(after, there)
+        except (GitError, OSError):
+            raise UserError(
+                f"The undo broke off in the middle: {error} Some files are damaged; git still has "
+                f"them: git restore --source={after[:12]} -- . brings back what the run left."
+            ) from error
+        raise UserError(f"Nothing was undone: {error}") from error
 
     async def prune(self, kept_s: float = KEPT_S) -> int:
         """Forget the snapshots that are older than ``kept_s`` and return how many there were."""
@@ -124,6 +165,17 @@ class Snapshots:
             yield private
         finally:
             await asyncio.to_thread(private.remove)
+
+
+def summary(diff: Diff) -> str:
+    """Return how many files changed, and by how many lines."""
+    count = len(diff.files)
+    return f"{count} file{'s' * (count != 1)} +{diff.added} −{diff.removed}"
+
+
+def _remove(top: Path, paths: Iterable[str]) -> None:
+    for path in paths:
+        (top / path).unlink(missing_ok=True)
 
 
 def _refuse_submodules(entries: Iterable[Entry]) -> None:

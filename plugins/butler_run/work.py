@@ -1,20 +1,17 @@
 """One run, from its turn in the queue to its answer."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-from butler import Context, GitError, Reply, Repo, UserError
+from butler import Context, Reply, Repo, UserError
 from butler_run.agents import (
     ConversationLostError,
     Event,
     Finished,
     LimitedRun,
     Notice,
-    Option,
     PermissionAsked,
     Reason,
     Started,
@@ -23,16 +20,14 @@ from butler_run.agents import (
     Usage,
 )
 from butler_run.answer import Answer
+from butler_run.asking import Asking
 from butler_run.catalog import Choice
 from butler_run.desk import Desk
 from butler_run.history import History, State
-from butler_run.questions import Question, Questions
-from butler_run.snapshot import Diff, Moment, Snapshots
+from butler_run.keeping import Keeping
+from butler_run.questions import Questions
 from butler_run.status import Status, duration
 
-logger = logging.getLogger(__name__)
-
-QUESTION_LIMIT_S = 600.0
 _STATES = {
     Reason.DONE: State.DONE,
     Reason.CANCELLED: State.STOPPED,
@@ -65,7 +60,6 @@ class Work:
         history: Where it is noted.
         questions: Where the agent's questions wait for answers.
         desk: Where its messages go.
-        question_limit_s: How long a question waits.
 
     Attributes:
         is_stopped: Somebody asked for its end.
@@ -81,7 +75,6 @@ class Work:
         history: History,
         questions: Questions,
         desk: Desk,
-        question_limit_s: float = QUESTION_LIMIT_S,
     ) -> None:
         self._ctx = ctx
         self._number = number
@@ -89,10 +82,9 @@ class Work:
         self._repo = repo
         self._choice = choice
         self._history = history
-        self._questions = questions
         self._desk = desk
-        self._question_limit_s = question_limit_s
-        self._snapshots = Snapshots(repo.path)
+        self._asking = Asking(ctx, number, history, questions, desk)
+        self._keeping = Keeping(repo, number)
         self._outcome = _Outcome()
         self._footer = ""
         self._run: LimitedRun | None = None
@@ -111,18 +103,19 @@ class Work:
 
     async def carry_out(self) -> State:
         """Do the work and return how it ended; ``tell`` tells the chat."""
-        before = await self._snapshot(Moment.BEFORE)
-        self._history.begin(self._number, before)
+        await self._keeping.begin()
+        self._history.begin(self._number, self._keeping.before)
         begun_at = asyncio.get_running_loop().time()
         async with self._typing(), self._status.kept_up_to_date():
             await self._run_agent()
         elapsed = duration(asyncio.get_running_loop().time() - begun_at)
-        after = await self._snapshot(Moment.AFTER) if before else None
-        state = self._state()
-        cost_usd = self._outcome.usage.cost_usd if self._outcome.usage else None
-        self._history.end(self._number, state, after, cost_usd)
-        self._footer = await self._summed_up(before, after, elapsed, cost_usd)
-        await self._prune()
+        await self._keeping.end()
+        state, usage = self._state(), self._outcome.usage
+        self._history.end(
+            self._number, state, self._keeping.after, usage, self._outcome.conversation_id
+        )
+        self._footer = await self._summed_up(elapsed)
+        await self._keeping.prune()
         await self._status.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
         return state
 
@@ -145,24 +138,11 @@ class Work:
         finally:
             self._ctx.show_typing(is_typing=False)
 
-    async def _snapshot(self, moment: Moment) -> str | None:
-        try:
-            return await self._snapshots.take(self._number, moment)
-        except GitError as error:
-            logger.info("run %d has no snapshot: %s", self._number, error)
-            return None
-
-    async def _prune(self) -> None:
-        try:
-            await self._snapshots.prune()
-        except GitError as error:
-            logger.info("old snapshots of %s stay: %s", self._repo.name, error)
-
     async def _run_agent(self) -> None:
         try:
-            await self._converse(self._history.conversation(*self._conversation_key))
+            await self._converse(self._history.chats.conversation(*self._conversation_key))
         except ConversationLostError as error:
-            self._history.forget_conversation(*self._conversation_key)
+            self._history.chats.forget_conversation(*self._conversation_key)
             await self._desk.send(Reply(f"{error} I start a fresh one."))
             self._outcome = _Outcome()
             await self._start_afresh()
@@ -183,64 +163,17 @@ class Work:
             conversation_id=conversation_id,
             mode=self._choice.mode,
         )
-        async with starting as run, self._asking() as questions:
+        async with starting as run, self._asking.open():
             self._run = LimitedRun(run, self._choice.limits)
             if self.is_stopped:
                 await self._run.cancel()
             async for event in self._run:
                 self._note(event)
                 if isinstance(event, PermissionAsked):
-                    questions.append(asyncio.create_task(self._ask(self._run, event)))
+                    self._asking.ask(self._run, event)
                 elif isinstance(event, Notice):
                     await self._desk.send(Reply(event.text))
         self._keep_conversation()
-
-    @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[list[asyncio.Task[None]]]:
-        """Give a list for the tasks that wait for answers; none outlives the block."""
-        tasks: list[asyncio.Task[None]] = []
-        try:
-            yield tasks
-        finally:
-            for task in tasks:
-                task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception):
-                    logger.error("a question of run %d failed", self._number, exc_info=result)
-
-    async def _ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
-        sender, is_own = self._ctx.sender, self._ctx.message.is_own
-        question = self._questions.ask(
-            self._ctx.chat_id, self._number, sender, is_own=is_own, asked=asked
-        )
-        try:
-            reply = Reply(question.text, answers=self._ctx.message)
-            message_id = await self._desk.send(reply)
-            if message_id is not None:
-                self._questions.note_message(question, message_id)
-            option = await self._answer_to(question)
-            if option is not None:
-                await run.answer(asked.id, option.id)
-        finally:
-            self._questions.close(question)
-
-    async def _answer_to(self, question: Question) -> Option | None:
-        """Return the option that was chosen; the one that rejects if nobody chooses."""
-        last_call = asyncio.create_task(self._ctx.is_last_call.wait())
-        either: set[asyncio.Future[Any]] = {question.answer, last_call}
-        try:
-            await asyncio.wait(
-                either, timeout=self._question_limit_s, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            last_call.cancel()
-        if question.answer.done():
-            return question.answer.result()
-        waited = "" if last_call.done() else f" within {duration(self._question_limit_s)}"
-        await self._desk.send(
-            Reply(f"Nobody answered question {question.letter}{waited}, so the answer is no.")
-        )
-        return question.rejection
 
     def _note(self, event: Event) -> None:
         match event:
@@ -268,7 +201,7 @@ class Work:
     def _keep_conversation(self) -> None:
         finished, conversation_id = self._outcome.finished, self._outcome.conversation_id
         if finished is not None and finished.reason is Reason.DONE and conversation_id:
-            self._history.keep_conversation(*self._conversation_key, conversation_id)
+            self._history.chats.keep_conversation(*self._conversation_key, conversation_id)
 
     def _state(self) -> State:
         if self.is_stopped:
@@ -277,27 +210,9 @@ class Work:
             return State.FAILED
         return _STATES[self._outcome.finished.reason]
 
-    async def _summed_up(
-        self, before: str | None, after: str | None, elapsed: str, cost_usd: float | None
-    ) -> str:
-        parts = await self._changes(before, after)
-        parts.append(elapsed)
-        if cost_usd is not None:
-            parts.append(f"${cost_usd:.2f}")
+    async def _summed_up(self, elapsed: str) -> str:
+        parts = [*await self._keeping.changes(), elapsed]
+        usage = self._outcome.usage
+        if usage is not None and usage.cost_usd is not None:
+            parts.append(f"${usage.cost_usd:.2f}")
         return " · ".join(parts)
-
-    async def _changes(self, before: str | None, after: str | None) -> list[str]:
-        if before is None or after is None:
-            return ["no git, so no /undo"]
-        try:
-            diff = await self._snapshots.diff(before, after)
-        except GitError as error:
-            logger.info("run %d has no diff: %s", self._number, error)
-            return []
-        return [summary(diff), "/diff", "/undo"] if diff.files else ["no files changed"]
-
-
-def summary(diff: Diff) -> str:
-    """Return how many files changed, and by how many lines."""
-    count = len(diff.files)
-    return f"{count} file{'s' * (count != 1)} +{diff.added} −{diff.removed}"

@@ -1,4 +1,8 @@
+"""A chat in which agents work; helps to wait for what they say."""
+
 import json
+import os
+import re
 
 import pytest
 
@@ -49,3 +53,58 @@ def butler_toml(tmp_path, script):
 @pytest.fixture
 def api(tmp_path):
     return tmp_path / "api"
+
+
+@pytest.fixture
+def wait_for():
+    """Return the first message to a chat, behind a position, that has a text in it."""
+
+    async def waited(chat, text, after=0):
+        while True:
+            for each in chat.transport.sent[after:]:
+                if each.chat_id == chat.chat_id and text in each.reply.text:
+                    return each
+            await chat.next_reply()
+
+    return waited
+
+
+@pytest.fixture
+def answer():
+    """Return the first answer of a run to a chat, behind a position."""
+
+    async def answered(chat, after=0):
+        while True:
+            for sent in chat.transport.sent[after:]:
+                is_here = sent.chat_id == chat.chat_id and sent.reply.answers is not None
+                if is_here and re.search(r" · \d+ s|, no /undo|no files changed", sent.reply.text):
+                    return sent
+            await chat.next_reply()
+
+    return answered
+
+
+@pytest.fixture
+def run(answer):
+    """Ask for a run and return the text of its answer."""
+
+    async def ran(chat, prompt="do it"):
+        before = len(chat.transport.sent)
+        assert await chat(f"/run {prompt}") is not None
+        return (await answer(chat, before)).reply.text
+
+    return ran
+
+
+@pytest.fixture
+def is_alive():
+    """Whether there is a process with this id."""
+
+    def alive(pid):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    return alive

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 # What Claude, Codex, Gemini and OpenCode call them; the first that is offered is taken.
 _IDS = {
     Mode.ASK: ("default", "ask", "read-only", "build"),
-    Mode.EDITS: ("acceptEdits", "autoEdit", "auto_edit", "auto"),
+    Mode.EDITS: ("acceptEdits", "autoEdit", "auto_edit", "workspace-write", "auto", "build"),
     Mode.PLAN: ("plan", "read-only"),
-    Mode.BYPASS: ("bypassPermissions", "yolo", "full-access"),
+    Mode.BYPASS: ("bypassPermissions", "yolo", "agent-full-access", "full-access"),
 }
-_UNASKING = frozenset({*_IDS[Mode.EDITS], *_IDS[Mode.BYPASS], "dontAsk"})
+# "agent" is how Codex starts: it lets a model decide. In its "build" OpenCode asks for what its
+# environment says.
+_UNASKING = frozenset({*_IDS[Mode.EDITS], *_IDS[Mode.BYPASS], "dontAsk", "agent"} - {"build"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from butler_run.agents.acp_updates import Updates
 from butler_run.agents.acp_wire import Wire
 from butler_run.agents.agent import Event, Finished, Notice, Reason, Started, Usage
 from butler_run.agents.errors import AgentError
+from butler_run.agents.handy import handy
 from butler_run.agents.process import AgentProcess
 from butler_run.agents.run import Patience, ProcessRun
 
-_WAITING_EVENTS = 16
 _FINISHED = {
     "end_turn": Finished(Reason.DONE),
     "cancelled": Finished(Reason.CANCELLED),
@@ -36,8 +36,8 @@ class AcpRun(ProcessRun):
         self._wanted = wanted
         self._conversation_id: str | None = None
         self._updates = Updates(wanted.folder)
-        self._waiting: asyncio.Queue[Event | None] = asyncio.Queue(_WAITING_EVENTS)
-        self._wire = Wire(process, self._take_update, self._take_question)
+        self._waiting: asyncio.Queue[list[Event]] = asyncio.Queue()
+        self._wire = Wire(process, self._updates, self._hand_over)
 
     async def _events(self) -> AsyncIterator[Event]:
         # The wire takes all that a client would be asked, so none of its methods is ever called.
@@ -64,7 +64,7 @@ class AcpRun(ProcessRun):
             async with self._explained(), asyncio.timeout(self._patience.start_s):
                 return await opening.conversation()
         except TimeoutError:
-            raise self._never_started() from None
+            raise self._wire.messages.not_started(self._patience.start_s) from None
 
     async def _turn(
         self, connection: ClientSideConnection, conversation_id: str
@@ -73,7 +73,7 @@ class AcpRun(ProcessRun):
         self._wire.is_deaf = False
         prompting = asyncio.create_task(self._prompted(connection, conversation_id))
         try:
-            while (event := await self._waiting.get()) is not None:
+            async for event in self._handed_over():
                 yield event
             async with self._explained():
                 response = await prompting
@@ -92,15 +92,19 @@ class AcpRun(ProcessRun):
                 session_id=conversation_id, prompt=[*blocks]
             )
         finally:
-            await self._waiting.put(None)
+            self._waiting.put_nowait([])
         return response
 
-    async def _take_update(self, update: dict[str, Any]) -> None:
-        for event in self._updates.events(update):
-            await self._waiting.put(event)
+    async def _hand_over(self, events: list[Event]) -> None:
+        self._waiting.put_nowait(events)
+        await self._waiting.join()
 
-    async def _take_question(self, question_id: str, params: dict[str, Any]) -> None:
-        await self._waiting.put(self._updates.question(question_id, params))
+    async def _handed_over(self) -> AsyncIterator[Event]:
+        while events := await self._waiting.get():
+            for event in handy(events):
+                yield event
+            del events  # they can be huge
+            self._waiting.task_done()
 
     @asynccontextmanager
     async def _explained(self) -> AsyncIterator[None]:
@@ -117,13 +121,8 @@ class AcpRun(ProcessRun):
 
     def _explanation(self, error: acp.RequestError) -> AgentError:
         if error.code == AUTH_REQUIRED:
-            return AgentError(f"{self._process.name} is not logged in: {told(error)}.")
+            return self._wire.messages.not_logged_in(told(error))
         return AgentError(f"{self._process.name} failed: {told(error)}.")
-
-    def _never_started(self) -> AgentError:
-        sentence = f"{self._process.name} did not start within {self._patience.start_s:g} s."
-        said = self._wire.messages.stray or self._process.stderr_tail
-        return AgentError(f"{sentence} It wrote: {said}" if said else sentence)
 
     def _reply(self, permission_id: str, option_id: str | None) -> None:
         if option_id is None:

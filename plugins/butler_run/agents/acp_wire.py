@@ -6,9 +6,12 @@ that the package does not know yet harms nothing.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from butler_run.agents.acp_updates import Updates
+from butler_run.agents.agent import Event
 from butler_run.agents.errors import AgentError
 from butler_run.agents.messages import Messages
 from butler_run.agents.process import AgentProcess
@@ -21,6 +24,11 @@ Params = dict[str, Any]
 class Wire:
     """A transport for ``acp.connect_to_agent``.
 
+    Args:
+        process: The agent.
+        updates: Says what the agent's messages mean.
+        hand_over: Takes the events of what has come; nothing more is read until it returns.
+
     Attributes:
         error: Why the wire broke, if not by the end of the process.
         is_deaf: Updates are passed over; so it begins, as an agent that resumes a conversation
@@ -30,28 +38,30 @@ class Wire:
     def __init__(
         self,
         process: AgentProcess,
-        on_update: Callable[[Params], Awaitable[None]],
-        on_question: Callable[[str, Params], Awaitable[None]],
+        updates: Updates,
+        hand_over: Callable[[list[Event]], Awaitable[None]],
     ) -> None:
         self.error: AgentError | None = None
         self.is_deaf = True
         self.messages = Messages(process)
         self._process = process
         self._reading = aiter(self.messages)
-        self._on_update = on_update
-        self._on_question = on_question
+        self._updates = updates
+        self._hand_over = hand_over
+        self._answers: deque[dict[str, Any]] = deque()
         self._request_ids: dict[str, Any] = {}
 
     async def receive(self) -> dict[str, Any] | None:
         """Return the next answer of the agent; None is the end."""
         try:
-            async for message in self._reading:
-                if "method" not in message:
-                    return message
-                await self._take(message)
+            while not self._answers:
+                await self._sort(await anext(self._reading))
+        except StopAsyncIteration:
+            return None
         except AgentError as error:
             self.error = error
-        return None
+            return None
+        return self._answers.popleft()
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send a message."""
@@ -68,20 +78,29 @@ class Wire:
         """Answer a question for permission."""
         self._respond(self._request_ids.pop(question_id), {"result": {"outcome": outcome}})
 
-    async def _take(self, message: dict[str, Any]) -> None:
-        params = message.get("params")
-        if not isinstance(params, dict):
-            params = {}
+    async def _sort(self, messages: list[dict[str, Any]]) -> None:
+        events: list[Event] = []
+        for message in messages:
+            if "method" in message:
+                events += self._events(message)
+            else:
+                self._answers.append(message)
+        if events:
+            await self._hand_over(events)
+
+    def _events(self, message: dict[str, Any]) -> Iterable[Event]:
+        params = _object(message, "params")
         if message["method"] == "session/update":
-            if not self.is_deaf:
-                await self._on_update(_object(params, "update"))
-        elif message["method"] == "session/request_permission" and "id" in message:
+            return () if self.is_deaf else self._updates.events(_object(params, "update"))
+        if "id" not in message:
+            return ()
+        if message["method"] == "session/request_permission":
             question_id = json.dumps(message["id"])
             self._request_ids[question_id] = message["id"]
-            await self._on_question(question_id, params)
-        elif "id" in message:
-            error = {"code": _METHOD_NOT_FOUND, "message": "Method not found"}
-            self._respond(message["id"], {"error": error})
+            return (self._updates.question(question_id, params),)
+        error = {"code": _METHOD_NOT_FOUND, "message": "Method not found"}
+        self._respond(message["id"], {"error": error})
+        return ()
 
     def _respond(self, request_id: Any, answer: dict[str, Any]) -> None:
         self._post({"jsonrpc": "2.0", "id": request_id, **answer})

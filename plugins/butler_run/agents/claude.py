@@ -7,7 +7,7 @@ for permission on the same lines (``--permission-prompt-tool stdio``).
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from butler_run.agents.agent import (
     Working,
 )
 from butler_run.agents.errors import AgentError, ConversationLostError
+from butler_run.agents.handy import handy
 from butler_run.agents.messages import Messages
 from butler_run.agents.process import AgentProcess, ProcessLimits, spawned
 from butler_run.agents.questions import changes_of, command_of, detail_of, numbered, relative
@@ -108,29 +109,36 @@ class _ClaudeRun(ProcessRun):
         self._send({"type": "user", "message": {"role": "user", "content": content}})
 
     async def _events(self) -> AsyncIterator[Event]:
-        messages = aiter(self._messages)
+        reading = aiter(self._messages)
         try:
             async with asyncio.timeout(self._patience.start_s):
-                first = await self._first(messages)
+                first = await self._first(reading)
         except TimeoutError:
-            raise self._never_started() from None
-        for event in self._events_of(first):
+            raise self._messages.not_started(self._patience.start_s) from None
+        for event in handy(self._told(first)):
             yield event
-        while not self._is_turn_over.is_set():
-            message = await anext(messages, None)
-            if message is None:
-                yield await self._broken_off()
-                return
-            for event in self._events_of(message):
-                yield event
+        try:
+            while not self._is_turn_over.is_set():
+                for event in handy(self._told(await anext(reading))):
+                    yield event
+        except StopAsyncIteration:
+            yield await self._broken_off()
 
-    async def _first(self, messages: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
-        """Return the first message that tells how the start went."""
-        async for message in messages:
-            is_init = message.get("type") == "system" and message.get("subtype") == "init"
-            if is_init or message.get("type") in {"result", "control_request"}:
-                return message
-        return {}
+    async def _first(self, reading: AsyncIterator[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Return the first messages, from the one on that tells how the start went."""
+        async for messages in reading:
+            for number, message in enumerate(messages):
+                is_init = message.get("type") == "system" and message.get("subtype") == "init"
+                if is_init or message.get("type") in {"result", "control_request"}:
+                    return messages[number:]
+        return []
+
+    def _told(self, messages: Iterable[dict[str, Any]]) -> Iterator[Event]:
+        """Yield what the messages mean, up to the one that ends the turn."""
+        for message in messages:
+            yield from self._events_of(message)
+            if message.get("type") == "result":
+                return
 
     def _events_of(self, message: dict[str, Any]) -> Iterator[Event]:
         match message:
@@ -211,7 +219,7 @@ class _ClaudeRun(ProcessRun):
         if self._is_resumed and _LOST.search(said):
             raise ConversationLostError(f"{self._process.name} lost the conversation: {said}.")
         if _LOGGED_OUT.search(said):
-            raise AgentError(f"{self._process.name} is not logged in: {said}.")
+            raise self._messages.not_logged_in(said)
         return Finished(Reason.FAILED, f"{self._process.name} failed: {said or 'no reason given'}.")
 
     async def _broken_off(self) -> Finished:
@@ -220,10 +228,6 @@ class _ClaudeRun(ProcessRun):
         epitaph = await self._messages.epitaph()
         self._failed(epitaph.rstrip("."))
         raise AgentError(epitaph)
-
-    def _never_started(self) -> AgentError:
-        sentence = f"{self._process.name} did not start within {self._patience.start_s:g} s."
-        return AgentError(f"{sentence} {self._messages.stray or self._process.stderr_tail}".strip())
 
     def _reply(self, permission_id: str, option_id: str | None) -> None:
         request = self._requests.pop(permission_id)

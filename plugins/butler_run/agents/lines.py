@@ -1,5 +1,6 @@
-"""Bytes as they come → whole lines."""
+"""Bytes as they come → whole lines of text."""
 
+import codecs
 from collections.abc import Iterator
 
 from butler_run.agents.errors import Limit, LimitReachedError
@@ -8,39 +9,39 @@ from butler_run.agents.errors import Limit, LimitReachedError
 class LineSplitter:
     """Cuts a stream of pieces into lines, each byte looked at once.
 
-    Lines come without their line end; a line longer than ``max_bytes`` raises LimitReachedError.
+    Lines come without their line end; bytes that are no UTF-8 are replaced. A line that grows
+    beyond ``max_bytes`` raises LimitReachedError.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._pieces: list[bytes] = []
-        self._size_bytes = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._begun = ""
+        self._begun_bytes = 0
 
-    def feed(self, piece: bytes) -> Iterator[bytes]:
+    def feed(self, piece: bytes) -> Iterator[str]:
         """Yield the lines that ``piece`` completes."""
-        *lines, rest = piece.split(b"\n")
-        for line in lines:
-            yield self._completed(line)
-        if rest:
-            self._keep(rest)
+        self._measure(piece)
+        # Under one name only, a string grows in place, so a long line is not copied piece by piece.
+        line, self._begun = self._begun, ""
+        first, *others = self._decoder.decode(piece).split("\n")
+        line += first
+        for other in others:
+            yield line
+            line = other
+        self._begun = line
 
-    def rest(self) -> bytes:
-        """Return what came after the last line end."""
-        return self._completed(b"")
+    def rest(self) -> Iterator[str]:
+        """Yield what came after the last line end, if anything did."""
+        if rest := self._begun + self._decoder.decode(b"", final=True):
+            yield rest
 
-    def _completed(self, end: bytes) -> bytes:
-        if not self._pieces:
-            return end
-        self._keep(end)
-        line = b"".join(self._pieces)
-        self._pieces.clear()
-        self._size_bytes = 0
-        return line
-
-    def _keep(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self._size_bytes += len(piece)
-        if self._size_bytes > self._max_bytes:
+    def _measure(self, piece: bytes) -> None:
+        line_end = piece.rfind(b"\n")
+        self._begun_bytes = (
+            self._begun_bytes + len(piece) if line_end < 0 else len(piece) - line_end - 1
+        )
+        if self._begun_bytes > self._max_bytes:
             raise LimitReachedError(
                 f"The agent wrote a line of more than {self._max_bytes / 2**20:g} MB "
                 "and was stopped.",

@@ -1,7 +1,7 @@
 """JSON objects, one a line, as agents write them."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 from butler_run.agents.errors import AgentError
@@ -23,13 +23,36 @@ class Messages:
         self._process = process
         self._stray_lines = 0
 
-    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield the messages.
+    async def __aiter__(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield the messages, so many at a time as have come.
 
         Raises:
             AgentError: The process writes something else, or too much.
         """
-        async for line in self._process.lines():
+        async for lines in self._process.lines():
+            # A message can be huge, so no name is bound to it while the next one is waited for.
+            yield list(self._messages_in(lines))
+
+    async def epitaph(self) -> str:
+        """Wait for the end of the process and return a sentence on it."""
+        epitaph = await self._process.epitaph()
+        return f"{epitaph} It wrote: {self.stray}" if self.stray else epitaph
+
+    def not_started(self, limit_s: float) -> AgentError:
+        """Return the error that the process did not start in time."""
+        sentence = f"{self._process.name} did not start within {limit_s:g} s."
+        said = self.stray or self._process.stderr_tail
+        return AgentError(f"{sentence} It wrote: {said}" if said else sentence)
+
+    def not_logged_in(self, said: str) -> AgentError:
+        """Return the error that the process knows no account."""
+        return AgentError(
+            f"{self._process.name} is not logged in: {said}. Log in with it on the machine that "
+            "runs Butler, or name the variable with its key under env in the configuration."
+        )
+
+    def _messages_in(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        for line in lines:
             message = _object(line)
             if message is not None:
                 self._stray_lines = 0
@@ -37,13 +60,8 @@ class Messages:
             elif line.strip():
                 self._skip(line)
 
-    async def epitaph(self) -> str:
-        """Wait for the end of the process and return a sentence on it."""
-        epitaph = await self._process.epitaph()
-        return f"{epitaph} It wrote: {self.stray}" if self.stray else epitaph
-
-    def _skip(self, line: bytes) -> None:
-        self.stray = self.stray or on_one_line(line[:2000].decode(errors="replace"))
+    def _skip(self, line: str) -> None:
+        self.stray = self.stray or on_one_line(line)
         self._stray_lines += 1
         if self._stray_lines > _MAX_STRAY_LINES:
             raise AgentError(
@@ -52,9 +70,9 @@ class Messages:
             )
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def _object(line: str) -> dict[str, Any] | None:
     try:
-        message = json.loads(line.decode())
+        message = json.loads(line)
     except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None

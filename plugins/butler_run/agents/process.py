@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -85,18 +85,16 @@ class AgentProcess:
                 raise self._too_much()
             yield piece
 
-    async def lines(self) -> AsyncIterator[bytes]:
-        """Yield the lines of stdout, without their line ends.
+    async def lines(self) -> AsyncIterator[Iterator[str]]:
+        """Yield the lines of stdout without their line ends, so many at a time as have come.
 
         Raises:
             LimitReachedError: A line, or all of them, are more than the limit.
         """
         splitter = LineSplitter(self._limits.line_bytes)
         async for piece in self.pieces():
-            for line in splitter.feed(piece):
-                yield line
-        if rest := splitter.rest():
-            yield rest
+            yield splitter.feed(piece)
+        yield splitter.rest()
 
     def write(self, data: bytes) -> None:
         """Write to stdin; what a process that is over would have read is dropped."""

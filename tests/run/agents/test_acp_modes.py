@@ -8,6 +8,7 @@ from butler_run.agents.acp_modes import ModeChoice, choice_of_mode
 
 CLAUDE = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
 CODEX = ("read-only", "auto", "full-access")
+NEW_CODEX = ("read-only", "workspace-write", "agent", "agent-full-access")
 
 
 def _session(modes, current):
@@ -26,6 +27,12 @@ def _session(modes, current):
         (Mode.BYPASS, CLAUDE, "default", ModeChoice("bypassPermissions")),
         (Mode.ASK, CODEX, "auto", ModeChoice("read-only", is_unasking=True)),
         (Mode.BYPASS, CODEX, "read-only", ModeChoice("full-access")),
+        (Mode.ASK, NEW_CODEX, "agent", ModeChoice("read-only", is_unasking=True)),
+        (Mode.EDITS, NEW_CODEX, "agent", ModeChoice("workspace-write", is_unasking=True)),
+        (Mode.BYPASS, NEW_CODEX, "agent", ModeChoice("agent-full-access", is_unasking=True)),
+        (Mode.ASK, ("build", "plan"), "build", ModeChoice()),
+        (Mode.EDITS, ("build", "plan"), "build", ModeChoice()),
+        (Mode.PLAN, ("build", "plan"), "build", ModeChoice("plan")),
         (Mode.ASK, ("fast",), "fast", ModeChoice()),
         (Mode.PLAN, ("fast",), "fast", ModeChoice(is_missing=True)),
         (Mode.ASK, ("yolo",), "yolo", ModeChoice(is_unasking=True)),

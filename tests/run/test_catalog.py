@@ -1,0 +1,71 @@
+"""Which agent is chosen, and what it gets to know."""
+
+import json
+
+import pytest
+
+from butler import Repo, UserError
+from butler_run.agents import Mode
+from butler_run.catalog import Catalog
+from butler_run.settings import AgentSettings, RepoRunSettings, RunSettings
+
+
+@pytest.fixture
+def choose(tmp_path):
+    def chosen(name, configured, wanted=None, **of_repo):
+        settings = RunSettings(agent=name, agents={name: configured})
+        repo = Repo("api", tmp_path, options={"run": RepoRunSettings(**of_repo)})
+        return Catalog(settings).choose(repo, wanted)
+
+    return chosen
+
+
+@pytest.mark.parametrize(("mode", "edit"), [("ask", "ask"), ("edits", "allow"), ("plan", "ask")])
+def test_opencode_is_told_by_its_environment_what_to_ask(choose, mode, edit):
+    choice = choose("opencode", AgentSettings(mode=Mode(mode)))
+
+    rules = json.loads(choice.environment["OPENCODE_PERMISSION"])
+    assert (rules["edit"], rules["bash"]) == (edit, "ask")
+
+
+def test_opencode_is_left_alone_where_bypass_is_written(choose):
+    choice = choose("opencode", AgentSettings(mode=Mode.BYPASS))
+
+    assert "OPENCODE_PERMISSION" not in choice.environment
+
+
+def test_the_mode_of_a_repo_decides_what_opencode_is_told(choose):
+    choice = choose("opencode", AgentSettings(mode=Mode.BYPASS), mode=Mode.ASK)
+
+    assert "OPENCODE_PERMISSION" in choice.environment
+
+
+def test_what_is_passed_by_configuration_counts_more(choose, monkeypatch):
+    monkeypatch.setenv("OPENCODE_PERMISSION", "mine")
+
+    choice = choose("opencode", AgentSettings(env=("OPENCODE_PERMISSION",)))
+
+    assert choice.environment["OPENCODE_PERMISSION"] == "mine"
+
+
+@pytest.mark.parametrize("kind", ["claude", "command"])
+def test_only_what_speaks_the_protocol_is_a_preset(choose, kind):
+    choice = choose("opencode", AgentSettings(kind=kind, command=("opencode", "run")))
+
+    assert "OPENCODE_PERMISSION" not in choice.environment
+
+
+def test_no_agent_acts_without_asking_by_default(choose):
+    assert {choose(name, AgentSettings()).mode for name in ("claude", "codex", "gemini")} == {
+        Mode.ASK
+    }
+
+
+def test_a_repo_that_names_an_agent_there_is_not_says_so(choose):
+    with pytest.raises(UserError, match="There is no agent nope"):
+        choose("claude", AgentSettings(), agent="nope")
+
+
+@pytest.mark.parametrize(("wanted", "name"), [(None, "gemini"), ("codex", "codex")])
+def test_the_choice_of_the_chat_comes_before_that_of_the_repo(choose, wanted, name):
+    assert choose("claude", AgentSettings(), wanted, agent="gemini").name == name

@@ -1,0 +1,84 @@
+"""What goes on from one run to the next, and which plain text is a prompt."""
+
+from butler.app import read_setup
+from butler.testing import open_chat
+
+
+async def test_a_conversation_goes_on_until_new(chat, script, run):
+    script.turns({"say": "{conversation}"})
+    await chat("/use api")
+    await run(chat)
+
+    begun = "The next prompt begins a fresh conversation with scripted in *api*."
+    assert await chat("/new") == [begun]
+    assert await chat("/new") == ["There is no conversation with scripted in *api* yet."]
+
+
+async def test_a_conversation_that_is_lost_is_said_once_and_begun_afresh(chat, script, run):
+    script.turns({"say": "Here."})
+    await chat("/use api")
+    await run(chat)
+    script["resume"] = "refuse"
+    script.turns({"say": "Afresh."})
+
+    assert (await run(chat)).startswith("Afresh.")
+    assert [s for s in chat.transport.sent if "I start a fresh one." in s.reply.text]
+
+
+async def test_a_fresh_conversation_that_cannot_be_begun_either_is_said(chat, script, run):
+    script.turns({"say": "Here."})
+    await chat("/use api")
+    await run(chat)
+    script["resume"] = "refuse"
+    script["logged_in"] = False
+    script.turns({"say": "Afresh."})
+
+    assert " is not logged in: " in await run(chat)
+
+
+async def test_plain_text_is_a_prompt_where_that_was_said(chat, script, answer):
+    script.turns({"say": "You said {prompt}"})
+    await chat("/use api")
+    assert await chat("hello") == []
+    assert await chat("/chat") == ["Plain text is no prompt here. /chat on changes that."]
+    assert await chat("/chat on") == ["Plain text is a prompt here now. /chat off takes that back."]
+    assert await chat("/chat") == ["Plain text is a prompt here. /chat off changes that."]
+    await chat("hello")
+
+    assert (await answer(chat)).reply.text.startswith("You said hello")
+    assert await chat("/chat off") == ["Plain text is no prompt here any more."]
+
+
+async def test_a_reply_to_a_run_and_a_mention_are_prompts(chat, script, run, answer):
+    script.turns({"say": "You said {prompt}"})
+    await chat("/use api")
+    await run(chat)
+    first = await answer(chat)
+    before = len(chat.transport.sent)
+    await chat("and now", quoted_id=first.id)
+    assert (await answer(chat, before)).reply.text.startswith("You said and now")
+    before = len(chat.transport.sent)
+    await chat("go on", is_to_bot=True)
+
+    assert (await answer(chat, before)).reply.text.startswith("You said go on")
+
+
+async def test_a_chat_chooses_its_agent(chat, run):
+    await chat("/use api")
+
+    assert (await chat("/agent"))[0].startswith("This chat uses *scripted* in api. There are: ")
+    assert await chat("/agent nope") == [
+        "There is no agent nope. Known: claude, codex, gemini, opencode, scripted, shout."
+    ]
+    assert await chat("/agent shout") == ["This chat now uses *shout*."]
+    assert (await run(chat, "hello")).startswith("HELLO")
+
+
+async def test_a_repo_can_name_its_agent(butler_toml, tmp_path, run):
+    path = tmp_path / "butler.toml"
+    path.write_text(
+        butler_toml.replace("repos.web.path", 'repos.web.agent = "shout"\nrepos.web.path')
+    )
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use web")
+        assert (await run(chat, "hello")).startswith("HELLO")

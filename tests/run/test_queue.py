@@ -1,0 +1,86 @@
+"""Runs that wait for each other, and runs that do not."""
+
+WRITE = {"ask": {"path": "made.txt", "old": None, "new": "made\n"}}
+
+
+async def test_a_second_run_in_a_repo_waits_for_the_first(chat, script):
+    script.turns({"wait": True})
+    other = chat.chat("other@g.us")
+    await chat("/use api")
+    await other("/use api")
+    await chat("/run first")
+
+    assert await chat("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
+    assert await other("/run third") == ["Run 3 is queued #3, after run 2 in another chat."]
+    assert await other("/stop 2") == ["Run 2 is not running in this chat. /runs lists them."]
+    assert await other("/stop 3") == ["Run 3 will not start."]
+    assert await chat("/stop 2") == ["Run 2 will not start."]
+    assert await chat("/stop") == ["Run 1 is stopped; all its processes are dead."]
+    lines = (await chat("/runs"))[0].split("\n")
+
+    assert lines[0].startswith("• 2 *api* stopped, scripted, ")
+    assert lines[1].startswith("• 1 *api* ")
+
+
+async def test_the_next_run_begins_when_the_one_before_has_ended(chat, script, wait_for):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run first")
+    await chat("/run second")
+    before = len(chat.transport.sent)
+    await chat("/stop 1")
+
+    await wait_for(chat, "Run 2: scripted works in *api*, 0 s", before)
+    await chat("/stop")
+
+
+async def test_no_more_runs_go_at_a_time_than_configured(chat, script, tmp_path, wait_for):
+    (tmp_path / "plain").mkdir()
+    script.turns({"wait": True})
+    for repo in ("api", "web"):
+        await chat(f"/use {repo}")
+        await chat("/run do it")
+    await chat("/use plain")
+
+    assert await chat("/run do it") == ["Run 3 is queued #3, after run 2 in this chat."]
+    await chat("/stop 1")
+    await wait_for(chat, "Run 3: scripted works in *plain*")
+    await chat("/stop")
+    await chat("/stop")
+
+
+async def test_a_queued_run_that_is_stopped_is_noted_as_stopped(chat, script):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run first")
+    await chat("/run second")
+    await chat("/stop 2")
+    await chat("/stop 1")
+
+    results = {entry.detail: entry.result for entry in chat.records.audit if entry.detail}
+    assert results["run 2: second"] == "stopped"
+
+
+async def test_runs_in_two_repos_go_side_by_side(chat, script, wait_for):
+    script.turns(WRITE)
+    other = chat.chat("other@g.us")
+    await chat("/use api")
+    await other("/use web")
+    await chat("/run do it")
+    await other("/run do it")
+
+    await wait_for(chat, "reply 1 allow")
+    await wait_for(other, "reply 1 allow")
+
+
+async def test_a_chat_may_queue_only_so_many(chat, script):
+    script.turns({"wait": True})
+    await chat("/use api")
+    for _ in range(3):
+        await chat("/run do it")
+
+    assert await chat("/run too much") == [
+        "2 runs of this chat wait already. /stop ends one, /runs lists them."
+    ]
+    for _ in range(3):
+        await chat("/stop")

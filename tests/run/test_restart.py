@@ -1,0 +1,178 @@
+"""What becomes of runs when Butler ends and starts."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from butler.app import read_setup
+from butler.testing import open_chat
+
+CUT_OFF = "Run 1 in *api* was cut off when I was ended. /retry 1 starts it anew."
+
+
+@pytest.fixture
+def butler(butler_toml, tmp_path):
+    """Start Butler, with a changed configuration if one is given."""
+
+    def started(*change):
+        path = tmp_path / "butler.toml"
+        path.write_text(butler_toml.replace(*change) if change else butler_toml)
+        return open_chat(read_setup(path))
+
+    return started
+
+
+@pytest.fixture
+def cut_off(butler, script, wait_for):
+    """Ask Butler for runs of which the first never ends, and end Butler; return the messages."""
+
+    async def ended(*texts, sender="+4915112345678"):
+        script.turns({"wait": True})
+        async with butler() as owner:
+            await owner("/use api")
+            chat = owner.person(sender)
+            messages = [chat.message(text) for text in texts]
+            for message in messages:
+                chat.transport.receive(message)
+                await chat.transport.wait_until_acknowledged(message)
+            await wait_for(chat, "Run 1: scripted works")
+            chat.bot.stop()
+        return messages
+
+    return ended
+
+
+async def test_a_run_that_is_noted_tells_of_its_end_itself(chat, run):
+    await chat("/use api")
+    await run(chat)
+
+    told = [is_told for message, is_told in chat.transport.begun if message.text == "/run do it"]
+    assert told == [True, False]
+
+
+async def test_a_run_cut_off_by_the_end_of_butler_is_said_and_not_repeated(
+    cut_off, butler, wait_for
+):
+    (message,) = await cut_off("/run do it")
+
+    async with butler() as chat:
+        await wait_for(chat, CUT_OFF)
+        chat.transport.receive(message)
+        await chat.transport.wait_until_acknowledged(message)
+        assert (await chat("/runs"))[0].startswith("• 1 *api* cut off, scripted, ")
+
+
+async def test_that_a_run_was_cut_off_is_said_once(cut_off, butler, wait_for):
+    await cut_off("/run do it")
+    async with butler() as chat:
+        await wait_for(chat, CUT_OFF)
+
+    async with butler() as chat:
+        await chat("/runs")
+
+    assert [sent for sent in chat.transport.sent if sent.reply.text == CUT_OFF] == []
+
+
+async def test_retry_starts_what_was_cut_off_anew(cut_off, butler, script, answer):
+    await cut_off("/run do it")
+    script.turns({"say": "Done: {prompt}"})
+
+    async with butler() as chat:
+        await chat("/retry")
+
+        assert (await answer(chat)).reply.text.startswith("Done: do it\n")
+        assert await chat("/retry 7") == [
+            "There is no such run to start anew in this chat. /runs lists them."
+        ]
+
+
+async def test_a_run_that_is_not_over_is_not_started_anew(chat, script, wait_for):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "Run 1: scripted works")
+
+    assert await chat("/retry") == [
+        "There is no such run to start anew in this chat. /runs lists them."
+    ]
+    assert await chat("/retry 1") == ["Run 1 is not over. /stop it, or wait for its end."]
+    await chat("/stop")
+
+
+async def test_a_run_that_was_queued_goes_on(cut_off, butler, script, answer):
+    _first, second = await cut_off("/run first", "/run second")
+    script.turns({"say": "Done: {prompt}"})
+
+    async with butler() as chat:
+        reply = (await answer(chat)).reply
+
+        assert reply.text.startswith("Done: second\n")
+        assert (reply.answers.id, reply.answers.sender) == (second.id, second.sender)
+        first, second = (await chat("/runs"))[0].split("\n")[::-1]
+        assert (" cut off, " in first, " done, " in second) == (True, True)
+
+
+async def test_a_queued_run_of_somebody_who_may_no_longer_does_not_go_on(cut_off, butler, script):
+    await cut_off("/run first", "/run second", sender="+4930111111")
+    script.turns({"write": "made.txt", "content": ""})
+
+    async with butler('"team@g.us", ', "") as owner:
+        pass
+
+    async with butler() as owner:
+        assert all(" cut off, " in line for line in (await owner("/runs"))[0].split("\n"))
+
+
+async def test_a_queued_run_in_a_repo_that_is_gone_does_not_go_on(cut_off, butler, api, wait_for):
+    await cut_off("/run first", "/run second")
+    api.rename(api.with_name("moved"))
+
+    async with butler() as chat:
+        await wait_for(chat, "Run 2 waited and does not go on: ")
+
+        assert all(" cut off, " in line for line in (await chat("/runs"))[0].split("\n"))
+
+
+async def test_a_second_butler_leaves_the_runs_of_the_first_alone(butler, script, mocker):
+    script.turns({"wait": True})
+    mocker.patch("butler_run.history.os.getpid", return_value=1)
+    async with butler() as chat:
+        await chat("/use api")
+        await chat("/run one")
+        await chat("/run two")
+        mocker.stopall()
+        async with butler() as second:
+            listed = (await second("/runs"))[0]
+            assert (" queued, " in listed, "cut off" in listed) == (True, False)
+        await chat("/stop")
+        await chat("/stop")
+
+
+def test_no_process_of_a_run_survives_butler_being_killed(butler_toml, tmp_path, script, is_alive):
+    (tmp_path / "butler.toml").write_text(butler_toml)
+    pid_file = tmp_path / "pid"
+    deaf = {"ignore_signals": ["SIGINT", "SIGTERM"]}
+    script.turns(deaf, {"fork": {"pid_file": str(pid_file)}}, {"wait": True})
+    command = [sys.executable, "-m", "butler", "console", "--jsonl"]
+    with subprocess.Popen(
+        [*command, "--config", str(tmp_path / "butler.toml")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as butler:
+        for text in ("/use api", "/run do it"):
+            line = json.dumps({"chat": "team@g.us", "text": text})
+            butler.stdin.write(line.encode() + b"\n")
+            butler.stdin.flush()
+        while not pid_file.exists():
+            os.sched_yield()
+
+        butler.kill()
+        butler.stdin.close()
+        butler.stdout.read()
+
+    while is_alive(int(pid_file.read_text())):
+        time.sleep(0)
