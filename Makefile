@@ -40,6 +40,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python bench/compare.py
 	$(BIN)/python bench/access.py
 	$(BIN)/python bench/fuzz.py
+	$(BIN)/python bench/run.py
 	$(BIN)/python bench/whatsapp.py
 
 bench-quick: $(VENV)/.dev
