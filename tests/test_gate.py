@@ -114,6 +114,25 @@ def test_chatter_does_not_use_up_what_commands_may():
     assert isinstance(limited.judge(message("/use api")), Call)
 
 
+def test_plain_text_that_is_answered_counts_like_a_command():
+    limited = gate(burst=2)
+    verdicts = []
+    for _ in range(3):
+        verdicts.append(limited.judge(message("hello")))
+        limited.count(message("hello"), Role.USER)
+
+    assert verdicts[:2] == [Hear(Role.USER)] * 2
+    assert verdicts[2].refusal.rule == "rate"
+    assert limited.judge(message("/use api")).refusal.rule == "rate"
+
+
+def test_an_owners_plain_text_is_not_counted():
+    limited = gate(burst=1)
+    for _ in range(3):
+        assert limited.judge(message("hello", OWNER)) == Hear(Role.OWNER)
+        limited.count(message("hello", OWNER), Role.OWNER)
+
+
 addresses = st.from_regex(r"[0-9]{1,20}@lid|\+[0-9]{5,20}", fullmatch=True)
 strangers = addresses.map(Person.parse).filter(lambda person: person not in (OWNER, ANNA))
 

@@ -32,6 +32,18 @@ def test_tokens_come_back_with_time(clock):
     assert buckets.take("anna") is Admission.REFUSED
 
 
+def test_asking_whether_a_bucket_is_empty_takes_nothing(clock):
+    buckets = Buckets(60, 1, clock)
+    assert not buckets.is_empty("anna")
+    buckets.take("anna")
+    assert buckets.is_empty("anna")
+
+    clock.return_value = 1.0
+
+    assert not buckets.is_empty("anna")
+    assert buckets.take("anna") is Admission.GRANTED
+
+
 def test_nobody_saves_up_more_than_a_burst(clock):
     buckets = Buckets(60, 2, clock)
     buckets.take("anna")
