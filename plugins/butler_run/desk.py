@@ -28,10 +28,7 @@ class Desk:
 
     async def send(self, reply: Reply) -> str | None:
         """Send ``reply`` to the chat; return its id, or None if it could not be sent."""
-        if len(reply.text) > LONG:
-            text = await asyncio.to_thread(self._hidden, reply.text)
-        else:
-            text = self._hidden(reply.text)
+        text = await self.fit(reply.text)
         hidden = Reply(text, reply.answers, reply.edits, reply.file_name)
         try:
             message_id = await self._ctx.send(hidden)
@@ -41,9 +38,15 @@ class Desk:
         self._history.chats.note_message(self._ctx.chat_id, message_id, self._number)
         return message_id
 
+    async def answer(self, text: str) -> bool:
+        """Send ``text`` as the answer to the message that asked for the run; say if it was sent."""
+        return await self.send(Reply(text, answers=self._ctx.message)) is not None
+
+    async def fit(self, text: str) -> str:
+        """Return ``text`` as it may be shown."""
+        if len(text) > LONG:
+            return await asyncio.to_thread(self._hidden, text)
+        return self._hidden(text)
+
     def _hidden(self, text: str) -> str:
         return self._secrets.redacted(clean(text))
-
-    async def answer(self, text: str) -> None:
-        """Send ``text`` as the answer to the message that asked for the run."""
-        await self.send(Reply(text, answers=self._ctx.message))

@@ -73,7 +73,7 @@ CREATE INDEX IF NOT EXISTS runs_by_chat ON runs (chat_id, queued_at);
 CREATE TABLE IF NOT EXISTS details (
     number INTEGER PRIMARY KEY,
     message_id TEXT NOT NULL, phone TEXT, lid TEXT, is_own INTEGER NOT NULL, sent_at REAL NOT NULL,
-    text TEXT NOT NULL, prompt TEXT NOT NULL, conversation_id TEXT, tokens INTEGER
+    text TEXT NOT NULL, prompt TEXT NOT NULL, conversation_id TEXT, tokens INTEGER, untold TEXT
 );
 """
 _COLUMNS = (
@@ -151,16 +151,28 @@ class History:
         after: str | None = None,
         usage: Usage | None = None,
         conversation_id: str | None = None,
+        answer: str | None = None,
     ) -> None:
-        """Note how a run ended."""
+        """Note how a run ended, and the answer that its chat is about to be told."""
         self._db.execute(
             "UPDATE runs SET state = ?, ended_at = ?, after = ?, cost_usd = ? WHERE number = ?",
             (state, time.time(), after, usage and usage.cost_usd, number),
         )
         self._db.execute(
-            "UPDATE details SET conversation_id = ?, tokens = ? WHERE number = ?",
-            (conversation_id, usage and usage.tokens, number),
+            "UPDATE details SET conversation_id = ?, tokens = ?, untold = ? WHERE number = ?",
+            (conversation_id, usage and usage.tokens, answer and _storable(answer), number),
         )
+
+    def note_told(self, number: int) -> None:
+        """Note that the chat was told the answer of a run."""
+        self._db.execute("UPDATE details SET untold = NULL WHERE number = ?", (number,))
+
+    def take_untold(self) -> list[tuple[Past, str]]:
+        """Return the runs whose process is gone and may not have told the answer, with that."""
+        query = "SELECT number, untold FROM details WHERE untold IS NOT NULL"
+        answers = dict(self._db.execute(query).fetchall())
+        runs = self._runs("JOIN details USING (number) WHERE untold IS NOT NULL")
+        return [(run, answers[run.number]) for run in runs if not self._is_under_way(run.number)]
 
     def cut_off(self) -> list[Past]:
         """Note that runs have ended with the process they were in, if it is gone; return them."""

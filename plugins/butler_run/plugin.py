@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from butler import (
     PASS,
+    ButlerError,
     Context,
     Finding,
     Message,
@@ -52,6 +53,7 @@ class RunPlugin(Plugin[RunSettings]):
         self._runs = Runs(self.settings, self._history, self._questions)
         self._changes = Changes(self._history)
         self._cut_off = self._history.cut_off()
+        self._untold = self._history.take_untold()
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -62,10 +64,14 @@ class RunPlugin(Plugin[RunSettings]):
         return self._catalog.findings()
 
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
-        """Tell the chats whose runs ended with the last daemon; go on with what it had queued."""
+        """Tell the chats what became of the last daemon's runs; go on with what it had queued."""
         for run in self._cut_off:
             said_so = f"Run {run.number} in *{run.repo}* was cut off when I was ended."
-            await send(run.chat_id, Reply(f"{said_so} /retry {run.number} starts it anew."))
+            await _told(send, run, f"{said_so} /retry {run.number} starts it anew.")
+        for run, answer in self._untold:
+            said_so = f"Run {run.number} in *{run.repo}* was over when I was ended."
+            if await _told(send, run, f"{said_so} If you do not have its answer:\n\n{answer}"):
+                self._history.note_told(run.number)
         for request in self._history.take_queued():
             await self._go_on(reopen(request.message), request)
         await preload()
@@ -233,3 +239,12 @@ def _listed(run: Past, now: float) -> str:
     if run.cost_usd is not None:
         parts.append(f"${run.cost_usd:.2f}")
     return ", ".join(parts)
+
+
+async def _told(send: Send, run: Past, text: str) -> bool:
+    try:
+        await send(run.chat_id, Reply(text))
+    except ButlerError as error:
+        logger.warning("run %d: its end was not told: %s", run.number, error)
+        return False
+    return True

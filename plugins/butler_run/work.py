@@ -48,6 +48,14 @@ class _Outcome:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The answer as the chat gets it, and whether that is all of it."""
+
+    text: str
+    is_all: bool
+
+
 class Work:
     """A run at work.
 
@@ -86,7 +94,7 @@ class Work:
         self._asking = Asking(ctx, number, history, questions, desk)
         self._keeping = Keeping(repo, number)
         self._outcome = _Outcome()
-        self._footer = ""
+        self._said = _Said("", is_all=True)
         self._run: LimitedRun | None = None
         self.is_stopped = False
         self._status = Status(desk, f"Run {number}: {choice.name} works in *{repo.name}*,")
@@ -110,25 +118,31 @@ class Work:
             await self._run_agent()
         elapsed = duration(asyncio.get_running_loop().time() - begun_at)
         await self._keeping.end()
-        state, usage = self._state(), self._outcome.usage
+        state, outcome = self._state(), self._outcome
+        self._said = await self._answered(elapsed)
         self._history.end(
-            self._number, state, self._keeping.after, usage, self._outcome.conversation_id
+            *(self._number, state, self._keeping.after, outcome.usage, outcome.conversation_id),
+            answer=self._said.text,
         )
-        self._footer = await self._summed_up(elapsed)
         await self._keeping.prune()
         await self._status.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
         return state
 
     async def tell(self) -> None:
         """Send the answer, as a document, too, where it is long."""
+        if await self._desk.answer(self._said.text):
+            self._history.note_told(self._number)
+        if not self._said.is_all:
+            name = f"run-{self._number}.md"
+            await self._desk.send(Reply(self._outcome.answer.full, file_name=name))
+
+    async def _answered(self, elapsed: str) -> _Said:
         shown, is_all = await asyncio.to_thread(self._outcome.answer.shown)
         detail = self._outcome.finished.detail if self._outcome.finished else ""
         parts = [shown, self._outcome.problem or detail]
         text = "\n\n".join(part for part in parts if part) or "The agent said nothing."
-        await self._desk.answer(f"{text}\n\n{self._footer}")
-        if not is_all:
-            name = f"run-{self._number}.md"
-            await self._desk.send(Reply(self._outcome.answer.full, file_name=name))
+        footer = await self._summed_up(elapsed)
+        return _Said(await self._desk.fit(f"{text}\n\n{footer}"), is_all)
 
     @asynccontextmanager
     async def _typing(self) -> AsyncIterator[None]:

@@ -1,5 +1,6 @@
 """What becomes of runs when Butler ends and starts."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,7 +10,8 @@ import time
 import pytest
 
 from butler.app import read_setup
-from butler.testing import open_chat
+from butler.errors import TransportError
+from butler.testing import FakeTransport, open_chat
 
 CUT_OFF = "Run 1 in *api* was cut off when I was ended. /retry 1 starts it anew."
 
@@ -75,6 +77,74 @@ async def test_that_a_run_was_cut_off_is_said_once(cut_off, butler, wait_for):
         await chat("/runs")
 
     assert [sent for sent in chat.transport.sent if sent.reply.text == CUT_OFF] == []
+
+
+async def refused(problem):
+    raise problem
+
+
+@pytest.fixture
+def unsent(mocker, butler, script, wait_for):
+    """Let a run come to its end, but not its answer to the chat, and end Butler."""
+
+    async def ended(problem):
+        gate = asyncio.Event()
+
+        async def send(chat_id, reply):
+            if "Done." not in reply.text:
+                return await transport_send(chat_id, reply)
+            gate.set()
+            return await (asyncio.Event().wait() if problem is None else refused(problem))
+
+        async with butler() as chat:
+            transport_send = chat.transport.send
+            mocker.patch.object(chat.transport, "send", send)
+            await chat("/use api")
+            await chat("/run do it")
+            await gate.wait()
+            chat.bot.stop()
+
+    return ended
+
+
+@pytest.mark.parametrize("problem", [None, TransportError("nobody can say")])
+async def test_an_answer_that_was_not_sent_is_told_after_the_restart_once(
+    unsent, butler, wait_for, problem
+):
+    await unsent(problem)
+    async with butler() as chat:
+        told = await wait_for(chat, "Run 1 in *api* was over when I was ended.")
+        assert "If you do not have its answer:\n\nDone.\n\nno files changed" in told.reply.text
+
+    async with butler() as chat:
+        await chat("/runs")
+        assert not any("was over" in sent.reply.text for sent in chat.transport.sent)
+
+
+async def test_an_answer_that_cannot_be_told_after_a_restart_is_kept(
+    unsent, butler, wait_for, mocker, caplog
+):
+    await unsent(None)
+    sending = mocker.patch.object(FakeTransport, "send", side_effect=TransportError("no network"))
+    async with butler():
+        pass
+    mocker.stop(sending)
+    assert "run 1: its end was not told: no network" in caplog.text
+
+    async with butler() as chat:
+        await wait_for(chat, "Run 1 in *api* was over when I was ended.")
+
+
+async def test_an_answer_that_was_sent_is_not_told_again(butler, answer):
+    async with butler() as chat:
+        await chat("/use api")
+        await chat("/run do it")
+        await answer(chat)
+        await chat("/runs")
+
+    async with butler() as chat:
+        await chat("/runs")
+        assert not any("was over" in sent.reply.text for sent in chat.transport.sent)
 
 
 async def test_retry_starts_what_was_cut_off_anew(cut_off, butler, script, answer):
