@@ -22,7 +22,6 @@ from butler import (
     command,
     listener,
 )
-from butler_run.agents import preload
 from butler_run.answering import answered
 from butler_run.catalog import Catalog, Choice
 from butler_run.changes import Changes
@@ -74,7 +73,6 @@ class RunPlugin(Plugin[RunSettings]):
                 self._history.note_told(run.number)
         for request in self._history.take_queued():
             await self._go_on(reopen(request.message), request)
-        await preload()
 
     async def _go_on(self, ctx: Context, request: Request) -> None:
         """Let a run wait once more, if whoever asked for it still may."""

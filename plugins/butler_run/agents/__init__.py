@@ -4,7 +4,7 @@
 ``LimitedRun`` puts limits on a run of any of them.
 """
 
-from butler_run.agents.acp import AcpAgent, preload
+from butler_run.agents.acp import AcpAgent
 from butler_run.agents.agent import (
     Agent,
     Change,
@@ -68,5 +68,4 @@ __all__ = [
     "Usage",
     "Working",
     "allowed_environment",
-    "preload",
 ]

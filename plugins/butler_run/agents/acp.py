@@ -44,14 +44,9 @@ class AcpAgent:
             limits=self._limits,
             how_to_get=self._how_to_get,
         ) as process:
-            # The agent starts while its protocol is imported.
-            await preload()
+            # It takes half a second, once, as does an agent to start: both at the same time.
+            await asyncio.to_thread(importlib.import_module, "butler_run.agents.acp_run")
             from butler_run.agents.acp_conversation import Wanted
             from butler_run.agents.acp_run import AcpRun
 
             yield AcpRun(process, self._patience, Wanted(prompt, folder, conversation_id, mode))
-
-
-async def preload() -> None:
-    """Import the protocol, which takes half a second; at Butler's start, so that no run waits."""
-    await asyncio.to_thread(importlib.import_module, "butler_run.agents.acp_run")

@@ -14,7 +14,6 @@ from butler_run.agents import (
     Tool,
     Usage,
     Working,
-    preload,
 )
 from butler_run.agents.acp_updates import Updates
 
@@ -114,10 +113,6 @@ async def test_usage_has_tokens_and_cost(events_of):
     events = await events_of("acp", {"turns": [[{"usage": {"tokens": 7, "cost_usd": 0.5}}]]})
 
     assert Usage(7, 0.5) in events
-
-
-async def test_the_protocol_can_be_imported_before_it_is_needed():
-    await preload()
 
 
 @pytest.fixture
