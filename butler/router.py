@@ -53,6 +53,7 @@ class Router:
         for command in self.commands:
             for name in command.names:
                 self._register(name, command)
+        self._by_call = {f"{prefix}{name}": command for name, command in self._by_name.items()}
         self.has_commands_for_everyone = any(
             command.needs is Role.EVERYONE for command in self.commands
         )
@@ -69,6 +70,11 @@ class Router:
         None is for text that is meant for other people: it has no prefix, or something follows it
         that no command could be called.
         """
+        # Most calls are just a command and one space; the rest is for the regular expression.
+        word, _space, argument = text.partition(" ")
+        command = self._by_call.get(word)
+        if command is not None:
+            return Match(command, argument.lstrip())
         head = self._head.match(text)
         if head is None:
             return None

@@ -28,6 +28,7 @@ router = Router(COMMANDS)
         ("/cd api", "use", "api"),
         ("  /use   api", "use", "api"),
         ("/use\napi", "use", "api"),
+        ("/use  \n\tapi web ", "use", "api web "),
         ("/use@butler api", "use", "api"),
         ("/use@butler.bot: api", "use", "api"),
         ("/repos.", "repos", ""),
@@ -44,6 +45,11 @@ def test_a_command_is_a_slash_and_a_word(text, name, argument):
 
     assert isinstance(decision, Match)
     assert (decision.command.name, decision.argument) == (name, argument)
+
+
+@given(st.sampled_from(["use", "cd", "repos"]), st.text(" \t\n\u2003\x1f\x85api", max_size=9))
+def test_plain_and_capital_letters_call_the_same(name, behind):
+    assert router.route(f"/{name} {behind}") == router.route(f"/{name.upper()} {behind}")
 
 
 @pytest.mark.parametrize(
