@@ -1,5 +1,5 @@
 # make run     set up what is missing and talk to Butler in this terminal
-# make test    set up what is missing and run everything that CI runs
+# make test    set up what is missing, then all checks and tests that CI runs before the soak
 # make soak    what needs minutes by its nature: crash series, silent servers, codes that expire
 # make bench   the benchmarks, side by side; nothing fails if they are slow (bench-quick: a minute)
 
