@@ -212,7 +212,7 @@ async def spawned(
         AgentError: The program is not installed, or the folder is gone.
     """
     program = _found(command[0], folder, environment, how_to_get)
-    process = AgentProcess(Path(command[0]).name, limits)
+    process = AgentProcess(_name(command), limits)
     child, line = _start([program, *command[1:]], folder, environment, limits)
     try:
         await process.connect(child, line)
@@ -221,6 +221,13 @@ async def spawned(
             yield process
     finally:
         await process.disconnect(child)
+
+
+def _name(command: Sequence[str]) -> str:
+    """Return what people call a program; that of npx is the package that it runs."""
+    program = Path(command[0]).name
+    package = next((each for each in command[1:] if not each.startswith("-")), "")
+    return Path(package).name if program == "npx" and package else program
 
 
 def _found(program: str, folder: Path, environment: Mapping[str, str], how_to_get: str) -> str:
@@ -256,7 +263,7 @@ def _start(
             )
         except (OSError, ValueError) as error:
             ours.close()
-            raise AgentError(f"{Path(command[0]).name} could not be started: {error}.") from None
+            raise AgentError(f"{_name(command)} could not be started: {error}.") from None
     return child, ours
 
 

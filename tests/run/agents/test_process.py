@@ -66,6 +66,22 @@ async def test_the_end_of_a_program_is_told(spawn, script, epitaph):
         assert await process.epitaph() == epitaph
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [(("-y", "@example/some-agent", "--acp"), "some-agent"), (("--version",), "npx"), ((), "npx")],
+)
+async def test_a_package_that_npx_runs_is_called_by_its_name(
+    spawn, environment, tmp_path, arguments, name
+):
+    npx = tmp_path / "npx"
+    npx.write_text("#!/bin/sh\nexit 3\n")
+    npx.chmod(0o755)
+    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+
+    async with spawn("npx", *arguments) as process:
+        assert await process.epitaph() == f"{name} ended with status 3."
+
+
 async def test_only_the_last_of_stderr_is_kept(spawn):
     async with spawn("sh", "-c", "seq 1 200000 >&2") as process:
         await process.status()
