@@ -14,6 +14,12 @@ pytestmark = [
 ]
 
 
+async def _said(chat, text):
+    """Wait until a text was said; several messages may come at once."""
+    while not any(text in each.reply.text for each in chat.transport.sent):
+        assert "no files changed" not in await chat.next_reply()
+
+
 @pytest.mark.parametrize(
     ("kind", "command"), [("acp", ["claude-agent-acp"]), ("claude", ["claude"])]
 )
@@ -37,12 +43,10 @@ async def test_a_file_is_written_after_a_yes_shown_and_undone(
     async with open_chat(read_setup(path)) as chat:
         await chat("/use api")
         await chat("/run Please write made.txt.")
-        while "reply 1" not in (text := await chat.next_reply()):
-            assert "no files changed" not in text
+        await _said(chat, "reply 1")
         assert not made.exists()
         await chat("yes")
-        while "/undo" not in await chat.next_reply():
-            pass
+        await _said(chat, "/undo")
 
         assert made.exists()
         assert "made.txt" in (await chat("/diff"))[0]
