@@ -189,7 +189,7 @@ async def _gone(group):
 
 
 PARENT = """
-    import asyncio, os, sys
+    import asyncio, os, signal, sys
     from pathlib import Path
     from butler_run.agents.process import ProcessLimits, spawned
 
@@ -205,6 +205,8 @@ PARENT = """
                 for line in lines:
                     print(process.pid, line, flush=True)
 
+    # Whoever starts the tests in the background may ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.run(main())
 """
 
