@@ -60,20 +60,20 @@ class Request:
     prompt: str
 
 
-_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     chat_id TEXT NOT NULL, repo TEXT NOT NULL, folder TEXT NOT NULL, agent TEXT NOT NULL,
     person TEXT NOT NULL, state TEXT NOT NULL, queued_at REAL NOT NULL,
     started_at REAL, ended_at REAL, cost_usd REAL, before TEXT, after TEXT,
-    message_key TEXT NOT NULL UNIQUE, process INTEGER NOT NULL
+    message_key TEXT NOT NULL UNIQUE
 );
 CREATE INDEX IF NOT EXISTS runs_by_chat ON runs (chat_id, queued_at);
 CREATE TABLE IF NOT EXISTS details (
     number INTEGER PRIMARY KEY,
     message_id TEXT NOT NULL, phone TEXT, lid TEXT, is_own INTEGER NOT NULL, sent_at REAL NOT NULL,
-    text TEXT NOT NULL, prompt TEXT NOT NULL, conversation_id TEXT, tokens INTEGER, untold TEXT
+    text TEXT NOT NULL, prompt TEXT NOT NULL, conversation_id TEXT, tokens INTEGER, untold TEXT,
+    process INTEGER NOT NULL
 );
 """
 _COLUMNS = (
@@ -85,6 +85,7 @@ _REQUEST = (
     "FROM runs JOIN details USING (number) "
 )
 _DETAILS_KEPT = 1_000
+_UNTOLD_KEPT_S = 24 * 3600.0
 
 
 class History:
@@ -95,7 +96,7 @@ class History:
     """
 
     def __init__(self, path: Path) -> None:
-        self._db = open_database(path, f"{_SCHEMA}{CHATS_SCHEMA}", _VERSION)
+        self._db = open_database(path, f"{_SCHEMA}{CHATS_SCHEMA}")
         self.chats = Chats(self._db)
 
     def close(self) -> None:
@@ -108,11 +109,11 @@ class History:
         key = f"{message.chat_id}\n{sender}\n{message.id}"
         rows = self._db.execute(
             "INSERT INTO runs "
-            "(chat_id, repo, folder, agent, person, state, queued_at, message_key, process) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
+            "(chat_id, repo, folder, agent, person, state, queued_at, message_key) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
             (
                 *(message.chat_id, repo, str(folder), agent),
-                *(sender, State.QUEUED, time.time(), key, os.getpid()),
+                *(sender, State.QUEUED, time.time(), key),
             ),
         ).fetchall()
         if not rows:
@@ -124,11 +125,12 @@ class History:
     def _note_details(self, number: int, message: Message, prompt: str) -> None:
         sender = message.sender
         self._db.execute(
-            "INSERT INTO details (number, message_id, phone, lid, is_own, sent_at, text, prompt) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO details "
+            "(number, message_id, phone, lid, is_own, sent_at, text, prompt, process) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(number, message.id, sender.phone, sender.lid, message.is_own, message.time),
-                *(_storable(message.text), _storable(prompt)),
+                *(_storable(message.text), _storable(prompt), os.getpid()),
             ),
         )
         self._db.execute("DELETE FROM details WHERE number < ?", (number - _DETAILS_KEPT,))
@@ -168,15 +170,25 @@ class History:
         self._db.execute("UPDATE details SET untold = NULL WHERE number = ?", (number,))
 
     def take_untold(self) -> list[tuple[Past, str]]:
-        """Return the runs whose process is gone and may not have told the answer, with that."""
+        """Return the runs of the last day that may not have told the answer, with that.
+
+        Those of a process that is still there are left to it.
+        """
         query = "SELECT number, untold FROM details WHERE untold IS NOT NULL"
         answers = dict(self._db.execute(query).fetchall())
-        runs = self._runs("JOIN details USING (number) WHERE untold IS NOT NULL")
+        where = "JOIN details USING (number) WHERE untold IS NOT NULL AND ended_at > ?"
+        runs = self._runs(where, time.time() - _UNTOLD_KEPT_S)
         return [(run, answers[run.number]) for run in runs if not self._is_under_way(run.number)]
 
     def cut_off(self) -> list[Past]:
-        """Note that runs have ended with the process they were in, if it is gone; return them."""
-        began = self._runs("WHERE state IN (?, ?)", State.RUNNING, State.WAITING)
+        """Note that runs have ended with the process they were in, if it is gone; return them.
+
+        Also those that waited and of which too little is kept to go on.
+        """
+        where = (
+            "WHERE state IN (?, ?) OR (state = ? AND number NOT IN (SELECT number FROM details))"
+        )
+        began = self._runs(where, State.RUNNING, State.WAITING, State.QUEUED)
         runs = [run for run in began if not self._is_under_way(run.number)]
         for run in runs:
             self.end(run.number, State.CUT_OFF)
@@ -187,7 +199,8 @@ class History:
         queued = self._runs("WHERE state = ?", State.QUEUED)
         numbers = [run.number for run in queued if not self._is_under_way(run.number)]
         for number in numbers:
-            self._db.execute("UPDATE runs SET process = ? WHERE number = ?", (os.getpid(), number))
+            query = "UPDATE details SET process = ? WHERE number = ?"
+            self._db.execute(query, (os.getpid(), number))
         return self._requests(numbers)
 
     def request(self, number: int) -> Request | None:
@@ -201,9 +214,9 @@ class History:
         return next(iter(self._runs(where, chat_id, *states)), None)
 
     def _is_under_way(self, number: int) -> bool:
-        query = "SELECT process FROM runs WHERE number = ?"
-        process = int(self._db.execute(query, (number,)).fetchone()[0])
-        return process != os.getpid() and Path(f"/proc/{process}").exists()
+        query = "SELECT process FROM details WHERE number = ? AND process <> ?"
+        row = self._db.execute(query, (number, os.getpid())).fetchone()
+        return row is not None and Path(f"/proc/{row[0]}").exists()
 
     def run(self, number: int, chat_id: str) -> Past | None:
         """Return a run of this chat."""

@@ -63,18 +63,20 @@ class RunPlugin(Plugin[RunSettings]):
         return self._catalog.findings()
 
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
-        """Tell the chats what became of the last daemon's runs; go on with what it had queued."""
+        """Go on with what the last daemon had queued; tell the chats what became of its runs."""
+        for request in self._history.take_queued():
+            await self._go_on(send, reopen(request.message), request)
         for run in self._cut_off:
             said_so = f"Run {run.number} in *{run.repo}* was cut off when I was ended."
-            await _told(send, run, f"{said_so} /retry {run.number} starts it anew.")
+            text = f"{said_so} /retry {run.number} starts it anew."
+            await _told(send, run.number, run.chat_id, Reply(text))
         for run, answer in self._untold:
             said_so = f"Run {run.number} in *{run.repo}* was over when I was ended."
-            if await _told(send, run, f"{said_so} If you do not have its answer:\n\n{answer}"):
+            text = f"{said_so} If you do not have its answer:\n\n{answer}"
+            if await _told(send, run.number, run.chat_id, Reply(text)):
                 self._history.note_told(run.number)
-        for request in self._history.take_queued():
-            await self._go_on(reopen(request.message), request)
 
-    async def _go_on(self, ctx: Context, request: Request) -> None:
+    async def _go_on(self, send: Send, ctx: Context, request: Request) -> None:
         """Let a run wait once more, if whoever asked for it still may."""
         if not any(each.name == "run" for each in ctx.commands):
             logger.info("run %d does not go on: its sender may no longer", request.number)
@@ -86,7 +88,8 @@ class RunPlugin(Plugin[RunSettings]):
             choice = self._catalog.choose(repo, request.agent)
         except UserError as error:
             self._history.end(request.number, State.CUT_OFF)
-            await ctx.reply(f"Run {request.number} waited and does not go on: {error}")
+            reply = Reply(f"Run {request.number} waited and does not go on: {error}", ctx.message)
+            await _told(send, request.number, ctx.chat_id, reply)
             return
         self._runs.line_up(ctx, request.number, repo, request.prompt, choice)
 
@@ -239,10 +242,10 @@ def _listed(run: Past, now: float) -> str:
     return ", ".join(parts)
 
 
-async def _told(send: Send, run: Past, text: str) -> bool:
+async def _told(send: Send, number: int, chat_id: str, reply: Reply) -> bool:
     try:
-        await send(run.chat_id, Reply(text))
+        await send(chat_id, reply)
     except ButlerError as error:
-        logger.warning("run %d: its end was not told: %s", run.number, error)
+        logger.warning("run %d: its end was not told: %s", number, error)
         return False
     return True

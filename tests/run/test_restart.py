@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -14,6 +16,19 @@ from butler.errors import TransportError
 from butler.testing import FakeTransport, open_chat
 
 CUT_OFF = "Run 1 in *api* was cut off when I was ended. /retry 1 starts it anew."
+
+OLDER = """
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    chat_id TEXT NOT NULL, repo TEXT NOT NULL, folder TEXT NOT NULL, agent TEXT NOT NULL,
+    person TEXT NOT NULL, state TEXT NOT NULL, queued_at REAL NOT NULL,
+    started_at REAL, ended_at REAL, cost_usd REAL, before TEXT, after TEXT,
+    message_key TEXT NOT NULL UNIQUE
+);
+INSERT INTO runs (chat_id, repo, folder, agent, person, state, queued_at, message_key) VALUES
+    ('team@g.us', 'api', '/src/api', 'scripted', 'the owner', 'running', 1, 'a'),
+    ('team@g.us', 'api', '/src/api', 'scripted', 'the owner', 'queued', 2, 'b');
+"""
 
 
 @pytest.fixture
@@ -147,6 +162,37 @@ async def test_an_answer_that_was_sent_is_not_told_again(butler, answer):
         assert not any("was over" in sent.reply.text for sent in chat.transport.sent)
 
 
+async def test_the_runs_of_an_older_butler_are_kept(butler, tmp_path, wait_for, run):
+    async with butler():
+        pass
+    (path,) = tmp_path.glob("data/**/runs.sqlite3")
+    path.unlink()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OLDER)
+
+    async with butler() as chat:
+        await wait_for(chat, CUT_OFF)
+        await wait_for(chat, CUT_OFF.replace("1", "2"))
+        assert await chat("/retry 2") == [
+            "There is no such run to start anew in this chat. /runs lists them."
+        ]
+        await chat("/use api")
+        await run(chat)
+        listed = (await chat("/runs"))[0].split("\n")
+        states = [line.split("*")[2].split(",")[0].strip() for line in listed]
+        assert states == ["done", "cut off", "cut off"]
+
+
+async def test_an_answer_is_not_told_after_days(unsent, butler, mocker):
+    await unsent(None)
+    later = time.time() + 2 * 24 * 3600
+    mocker.patch("butler_run.history.time.time", return_value=later)
+    async with butler() as chat:
+        await chat("/runs")
+
+    assert not any("was over" in sent.reply.text for sent in chat.transport.sent)
+
+
 async def test_retry_starts_what_was_cut_off_anew(cut_off, butler, script, answer):
     await cut_off("/run do it")
     script.turns({"say": "Done: {prompt}"})
@@ -205,6 +251,19 @@ async def test_a_queued_run_in_a_repo_that_is_gone_does_not_go_on(cut_off, butle
         await wait_for(chat, "Run 2 waited and does not go on: ")
 
         assert all(" cut off, " in line for line in (await chat("/runs"))[0].split("\n"))
+
+
+async def test_a_chat_that_cannot_be_told_keeps_no_other_run_waiting(cut_off, butler, api, mocker):
+    await cut_off("/run first", "/run second", "/run third")
+    api.rename(api.with_name("moved"))
+    sending = mocker.patch.object(FakeTransport, "send", side_effect=TransportError("no network"))
+    async with butler():
+        pass
+    mocker.stop(sending)
+
+    async with butler() as chat:
+        listed = (await chat("/runs"))[0].split("\n")
+        assert [" cut off, " in line for line in listed] == [True] * 3
 
 
 async def test_a_second_butler_leaves_the_runs_of_the_first_alone(butler, script, mocker):

@@ -43,10 +43,10 @@ class Kept:
     """A line, and what it told."""
 
     def __init__(self, limits=QUICK):
-        self.library = Library()
+        self.client = Library()
         self.posted = []
         self.ended = []
-        self.line = Line(self.library, self.posted.append, self.ended.append, limits)
+        self.line = Line(self.client, self.posted.append, self.ended.append, limits)
 
     def on(self, code, event=None):
         self.line.on_event(code, b"" if event is None else filled(event).SerializeToString())
@@ -95,7 +95,7 @@ async def test_a_silence_that_ends_in_time_does_not_end_the_gateway(silence, rec
     kept = Kept(Limits(poll_s=0.01, offline_s=600))
     kept.on(silence)
     watching = asyncio.create_task(kept.line.watch())
-    await eventually(lambda: kept.library.questions > 2)
+    await eventually(lambda: kept.client.questions > 2)
     assert UP not in kept.posted
     kept.on(recovery)
     since = len(kept.posted)
@@ -107,7 +107,7 @@ async def test_a_silence_that_ends_in_time_does_not_end_the_gateway(silence, rec
 
 
 async def test_a_library_that_does_not_answer_ends_the_gateway(kept):
-    kept.library.is_stuck = True
+    kept.client.is_stuck = True
 
     await kept.line.watch()
 

@@ -44,11 +44,11 @@ class Sending:
     """A sender at work, and what it told the daemon."""
 
     def __init__(self, journal):
-        self.library = Library()
+        self.client = Library()
         self.told = asyncio.Queue()
         self.is_open = asyncio.Event()
         self.is_open.set()
-        self.sender = Sender(self.library, journal, self.told.put, self.is_open, 600, Pacer(None))
+        self.sender = Sender(self.client, journal, self.told.put, self.is_open, 600, Pacer(None))
 
     async def __aenter__(self):
         self._tasks = [
@@ -74,17 +74,17 @@ async def test_a_last_call_ends_the_wait_for_an_acknowledgement_but_not_the_gate
 ):
     monkeypatch.setattr(sending, "LAST_CALL_S", 0.05)
     async with Sending(journal) as at_work:
-        at_work.library.is_deaf = True
+        at_work.client.is_deaf = True
         at_work.sender.ask(FIRST)
         at_work.sender.ask(SECOND)
-        await at_work.library.taken.get()
+        await at_work.client.taken.get()
         at_work.sender.call_last()
         told = await at_work.told.get()
 
     assert told == NotSent("k1", UNKNOWN, may_have_arrived=True)
     assert journal.outbox.outcome("k1").message_id is None
     assert journal.outbox.outcome("k2") is None
-    assert at_work.library.taken.empty()
+    assert at_work.client.taken.empty()
     assert not any(isinstance(each, GatewayEnd) for each in at_work.results)
 
 
@@ -116,14 +116,14 @@ async def test_what_a_turn_asked_a_killed_gateway_for_is_sent_by_the_next_one(jo
         told.append(await at_work.told.get())
 
     assert told == [Sent("7.1", "id of one"), Sent("k2", "id of two"), Sent("7.1", "id of one")]
-    assert at_work.library.taken.qsize() == 2
+    assert at_work.client.taken.qsize() == 2
 
 
 async def test_what_was_being_sent_is_not_taken_up_again(journal):
     async with Sending(journal) as at_work:
-        at_work.library.is_deaf = True
+        at_work.client.is_deaf = True
         at_work.sender.ask(Send("7.1", "1@lid", "one"))
-        await at_work.library.taken.get()
+        await at_work.client.taken.get()
     journal.outbox.recover()
 
     assert journal.outbox.waiting() == []
@@ -158,7 +158,7 @@ async def test_a_reply_that_waited_too_long_gives_way_to_another_with_its_key(jo
 
 async def test_a_reply_that_was_refused_gives_way_to_another_with_its_key(journal):
     async with Sending(journal) as at_work:
-        at_work.library.refusals = ["server returned error 463"]
+        at_work.client.refusals = ["server returned error 463"]
         at_work.sender.ask(Send("7.1", "1@lid", "one"))
         refused = await at_work.told.get()
         at_work.sender.ask(Send("7.1", "1@lid", "in its place"))
@@ -192,7 +192,7 @@ async def test_on_a_full_disk_a_reply_waits_without_being_kept(journal, monkeypa
 
 async def test_without_a_last_call_a_deaf_library_ends_the_gateway(journal):
     async with Sending(journal) as at_work:
-        at_work.library.is_deaf = True
+        at_work.client.is_deaf = True
         at_work.sender._limit_s = 0.05
         at_work.sender.ask(FIRST)
         told = await at_work.told.get()
@@ -212,14 +212,14 @@ async def test_a_reply_that_is_taken_back_before_it_has_begun_is_not_sent(journa
         told = await at_work.told.get()
 
     assert told == NotSent("k1", "WhatsApp did not take a reply: nobody waits for it any more.")
-    assert at_work.library.taken.empty()
+    assert at_work.client.taken.empty()
 
 
 async def test_a_reply_that_left_nothing_behind_waits_for_the_connection(journal):
     async with Sending(journal) as at_work:
-        at_work.library.refusals = ["websocket not connected"]
+        at_work.client.refusals = ["websocket not connected"]
         at_work.sender.ask(FIRST)
-        await at_work.library.taken.get()
+        await at_work.client.taken.get()
         await eventually(lambda: not at_work.is_open.is_set())
         at_work.is_open.set()
         told = await at_work.told.get()
@@ -255,7 +255,7 @@ async def test_what_the_library_says_decides_what_becomes_of_a_reply(
 ):
     monkeypatch.setattr(sending, "_AGAIN_AFTER_S", 0.0)
     async with Sending(journal) as at_work:
-        at_work.library.refusals = list(refusals)
+        at_work.client.refusals = list(refusals)
         at_work.sender.ask(FIRST)
 
         assert await at_work.told.get() == told
@@ -267,7 +267,7 @@ async def test_a_reply_that_was_sent_is_not_sent_again(journal):
             at_work.sender.ask(FIRST)
             assert await at_work.told.get() == Sent("k1", "id of one")
 
-    assert at_work.library.taken.qsize() == 1
+    assert at_work.client.taken.qsize() == 1
 
 
 async def test_an_upload_that_takes_too_long_is_given_up(journal, monkeypatch):
