@@ -4,13 +4,13 @@ import asyncio
 import itertools
 import re
 import secrets
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory
@@ -120,7 +120,7 @@ class PromptConsole:
 
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Print ``reply`` above the prompt."""
-        self._print(styled(reply.text) + "\n")
+        await self._print(styled(reply.text) + "\n")
         return reply.edits or self._author.next_id()
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
@@ -141,18 +141,19 @@ class PromptConsole:
         """Nothing waits to be written."""
         return True
 
-    @staticmethod
-    def _print(text: str) -> None:
-        """Print above the prompt; what the proxy takes is not lost, whatever is typed meanwhile."""
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+    async def _print(self, text: str) -> None:
+        # Not by way of stdout: patch_stdout writes from a thread, and where that is late the prompt
+        # stands above the text and is not drawn again.
+        async with in_terminal():
+            self._prompt.output.write_raw(f"{text}\n")
+            self._prompt.output.flush()
 
     async def _typed(self) -> str | None:
         while True:
             try:
                 return await self._prompt.prompt_async(f"{self._author.chat_id}> ")
             except KeyboardInterrupt:
-                self._print("Ctrl-D ends.")
+                await self._print("Ctrl-D ends.")
             except EOFError:
                 return None
 

@@ -1,4 +1,6 @@
+import asyncio
 import contextlib
+import io
 import os
 import signal
 import stat
@@ -6,11 +8,16 @@ import threading
 
 import pexpect
 import pytest
-from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.completion import CompleteEvent, DummyCompleter
+from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output.vt100 import Vt100_Output
 
 from butler.app import read_setup
-from butler.transports.console import CommandCompleter, styled
+from butler.message import Reply
+from butler.transports.console import CommandCompleter, PromptConsole, styled
 from butler_process import BUTLER, run_butler, start_butler, write_config
 
 LIMIT_S = 10
@@ -137,6 +144,61 @@ def test_sigterm_ends_the_console(terminal):
     console.close()
 
     assert console.exitstatus == 0
+
+
+class Screen(io.StringIO):
+    """What was drawn, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self._flushed = asyncio.Event()
+        self._seen = 0
+
+    def flush(self):
+        self._flushed.set()
+
+    async def drawn(self, text):
+        """Wait until `text` is drawn behind what was waited for before."""
+        while (start := self.getvalue().find(text, self._seen)) < 0:
+            self._flushed.clear()
+            await self._flushed.wait()
+        self._seen = start + len(text)
+
+
+@pytest.fixture
+def screen():
+    return Screen()
+
+
+@pytest.fixture
+def keyboard(screen):
+    """What is sent to it is typed at a prompt that is drawn on `screen`."""
+    with create_pipe_input() as pipe:
+        output = Vt100_Output(screen, lambda: Size(24, 80), term="dumb")
+        with create_app_session(input=pipe, output=output):
+            yield pipe
+
+
+async def test_a_reply_is_above_the_prompt_once_it_is_sent(tmp_path, keyboard, screen):
+    console = PromptConsole(tmp_path / "history", DummyCompleter(), "team")
+    messages = console.messages()
+    keyboard.send_text("/use api\r")
+    message = await anext(messages)
+
+    await console.send("team", Reply("before the prompt is back"))
+    assert screen.getvalue().endswith("before the prompt is back\n\n")
+    await screen.drawn("before the prompt is back\n\n")
+
+    await console.acknowledge(message)
+    following = asyncio.ensure_future(anext(messages))
+    await screen.drawn("team>")
+    await console.send("team", Reply("while it waits"))
+    await screen.drawn("while it waits\n\n")
+    await screen.drawn("team>")
+
+    keyboard.send_text(CTRL_D)
+    with pytest.raises(StopAsyncIteration):
+        await following
 
 
 @pytest.mark.parametrize(
