@@ -84,10 +84,8 @@ class Delivery:
     def _too_late(self) -> str:
         if self._is_last_call:
             return "A reply still waited for WhatsApp when Butler was asked to end."
-        return (
-            f"A reply was not sent within {self._limit_s:g} s, because WhatsApp could not be "
-            "reached."
-        )
+        # Not "was not sent": it may be with the library, which says nothing until it is online.
+        return f"A reply was given up after {self._limit_s:g} s, as WhatsApp could not be reached."
 
     def take(self, frame: Sent | NotSent) -> None:
         """Note what became of a reply."""
