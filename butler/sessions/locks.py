@@ -67,11 +67,10 @@ class ChatLocks:
         """End one reading or the writing on the chat, and let in whoever waits for that."""
         self._lock()
         try:
-            if self._inside[chat_id] > 1:
-                self._inside[chat_id] -= 1
-                return
-            del self._inside[chat_id]
-            if chat_id in self._queues:
+            inside = self._inside.pop(chat_id)
+            if inside > 1:
+                self._inside[chat_id] = inside - 1
+            elif chat_id in self._queues:
                 self._let_in(chat_id)
         finally:
             self._unlock()

@@ -38,23 +38,21 @@ class SessionManager:
         self._expire_after_s = inf if expire_after_s is None else expire_after_s
         self._clock = clock
         self._locks = ChatLocks()
-
-    @property
-    def is_remote(self) -> bool:
+        self.is_remote = self._store.is_remote
         """Whether a call may wait for a network, and so must not be made on an event loop."""
-        return self._store.is_remote
 
     def set_active_repo(self, chat_id: str, name: str, path: str) -> Session | None:
         """Select a repo for the chat and return the session that this replaced, if any.
 
         Creates a session if there is none, and updates it if there is.
         """
-        self._locks.enter_writing(chat_id)
+        locks = self._locks
+        locks.enter_writing(chat_id)
         try:
             now = self._clock()
             replaced = self._store.put(Session(chat_id, name, path, now))
         finally:
-            self._locks.leave(chat_id)
+            locks.leave(chat_id)
         if replaced is None or replaced.last_command_time <= now - self._expire_after_s:
             return None
         return replaced

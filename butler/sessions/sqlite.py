@@ -19,8 +19,8 @@ _PUT: Final = """
         active_repo = excluded.active_repo,
         active_repo_path = excluded.active_repo_path,
         last_command_time = excluded.last_command_time
+    WHERE was(sessions.chat_id, active_repo, active_repo_path, last_command_time)
 """
-_HAS: Final = "SELECT 1 FROM sessions WHERE chat_id = ? AND last_command_time > ?"
 _TOUCH: Final = """
     UPDATE sessions SET last_command_time = ? WHERE chat_id = ? AND last_command_time > ?
 """
@@ -74,12 +74,12 @@ class SqliteStore:
             session.active_repo_path,
             session.last_command_time,
         )
-        return _first(self._database.write((_GET, (chat_id, inf)), (_PUT, values)))
+        _changed, was = self._database.change(_PUT, values)
+        return _first(was)
 
     def touch(self, chat_id: str, time: float, *, after: float = -inf) -> bool:
-        return bool(
-            self._database.write((_HAS, (chat_id, after)), (_TOUCH, (time, chat_id, after)))
-        )
+        changed, _was = self._database.change(_TOUCH, (time, chat_id, after))
+        return changed > 0
 
     def delete(self, chat_id: str, *, until: float = inf) -> Session | None:
         return _first(self._database.write((_GET, (chat_id, until)), (_DELETE, (chat_id, until))))

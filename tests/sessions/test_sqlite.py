@@ -403,11 +403,14 @@ def test_closing_lets_a_thread_that_reads_right_now_finish(path, sqlite_store):
     assert sqlite_store._database._idle == []
 
 
-def test_an_interrupted_change_is_undone_and_lets_others_write(path, sqlite_store, mocker):
-    rows = mocker.patch("butler.sessions.database._rows", side_effect=KeyboardInterrupt)
+@pytest.mark.parametrize(
+    "change", [lambda store: store.put(API), lambda store: store.delete("group")]
+)
+def test_an_interrupted_change_is_undone_and_lets_others_write(sqlite_store, mocker, change):
+    executed = mocker.patch("butler.sessions.database._executed", side_effect=KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
-        sqlite_store.put(API)
-    mocker.stop(rows)
+        change(sqlite_store)
+    mocker.stop(executed)
 
     sqlite_store.put(API)
 
@@ -415,10 +418,10 @@ def test_an_interrupted_change_is_undone_and_lets_others_write(path, sqlite_stor
 
 
 def test_an_interrupted_read_hurts_no_later_one(sqlite_store, mocker):
-    rows = mocker.patch("butler.sessions.database._rows", side_effect=KeyboardInterrupt)
+    executed = mocker.patch("butler.sessions.database._executed", side_effect=KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         sqlite_store.get("group")
-    mocker.stop(rows)
+    mocker.stop(executed)
 
     assert sqlite_store.get("group") is None
 
