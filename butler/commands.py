@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from butler.access import Role
-from butler.errors import UsageError
+from butler.errors import UnknownRepoError, UsageError
 from butler.message import Reply
 from butler.repos import printable
 
@@ -26,11 +26,17 @@ PASS = Pass.PASS
 Answer = str | Reply | None
 Listener = Callable[["Context"], Awaitable[Answer | Pass]]
 Handler = Callable[..., Awaitable[Answer]]
-Convert = Callable[["Context", str], Awaitable[object]]
+Convert = Callable[["Context", str], object]
 Arguments = tuple[list[object], dict[str, object]]
 
 _QUOTES = '"“”„«»'
-_WORD = re.compile(rf"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}](?!\S)|'([^']*)'(?!\S)|(\S+)")
+_WORD = re.compile(
+    rf"([^\s'{_QUOTES}]\S*)|[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}](?!\S)|'([^']*)'(?!\S)|(\S+)"
+)
+
+
+MOST_WORDS = 100
+"""More are one too many, also for a handler that takes all further words."""
 
 
 class Kind(Enum):
@@ -39,6 +45,9 @@ class Kind(Enum):
     ONE = "one word"
     MANY = "all further words"
     REST = "the rest as it was written"
+
+
+_ONE = Kind.ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,56 +123,56 @@ class Command:
         Raises:
             UsageError: There is a word too many, one is missing, or one does not fit.
         """
-        positional, named = await self._bind(ctx, argument)
+        try:
+            positional, named = self._bind(ctx, argument)
+        except UnknownRepoError:
+            await ctx.look_for_repos()
+            positional, named = self._bind(ctx, argument)
         return await self.handler(ctx, *positional, **named)
 
-    async def _bind(self, ctx: "Context", argument: str) -> Arguments:
+    def _bind(self, ctx: "Context", argument: str) -> Arguments:
         positional: list[object] = []
         named: dict[str, object] = {}
-        words = _Words(argument)
+        rest = argument
         for parameter in self.parameters:
-            if parameter.kind is Kind.MANY:
-                positional += [await self._value(ctx, parameter, word) for word in words.all()]
-            elif parameter.kind is Kind.ONE:
-                positional.append(await self._value(ctx, parameter, words.next()))
+            if parameter.kind is _ONE:
+                word, rest = _next_word(rest)
+                positional.append(self._value(ctx, parameter, word))
+            elif parameter.kind is Kind.MANY:
+                words, rest = _next_words(rest)
+                positional += [self._value(ctx, parameter, word) for word in words]
             else:
-                named[parameter.name] = await self._value(ctx, parameter, words.rest())
-        if (extra := words.next()) is not None:
+                named[parameter.name] = self._value(ctx, parameter, rest.strip() or None)
+                rest = ""
+        if rest and (extra := _next_word(rest)[0]) is not None:
             raise UsageError(f"{printable(extra)} is one word too many. Usage: {self.usage}")
         return positional, named
 
-    async def _value(self, ctx: "Context", parameter: Parameter, word: str | None) -> object:
+    def _value(self, ctx: "Context", parameter: Parameter, word: str | None) -> object:
         if word is None:
             if parameter.is_required:
                 raise UsageError(f"What is missing is the {parameter.name}. Usage: {self.usage}")
             return parameter.default
         try:
-            return await parameter.convert(ctx, word)
+            return parameter.convert(ctx, word)
         except ValueError:
             raise UsageError(
                 f"{printable(word)} is not {parameter.expects}. Usage: {self.usage}"
             ) from None
 
 
-class _Words:
-    """What was written behind a command, taken word by word; quotes keep spaces together."""
+def _next_word(text: str) -> tuple[str | None, str]:
+    """Return the first word of ``text`` and what follows it; quotes keep spaces together."""
+    if text.isalnum():
+        return text, ""
+    match = _WORD.search(text)
+    if match is None:
+        return None, ""
+    return match[match.lastindex or 0], text[match.end() :]
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
 
-    def next(self) -> str | None:
-        if self._at >= len(self._text):
-            return None
-        match = _WORD.search(self._text, self._at)
-        if match is None:
-            return None
-        self._at = match.end()
-        return match[match.lastindex or 0]
-
-    def rest(self) -> str | None:
-        rest, self._at = self._text[self._at :].strip(), len(self._text)
-        return rest or None
-
-    def all(self, limit: int = 100) -> list[str]:
-        return list(islice(iter(self.next, None), limit))
+def _next_words(text: str) -> tuple[list[str], str]:
+    """Return the first hundred words of ``text`` and what follows them."""
+    matches = list(islice(_WORD.finditer(text), MOST_WORDS))
+    words = [match[match.lastindex or 0] for match in matches]
+    return words, text[matches[-1].end() :] if matches else ""

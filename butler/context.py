@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from butler.access import Role
 from butler.errors import UnknownRepoError, UserError
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from butler.gate import Gate
     from butler.router import Router
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ class Context:
 
     async def repos(self) -> Sequence[Repo]:
         """Return the repos that the sender may see here, by name, with those that came up since."""
-        await asyncio.to_thread(self._services.repos.refresh)
+        await self.look_for_repos()
         return [repo for repo in self._services.repos if self._may_see(repo)]
 
     async def repo(self, name: str) -> Repo:
@@ -142,14 +141,25 @@ class Context:
         Raises:
             UnknownRepoError: There is none, or the sender may not see it here.
         """
-        repos = self._services.repos
         try:
-            repo = repos.get(name, self._may_see)
+            return self.known_repo(name)
         except UnknownRepoError:
-            await asyncio.to_thread(repos.refresh)
-            repo = repos.get(name, self._may_see)
+            await self.look_for_repos()
+            return self.known_repo(name)
+
+    def known_repo(self, name: str) -> Repo:
+        """Return the repo called ``name``, without looking at the disk.
+
+        Raises:
+            UnknownRepoError: None is known, or the sender may not see it here.
+        """
+        repo = self._services.repos.get(name, self._may_see)
         self.repo_name = repo.name
         return repo
+
+    async def look_for_repos(self) -> None:
+        """Look on the disk for repos that have come up, or gone, since the last look."""
+        await asyncio.to_thread(self._services.repos.refresh)
 
     async def active_repo(self) -> Repo:
         """Return the chat's active repo, and note that it was used now.
@@ -183,7 +193,7 @@ class Context:
     async def use_repo(self, repo: Repo) -> Session | None:
         """Make ``repo`` the chat's active one; return the session it replaced, if any."""
         return await self._ask(
-            self._services.sessions.set_active_repo, self.chat_id, repo.name, str(repo.path)
+            self._services.sessions.set_active_repo, self.message.chat_id, repo.name, str(repo.path)
         )
 
     async def clear_session(self) -> bool:
@@ -201,7 +211,10 @@ class Context:
         def look() -> tuple[list[Session], int]:
             return sessions.recent_sessions(limit, offset), sessions.count_sessions()
 
-        return await asyncio.to_thread(_kept, look)
+        try:
+            return await asyncio.to_thread(look)
+        except StoreError as error:
+            raise _out_of_reach(error) from error
 
     async def ignored(self, chat_id: str, limit: int) -> list[Ignored]:
         """Return the last messages of a chat that were not acted on, newest first."""
@@ -210,14 +223,14 @@ class Context:
     def _may_see(self, repo: Repo) -> bool:
         return self._services.gate.access.may_see(repo.name, self.message, self.role)
 
-    async def _ask(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self._services.sessions.is_remote:
-            return await asyncio.to_thread(partial(_kept, operation, *args, **kwargs))
-        return _kept(operation, *args, **kwargs)
+    async def _ask(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
+        try:
+            if self._services.sessions.is_remote:
+                return await asyncio.to_thread(operation, *args)
+            return operation(*args)
+        except StoreError as error:
+            raise _out_of_reach(error) from error
 
 
-def _kept(operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    try:
-        return operation(*args, **kwargs)
-    except StoreError as error:
-        raise UserError(f"I cannot get at the sessions: {error.reason}.") from error
+def _out_of_reach(error: StoreError) -> UserError:
+    return UserError(f"I cannot get at the sessions: {error.reason}.")

@@ -233,31 +233,31 @@ def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str
     return *known[annotation], ()
 
 
-async def _text(_ctx: "Context", word: str) -> str:
+def _text(_ctx: "Context", word: str) -> str:
     return word
 
 
-async def _whole_number(_ctx: "Context", word: str) -> int:
+def _whole_number(_ctx: "Context", word: str) -> int:
     if len(word) > 18:
         raise ValueError(word)
     return int(word)
 
 
-async def _number(_ctx: "Context", word: str) -> float:
+def _number(_ctx: "Context", word: str) -> float:
     number = float(word)
     if number - number != 0:  # nan and the infinities
         raise ValueError(word)
     return number
 
 
-async def _repo(ctx: "Context", word: str) -> Repo:
-    return await ctx.repo(word)
+def _repo(ctx: "Context", word: str) -> Repo:
+    return ctx.known_repo(word)
 
 
 def _one_of(choices: tuple[str, ...]) -> Convert:
     by_name = {choice.casefold(): choice for choice in choices}
 
-    async def convert(_ctx: "Context", word: str) -> str:
+    def convert(_ctx: "Context", word: str) -> str:
         if word.casefold() not in by_name:
             raise ValueError(word)
         return by_name[word.casefold()]

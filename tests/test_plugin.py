@@ -3,7 +3,8 @@ from typing import Literal, Optional, Union
 import pytest
 
 from butler import Context, Plugin, PluginError, Repo, Role, Settings, command
-from butler.commands import Kind
+from butler.commands import MOST_WORDS, Kind
+from butler.errors import UsageError
 from butler.plugin import commands_of
 from butler.router import Router
 
@@ -215,3 +216,32 @@ async def test_words_that_do_not_fit_are_answered_with_the_usage(argument, sente
         await found.call(None, argument)
 
     assert str(refused.value) == f"{sentence} Usage: /set <on|off> [count] [share]"
+
+
+class Names(Plugin):
+    @command()
+    async def call(self, ctx: Context, first: str, *names: str) -> str:
+        """Call them."""
+        return f"{first}: {'|'.join(names)}"
+
+
+@pytest.mark.parametrize(
+    ("argument", "answer"),
+    [
+        ("anna", "anna: "),
+        ("anna  ben-1 \n carl ", "anna: ben-1|carl"),
+        ('"anna b" \'c d\' “e f” "g"h ""', 'anna b: c d|e f|"g"h|'),
+        ("a" + " b" * MOST_WORDS, "a: " + "|".join("b" * MOST_WORDS)),
+    ],
+)
+async def test_all_further_words_are_taken_with_quotes_keeping_spaces_together(argument, answer):
+    (found,) = commands_of(Names(Settings()), "some")
+
+    assert await found.call(None, argument) == answer
+
+
+async def test_more_than_a_hundred_words_are_refused_rather_than_lost():
+    (found,) = commands_of(Names(Settings()), "some")
+
+    with pytest.raises(UsageError, match="c is one word too many"):
+        await found.call(None, "a" + " b" * MOST_WORDS + " c")
