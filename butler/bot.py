@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from butler.commands import PASS, Answer
 from butler.context import Context, Services
 from butler.errors import TransportError, UserError
-from butler.gate import NOT_A_COMMAND, Call, Hear, Ignore, Say, Verdict
+from butler.gate import NOT_A_COMMAND, Call, Hear, Ignore, Say
 from butler.logs import chat_of_log
 from butler.message import Message, Person, Reply
 from butler.plugin import Plugin, Settings
 from butler.repos import printable
+from butler.turns import Turns
 from butler.within import within
 
 logger = logging.getLogger(__name__)
@@ -25,12 +26,6 @@ IGNORED_AT_A_TIME = 50
 TURN_LIMIT_S = 120.0
 APOLOGY = "Sorry, that went wrong on my side. I have noted it in my log."
 TOO_SLOW = "Sorry, that took too long, so I stopped it."
-
-
-class _Turn(asyncio.Lock):
-    """A chat's lock; it is forgotten when nobody holds or wants it."""
-
-    wanted = 0
 
 
 class Bot:
@@ -54,7 +49,7 @@ class Bot:
         self._plugins = plugins
         self._announce = announce
         self._turn_limit_s = turn_limit_s
-        self._turns: dict[str, _Turn] = {}
+        self._turns = Turns()
         self._reader: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
@@ -82,83 +77,85 @@ class Bot:
         Whether it may is judged when it arrives.
         """
         verdict = self._services.gate.judge(message)
-        await self._carry_out(message, verdict, self._noted(message, verdict))
+        if isinstance(verdict, Ignore):
+            await self._leave_alone(message, self._noted(message, verdict))
+        else:
+            await self._take_turn(message, verdict)
 
     async def _read(self, turns: asyncio.TaskGroup) -> None:
         slots = asyncio.Semaphore(MAX_TURNS)
         ignored = 0
         async for message in self._services.transport.messages():
             verdict = self._services.gate.judge(message)
-            news = self._noted(message, verdict)
-            if isinstance(verdict, Ignore) and not news:
+            if not isinstance(verdict, Ignore):
+                work = self._take_turn(message, verdict)
+            elif news := self._noted(message, verdict):
+                work = self._leave_alone(message, news)
+            else:
                 # Without a task, as these may come in floods; turns get on in between.
-                await self._carry_out(message, verdict, news)
+                await self._leave_alone(message, "")
                 ignored += 1
                 if ignored % IGNORED_AT_A_TIME == 0:
                     await asyncio.sleep(0)
                 continue
             await slots.acquire()
-            turn = turns.create_task(self._carry_out(message, verdict, news))
+            turn = turns.create_task(work)
             turn.add_done_callback(lambda _turn: slots.release())
 
-    def _noted(self, message: Message, verdict: Verdict) -> str:
+    def _noted(self, message: Message, verdict: Ignore) -> str:
         """Record a message that is ignored; return what the owner should know of it, if at all."""
-        if not isinstance(verdict, Ignore):
-            return ""
         self._services.records.ignored(message, verdict.refusal)
         if verdict.is_stranger and not message.is_group:
             return self._introduction(message)
         return verdict.news
 
-    async def _carry_out(self, message: Message, verdict: Verdict, news: str) -> None:
+    async def _leave_alone(self, message: Message, news: str) -> None:
         chat_of_log.set(message.chat_id)
-        if not isinstance(verdict, Ignore):
-            await self._in_turn(message, verdict)
-        elif news:
+        if news:
             await self._tell_owner(news)
         await self._services.transport.acknowledge(message)
 
     def _reopened(self, message: Message) -> Context:
         return Context(message, self._services.gate.access.role(message), self._services)
 
-    async def _in_turn(self, message: Message, verdict: Call | Say | Hear) -> None:
-        turn = self._turns.get(message.chat_id)
-        if turn is None:
-            turn = self._turns[message.chat_id] = _Turn()
-        turn.wanted += 1
-        try:
-            async with turn:
-                await self._take_turn(message, verdict)
-        finally:
-            turn.wanted -= 1
-            if not turn.wanted:
-                del self._turns[message.chat_id]
-
     async def _take_turn(self, message: Message, verdict: Call | Say | Hear) -> None:
-        if self._services.transport.is_withdrawn(message):
-            return
-        answer = await self._answer(Context(message, verdict.role, self._services), verdict)
-        if isinstance(answer, str):
-            answer = Reply(answer, answers=message)
-        if answer is not None:
-            await self._send(message.chat_id, answer)
+        chat_id, turns = message.chat_id, self._turns
+        chat_of_log.set(chat_id)
+        if not turns.take(chat_id):
+            await turns.wait(chat_id)
+        try:
+            if not self._services.transport.is_withdrawn(message):
+                await self._act(Context(message, verdict.role, self._services), verdict)
+        finally:
+            turns.end(chat_id)
+        await self._services.transport.acknowledge(message)
 
-    async def _answer(self, ctx: Context, verdict: Call | Say | Hear) -> Answer:
-        records = self._services.records
+    async def _act(self, ctx: Context, verdict: Call | Say | Hear) -> None:
         if isinstance(verdict, Call):
-            self._services.transport.begin(ctx.message)
-            answer, result = await self._bounded(verdict.command.call(ctx, verdict.argument))
-            records.done(ctx.message, verdict.command.name, ctx.repo_name, result)
+            answer = await self._called(ctx, verdict)
         elif isinstance(verdict, Hear):
-            answer, _result = await self._bounded(self._heard(ctx))
-            if answer is not None:
-                self._services.gate.count(ctx.message, ctx.role)
+            answer = await self._heard(ctx)
         else:
             answer = verdict.text
-            records.ignored(ctx.message, verdict.refusal)
+            self._services.records.ignored(ctx.message, verdict.refusal)
+        if isinstance(answer, str):
+            answer = Reply(answer, answers=ctx.message)
+        if answer is not None:
+            await self._send(ctx.message.chat_id, answer)
+
+    async def _called(self, ctx: Context, call: Call) -> Answer:
+        self._services.transport.begin(ctx.message)
+        answer, result = await self._bounded(call.command.call(ctx, call.argument))
+        self._services.records.done(ctx.message, call.command.name, ctx.repo_name, result)
         return answer
 
     async def _heard(self, ctx: Context) -> Answer:
+        answer, _result = await self._bounded(self._first_answer(ctx))
+        if answer is not None:
+            self._services.gate.count(ctx.message, ctx.role)
+        return answer
+
+    async def _first_answer(self, ctx: Context) -> Answer:
         listeners = self._services.listeners
         if listeners:
             self._services.transport.begin(ctx.message)

@@ -363,7 +363,7 @@ async def test_a_turn_that_was_cancelled_is_not_acknowledged(setup, gate):
     assert transport.acknowledged == []
 
 
-async def test_no_lock_is_left_of_a_chat_that_is_quiet(talk):
+async def test_nothing_is_kept_of_a_chat_that_is_quiet(talk):
     await talk("/rule")
     await asyncio.sleep(0)
 
