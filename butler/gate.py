@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from butler.access import AccessRules, Refusal, Role
+from butler.access import EVERYONE, OWNER, AccessRules, Refusal, Role
 from butler.commands import Command
-from butler.echo import EchoGuard, Hearing
+from butler.echo import LISTENING, EchoGuard, Hearing
 from butler.limits import Admission, Buckets
 from butler.message import Message, Person
 from butler.router import Match, Router, Unknown
@@ -80,44 +80,20 @@ class Gate:
     def judge(self, message: Message) -> Verdict:
         """Return what becomes of ``message``."""
         role = self.access.role(message)
-        if role is Role.EVERYONE and not self._is_for_everyone(message):
+        if role is EVERYONE and not self._is_for_everyone(message):
             return Ignore(self.access.refusal(message), is_stranger=True)
         if message.is_forwarded:
             return Ignore(FORWARDED)
         decision = None if message.is_reaction else self._router.route(message.text)
         if decision is None:
             return self._heard(message, role)
-        if isinstance(decision, Unknown) and decision.nearest is None:
-            return Ignore(NOT_A_COMMAND)
-        if role is not Role.OWNER and (over := self._over_the_limit(message, role)):
-            return over
-        if isinstance(decision, Unknown):
-            return self._hint(decision, message, role)
-        needs = self._needs(decision.command, message)
-        if role < needs:
-            return Say(
-                f"/{decision.command.name} is for owners only.",
-                Refusal("not allowed", f"/{decision.command.name} needs {needs.name.lower()}"),
-                role,
-            )
-        return self._muted(message) or Call(decision.command, decision.argument, role)
-
-    def _muted(self, message: Message) -> Ignore | None:
-        hearing = self._echoes.hear(message)
-        if hearing is Hearing.LISTENING:
-            return None
-        refusal = Refusal("muted", "commands are said back in this chat")
-        if hearing is Hearing.MUTED:
-            return Ignore(refusal)
-        news = (
-            f"Somebody says my commands back in {message.chat_id}. "
-            "I do not listen there for a minute."
-        )
-        return Ignore(refusal, news=news)
+        if isinstance(decision, Match):
+            return self._called(decision, message, role)
+        return self._misspelt(decision, message, role)
 
     def count(self, message: Message, role: Role) -> None:
         """Count plain text that was answered like a command."""
-        if role is not Role.OWNER:
+        if role is not OWNER:
             for buckets, key in self._limits(message):
                 buckets.take(key)
 
@@ -126,7 +102,7 @@ class Gate:
 
         A message whose text could not be read counts as one that does.
         """
-        if self.access.role(message) is Role.EVERYONE:
+        if self.access.role(message) is EVERYONE:
             return False
         is_chatter = message.is_group and not message.is_to_bot and message.text != ""
         return not is_chatter or self._router.route(message.text) is not None
@@ -142,13 +118,41 @@ class Gate:
         if not self._router.has_commands_for_everyone:
             return False
         decision = self._router.route(message.text)
-        return (
-            isinstance(decision, Match) and self._needs(decision.command, message) is Role.EVERYONE
-        )
+        return isinstance(decision, Match) and self._needs(decision.command, message) is EVERYONE
 
-    def _hint(self, unknown: Unknown, message: Message, role: Role) -> Verdict:
+    def _called(self, match: Match, message: Message, role: Role) -> Verdict:
+        command, argument = match
+        if role is not OWNER and (over := self._over_the_limit(message, role)):
+            return over
+        needs = self.access.needs(command.name, command.needs, message.chat_id)
+        if role < needs:
+            return Say(
+                f"/{command.name} is for owners only.",
+                Refusal("not allowed", f"/{command.name} needs {needs.name.lower()}"),
+                role,
+            )
+        hearing = self._echoes.hear(message)
+        if hearing is LISTENING:
+            return Call(command, argument, role)
+        return self._muted(hearing, message)
+
+    def _muted(self, hearing: Hearing, message: Message) -> Ignore:
+        refusal = Refusal("muted", "commands are said back in this chat")
+        if hearing is Hearing.MUTED:
+            return Ignore(refusal)
+        news = (
+            f"Somebody says my commands back in {message.chat_id}. "
+            "I do not listen there for a minute."
+        )
+        return Ignore(refusal, news=news)
+
+    def _misspelt(self, unknown: Unknown, message: Message, role: Role) -> Verdict:
         nearest = unknown.nearest
-        if nearest is None or role < self._needs(nearest, message):
+        if nearest is None:
+            return Ignore(NOT_A_COMMAND)
+        if role is not OWNER and (over := self._over_the_limit(message, role)):
+            return over
+        if role < self._needs(nearest, message):
             return Ignore(NOT_A_COMMAND)
         return Say(
             f"There is no /{unknown.word}. Did you mean /{nearest.name}?",
@@ -158,7 +162,7 @@ class Gate:
 
     def _heard(self, message: Message, role: Role) -> Verdict:
         """Let plain text be heard, unless its sender has used up what they may."""
-        if role is not Role.OWNER:
+        if role is not OWNER:
             for buckets, key in self._limits(message):
                 if buckets.is_empty(key):
                     return Ignore(_too_often(key))

@@ -1,7 +1,7 @@
 """What people say and what Butler answers: Message, Person, Reply."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
 _PHONE = re.compile(r"\+?([0-9]{5,20})(?:@s\.whatsapp\.net)?", re.ASCII)
@@ -88,8 +88,8 @@ class Message:
     @property
     def author(self) -> str:
         """The sender, for records and lists."""
-        is_somebody = self.sender.phone is not None or self.sender.lid is not None
-        return str(self.sender) if is_somebody or not self.is_own else "the owner"
+        sender = self.sender
+        return sender.phone or sender.lid or ("the owner" if self.is_own else str(sender))
 
     @property
     def is_group(self) -> bool:
@@ -102,7 +102,7 @@ def without_controls(text: str) -> str:
     return text if text.isprintable() else _UNSEEN.sub("", text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Reply:
     """One text to send.
 
@@ -117,3 +117,21 @@ class Reply:
     answers: Message | None = None
     edits: str | None = None
     file_name: str | None = None
+
+    def __init__(
+        self,
+        text: str,
+        answers: Message | None = None,
+        edits: str | None = None,
+        file_name: str | None = None,
+    ) -> None:
+        _set_text(self, text)
+        _set_answers(self, answers)
+        _set_edits(self, edits)
+        _set_file_name(self, file_name)
+
+
+# As for Session (butler/sessions/session.py), this takes half the time of what dataclasses write.
+_set_text, _set_answers, _set_edits, _set_file_name = (
+    Reply.__dict__[field.name].__set__ for field in fields(Reply)
+)

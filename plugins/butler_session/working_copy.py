@@ -52,8 +52,8 @@ class Branches:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: dict[Path, _Known] = {}
-        self._looking: dict[Path, asyncio.Task[str]] = {}
+        self._known: dict[str, _Known] = {}
+        self._looking: dict[str, asyncio.Task[str]] = {}
 
     async def of(self, repo: Repo) -> str:
         """Return the branch as the end of a sentence: ``, on branch main.``
@@ -63,19 +63,19 @@ class Branches:
         Raises:
             UnusableRepoError: The folder cannot be used.
         """
-        known = self._known.get(repo.path)
+        known = self._known.get(repo.name)
         if known is not None and self._clock() - known.looked_at < FRESH_S:
             return known.answer
-        looking = self._looking.get(repo.path)
+        looking = self._looking.get(repo.name)
         if looking is None:
-            looking = self._looking[repo.path] = asyncio.create_task(self._look(repo))
-            looking.add_done_callback(lambda _task: self._looking.pop(repo.path, None))
+            looking = self._looking[repo.name] = asyncio.create_task(self._look(repo))
+            looking.add_done_callback(lambda _task: self._looking.pop(repo.name, None))
         return await asyncio.shield(looking)
 
     async def _look(self, repo: Repo) -> str:
         head = await asyncio.to_thread(_head, repo)
         now = self._clock()
-        known = self._known.get(repo.path)
+        known = self._known.get(repo.name)
         if known and head and known.head == head and now - known.asked_at < ASK_AGAIN_S:
             known.looked_at = now
             return known.answer
@@ -84,7 +84,7 @@ class Branches:
         except GitError as error:
             answer, head = f". {error}", None
         now = self._clock()
-        self._known[repo.path] = _Known(answer, head, now, now)
+        self._known[repo.name] = _Known(answer, head, now, now)
         return answer
 
 
