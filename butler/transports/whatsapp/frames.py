@@ -6,7 +6,7 @@ A frame is four bytes of length, big-endian, and a JSON array of the type's name
 import asyncio
 import json
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from butler.access import Refusal
@@ -240,7 +240,15 @@ def encoded(frame: Frame) -> bytes:
 
 def body_of(frame: Frame) -> bytes:
     """Return the bytes of ``frame`` without its length."""
-    return json.dumps([type(frame).__name__, asdict(frame)]).encode()
+    return _encoder.encode([type(frame).__name__, frame]).encode()
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """Return the fields of a frame, or of what is in one; ``asdict`` would copy them, too."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+_encoder = json.JSONEncoder(default=_fields)
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
