@@ -78,7 +78,7 @@ class RunPlugin(Plugin[RunSettings]):
 
     async def _go_on(self, send: Send, ctx: Context, request: Request) -> None:
         """Let a run wait once more, if whoever asked for it still may."""
-        if not any(each.name == "run" for each in ctx.commands):
+        if not _may_run(ctx):
             logger.info("run %d does not go on: its sender may no longer", request.number)
             self._history.end(request.number, State.CUT_OFF)
             return
@@ -118,6 +118,8 @@ class RunPlugin(Plugin[RunSettings]):
 
         /retry takes the last one of this chat, /retry 14 run 14.
         """
+        if not _may_run(ctx):
+            raise UserError("Here, /retry is only for those who may use /run.")
         if run is None:
             past = self._history.last_unfinished(ctx.chat_id)
         else:
@@ -224,13 +226,21 @@ class RunPlugin(Plugin[RunSettings]):
 
     def _is_prompt(self, ctx: Context) -> bool:
         message = ctx.message
-        if message.is_to_bot or self._history.chats.is_listening(ctx.chat_id):
-            return True
-        quoted = message.quoted_id
-        return quoted is not None and self._history.chats.is_of_a_run(ctx.chat_id, quoted)
+        quoted, chats = message.quoted_id, self._history.chats
+        is_meant = (
+            message.is_to_bot
+            or chats.is_listening(ctx.chat_id)
+            or (quoted is not None and chats.is_of_a_run(ctx.chat_id, quoted))
+        )
+        return is_meant and _may_run(ctx)
 
     def _choice(self, ctx: Context, repo: Repo) -> Choice:
         return self._catalog.choose(repo, self._history.chats.agent_of(ctx.chat_id))
+
+
+def _may_run(ctx: Context) -> bool:
+    """Return whether the sender may use /run here, as whatever else starts a run asks for, too."""
+    return any(each.name == "run" for each in ctx.commands)
 
 
 def _listed(run: Past, now: float) -> str:

@@ -1,0 +1,49 @@
+"""Whoever may not use /run starts no run by another way."""
+
+import pytest
+
+from butler.app import read_setup
+from butler.testing import open_chat
+
+ANNA = "+4930111111"
+RAISED = [
+    '[access.rules."team@g.us"]\ncommands = { run = "owner" }',
+    '[access.rules."team@g.us"]\nneeds = "owner"',
+]
+
+
+@pytest.fixture(params=RAISED)
+def butler_toml(request, butler_toml):
+    return butler_toml.replace("[plugins]", f"{request.param}\n[plugins]")
+
+
+async def test_plain_text_is_no_way_around_a_raised_run(chat, run):
+    await chat("/use api")
+    await run(chat)
+    await chat("/chat on")
+    anna, of_a_run = chat.person(ANNA), chat.transport.sent[-1].id
+
+    assert await anna("/run do it") == ["/run is for owners only."]
+    assert await anna("do it") == []
+    assert await anna("do it", is_to_bot=True) == []
+    assert await anna("do it", quoted_id=of_a_run) == []
+    assert len((await chat("/runs"))[0].split("\n")) == 1
+
+
+@pytest.mark.parametrize("butler_toml", RAISED[:1], indirect=True)
+async def test_retry_is_no_way_around_a_raised_run(chat, script, run):
+    script.turns({"fail": "no"})
+    await chat("/use api")
+    await run(chat)
+
+    (answer,) = await chat.person(ANNA)("/retry")
+    assert answer == "Here, /retry is only for those who may use /run."
+
+
+async def test_an_owners_plain_text_is_a_prompt_where_run_is_raised(butler_toml, tmp_path, answer):
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml)
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+        await chat("do it", is_to_bot=True)
+        await answer(chat)
