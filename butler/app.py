@@ -72,6 +72,7 @@ def read_setup(path: Path | None = None) -> Setup:
         (each for name, plugin in plugins.items() for each in commands_of(plugin, name)),
         config.prefix,
     )
+    draft.check_commands({name: each.name for each in router.commands for name in each.names})
     repos = RepoRegistry(config.configured_repos(options), config.repo_folders)
     gate = Gate(access, router, *_buckets(config.limits), EchoGuard(time.monotonic))
     return Setup(config, path, plugins, repos, router, gate, grants)

@@ -118,6 +118,23 @@ class Draft:
             raise ConfigError(self.mistakes)
         return self._config
 
+    def check_commands(self, names: Mapping[str, str]) -> None:
+        """Refuse a role that is asked for a command that there is not: it would protect nothing.
+
+        Args:
+            names: The name of each command, by that and by its aliases.
+
+        Raises:
+            ConfigError: There are such; it has all of them.
+        """
+        for place in self.finish().access.restricted_commands:
+            name = names.get(place[-1])
+            if name is None:
+                self._note(place, _unknown(place[-1], names.values(), "command"))
+            elif name != place[-1]:
+                self._note(place, f"is another name of {name}; write {name}")
+        self.finish()
+
     def _check_privacy(self) -> None:
         if self._secrets and self._is_readable_by_others:
             self.mistakes.append(
@@ -245,11 +262,11 @@ _EXPECTED = {
 }
 
 
-def _unknown(key: str, known: Iterable[str]) -> str:
-    known = sorted(known)
+def _unknown(key: str, known: Iterable[str], what: str = "key") -> str:
+    known = sorted(set(known))
     if near := get_close_matches(key, known, n=1, cutoff=0.5):
-        return f"unknown key; did you mean {near[0]}?"
-    return f"unknown key; known here: {', '.join(known) or 'none'}"
+        return f"unknown {what}; did you mean {near[0]}?"
+    return f"unknown {what}; known here: {', '.join(known) or 'none'}"
 
 
 def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

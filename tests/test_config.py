@@ -5,6 +5,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Field, PositiveInt, field_validator
 
+from butler.app import read_setup
 from butler.config import MAX_FILE_BYTES, Draft, find
 from butler.errors import ConfigError
 from butler.message import Person
@@ -344,6 +345,36 @@ def test_a_wrong_list_of_plugins_leaves_those_by_default(tmp_path):
 
     assert draft.enabled_plugins == ("session", "run")
     assert draft.settings("session", Settings) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("commands.runn = 'owner'", "access.commands.runn: unknown command; did you mean run?"),
+        ("commands.ask = 'owner'", "access.commands.ask: is another name of run; write run"),
+        (
+            "rules.'team@g.us'.commands.Use = 'owner'",
+            "access.rules.team@g.us.commands.Use: unknown command; did you mean use?",
+        ),
+        ("commands.zzz = 'user'", "access.commands.zzz: unknown command; known here: run, use"),
+    ],
+)
+def test_a_role_for_a_command_that_is_none_protects_nothing_and_is_a_mistake(
+    tmp_path, text, mistake
+):
+    draft = draft_of(tmp_path, f"[access]\n{text}")
+
+    with pytest.raises(ConfigError) as refused:
+        draft.check_commands({"run": "run", "ask": "run", "use": "use"})
+    assert refused.value.mistakes == (f"{draft.path}: {mistake}",)
+
+
+def test_a_butler_does_not_start_with_a_role_for_a_command_that_is_none(tmp_path):
+    path = tmp_path / "butler.toml"
+    path.write_text("[access.commands]\nuse = 'owner'\nhlep = 'owner'")
+
+    with pytest.raises(ConfigError, match="hlep: unknown command; did you mean help"):
+        read_setup(path)
 
 
 class BranchSettings(BaseModel):

@@ -239,7 +239,7 @@ def careless(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("careless")
 async def test_a_command_that_declares_no_role_is_for_users(butler_toml, tmp_path):
     path = tmp_path / "butler.toml"
-    path.write_text(f'{butler_toml}\n[plugins]\nenabled = ["careless"]\n')
+    path.write_text(f'{butler_toml}\n[plugins]\nenabled = ["session", "careless"]\n')
     async with open_chat(read_setup(path)) as chat:
         bob = chat.person(BOB)
         assert await bob("/care") == ["Here you are."]
