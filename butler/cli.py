@@ -114,6 +114,12 @@ def _path(text: str) -> "Path":
     return Path(text)
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18 and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 upwards, found {text!r}")
+    return int(text)
+
+
 def _console_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jsonl", action="store_true", help="JSON lines in and out, for programs")
     parser.add_argument("--chat", metavar="CHAT", help="the chat to type in")
@@ -141,7 +147,9 @@ def _sessions_options(parser: argparse.ArgumentParser) -> None:
 
 def _why_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chat", metavar="CHAT", help="only those of this chat")
-    parser.add_argument("--last", type=int, default=20, metavar="N", help="so many; 20 by default")
+    parser.add_argument(
+        "--last", type=_count, default=20, metavar="N", help="so many; 20 by default"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
 
 
@@ -235,7 +243,7 @@ def _why(options: argparse.Namespace) -> int:
     from butler import stored_records
 
     lines = stored_records.ignored(
-        options.config, chat_id=options.chat, last=max(0, options.last), as_json=options.json
+        options.config, chat_id=options.chat, last=options.last, as_json=options.json
     )
     _show("".join(f"{line}\n" for line in lines))
     return OK

@@ -83,3 +83,13 @@ def test_without_records_that_is_said(tmp_path):
 
     assert result.returncode == 2
     assert result.stderr.startswith("There are no records yet: ")
+
+
+@pytest.mark.parametrize("last", ["0", "-5", "9" * 30, "x", "", "1.5", "²"])
+def test_a_number_that_is_none_is_one_sentence(config, last):
+    result = run_butler("why", f"--last={last}", "--config", config)
+
+    assert result.returncode == 2
+    assert result.stderr.endswith(
+        f"argument --last: expected a whole number from 1 upwards, found {last!r}\n"
+    )
