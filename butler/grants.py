@@ -71,7 +71,8 @@ class StoredGrants:
 
     Used from one thread, inside ``with``; what another process writes is seen within a second. A
     person is matched by either address; but nobody is admitted whose other address is known on
-    both sides and differs: a phone number that changed hands is nobody's.
+    both sides and differs: a phone number that changed hands is nobody's. So the other address of
+    somebody who was decided on by one is kept as soon as it is seen.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -114,12 +115,20 @@ class StoredGrants:
     def allows(self, person: Person) -> bool:
         """Return whether an owner admitted the person."""
         self._look()
-        return any(each.is_allowed and _is_same(each.person, person) for each in self._of(person))
+        for grant in self._of(person):
+            if grant.is_allowed and _is_same(grant.person, person):
+                self._complete(grant.person, person)
+                return True
+        return False
 
     def denies(self, person: Person) -> bool:
         """Return whether an owner shut out the person, or somebody with an address of theirs."""
         self._look()
-        return any(not each.is_allowed for each in self._of(person))
+        for grant in self._of(person):
+            if not grant.is_allowed:
+                self._complete(grant.person, person)
+                return True
+        return False
 
     def allow_chat(self, chat_id: str, by: str) -> None:
         """Open the chat to all its members."""
@@ -140,12 +149,17 @@ class StoredGrants:
         self._change(
             ("DELETE FROM people WHERE phone = ? OR lid = ?", (person.phone, person.lid)),
             ("INSERT INTO people VALUES (?, ?, ?, ?, ?)", values),
+            (
+                "UPDATE announced SET is_waiting = 0 WHERE phone = ? OR lid = ?",
+                (person.phone, person.lid),
+            ),
         )
 
     def announce(self, person: Person) -> str | None:
         """Return a code that admits the person within an hour.
 
-        None if they had one before, if three others wait already, or if it cannot be kept.
+        None if they had one before or were denied, if three others wait already, or if it cannot
+        be kept.
         """
         self._look()
         try:
@@ -164,7 +178,8 @@ class StoredGrants:
         return waiting.person
 
     def _announced(self, person: Person, now: float) -> str | None:
-        if len(self._waiting_at(now)) >= MAX_WAITING or self._was_announced(person):
+        is_full = len(self._waiting_at(now)) >= MAX_WAITING
+        if is_full or self.denies(person) or self._earlier_of(person):
             return None
         code = "".join(secrets.choice(_LETTERS) for _ in range(CODE_LENGTH))
         values = (code, person.phone, person.lid, now)
@@ -179,7 +194,8 @@ class StoredGrants:
 
     def _with_known_addresses(self, person: Person) -> Person:
         """Add the addresses under which somebody was decided on before: a denial is for all."""
-        known = [person, *(grant.person for grant in self._of(person))]
+        granted = (grant.person for grant in self._of(person))
+        known = [person, *granted, *self._earlier_of(person)]
         return Person(
             next((each.phone for each in known if each.phone), None),
             next((each.lid for each in known if each.lid), None),
@@ -188,9 +204,21 @@ class StoredGrants:
     def _waiting_at(self, now: float) -> dict[str, _Waiting]:
         return {code: each for code, each in self._waiting.items() if now - each.time < CODE_LIFE_S}
 
-    def _was_announced(self, person: Person) -> bool:
-        query = "SELECT 1 FROM announced WHERE phone = ? OR lid = ?"
-        return bool(self._query(query, (person.phone, person.lid)))
+    def _complete(self, known: Person, seen: Person) -> None:
+        """Keep the address of somebody that was not known so far."""
+        if (known.phone or not seen.phone) and (known.lid or not seen.lid):
+            return
+        query = "UPDATE people SET phone = ?, lid = ? WHERE phone IS ? AND lid IS ?"
+        values = (known.phone or seen.phone, known.lid or seen.lid, known.phone, known.lid)
+        try:
+            self._change((query, values))
+        except DataError as error:
+            logger.error("the other address of %s is not kept: %s", known, error)
+
+    def _earlier_of(self, person: Person) -> list[Person]:
+        """Return under which addresses the person was announced before."""
+        query = "SELECT phone, lid FROM announced WHERE phone = ? OR lid = ?"
+        return [Person(*row) for row in self._query(query, (person.phone, person.lid))]
 
     def _look(self) -> None:
         """See whether another process has written; at most once a second, as messages ask."""
@@ -209,7 +237,7 @@ class StoredGrants:
         return int(self._query("PRAGMA data_version")[0][0])
 
     def _load(self) -> None:
-        self._version = self._data_version()
+        version = self._data_version()
         people = self._query("SELECT phone, lid, is_allowed, by, time FROM people ORDER BY time")
         chats = self._query("SELECT chat_id, by, time FROM chats ORDER BY time")
         waiting = self._query(
@@ -227,6 +255,7 @@ class StoredGrants:
             for address in (grant.person.phone, grant.person.lid):
                 if address:
                     self._by_address.setdefault(address, []).append(grant)
+        self._version = version  # only now, so that a look that failed is repeated
 
     def _query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]  # SQLite's rows are of any type
         with self._errors():

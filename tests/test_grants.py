@@ -97,6 +97,58 @@ def test_a_denial_holds_for_every_address_that_was_ever_theirs(grants, person, i
     assert grants.denies(person) is is_denied
 
 
+@pytest.mark.parametrize("known", [Person(phone=ANNA.phone), Person(lid=ANNA.lid)])
+def test_who_was_allowed_by_one_address_is_held_to_the_other_once_it_was_seen(grants, known):
+    grants.decide(known, is_allowed=True, by=OWNER)
+    assert grants.allows(ANNA)
+
+    assert not grants.allows(Person(phone=ANNA.phone, lid="999@lid"))
+    assert not grants.allows(Person(phone="+4930999999", lid=ANNA.lid))
+    assert [each.person.lid for each in grants.people] == [ANNA.lid]
+
+
+def test_who_was_denied_by_one_address_stays_denied_under_the_other(tmp_path, clock):
+    path = tmp_path / "grants.sqlite3"
+    with StoredGrants(path, clock) as grants:
+        grants.decide(Person(phone=ANNA.phone), is_allowed=False, by=OWNER)
+        assert grants.denies(ANNA)
+
+    with StoredGrants(path, clock) as grants:
+        assert grants.denies(Person(lid=ANNA.lid))
+
+
+def test_who_was_announced_is_denied_under_both_addresses(grants):
+    grants.announce(ANNA)
+
+    grants.decide(Person(phone=ANNA.phone), is_allowed=False, by=OWNER)
+
+    assert grants.denies(Person(lid=ANNA.lid))
+
+
+def test_an_address_that_cannot_be_kept_shuts_nobody_out(grants, tmp_path, caplog):
+    grants.decide(Person(phone=ANNA.phone), is_allowed=True, by=OWNER)
+    with closing(sqlite3.connect(tmp_path / "data" / "grants.sqlite3")) as other:
+        other.execute("DROP TABLE people")
+
+    assert grants.allows(ANNA)
+    assert "the other address of +4930111111 is not kept: The grants in" in caplog.text
+
+
+def test_a_look_that_failed_is_repeated(grants, tmp_path, clock, mocker):
+    grants.allow_chat("team@g.us", OWNER)
+    with StoredGrants(tmp_path / "data" / "grants.sqlite3", clock) as other:
+        other.deny_chat("team@g.us")
+    version = [(grants._data_version(),)]
+    broken = mocker.patch.object(grants, "_query", side_effect=[version, version, DataError("no")])
+    clock.return_value += LOOK_EVERY_S
+    assert grants.allows_chat("team@g.us")
+
+    mocker.stop(broken)
+    clock.return_value += LOOK_EVERY_S
+
+    assert not grants.allows_chat("team@g.us")
+
+
 def test_what_another_process_says_holds_within_a_second(grants, tmp_path, clock):
     grants.allow_chat("team@g.us", OWNER)
     assert grants.allows_chat("team@g.us")
@@ -162,6 +214,22 @@ def test_three_wait_at_the_most(grants, clock):
     assert [bool(code) for code in codes] == [True, True, True, False]
     clock.return_value += CODE_LIFE_S
     assert grants.announce(Person(lid="3@lid"))
+
+
+def test_whoever_was_decided_on_waits_no_longer_and_makes_room(grants):
+    codes = [grants.announce(Person(lid=f"{number}@lid")) for number in range(3)]
+    grants.decide(Person(lid="0@lid"), is_allowed=True, by=OWNER)
+    grants.decide(Person(lid="1@lid"), is_allowed=False, by=OWNER)
+
+    assert [bool(grants.redeem(code)) for code in codes] == [False, False, True]
+    assert grants.announce(Person(lid="3@lid"))
+
+
+@pytest.mark.parametrize("person", [ANNA, Person(phone=ANNA.phone), Person(lid=ANNA.lid)])
+def test_who_was_denied_is_not_announced(grants, person):
+    grants.decide(ANNA, is_allowed=False, by=OWNER)
+
+    assert grants.announce(person) is None
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path):
