@@ -38,7 +38,7 @@ class AccessPlugin(Plugin):
             return self._allow_chat(ctx)
         if person in self._rules.owners or person in self._rules.users:
             return f"{person} is admitted by the configuration already."
-        self._grants.decide(person, is_allowed=True, by=ctx.message.author)
+        self._decide(ctx, person, is_allowed=True)
         return f"{person} may use me now. /deny {person} takes that back."
 
     @command(needs=Role.OWNER)
@@ -53,7 +53,7 @@ class AccessPlugin(Plugin):
             return self._deny_chat(ctx)
         if person in self._rules.owners or person in self._rules.users:
             return f"{person} is admitted by the configuration, so only that can change it."
-        self._grants.decide(person, is_allowed=False, by=ctx.message.author)
+        self._decide(ctx, person, is_allowed=False)
         said = f"{person} cannot use me any more. /allow {person} takes that back."
         if self._rules.names_in_a_chat(person):
             said += " In chats whose people the configuration names, they still can."
@@ -85,6 +85,10 @@ class AccessPlugin(Plugin):
         if not entries:
             return "There is nothing in this chat that I did not act on."
         return "\n".join(_explained(entry) for entry in entries)
+
+    def _decide(self, ctx: Context, person: Person, *, is_allowed: bool) -> None:
+        self._grants.decide(person, is_allowed=is_allowed, by=ctx.message.author)
+        ctx.detail = str(person)
 
     def _named(self, ctx: Context, whom: str | None) -> Person | None:
         if whom is None:
@@ -125,12 +129,14 @@ class AccessPlugin(Plugin):
         if self._names_people(ctx.chat_id):
             return "The configuration names the people of this chat, so only that can change it."
         self._grants.allow_chat(ctx.chat_id, ctx.message.author)
+        ctx.detail = ctx.chat_id
         return "Everybody in this chat may use me now. /deny takes that back."
 
     def _deny_chat(self, ctx: Context) -> str:
         if ctx.chat_id in self._rules.chats or self._names_people(ctx.chat_id):
             return "This chat is open by the configuration, so only that can change it."
         if self._grants.deny_chat(ctx.chat_id):
+            ctx.detail = ctx.chat_id
             return "Only owners and people who are admitted may use me here now."
         return "This chat was not open. /deny +49… shuts a person out."
 

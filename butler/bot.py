@@ -146,7 +146,9 @@ class Bot:
     async def _called(self, ctx: Context, call: Call) -> Answer:
         self._services.transport.begin(ctx.message)
         answer, result = await self._bounded(call.command.call(ctx, call.argument))
-        self._services.records.done(ctx.message, call.command.name, ctx.repo_name, result)
+        self._services.records.done(
+            ctx.message, call.command.name, ctx.repo_name, result, ctx.detail
+        )
         return answer
 
     async def _heard(self, ctx: Context) -> Answer:

@@ -51,14 +51,15 @@ class Context:
         message: What was received.
         role: What its sender may do here.
         repo_name: The repo that the call was about, as far as it went; for the audit.
+        detail: What else the audit should say of the call, such as whom it was about; no texts.
     """
 
-    __slots__ = ("_services", "message", "repo_name", "role")
+    __slots__ = ("_services", "detail", "message", "repo_name", "role")
 
     def __init__(self, message: Message, role: Role, services: Services) -> None:
         self.message = message
         self.role = role
-        self.repo_name = ""
+        self.repo_name = self.detail = ""
         self._services = services
 
     @property

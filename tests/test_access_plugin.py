@@ -244,6 +244,21 @@ async def test_what_was_done_is_noted_without_texts(chat):
     ]
 
 
+async def test_the_audit_says_whom_and_what_was_let_in_or_shut_out(chat):
+    bob = Person(lid=BOB)
+    for text in ("/allow", f"/allow {ANNA}", "/deny", "/allow nobody"):
+        await chat(text)
+    await chat("/deny", quoted_id="7", quoted_sender=bob)
+
+    assert [(each.command, each.result, each.detail) for each in chat.records.audit] == [
+        ("allow", "done", "team@g.us"),
+        ("allow", "done", ANNA),
+        ("deny", "done", "team@g.us"),
+        ("allow", "refused", ""),
+        ("deny", "done", BOB),
+    ]
+
+
 async def test_grants_outlive_the_bot(butler_toml, tmp_path):
     path = tmp_path / "butler.toml"
     path.write_text(butler_toml)

@@ -1,6 +1,7 @@
 """Who answers which question, from what they write."""
 
 from butler import PASS, Context, Pass, Role
+from butler_run.agents import Option
 from butler_run.questions import Question, Questions, Said
 
 
@@ -22,7 +23,13 @@ def answered(ctx: Context, answer: Said, questions: Questions) -> str | Pass | N
         return f"There is no answer {answer.word}. The question was: {question.text}"
     if not question.answer.done():
         question.answer.set_result(option)
+        _note(ctx, question, option)
     return None
+
+
+def _note(ctx: Context, question: Question, option: Option) -> None:
+    asked = f"run {question.number}, question {question.letter}: {question.asked.tool}"
+    ctx.audit("run", "", option.kind.replace("_", " "), asked)
 
 
 def _may_answer(ctx: Context, question: Question) -> bool:

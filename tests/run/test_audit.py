@@ -1,7 +1,7 @@
 """What is kept of runs."""
 
 from butler.app import read_setup
-from butler.testing import open_chat
+from butler.testing import OWNER, open_chat
 
 
 async def run_entry(chat):
@@ -28,3 +28,16 @@ async def test_prompts_can_be_left_out(butler_toml, tmp_path):
         await run_entry(chat)
 
         assert not any("make it so" in str(each) for each in chat.records.audit)
+
+
+async def test_who_answered_a_question_and_how_is_in_the_audit(chat, script, wait_for, answer):
+    script.turns({"ask": {"path": "made.txt", "old": None, "new": "made\n"}})
+    await chat("/use api")
+    await chat.person("+4930111111")("/run do it")
+    question = await wait_for(chat, "reply 1 allow")
+    await chat("no", quoted_id=question.id)
+    await answer(chat)
+
+    (entry,) = [each for each in chat.records.audit if "question" in each.detail]
+    assert (entry.sender, entry.command, entry.result) == (str(OWNER), "run", "reject")
+    assert entry.detail.startswith("run 1, question a: ")
