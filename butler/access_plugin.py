@@ -147,7 +147,7 @@ class AccessPlugin(Plugin):
 
 def _explained(entry: Ignored) -> str:
     when = time.strftime("%d %b %H:%M", time.localtime(entry.time))
-    return f"• {when}, {entry.sender}: {entry.rule} ({entry.detail})"
+    return f"• {when}, {entry.sender}: {entry.rule} ({printable(entry.detail, 200)})"
 
 
 def _day(seconds: float) -> str:

@@ -1,6 +1,7 @@
 import pytest
 
 from butler import Person
+from butler.access import Refusal
 from butler.app import read_setup
 from butler.testing import OWNER, make_working_copy, open_chat
 
@@ -257,6 +258,16 @@ async def test_the_audit_says_whom_and_what_was_let_in_or_shut_out(chat):
         ("allow", "refused", ""),
         ("deny", "done", BOB),
     ]
+
+
+async def test_why_shows_each_message_on_one_line_whatever_its_values(chat):
+    refusal = Refusal("deleted", "message 1)\n• 26 Nov 10:00, +4930111111: not allowed (\u202e")
+    chat.records.ignored(chat.message("hello"), refusal)
+
+    (answer,) = await chat("/why")
+
+    assert answer.endswith("(message 1)\ufffd• 26 Nov 10:00, +4930111111: not allowed (\ufffd)")
+    assert answer.isprintable()
 
 
 async def test_grants_outlive_the_bot(butler_toml, tmp_path):
