@@ -78,6 +78,20 @@ def _prepare(db: sqlite3.Connection, path: Path, schema: str, version: int) -> N
         db.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT")
 
 
+def used_bytes(db: sqlite3.Connection) -> int:
+    """Return how much of a database's file is in use; the rest is kept for what comes."""
+    (pages,), (free,), (size,) = (
+        db.execute(f"PRAGMA {name}").fetchone()
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def storable(text: str) -> str:
+    """Return ``text`` without what SQLite takes no text with: halves of a surrogate pair."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Let one process at a time in: SQLite fails a second switch to WAL without waiting."""

@@ -6,14 +6,14 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from butler.access import Refusal
 from butler.errors import DataError
-from butler.files import open_database
+from butler.files import open_database, storable, used_bytes
 from butler.message import Message
 
 logger = logging.getLogger(__name__)
@@ -142,6 +142,7 @@ class SqliteRecords:
         self._ignored: deque[Ignored] = deque()
         self._done: deque[Done] = deque()
         self._overflow = 0
+        self._is_failing = False
         self._writing = threading.Lock()
         self._held: sqlite3.Connection | None = None
         open_database(path, _SCHEMA).close()
@@ -160,30 +161,44 @@ class SqliteRecords:
         self._done.append(_done(message, command, repo, result, detail))
 
     def flush(self) -> None:
-        """Write what waits, and forget what is too old or too much; a failure is logged."""
+        """Write what waits, and forget what is too old or too much.
+
+        What cannot be written goes on waiting; that is logged once.
+        """
         with self._writing:
+            ignored, done = _taken(self._ignored), _taken(self._done)
             try:
-                self._write(_taken(self._ignored), _taken(self._done))
+                self._write(ignored, done)
+                self._is_failing = False
             except DataError as error:
-                logger.error("records are lost: %s", error)
+                self._put_back(ignored, done)
+                if not self._is_failing:
+                    logger.error("records wait until they can be written: %s", error)
+                self._is_failing = True
+
+    def _put_back(self, ignored: list[Ignored], done: list[Done]) -> None:
+        kept = ignored[: max(0, MAX_WAITING - len(self._ignored))]
+        self._overflow += len(ignored) - len(kept)
+        self._ignored.extendleft(reversed(kept))
+        self._done.extendleft(reversed(done[-MAX_WAITING:]))
 
     def _write(self, ignored: list[Ignored], done: list[Done]) -> None:
-        overflow, self._overflow = self._overflow, 0
+        overflow, now = self._overflow, time.time()
         if overflow:
-            ignored.append(Ignored(time.time(), "", "", "", "flood", f"{overflow} more messages"))
+            ignored = [*ignored, Ignored(now, "", "", "", "flood", f"{overflow} more messages")]
         if not ignored and not done:
             return
-        oldest = time.time() - KEEP_S
         with self._database(self._held) as db:
             db.execute(f"PRAGMA journal_size_limit = {self._max_bytes // 10}")
             db.execute(f"PRAGMA wal_autocheckpoint = {self._max_bytes // 10 // PAGE_BYTES}")
             db.execute("BEGIN IMMEDIATE")
             with db:
-                db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", ignored)
-                db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", done)
-                db.execute("DELETE FROM ignored WHERE time < ?", (oldest,))
-                db.execute("DELETE FROM audit WHERE time < ?", (oldest,))
+                db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", _rows(ignored))
+                db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _rows(done))
+                db.execute("DELETE FROM ignored WHERE time < ?", (now - KEEP_S,))
+                db.execute("DELETE FROM audit WHERE time < ?", (now - KEEP_S,))
                 self._thin_out(db)
+            self._overflow -= overflow
             self._shrink(db)
 
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
@@ -209,16 +224,20 @@ class SqliteRecords:
 
         So whoever floods Butler with what is refused does not wash away the audit.
         """
-        while _used_bytes(db) > FULL_AT * self._max_bytes:
+        while used_bytes(db) > FULL_AT * self._max_bytes:
             table = max("ignored", "audit", key=lambda each: _length(db, each))
             if not db.execute(_THIN_OUT.format(table=table)).rowcount:
                 break
 
     def _shrink(self, db: sqlite3.Connection) -> None:
         """Give back what the file has too much, as after the limit was lowered."""
-        if self._path.stat().st_size > self._max_bytes:
+        if self._path.stat().st_size <= self._max_bytes:
+            return
+        try:
             db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            logger.warning("the records stay larger than they should: %s", error)
 
     @asynccontextmanager
     async def flushing(self, every_s: float = 1.0) -> AsyncIterator[None]:
@@ -242,6 +261,8 @@ class SqliteRecords:
         self.flush()
         with self._writing:
             self._held = None
+        if self._is_failing:
+            logger.error("%d records are lost", len(self._ignored) + len(self._done))
 
     @contextmanager
     def _database(self, held: sqlite3.Connection | None = None) -> Iterator[sqlite3.Connection]:
@@ -258,18 +279,15 @@ def _taken(waiting: deque[T]) -> list[T]:
     return [waiting.popleft() for _ in range(len(waiting))]
 
 
+def _rows(entries: Iterable[Ignored | Done]) -> Iterator[list[object]]:
+    for entry in entries:
+        yield [storable(each) if isinstance(each, str) else each for each in entry]
+
+
 def _length(db: sqlite3.Connection, table: str) -> int:
     """Return about how many rows a table has, without counting them."""
     query = f"SELECT coalesce(max(rowid) - min(rowid) + 1, 0) FROM {table}"  # noqa: S608 - a constant
     return int(db.execute(query).fetchone()[0])
-
-
-def _used_bytes(db: sqlite3.Connection) -> int:
-    (pages,), (free,), (size,) = (
-        db.execute(f"PRAGMA {name}").fetchone()
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * size)
 
 
 def _ignored(message: Message, refusal: Refusal) -> Ignored:

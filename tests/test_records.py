@@ -214,8 +214,57 @@ async def test_records_that_cannot_be_written_are_logged_and_do_not_end_the_bot(
         with closing(sqlite3.connect(path)) as db:
             db.execute("DROP TABLE ignored")
         records.ignored(message(), REFUSAL)
+        records.flush()
+        records.flush()
 
-    assert "records are lost: The records in" in caplog.text
+    assert caplog.text.count("records wait until they can be written: The records in") == 1
+    assert "1 records are lost" in caplog.text
+
+
+async def test_records_that_cannot_be_written_for_a_while_are_written_later(path, caplog):
+    records = SqliteRecords(path)
+
+    async with records.flushing(every_s=3600):
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("ALTER TABLE audit RENAME TO away")
+            for number in range(3):
+                records.ignored(message(number), REFUSAL)
+                records.done(message(number), "use", "api", "done")
+                records.flush()
+            db.execute("ALTER TABLE away RENAME TO audit")
+        records.flush()
+
+    assert [each.message_id for each in records.audit()] == ["m0", "m1", "m2"]
+    assert [each.message_id for each in records.last_ignored(9)] == ["m2", "m1", "m0"]
+    assert "lost" not in caplog.text
+
+
+def test_while_records_wait_memory_stays_bounded(path):
+    records = SqliteRecords(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("ALTER TABLE audit RENAME TO away")
+        for number in range(MAX_WAITING + 3):
+            records.ignored(message(number), REFUSAL)
+            records.done(message(number), "use", "api", "done")
+        records.flush()
+        records.ignored(message(), REFUSAL)
+        records.flush()
+        assert len(records._ignored) == len(records._done) == MAX_WAITING
+        db.execute("ALTER TABLE away RENAME TO audit")
+    records.flush()
+
+    assert records.last_ignored(1)[0].detail == "4 more messages"
+
+
+def test_any_text_can_be_kept(path):
+    records = SqliteRecords(path)
+
+    records.done(message(), "run", "api", "done", "half a \udc80 pair")
+    records.ignored(message(), Refusal("deleted", "message \ud83d\0"))
+    records.flush()
+
+    assert records.audit()[0].detail == "half a ? pair"
+    assert records.last_ignored(1)[0].detail == "message ?\0"
 
 
 def test_a_damaged_file_is_one_sentence(path):
