@@ -7,7 +7,7 @@ from butler.access import EVERYONE, OWNER, AccessRules, Refusal, Role
 from butler.commands import Command
 from butler.echo import LISTENING, EchoGuard, Hearing
 from butler.limits import Admission, Buckets
-from butler.message import Message, Person
+from butler.message import Message
 from butler.router import Match, Router, Unknown
 
 NOT_A_COMMAND = Refusal("not a command", "nothing answers to this text")
@@ -168,8 +168,11 @@ class Gate:
                     return Ignore(_too_often(key))
         return Hear(role)
 
-    def _limits(self, message: Message) -> tuple[tuple[Buckets, str], ...]:
-        return (self._per_person, _key(message.sender)), (self._per_chat, message.chat_id)
+    def _limits(self, message: Message) -> list[tuple[Buckets, str]]:
+        """Return the buckets of the sender, one for each address, and that of the chat."""
+        addresses = (message.sender.lid, message.sender.phone)
+        limits = [(self._per_person, address) for address in addresses if address]
+        return [*limits, (self._per_chat, message.chat_id)]
 
     def _over_the_limit(self, message: Message, role: Role) -> Verdict | None:
         for buckets, key in self._limits(message):
@@ -185,7 +188,3 @@ class Gate:
 
 def _too_often(key: str) -> Refusal:
     return Refusal("rate", f"{key} calls too often")
-
-
-def _key(person: Person) -> str:
-    return person.lid or person.phone or ""

@@ -28,8 +28,8 @@ ACCESS = AccessRules(owners=People([OWNER]), users=People([ANNA]))
 
 
 def gate(router=ROUTER, access=ACCESS, burst=1000):
-    buckets = (Buckets(60, burst, lambda: 0.0) for _ in range(2))
-    return Gate(access, router, *buckets, EchoGuard(lambda: 0.0))
+    people, chats = Buckets(60, burst, lambda: 0.0), Buckets(60, 1000, lambda: 0.0)
+    return Gate(access, router, people, chats, EchoGuard(lambda: 0.0))
 
 
 def message(text, sender=ANNA, **details):
@@ -124,6 +124,17 @@ def test_plain_text_that_is_answered_counts_like_a_command():
     assert verdicts[:2] == [Hear(Role.USER)] * 2
     assert verdicts[2].refusal.rule == "rate"
     assert limited.judge(message("/use api")).refusal.rule == "rate"
+
+
+def test_a_person_has_one_limit_under_both_addresses():
+    open_to_all = AccessRules(chats=frozenset({TEAM}))
+    limited = gate(access=open_to_all, burst=2)
+    both = Person(phone="+4930111111", lid="1@lid")
+    for _ in range(2):
+        assert isinstance(limited.judge(message("/use api", both)), Call)
+
+    for sender in (Person(phone=both.phone), Person(lid=both.lid)):
+        assert limited.judge(message("/use api", sender)).refusal.rule == "rate"
 
 
 def test_an_owners_plain_text_is_not_counted():
