@@ -82,7 +82,7 @@ _TAIL = """
 # Runs at a time, and runs that one chat may have waiting.
 # max_runs = 4
 # max_queued = 5
-# Budgets: of a person, who is no owner, in an hour; of a chat in a day (none by default).
+# Budgets: of a person, who is no owner, in an hour; of a chat in 24 hours (none by default).
 # max_runs_per_hour = 6
 # max_runs_per_day = 50
 # max_cost_usd_per_day = 10.0

@@ -5,6 +5,7 @@ import time
 from butler import Context, Role, UserError
 from butler_run.history import History
 from butler_run.settings import RunSettings
+from butler_run.status import duration
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 WARN_AT = 0.8
@@ -21,7 +22,7 @@ class Budget:
         """Refuse a run that is too much, unless an owner lifted the limit for it.
 
         Raises:
-            UserError: It is; the text says what is used up and when it comes back.
+            UserError: It is; the text says what is used up, and how it goes on.
         """
         now = time.time()
         if ctx.role < Role.OWNER:
@@ -32,7 +33,7 @@ class Budget:
         for used, most, unit in self._used(ctx.chat_id, now):
             if used >= most:
                 raise UserError(
-                    f"This chat has used up its {unit} of today ({used:g} of {most:g}). "
+                    f"This chat has used up its {unit} of 24 hours ({used:g} of {most:g}). "
                     "An owner can let one more run go ahead with /lift."
                 )
 
@@ -40,19 +41,21 @@ class Budget:
         """Return a sentence if a chat has used most of its budget, else nothing."""
         for used, most, unit in self._used(chat_id, time.time()):
             if used >= WARN_AT * most:
-                return f"This chat has used {used:g} of {most:g} {unit} today."
+                return f"This chat has used {used:g} of its {most:g} {unit} of 24 hours."
         return ""
 
     def _check_person(self, ctx: Context, now: float) -> None:
         most = self._settings.max_runs_per_hour
-        if self._history.count_since(now - HOUR_S, person=ctx.message.author) >= most:
-            raise UserError(f"You have had {most} runs within an hour. Try again a little later.")
+        asked = self._history.asked_by(ctx.sender, now - HOUR_S)
+        if len(asked) >= most:
+            wait = duration(max(1.0, asked[-most] + HOUR_S - now))
+            raise UserError(f"You have had {most} runs within an hour. The next can be in {wait}.")
 
     def _used(self, chat_id: str, now: float) -> list[tuple[float, float, str]]:
         """Return what is used, the most, and of what, for each limit there is."""
         limits: list[tuple[float, float, str]] = []
         if self._settings.max_runs_per_day is not None:
-            used = self._history.count_since(now - DAY_S, chat_id=chat_id)
+            used = self._history.count_since(now - DAY_S, chat_id)
             limits.append((used, self._settings.max_runs_per_day, "runs"))
         if self._settings.max_cost_usd_per_day is not None:
             spent = round(self._history.cost_since(now - DAY_S, chat_id), 2)

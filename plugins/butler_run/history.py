@@ -231,11 +231,19 @@ class History:
         where = "WHERE chat_id = ? AND after IS NOT NULL ORDER BY number DESC LIMIT 1"
         return next(iter(self._runs(where, chat_id)), None)
 
-    def count_since(self, since: float, *, person: str | None = None, chat_id: str = "") -> int:
-        """Return how many runs a person asked for, or a chat, since then (Unix seconds)."""
-        column, value = ("person", person) if person is not None else ("chat_id", chat_id)
-        query = f"SELECT count(*) FROM runs WHERE {column} = ? AND queued_at > ?"  # noqa: S608
-        return int(self._db.execute(query, (value, since)).fetchone()[0])
+    def asked_by(self, person: Person, since: float) -> list[float]:
+        """Return when a person, under either address, asked for runs since then, oldest first."""
+        query = (
+            "SELECT queued_at FROM runs LEFT JOIN details USING (number) WHERE queued_at > ?1 "
+            "AND (person IN (?2, ?3) OR phone = ?2 OR lid = ?3) ORDER BY queued_at"
+        )
+        rows = self._db.execute(query, (since, person.phone, person.lid))
+        return [float(queued_at) for (queued_at,) in rows]
+
+    def count_since(self, since: float, chat_id: str) -> int:
+        """Return how many runs a chat asked for since then (Unix seconds)."""
+        query = "SELECT count(*) FROM runs WHERE chat_id = ? AND queued_at > ?"
+        return int(self._db.execute(query, (chat_id, since)).fetchone()[0])
 
     def cost_since(self, since: float, chat_id: str) -> float:
         """Return what the runs of a chat cost since then, in US dollars."""

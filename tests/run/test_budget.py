@@ -1,5 +1,13 @@
 """How many runs there may be, and what they may cost."""
 
+import itertools
+import re
+import time
+from dataclasses import replace
+
+import pytest
+
+from butler import Person
 from butler.app import read_setup
 from butler.testing import open_chat
 
@@ -11,10 +19,55 @@ async def test_a_person_has_only_so_many_runs_an_hour(chat, script, run):
     for _ in range(3):
         await run(anna)
 
-    assert await anna("/run once more") == [
-        "You have had 3 runs within an hour. Try again a little later."
-    ]
+    (refused,) = await anna("/run once more")
+    assert re.fullmatch(
+        r"You have had 3 runs within an hour\. The next can be in 59 min \d+ s\.", refused
+    )
     assert "Done." in await run(chat)
+
+
+@pytest.mark.parametrize("known", [Person(lid="111@lid"), Person(phone="+4930111111")])
+async def test_a_person_has_only_so_many_runs_whatever_the_address(chat, script, run, known):
+    script.turns({"say": "Done."})
+    both = replace(chat, sender=Person(phone="+4930111111", lid="111@lid"))
+    one = replace(chat, sender=known)
+    await chat("/use api")
+    for _ in range(3):
+        await run(one)
+
+    (refused,) = await both("/run once more")
+    assert refused.startswith("You have had 3 runs within an hour.")
+
+
+@pytest.mark.parametrize("known", [Person(lid="111@lid"), Person(phone="+4930111111")])
+async def test_runs_under_both_addresses_count_under_each(chat, script, run, known):
+    script.turns({"say": "Done."})
+    both = replace(chat, sender=Person(phone="+4930111111", lid="111@lid"))
+    await chat("/use api")
+    for _ in range(3):
+        await run(both)
+
+    (refused,) = await replace(chat, sender=known)("/run once more")
+    assert refused.startswith("You have had 3 runs within an hour.")
+
+
+async def test_a_budget_is_of_24_hours_and_outlives_the_bot(
+    butler_toml, tmp_path, script, run, mocker
+):
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml.replace("max_runs = 2", "max_runs = 2\nmax_runs_per_day = 1"))
+    script.turns({"say": "Done."})
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+        await run(chat)
+
+    clock = mocker.patch("butler_run.budget.time")
+    async with open_chat(read_setup(path)) as reopened:
+        chat = replace(reopened, _ids=itertools.count(100))
+        clock.time.return_value = time.time() + 23 * 3600
+        assert "used up its runs of 24 hours (1 of 1)" in (await chat("/run more"))[0]
+        clock.time.return_value = time.time() + 24 * 3600
+        await run(chat)
 
 
 async def test_a_chat_has_a_budget_that_an_owner_can_lift_for_one_run(
@@ -30,12 +83,12 @@ async def test_a_chat_has_a_budget_that_an_owner_can_lift_for_one_run(
         before = len(chat.transport.sent)
         assert await chat("/run") != []
         await run(chat)
-        await wait_for(chat, "This chat has used 4 of 5 runs today.", before)
+        await wait_for(chat, "This chat has used 4 of its 5 runs of 24 hours.", before)
         await run(chat)
-        assert "used up its runs of today" in (await chat("/run more"))[0]
+        assert "used up its runs of 24 hours" in (await chat("/run more"))[0]
         assert await chat("/lift") == ["The next run here may go beyond the budget."]
         await run(chat)
-        assert "used up its runs of today" in (await chat("/run more"))[0]
+        assert "used up its runs of 24 hours" in (await chat("/run more"))[0]
 
 
 async def test_what_runs_cost_is_counted(butler_toml, tmp_path, script, run):
