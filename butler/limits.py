@@ -11,7 +11,7 @@ class Admission(Enum):
     """What a bucket says to one more call."""
 
     GRANTED = "granted"
-    REFUSED = "refused for the first time since it was granted"
+    REFUSED = "refused for the first time since the bucket was half full"
     STILL_REFUSED = "refused again"
 
 
@@ -48,9 +48,10 @@ class Buckets:
             bucket = self._add(key, now)
         bucket.tokens = self._tokens(bucket, now)
         bucket.filled_at = now
+        if bucket.tokens >= max(1, self._burst / 2):
+            bucket.is_told = False
         if bucket.tokens >= 1:
             bucket.tokens -= 1
-            bucket.is_told = False
             return Admission.GRANTED
         if bucket.is_told:
             return Admission.STILL_REFUSED

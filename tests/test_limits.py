@@ -20,6 +20,28 @@ def test_a_burst_is_granted_then_refused_once_aloud(clock):
     assert buckets.take("bob") is Admission.GRANTED
 
 
+def test_who_goes_on_calling_too_often_is_told_once_until_it_is_over(clock):
+    buckets = Buckets(60, 10, clock)
+    flood = []
+    for clock.return_value in range(60):
+        flood += [buckets.take("anna") for _ in range(5)]
+    clock.return_value += 5.0
+    later = [buckets.take("anna") for _ in range(6)]
+
+    assert flood.count(Admission.GRANTED) == 69
+    assert flood.count(Admission.REFUSED) == 1
+    assert later == [Admission.GRANTED] * 5 + [Admission.REFUSED]
+
+
+def test_who_may_save_up_nothing_is_told_once_too(clock):
+    buckets = Buckets(60, 1, clock)
+    buckets.take("anna")
+    buckets.take("anna")
+    clock.return_value = 0.75
+
+    assert buckets.take("anna") is Admission.STILL_REFUSED
+
+
 def test_tokens_come_back_with_time(clock):
     buckets = Buckets(60, 1, clock)
     buckets.take("anna")
