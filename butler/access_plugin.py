@@ -97,11 +97,14 @@ class AccessPlugin(Plugin):
         if len(address) == CODE_LENGTH and address.isalpha():
             return self._waiting(address)
         try:
-            return Person.parse(address)
+            person = Person.parse(address)
         except ValueError:
             raise UserError(
                 f"{printable(whom)} is no phone number (+49…), LID (…@lid) or code of 8 letters."
             ) from None
+        if person.lacks_country_code:
+            raise UserError(f"{printable(whom)} lacks the country code. Write it as +49…")
+        return person
 
     @staticmethod
     def _quoted(message: Message) -> Person | None:

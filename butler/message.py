@@ -38,6 +38,11 @@ class Person:
             return cls(lid=address)
         raise ValueError(f"{address!r} is neither a phone number (+49…) nor a LID (…@lid).")
 
+    @property
+    def lacks_country_code(self) -> bool:
+        """Whether the number is as people dial it at home, such as 0151…; nobody writes from it."""
+        return self.phone is not None and self.phone.startswith("+0")
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Person):
             return NotImplemented

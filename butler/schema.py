@@ -59,11 +59,14 @@ def _person(value: object) -> Person:
     try:
         if not isinstance(value, str):
             raise TypeError
-        return Person.parse(value.replace(" ", ""))
+        person = Person.parse(value.replace(" ", ""))
     except (TypeError, ValueError):
         raise _wrong(
             'expected a phone number such as "+4915112345678", or a LID ("…@lid")'
         ) from None
+    if person.lacks_country_code:
+        raise _wrong('expected a phone number with its country code, such as "+4915112345678"')
+    return person
 
 
 def _chat_id(value: str) -> str:

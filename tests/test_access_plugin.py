@@ -154,6 +154,11 @@ async def test_without_a_chat_with_the_owner_nobody_is_announced(chat):
         ),
         (
             "team@g.us",
+            "/allow 0151 12345678",
+            "0151 12345678 lacks the country code. Write it as +49…",
+        ),
+        (
+            "team@g.us",
             "/allow Anna",
             "Anna is no phone number (+49…), LID (…@lid) or code of 8 letters.",
         ),

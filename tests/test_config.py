@@ -113,6 +113,13 @@ def test_an_unknown_key_comes_with_the_nearest_one(mistakes, text, sentence):
             ),
         ),
         (
+            "access.users = ['0151 12345678']",
+            (
+                "access.users.0: expected a phone number with its country code, such as "
+                "\"+4915112345678\", found '0151 12345678'"
+            ),
+        ),
+        (
             "access.owners = [49]",
             (
                 'access.owners.0: expected a phone number such as "+4915112345678", '
