@@ -198,7 +198,7 @@ class Bot:
         called = f" (“{printable(message.name, 30)}”)" if message.name else ""
         return (
             f"{message.sender}{called} wrote to me and is not admitted. "
-            f"/allow {code} lets them in, within an hour."
+            f"/allow {code} lets them in, within an hour; /deny {code} shuts them out."
         )
 
     async def _tell_owner(self, text: str) -> None:

@@ -103,7 +103,7 @@ async def test_a_stranger_who_writes_directly_is_announced_to_the_owner_once(cha
     code = sent.reply.text.split("/allow ")[1][:8]
     assert sent.reply.text == (
         f"222@lid (“Bob\ufffd*the boss*”) wrote to me and is not admitted. "
-        f"/allow {code} lets them in, within an hour."
+        f"/allow {code} lets them in, within an hour; /deny {code} shuts them out."
     )
     assert await chat(f"/allow {code.lower()}") == [
         "222@lid may use me now. /deny 222@lid takes that back."
@@ -112,6 +112,22 @@ async def test_a_stranger_who_writes_directly_is_announced_to_the_owner_once(cha
     assert await chat(f"/allow {code}") == [
         "Nobody waits with that code; codes are good for an hour."
     ]
+
+
+async def test_a_flood_of_strangers_can_be_shut_out_by_their_codes(chat):
+    for number in range(3):
+        await chat.person(f"90{number}@lid").chat(f"90{number}@lid")("hello")
+    anna = chat.person(ANNA).chat("4930111111@s.whatsapp.net")
+    assert await anna("hello") == []
+    assert len(chat.transport.sent) == 3
+
+    code = chat.transport.sent[0].reply.text.split("/deny ")[1][:8]
+    assert await chat(f"/deny {code}") == [
+        "900@lid cannot use me any more. /allow 900@lid takes that back."
+    ]
+    await anna("hello?")
+
+    assert chat.transport.sent[-1].reply.text.startswith(f"{ANNA} wrote to me")
 
 
 async def test_strangers_in_groups_are_not_announced(chat):
