@@ -93,10 +93,11 @@ class Translator:
         if context is None:
             return message
         people = [person for each in context.mentionedJID if (person := self._named(each))]
+        quoted_sender = self._named(context.participant)
         return replace(
             message,
-            quoted_id=context.stanzaID or None,
-            quoted_sender=self._named(context.participant),
+            quoted_id=self._quoted_id(context.stanzaID, quoted_sender),
+            quoted_sender=quoted_sender,
             is_forwarded=context.isForwarded,
             is_to_bot=self._account.person in people,
             mentions=tuple(people),
@@ -109,10 +110,25 @@ class Translator:
         return replace(
             message,
             text=reaction.text,
-            quoted_id=reaction.key.ID,
+            quoted_id=self._quoted_id(reaction.key.ID, target),
             quoted_sender=target,
             is_reaction=True,
         )
+
+    def _quoted_id(self, message_id: str, sender: Person | None) -> str | None:
+        """Return the id of the message that is quoted; a reply of Butler's is only its own.
+
+        Ids are chosen by their senders. Who gives a message the id of Butler's question could have
+        the answer to theirs taken for one to it.
+        """
+        if not message_id or sender is None or not self._is_somebody_else(sender):
+            return message_id or None
+        return f"{message_id} of {sender}" if self._outbox.has(message_id) else message_id
+
+    def _is_somebody_else(self, person: Person) -> bool:
+        own = self._account.person
+        pairs = ((person.phone, own.phone), (person.lid, own.lid))
+        return person != own and any(one and other for one, other in pairs)
 
     def _without_own_name(self, message: Message) -> Message:
         leading = _LEADING_MENTION.match(message.text)

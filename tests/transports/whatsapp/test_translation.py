@@ -131,6 +131,41 @@ def test_a_reaction_is_a_message_about_another(translator, key, fields, target):
 
 
 @pytest.mark.parametrize(
+    ("participant", "quoted_id"),
+    [
+        ("900@lid", "SENT"),
+        ("900:3@lid", "SENT"),
+        ("15550100000@s.whatsapp.net", "SENT"),
+        ("801@lid", "SENT of 801@lid"),
+        ("15550300001@s.whatsapp.net", "SENT of +15550300001"),
+        ("", "SENT"),
+    ],
+)
+def test_nobody_elses_message_passes_for_a_reply_by_its_id(
+    translator, journal, participant, quoted_id
+):
+    journal.outbox.begin("k", TEAM)
+    journal.outbox.sent("k", "SENT")
+    target = {"ID": "SENT", "remoteJID": TEAM, "participant": participant}
+    reaction = Content(reactionMessage={"key": target, "text": "👍"})
+    context = _context(stanzaID="SENT", participant=participant)
+    answer = Content(extendedTextMessage={"text": "yes", "contextInfo": context})
+
+    for each in (reaction, answer):
+        assert translator.message(event(each, chat=TEAM)).quoted_id == quoted_id
+
+
+def test_of_an_account_whose_lid_is_not_known_replies_by_lid_count(journal):
+    translator = Translator(Account("+15550100000", None, 3), journal.people, journal.outbox)
+    journal.outbox.begin("k", TEAM)
+    journal.outbox.sent("k", "SENT")
+    context = _context(stanzaID="SENT", participant="900@lid")
+    answer = Content(extendedTextMessage={"text": "yes", "contextInfo": context})
+
+    assert translator.message(event(answer, chat=TEAM)).quoted_id == "SENT"
+
+
+@pytest.mark.parametrize(
     ("text", "rest"),
     [
         ("@15550100000 /use api", "/use api"),
