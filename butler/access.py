@@ -85,6 +85,10 @@ class Grants(Protocol):
         """Return whether an owner shut the person out."""
         ...
 
+    def allowed_another(self, person: Person) -> bool:
+        """Return whether an owner admitted somebody who shares one address with the person."""
+        ...
+
 
 class NoGrants:
     """Nothing was ever allowed or denied from a chat."""
@@ -98,6 +102,10 @@ class NoGrants:
         return False
 
     def denies(self, person: Person) -> bool:
+        """Return False."""
+        return False
+
+    def allowed_another(self, person: Person) -> bool:
         """Return False."""
         return False
 
@@ -162,6 +170,10 @@ class AccessRules:
             return Refusal("not allowed", "the sender could not be resolved")
         if self.grants.denies(message.sender):
             return Refusal("not allowed", f"{message.sender} was denied by an owner")
+        if self.grants.allowed_another(message.sender):
+            return Refusal(
+                "not allowed", f"{message.sender} was allowed with another number or LID"
+            )
         return Refusal("not allowed", f"neither {message.sender} nor {message.chat_id} is admitted")
 
     def _is_admitted(self, sender: Person, chat_id: str) -> bool:

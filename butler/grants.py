@@ -130,6 +130,12 @@ class StoredGrants:
                 return True
         return False
 
+    def allowed_another(self, person: Person) -> bool:
+        """Return whether an owner admitted somebody who shares one address with the person."""
+        return any(
+            each.is_allowed and not _is_same(each.person, person) for each in self._of(person)
+        )
+
     def allow_chat(self, chat_id: str, by: str) -> None:
         """Open the chat to all its members."""
         values = (chat_id, by, self._clock())

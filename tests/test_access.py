@@ -28,6 +28,9 @@ class Said:
     def denies(self, person):
         return person in self._denied
 
+    def allowed_another(self, person):
+        return False
+
 
 CLOSED = AccessRules()
 OPEN = AccessRules(chats=frozenset({TEAM}))

@@ -179,6 +179,15 @@ async def test_somebody_denied_by_one_address_is_denied_under_the_other(chat):
     assert await chat("/repos", sender=Person(phone=BOB, lid="999@lid")) == []
 
 
+async def test_a_number_that_changed_hands_is_refused_and_why_says_so(chat):
+    closed = chat.chat("closed@g.us")
+    await chat(f"/allow {BOB}")
+    assert await closed("/repos", sender=Person(phone=BOB, lid="222@lid")) != []
+
+    assert await closed("/repos", sender=Person(phone=BOB, lid="999@lid")) == []
+    assert chat.ignored[-1].detail == f"{BOB} was allowed with another number or LID"
+
+
 async def test_a_denial_says_where_the_configuration_is_stronger(chat):
     assert await chat(f"/deny {BOB}") == [
         f"{BOB} cannot use me any more. /allow {BOB} takes that back. "
