@@ -136,7 +136,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _sentence(folder: Path, said: str) -> str:
-    if "dubious ownership" in said:
+    if "dubious ownership" in said or "is owned by someone else" in said:  # 2.38, and before
         return (
             "The folder belongs to somebody else, so git does not trust it. On the machine that "
             f"runs Butler: git config --global --add safe.directory {shlex.quote(str(folder))}"

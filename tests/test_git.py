@@ -74,16 +74,20 @@ async def test_a_failure_has_gits_own_words_and_status(api):
     assert (refused.value.status, refused.value.stderr) == (128, "fatal: Needed a single revision")
 
 
+NOT_TRUSTED = (
+    "The folder belongs to somebody else, so git does not trust it. On the machine that runs "
+    "Butler: git config --global --add safe.directory {}"
+)
+
+
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
         ("exit 3", "git failed: it gave no reason."),
+        ("echo 'fatal: detected dubious ownership in repository' >&2; exit 128", NOT_TRUSTED),
         (
-            "echo 'fatal: detected dubious ownership in repository' >&2; exit 128",
-            (
-                "The folder belongs to somebody else, so git does not trust it. On the machine "
-                "that runs Butler: git config --global --add safe.directory {}"
-            ),
+            "echo \"fatal: unsafe repository ('/x' is owned by someone else)\" >&2; exit 128",
+            NOT_TRUSTED,
         ),
     ],
 )
