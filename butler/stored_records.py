@@ -41,8 +41,14 @@ def _records(config_path: Path | None) -> SqliteRecords:
 
 def _lines(entries: Iterable[Ignored | Done], *, as_json: bool) -> list[str]:
     if as_json:
-        return [json.dumps(entry._asdict(), ensure_ascii=False) for entry in entries]
+        return [_json(entry) for entry in entries]
     return [_shown(entry) for entry in entries]
+
+
+def _json(entry: Ignored | Done) -> str:
+    """Return ``entry`` as JSON; escaped where a terminal might obey what is in it."""
+    text = json.dumps(entry._asdict(), ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(entry._asdict())
 
 
 def _shown(entry: Ignored | Done) -> str:

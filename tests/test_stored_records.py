@@ -2,6 +2,9 @@ import json
 
 import pytest
 
+from butler import Message, Person, stored_records
+from butler.access import Refusal
+from butler.records import SqliteRecords
 from butler_process import line, run_butler, write_config
 
 
@@ -27,6 +30,24 @@ def test_why_for_programs_is_an_object_a_line(config):
     (entry,) = map(json.loads, run_butler("why", "--json", "--config", config).stdout.splitlines())
 
     assert (entry["message_id"], entry["rule"]) == ("2", "not allowed")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_whatever_people_write_a_terminal_gets_nothing_to_obey(tmp_path, as_json):
+    path = write_config(tmp_path)
+    (tmp_path / "data").mkdir()
+    records = SqliteRecords(tmp_path / "data" / "records.sqlite3")
+    hostile = "x\n2026-11-22 00:00:00  \x1b[2J\x9b2J\u202e\ud800"
+    message = Message(hostile, hostile, Person(), "", 0.0)
+    records.ignored(message, Refusal("deleted", hostile))
+    records.done(message, "run", "api", "done", hostile)
+    records.flush()
+
+    (ignored,) = stored_records.ignored(path, chat_id=None, last=9, as_json=as_json)
+    (done,) = stored_records.audit(path, since="1d", chat_id=None, as_json=as_json)
+
+    assert ignored.isprintable()
+    assert done.isprintable()
 
 
 def test_why_shows_the_newest_of_a_chat_and_no_more_than_asked(config):
