@@ -161,10 +161,7 @@ class SqliteRecords:
         self._done.append(_done(message, command, repo, result, detail))
 
     def flush(self) -> None:
-        """Write what waits, and forget what is too old or too much.
-
-        What cannot be written goes on waiting; that is logged once.
-        """
+        """Write what waits, and forget what is too old; what cannot be written goes on waiting."""
         with self._writing:
             ignored, done = _taken(self._ignored), _taken(self._done)
             try:
@@ -207,6 +204,7 @@ class SqliteRecords:
             "SELECT * FROM ignored WHERE ?1 IS NULL OR chat_id = ?1 "
             "ORDER BY time DESC, rowid DESC LIMIT ?2"
         )
+        self.flush()
         with self._database() as db:
             return [Ignored(*row) for row in db.execute(query, (chat_id, limit))]
 

@@ -45,6 +45,12 @@ def test_the_last_ignored_come_first_and_only_so_many(records):
     assert [each.message_id for each in flushed(records).last_ignored(2)] == ["m2", "m1"]
 
 
+def test_what_was_ignored_just_now_is_among_the_last(records):
+    records.ignored(message(), REFUSAL)
+
+    assert [each.message_id for each in records.last_ignored(9)] == ["m1"]
+
+
 def test_the_ignored_of_one_chat_can_be_told_apart(records):
     records.ignored(message(1), REFUSAL)
     records.ignored(message(2, "other@g.us"), REFUSAL)
