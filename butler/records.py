@@ -277,9 +277,9 @@ def _taken(waiting: deque[T]) -> list[T]:
     return [waiting.popleft() for _ in range(len(waiting))]
 
 
-def _rows(entries: Iterable[Ignored | Done]) -> Iterator[list[object]]:
-    for entry in entries:
-        yield [storable(each) if isinstance(each, str) else each for each in entry]
+def _rows(entries: Iterable[Ignored | Done]) -> Iterator[tuple[object, ...]]:
+    for time_, *texts in entries:
+        yield time_, *(texts if "".join(texts).isascii() else map(storable, texts))
 
 
 def _length(db: sqlite3.Connection, table: str) -> int:
