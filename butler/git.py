@@ -1,15 +1,18 @@
 """Asking git, without blocking the loop and without running what a working copy contains.
 
-A working copy is not trusted: its ``.git/config`` may name programs. Hooks, the file system
-monitor, external diffs and pagers are switched off for every call, prompts are refused, and git
-takes no locks that it could do without.
+A working copy is not trusted: its ``.git/config`` may name programs, and so may those of its
+submodules. Hooks, the file system monitor, external diffs, pagers and the filters that it names are
+switched off for every call, its submodules are not looked into, nothing is fetched, prompts are
+refused, and git takes no locks that it could do without. Filters of the user's own configuration,
+such as Git LFS, stay.
 """
 
 import asyncio
 import os
+import re
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,8 +31,18 @@ _SAFE_OPTIONS = (
     *("-c", "core.quotePath=false"),
 )
 _DIFFING = frozenset({"diff", "diff-files", "diff-index", "diff-tree", "log", "show"})
-_PLAIN_DIFF = ("--no-ext-diff", "--no-textconv")
+# Git looks for changes in a submodule by running `git status` in it, with its configuration.
+_OUTSIDE_ONLY = ("--ignore-submodules=dirty",)
+_PLAIN_DIFF = ("--no-ext-diff", "--no-textconv", *_OUTSIDE_ONLY)
+_READS_NO_FILES = frozenset(
+    {"config", "for-each-ref", "log", "rev-parse", "symbolic-ref", "update-ref", "var"}
+)
+_FILTER = re.compile(r"filter\.(.*)\.[a-z]+", re.DOTALL)
+_MAX_FILTERS = 100
 _ENVIRONMENT = {
+    # In a partial clone git fetches what is missing, by programs that its configuration may name.
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_NO_LAZY_FETCH": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
@@ -51,18 +64,30 @@ async def run_git(
         arguments: The sub-command and its arguments; the caller puts ``--`` before what it was
             told by others.
         timeout_s: After so many seconds git and its children are killed.
-        environment: Variables for git, besides Butler's own without ``GIT_…``.
+        environment: Variables for git, besides Butler's own without ``GIT_…``. Who names another
+            git folder by ``GIT_DIR`` answers for the filters in its configuration.
         stdin: What git reads; nothing by default.
 
     Raises:
         GitError: Git is not installed, failed, took too long, or wrote more than 64 MiB.
     """
-    process = await _start(folder, arguments, environment or {}, has_stdin=stdin is not None)
+    own = dict(environment or {})
     try:
         async with asyncio.timeout(timeout_s):
-            output, stderr = await _talk(process, stdin)
+            options: Sequence[str] = ()
+            if not _READS_NO_FILES.intersection(arguments[:1]) and "GIT_DIR" not in own:
+                options = _switched_off(await _named_filters(folder, own))
+            return await _run(folder, (*options, *_plain(arguments)), own, stdin)
     except TimeoutError:
         raise GitError(f"git did not answer within {timeout_s:g} s.") from None
+
+
+async def _run(
+    folder: Path, arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes | None
+) -> bytes:
+    process = await _start(folder, arguments, environment, has_stdin=stdin is not None)
+    try:
+        output, stderr = await _talk(process, stdin)
     finally:
         await _end(process)
     if process.returncode:
@@ -71,17 +96,52 @@ async def run_git(
     return output
 
 
+def _plain(arguments: Sequence[str]) -> Sequence[str]:
+    """Add the options that keep the sub-command from running programs."""
+    if _DIFFING.intersection(arguments[:1]):
+        return (*arguments[:1], *_PLAIN_DIFF, *arguments[1:])
+    if arguments[:1] == ("status",):
+        return (*arguments[:1], *_OUTSIDE_ONLY, *arguments[1:])
+    return arguments
+
+
+async def _named_filters(folder: Path, environment: Mapping[str, str]) -> set[str]:
+    """Return the names of the filters in the configuration of the working copy itself."""
+    question = ("config", "--show-scope", "--null", "--name-only", "--get-regexp", r"^filter\.")
+    try:
+        answer = await _run(folder, question, environment, None)
+    except GitError as error:
+        if error.status == 1:  # there is none
+            return set()
+        raise
+    fields = os.fsdecode(answer).split("\0")
+    return {
+        match[1]
+        for scope, key in zip(fields[::2], fields[1::2], strict=False)
+        if scope in {"local", "worktree"} and (match := _FILTER.fullmatch(key))
+    }
+
+
+def _switched_off(filters: set[str]) -> list[str]:
+    if len(filters) > _MAX_FILTERS or any("=" in name for name in filters):
+        raise GitError("The folder names filters that git cannot be kept from running.")
+    return [
+        word
+        for name in sorted(filters)
+        for setting in ("clean=", "smudge=", "process=", "required=false")
+        for word in ("-c", f"filter.{name}.{setting}")
+    ]
+
+
 async def _start(
-    folder: Path, arguments: tuple[str, ...], extra: Mapping[str, str], *, has_stdin: bool
+    folder: Path, arguments: Sequence[str], extra: Mapping[str, str], *, has_stdin: bool
 ) -> asyncio.subprocess.Process:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     try:
         return await asyncio.create_subprocess_exec(
             "git",
             *_SAFE_OPTIONS,
-            *arguments[:1],
-            *(_PLAIN_DIFF if _DIFFING.intersection(arguments[:1]) else ()),
-            *arguments[1:],
+            *arguments,
             cwd=folder,
             env=inherited | _ENVIRONMENT | dict(extra),
             stdin=asyncio.subprocess.PIPE if has_stdin else asyncio.subprocess.DEVNULL,

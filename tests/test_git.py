@@ -182,6 +182,95 @@ async def test_programs_that_a_working_copy_names_are_not_run(tmp_path, api, key
     assert not (tmp_path / "sprung").exists()
 
 
+@pytest.fixture
+def trap(tmp_path):
+    """A program that leaves a file behind when it is run."""
+    trap = tmp_path / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\ncat\n")
+    trap.chmod(trap.stat().st_mode | stat.S_IXUSR)
+    return trap
+
+
+async def attach_filter(folder, key, trap, name="f.1"):
+    await run_git(folder, "config", f"filter.{name}.{key}", str(trap))
+    (folder / ".gitattributes").write_text(f"README.md filter={name}\n")
+    change_without_changing_the_size(folder / "README.md")
+
+
+def change_without_changing_the_size(file):
+    """Git reads a file only where its size does not tell that it changed."""
+    file.write_text(file.read_text().swapcase())
+
+
+@pytest.mark.parametrize("key", ["clean", "process"])
+@pytest.mark.parametrize("command", [("status", "--porcelain"), ("diff",), ("add", "README.md")])
+async def test_filters_that_a_working_copy_names_are_not_run(tmp_path, api, trap, key, command):
+    await attach_filter(api, key, trap)
+
+    await run_git(api, *command)
+
+    assert not (tmp_path / "sprung").exists()
+
+
+async def test_filters_of_the_users_own_configuration_are_run(tmp_path, api, trap):
+    (tmp_path / "gitconfig").write_text(f'[filter "own"]\nclean = {trap}\n')
+    (api / ".gitattributes").write_text("README.md filter=own\n")
+    change_without_changing_the_size(api / "README.md")
+
+    await run_git(api, "status", environment={"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")})
+
+    assert (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("names", [["a=b"], [f"f{number}" for number in range(101)]])
+async def test_filters_that_cannot_be_switched_off_are_refused(api, names):
+    with (api / ".git" / "config").open("a") as config:
+        config.writelines(f'[filter "{name}"]\nclean = true\n' for name in names)
+
+    with pytest.raises(GitError, match="cannot be kept from running"):
+        await run_git(api, "status")
+
+
+async def test_filters_of_a_submodule_are_not_run(tmp_path, api, trap):
+    make_working_copy(tmp_path / "part")
+    await run_git(
+        api,
+        *(
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "add",
+            str(tmp_path / "part"),
+        ),
+        environment={"GIT_ALLOW_PROTOCOL": "file"},
+    )
+    await attach_filter(api / "part", "clean", trap)
+
+    for command in ("status", "diff"):
+        await run_git(api, command)
+
+    assert not (tmp_path / "sprung").exists()
+
+
+async def test_what_a_partial_clone_lacks_is_not_fetched(tmp_path, api, trap):
+    commit = (await run_git(api, "rev-parse", "HEAD")).decode().strip()
+    (api / ".git" / "objects" / commit[:2] / commit[2:]).unlink()
+    for key, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.url": str(tmp_path),
+        "remote.origin.promisor": "true",
+        "remote.origin.uploadpack": str(trap),
+    }.items():
+        await run_git(api, "config", key, value)
+
+    with pytest.raises(GitError):
+        await run_git(api, "log", "-1")
+
+    assert not (tmp_path / "sprung").exists()
+
+
 async def test_the_surroundings_of_butler_do_not_lead_git_elsewhere(tmp_path, api, monkeypatch):
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
 
