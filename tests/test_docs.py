@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import butler
 from butler.app import read_setup
 
 ROOT = Path(__file__).parent.parent
@@ -19,31 +20,73 @@ def blocks(text, language):
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_plugin_of_the_guide_passes_the_tests_of_the_guide(tmp_path):
-    plugin, conftest_and_test = blocks(PLUGIN_GUIDE, "python")
-    entry_point = blocks(PLUGIN_GUIDE, "toml")[0].replace('project.entry-points."', "")
-    conftest, test = conftest_and_test.split("# test_greet.py\n")
-    metadata = tmp_path / "greet-1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: greet\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text(
-        entry_point.replace('"]', "]").replace('"greet', "greet").replace('"', "")
+def write_the_plugin_of_the_guide(folder):
+    """Write each file that the guide shows under its name, as it stands there."""
+    files = re.findall(
+        r"^`([\w./]+)`:\n```\w+\n(.*?)^```", PLUGIN_GUIDE, flags=re.MULTILINE | re.DOTALL
     )
-    (tmp_path / "greet_plugin.py").write_text(plugin)
-    (tmp_path / "conftest.py").write_text(conftest)
-    (tmp_path / "test_greet.py").write_text(f"import pytest\n{test}")
+    for name, content in files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
 
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        cwd=tmp_path,
+
+def python(*arguments, cwd, typed="", **environment):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        input=typed,
+        env={**os.environ, **environment},
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
 
+
+@pytest.fixture(scope="module")
+def greet_plugin(tmp_path_factory):
+    """The plugin of the guide, and a folder into which it is installed."""
+    source, site = tmp_path_factory.mktemp("greet-plugin"), tmp_path_factory.mktemp("site")
+    write_the_plugin_of_the_guide(source)
+    pip = python(
+        *("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"),
+        *("--disable-pip-version-check", "--target", site, source),
+        cwd=source,
+    )
+    assert pip.returncode == 0, pip.stderr
+    return source, site
+
+
+def test_the_plugin_of_the_guide_passes_the_tests_of_the_guide(greet_plugin):
+    source, site = greet_plugin
+
+    result = python("-m", "pytest", "-q", source, cwd=source, PYTHONPATH=str(site))
+
     assert "1 passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_the_plugin_of_the_guide_answers_as_the_guide_configures_it(greet_plugin, tmp_path):
+    _source, site = greet_plugin
+    (config,) = [each for each in blocks(PLUGIN_GUIDE, "toml") if "enabled" in each]
+    (tmp_path / "config.toml").write_text(f'data_dir = "data"\n{config}')
+
+    result = python(
+        "-m", "butler", "console", cwd=tmp_path, typed="/greet Anna\n", PYTHONPATH=str(site)
+    )
+
+    assert result.stdout == "Moin, Anna!\n\n", result.stderr
+
+
+def test_the_guide_explains_every_public_name_that_is_no_error():
+    explained = {*re.findall(r"\w+", PLUGIN_GUIDE)}
+
+    for name in butler.__all__:
+        if not name.endswith("Error") and name not in {
+            *("Command", "Message", "Pass", "Person", "Send", "Session"),  # types of the others
+            "SECRET_SHAPES",
+        }:
+            assert name in explained
 
 
 @pytest.fixture(scope="module")
