@@ -24,10 +24,10 @@ def findings(setup: Setup) -> list[Finding]:
         *_repos(setup),
         _data(setup),
         _sessions(setup),
-        _notes(setup),
+        _records(setup),
         *_grants(setup),
         *_plugins(setup),
-        *(each for plugin in setup.plugins.values() for each in plugin.findings()),
+        *_plugins_findings(setup),
         _neonize(),
         _account(setup),
     ]
@@ -70,23 +70,22 @@ def _sessions(setup: Setup) -> Finding:
     return Finding(True, "sessions", f"{count:,} in the {setup.config.sessions.store} store")
 
 
-def _notes(setup: Setup) -> Finding:
+def _records(setup: Setup) -> Finding:
     try:
-        SqliteRecords(private_folder(setup.config.data_dir) / "records.sqlite3")
-        with setup.grants as grants:
-            count = len(grants.chats) + len(grants.people)
+        path = private_folder(setup.config.data_dir) / "records.sqlite3"
+        SqliteRecords(path)
     except DataError as error:
         return Finding(False, "records", str(error))
-    return Finding(True, "records", f"{count:,} chats and people allowed or denied from a chat")
+    size_mb = path.stat().st_size / 1_000_000
+    return Finding(True, "records", f"{size_mb:.1f} of at most {setup.config.records.max_mb:,} MB")
 
 
 def _grants(setup: Setup) -> list[Finding]:
-    """Say where what owners allowed or denied from a chat is not what the configuration says."""
-    if not (setup.config.data_dir / "grants.sqlite3").exists():
-        return []
+    """Say how many there are, and which of them the configuration overrules."""
     rules = setup.gate.access
     try:
         with setup.grants as grants:
+            known = len(grants.chats) + len(grants.people)
             people = [each.person for each in grants.people if not each.is_allowed]
             chats = [each.chat_id for each in grants.chats]
     except DataError as error:
@@ -98,6 +97,7 @@ def _grants(setup: Setup) -> list[Finding]:
     ]
     closed = [each for each in chats if each in rules.rules and rules.rules[each].people]
     return [
+        Finding(True, "grants", f"{known:,} chats and people allowed or denied from a chat"),
         *(_overruled(f"{each} was denied from a chat") for each in denied),
         *(_overruled(f"{each} was opened from a chat") for each in closed),
     ]
@@ -111,6 +111,12 @@ def _plugins(setup: Setup) -> Iterator[Finding]:
     for name, plugin in setup.plugins.items():
         commands = " ".join(f"/{each.name}" for each in commands_of(plugin, name))
         yield Finding(True, f"plugin {name}", commands)
+
+
+def _plugins_findings(setup: Setup) -> Iterator[Finding]:
+    for plugin in setup.plugins.values():
+        plugin.data_folder = setup.config.data_dir
+        yield from plugin.findings(tuple(setup.repos))
 
 
 def _neonize() -> Finding:

@@ -40,9 +40,16 @@ def find(explicit: Path | None = None) -> Path:
         return Path(named)
     users = Path(platformdirs.user_config_dir("butler", appauthor=False)) / FILE_NAME
     for path in (Path(FILE_NAME), users):
-        if path.exists():
+        if _is_there(path):
             return path
     raise ConfigError(f"There is no {FILE_NAME} here and no {users}. Write one with: butler init")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # reading it says why it cannot be looked at
+        return True
 
 
 class Draft:

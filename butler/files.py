@@ -14,7 +14,7 @@ def private_folder(path: Path) -> Path:
     """Create ``path`` if it is not there, readable by nobody else; return it.
 
     Raises:
-        DataError: It cannot be created, or is not a folder.
+        DataError: It cannot be created, is not a folder, or is somebody else's.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -24,7 +24,24 @@ def private_folder(path: Path) -> Path:
         raise DataError(f"{path} is not a folder.") from None
     except OSError as error:
         raise DataError(f"The folder {path} cannot be used: {error.strerror}.") from None
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise DataError(
+            f"The folder {path} cannot be used: this user may not read and write in it. "
+            "Change its owner, or choose another data_dir."
+        )
     return path
+
+
+def is_there(path: Path) -> bool:
+    """Look at the disk: return whether there is a file or folder ``path``.
+
+    Raises:
+        DataError: A folder above it may not be looked into.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def private_file(path: Path) -> Path:

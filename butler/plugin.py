@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, SimpleNamespace, UnionType
@@ -64,7 +64,8 @@ class Plugin(Generic[SettingsT]):
         repo_settings_type: The model of the plugin's own keys in ``[repos.<name>]``; what was read
             stands in ``Repo.options`` under the plugin's name.
         settings: What was read.
-        data_folder: Where it may keep files; set before the plugin is entered.
+        data_folder: Where it may keep files; set before the plugin is entered, or asked for its
+            findings.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
@@ -80,8 +81,12 @@ class Plugin(Generic[SettingsT]):
     async def __aexit__(self, *error: object) -> None:
         return None
 
-    def findings(self) -> Iterable[Finding]:
-        """Return a line for `butler check` on each thing that the plugin depends on."""
+    def findings(self, repos: Sequence[Repo]) -> Iterable[Finding]:
+        """Return a line for `butler check` on each thing that the plugin depends on.
+
+        Args:
+            repos: All repos, with the plugin's own options in ``Repo.options``.
+        """
         return ()
 
     async def ready(self, send: Send, reopen: Callable[[Message], "Context"]) -> None:

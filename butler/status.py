@@ -15,7 +15,7 @@ from pathlib import Path
 from butler import config as configuration
 from butler.config import Draft
 from butler.errors import DataError
-from butler.files import replace_file
+from butler.files import is_there, replace_file
 from butler.schema import Config
 from butler.transports.whatsapp import LinkState, linked_account
 
@@ -92,7 +92,7 @@ def _daemon(config: Config) -> list[str]:
 
 
 def _journal(path: Path) -> list[str]:
-    if not path.exists():
+    if not is_there(path):
         return []
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:

@@ -9,6 +9,7 @@ from pathlib import Path
 from butler import config as configuration
 from butler.config import Draft
 from butler.errors import ConfigError
+from butler.files import is_there
 from butler.records import Done, Ignored, SqliteRecords
 from butler.repos import printable
 
@@ -34,7 +35,7 @@ def audit(
 def _records(config_path: Path | None) -> SqliteRecords:
     config = Draft(configuration.find(config_path)).finish()
     path = config.data_dir / "records.sqlite3"
-    if not path.exists():
+    if not is_there(path):
         raise ConfigError(f"There are no records yet: {path} does not exist.")
     return SqliteRecords(path)
 

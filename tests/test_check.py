@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from butler import Person
+from butler import Person, cli
 from butler.app import read_setup
 from butler.check import findings, plugin_lines
 from butler_process import run_butler, write_config
@@ -66,18 +66,37 @@ def test_a_data_folder_that_is_a_file_is_wrong(found, tmp_path):
 
     lines = found()
 
-    for subject in ("data folder", "sessions", "records"):
+    for subject in ("data folder", "sessions", "records", "grants"):
         assert str(lines[subject]) == f"WRONG  {subject:<14} {tmp_path}/data is not a folder."
+    assert not lines["runs"].is_fine
 
 
-@pytest.mark.parametrize(
-    ("file", "subject"), [("sessions", "sessions"), ("records", "records"), ("grants", "records")]
-)
-def test_a_damaged_file_is_wrong(found, tmp_path, file, subject):
+def test_a_data_folder_of_somebody_else_is_wrong(found, tmp_path, mocker):
+    mocker.patch("butler.files.os.access", return_value=False)
+
+    lines = found()
+
+    for subject in ("data folder", "sessions", "records", "grants"):
+        assert "Change its owner, or choose another data_dir." in lines[subject].detail
+
+
+@pytest.mark.parametrize("command", ["check", "status", "why", "audit"])
+def test_a_folder_that_may_not_be_looked_into_is_no_traceback(tmp_path, mocker, capsys, command):
+    config = write_config(tmp_path)
+    mocker.patch("butler.files.Path.exists", side_effect=PermissionError(13, "Permission denied"))
+
+    cli.main([command, "--config", str(config)])
+
+    said = capsys.readouterr()
+    assert "cannot be read: Permission denied." in said.out + said.err
+
+
+@pytest.mark.parametrize("file", ["sessions", "records", "grants", "runs"])
+def test_a_damaged_file_is_wrong(found, tmp_path, file):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / f"{file}.sqlite3").write_bytes(b"no database, but long enough" * 99)
 
-    line = found()[subject]
+    line = found()[file]
 
     assert not line.is_fine
     assert f"{file}.sqlite3" in line.detail
@@ -176,9 +195,10 @@ def test_a_grant_that_the_configuration_overrules_is_said(tmp_path):
         grants.decide(Person(phone="+4930333333"), is_allowed=False, by="an owner")
         grants.allow_chat("few@g.us", "an owner")
 
-    notes = [str(each) for each in findings(setup) if each.subject == "grants"]
+    lines = [str(each) for each in findings(setup) if each.subject == "grants"]
 
-    assert notes == [
+    assert lines == [
+        "ok     grants         4 chats and people allowed or denied from a chat",
         "note   grants         +4930111111 was denied from a chat; "
         "the configuration says otherwise and wins",
         "note   grants         +4930222222 was denied from a chat; "
@@ -186,6 +206,13 @@ def test_a_grant_that_the_configuration_overrules_is_said(tmp_path):
         "note   grants         few@g.us was opened from a chat; "
         "the configuration says otherwise and wins",
     ]
+
+
+def test_a_repo_whose_agent_there_is_not_is_wrong(found):
+    line = found('agent = "clade"')["repo web"]
+
+    assert not line.is_fine
+    assert line.detail.startswith("its agent clade is none of claude, ")
 
 
 @pytest.mark.parametrize(

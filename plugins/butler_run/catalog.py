@@ -1,6 +1,7 @@
 """The agents that can be chosen by name."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -47,10 +48,18 @@ class Catalog:
         """All names, sorted."""
         return self._settings.agent_names
 
-    def findings(self) -> list[Finding]:
-        """Return a line on each agent that is configured, and on the default one."""
+    def findings(self, repos: Sequence[Repo]) -> list[Finding]:
+        """Return a line on each agent that is configured or used by default, and on wrong names."""
+        named = {repo.name: agent for repo in repos if (agent := options_of(repo).agent)}
+        used = {*self._settings.agents, self._settings.agent, *named.values()}
+        known = ", ".join(self.names)
         return [
-            self._finding(each) for each in sorted({*self._settings.agents, self._settings.agent})
+            *(self._finding(each) for each in sorted(used.intersection(self.names))),
+            *(
+                Finding(False, f"repo {repo}", f"its agent {agent} is none of {known}")
+                for repo, agent in named.items()
+                if agent not in self.names
+            ),
         ]
 
     def _finding(self, name: str) -> Finding:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from butler import Message, Person, open_database
+from butler import ButlerError, Finding, Message, Person, open_database
 from butler_run.agents import Usage
 from butler_run.chats import CHATS_SCHEMA, Chats
 
@@ -60,6 +60,8 @@ class Request:
     prompt: str
 
 
+FILE_NAME = "runs.sqlite3"
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -86,6 +88,15 @@ _REQUEST = (
 )
 _DETAILS_KEPT = 1_000
 _UNTOLD_KEPT_S = 24 * 3600.0
+
+
+def history_finding(path: Path) -> Finding:
+    """Say whether runs can be kept in ``path``."""
+    try:
+        History(path).close()
+    except ButlerError as error:
+        return Finding(False, "runs", str(error))
+    return Finding(True, "runs", str(path))
 
 
 class History:

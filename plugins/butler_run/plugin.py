@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, Self
 
 from butler import (
@@ -25,7 +25,7 @@ from butler import (
 from butler_run.answering import answered
 from butler_run.catalog import Catalog, Choice
 from butler_run.changes import Changes
-from butler_run.history import History, Past, Request, State
+from butler_run.history import FILE_NAME, History, Past, Request, State, history_finding
 from butler_run.questions import Questions, said
 from butler_run.runs import Runs
 from butler_run.settings import RepoRunSettings, RunSettings
@@ -48,7 +48,7 @@ class RunPlugin(Plugin[RunSettings]):
         self._questions = Questions()
 
     async def __aenter__(self) -> Self:
-        self._history = History(self.data_folder / "runs.sqlite3")
+        self._history = History(self.data_folder / FILE_NAME)
         self._runs = Runs(self.settings, self._history, self._questions)
         self._changes = Changes(self._history)
         self._cut_off = self._history.cut_off()
@@ -58,9 +58,9 @@ class RunPlugin(Plugin[RunSettings]):
     async def __aexit__(self, *error: object) -> None:
         self._history.close()
 
-    def findings(self) -> list[Finding]:
-        """Say which agents are installed."""
-        return self._catalog.findings()
+    def findings(self, repos: Sequence[Repo]) -> list[Finding]:
+        """Say which agents are installed, and whether the runs can be kept."""
+        return [*self._catalog.findings(repos), history_finding(self.data_folder / FILE_NAME)]
 
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
         """Go on with what the last daemon had queued; tell the chats what became of its runs."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from butler.errors import DataError
+from butler.files import is_there
 from butler.message import Person
 
 CREDENTIALS = "credentials.sqlite3"
@@ -59,7 +60,7 @@ def read_account(folder: Path) -> Account | None:
         DataError: The credentials cannot be read.
     """
     path = folder / CREDENTIALS
-    if not path.exists():
+    if not is_there(path):
         return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db:
