@@ -9,6 +9,17 @@ from pathlib import Path
 
 from butler.errors import DataError
 
+# By primary result code, https://www.sqlite.org/rescode.html
+_WAYS_OUT = {
+    sqlite3.SQLITE_BUSY: "find the process that holds it and end it",
+    sqlite3.SQLITE_CANTOPEN: "make the file and its folder writable",
+    sqlite3.SQLITE_CORRUPT: "restore a copy or move it away",
+    sqlite3.SQLITE_FULL: "free some space on the disk",
+    sqlite3.SQLITE_IOERR: "look after the disk",
+    sqlite3.SQLITE_NOTADB: "restore a copy or move it away",
+    sqlite3.SQLITE_READONLY: "make the file and its folder writable",
+}
+
 
 def private_folder(path: Path) -> Path:
     """Create ``path`` if it is not there, readable by nobody else; return it.
@@ -81,8 +92,25 @@ def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connecti
                 _prepare(db, path, schema, version)
             on_failure.pop_all()
     except sqlite3.Error as error:
-        raise DataError(f"{path} cannot be used: {error}.") from error
+        raise unusable(path, error) from error
     return db
+
+
+def unusable(path: Path, error: sqlite3.Error) -> DataError:
+    """Return what ``error`` means for the database ``path``, with the way out."""
+    # Errors that sqlite3 raises without asking SQLite have no code.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
+        code = sqlite3.SQLITE_FULL
+    way_out = _WAYS_OUT.get(code)
+    return DataError(f"{path} cannot be used: {error}{f'; {way_out}' if way_out else ''}.")
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
 
 
 def _prepare(db: sqlite3.Connection, path: Path, schema: str, version: int) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Self
 
 from butler.errors import DataError
-from butler.files import open_database, private_folder
+from butler.files import open_database, private_folder, unusable
+from butler.logs import Complaint
 from butler.message import Person
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class StoredGrants:
         self._waiting: dict[str, _Waiting] = {}
         self._version = 0
         self._looked_at = 0.0
+        self._complaint = Complaint(logger)
 
     def __enter__(self) -> Self:
         private_folder(self._path.parent)
@@ -235,8 +237,9 @@ class StoredGrants:
         try:
             if self._data_version() != self._version:
                 self._load()
+            self._complaint.end("grants can be read again")
         except DataError as error:
-            logger.error("what was known before holds: %s", error)
+            self._complaint.begin("what was known before holds: %s", error)
 
     def _data_version(self) -> int:
         """Return a number that changes when another connection writes."""
@@ -286,7 +289,7 @@ class StoredGrants:
         try:
             yield
         except sqlite3.Error as error:
-            raise DataError(f"The grants in {self._path} cannot be used: {error}.") from error
+            raise unusable(self._path, error) from error
 
 
 def _is_same(granted: Person, person: Person) -> bool:

@@ -25,6 +25,29 @@ def configure(level: str = "INFO") -> None:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
+class Complaint:
+    """An error that lasts: logged when it begins and when it is over, not each time in between.
+
+    A disk that is full must not be filled by what is said about it.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._is_made = False
+
+    def begin(self, text: str, error: Exception) -> None:
+        """Log ``text`` with ``error``, unless that was done and is not over."""
+        if not self._is_made:
+            self._logger.error(text, error)
+            self._is_made = True
+
+    def end(self, text: str) -> None:
+        """Log ``text`` if there was something to complain about."""
+        if self._is_made:
+            self._logger.info(text)
+            self._is_made = False
+
+
 class _Lines(logging.Formatter):
     """One line an event; those of a traceback are indented, so that none passes for an event."""
 

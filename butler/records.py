@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from butler.access import Refusal
 from butler.errors import DataError
-from butler.files import open_database, storable, used_bytes
+from butler.files import open_database, storable, unusable, used_bytes
+from butler.logs import Complaint
 from butler.message import Message
 
 logger = logging.getLogger(__name__)
@@ -142,9 +143,9 @@ class SqliteRecords:
         self._ignored: deque[Ignored] = deque()
         self._done: deque[Done] = deque()
         self._overflow = 0
-        self._is_failing = False
         self._writing = threading.Lock()
         self._held: sqlite3.Connection | None = None
+        self._complaint = Complaint(logger)
         open_database(path, _SCHEMA).close()
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
@@ -166,12 +167,11 @@ class SqliteRecords:
             ignored, done = _taken(self._ignored), _taken(self._done)
             try:
                 self._write(ignored, done)
-                self._is_failing = False
             except DataError as error:
                 self._put_back(ignored, done)
-                if not self._is_failing:
-                    logger.error("records wait until they can be written: %s", error)
-                self._is_failing = True
+                self._complaint.begin("records wait until they can be written: %s", error)
+            else:
+                self._complaint.end("records are written again")
 
     def _put_back(self, ignored: list[Ignored], done: list[Done]) -> None:
         kept = ignored[: max(0, MAX_WAITING - len(self._ignored))]
@@ -259,8 +259,8 @@ class SqliteRecords:
         self.flush()
         with self._writing:
             self._held = None
-        if self._is_failing:
-            logger.error("%d records are lost", len(self._ignored) + len(self._done))
+        if waiting := len(self._ignored) + len(self._done):
+            logger.error("%d records are lost", waiting)
 
     @contextmanager
     def _database(self, held: sqlite3.Connection | None = None) -> Iterator[sqlite3.Connection]:
@@ -269,7 +269,7 @@ class SqliteRecords:
             with opened as db:
                 yield db
         except sqlite3.Error as error:
-            raise DataError(f"The records in {self._path} cannot be used: {error}.") from error
+            raise unusable(self._path, error) from error
 
 
 def _taken(waiting: deque[T]) -> list[T]:

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from butler.errors import DataError
-from butler.files import locked, open_database, private_file, private_folder
+from butler.files import locked, open_database, private_file, private_folder, unusable
 from butler_process import start_butler, write_config
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT)"
@@ -88,7 +88,7 @@ def test_many_at_once_may_be_the_first_to_open_a_database(tmp_path):
     ("content", "sentence"),
     [
         (b"no database at all, and long enough to look at" * 9, "file is not a database"),
-        (b"SQLite format 3\0" + b"\xff" * 100, "cannot be used"),
+        (b"SQLite format 3\0" + b"\xff" * 100, "restore a copy or move it away"),
     ],
 )
 def test_a_damaged_database_is_left_as_it_is(tmp_path, content, sentence):
@@ -110,6 +110,36 @@ def test_a_newer_database_is_left_as_it_is(tmp_path):
 def test_a_folder_in_the_place_of_a_database_is_one_sentence(tmp_path):
     with pytest.raises(DataError, match="cannot be used: unable to open database file"):
         open_database(tmp_path, SCHEMA)
+
+
+def sqlite_error(code):
+    error = sqlite3.OperationalError("it failed")
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("code", "blocks_left", "sentence"),
+    [
+        (sqlite3.SQLITE_FULL, 9, "it failed; free some space on the disk."),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, 0, "it failed; free some space on the disk."),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, 9, "it failed; look after the disk."),
+        (sqlite3.SQLITE_READONLY, 9, "it failed; make the file and its folder writable."),
+        (sqlite3.SQLITE_MISUSE, 9, "it failed."),
+    ],
+)
+def test_what_sqlite_refuses_comes_with_the_way_out(tmp_path, mocker, code, blocks_left, sentence):
+    mocker.patch("butler.files.os.statvfs", return_value=mocker.Mock(f_bavail=blocks_left))
+
+    said = str(unusable(tmp_path / "db", sqlite_error(code)))
+
+    assert said == f"{tmp_path}/db cannot be used: {sentence}"
+
+
+def test_a_disk_that_is_gone_is_not_taken_for_a_full_one(tmp_path):
+    said = str(unusable(tmp_path / "gone" / "db", sqlite_error(sqlite3.SQLITE_IOERR)))
+
+    assert said.endswith("it failed; look after the disk.")
 
 
 def test_opening_a_database_again_leaves_the_locks_of_the_first(tmp_path):

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from butler.errors import DataError
-from butler.files import open_database
+from butler.files import open_database, unusable
+from butler.logs import Complaint
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +39,14 @@ class HandledMessages:
         self._path = path
         self._adding = open_database(path, _SCHEMA)
         self._asking = open_database(path, _SCHEMA)
+        self._complaint = Complaint(logger)
 
     def __contains__(self, key: Key) -> bool:
         query = "SELECT 1 FROM handled WHERE chat_id = ? AND sender = ? AND message_id = ?"
         try:
             return self._asking.execute(query, key).fetchone() is not None
         except sqlite3.Error as error:
-            raise DataError(f"{self._path} cannot be read: {error}.") from error
+            raise unusable(self._path, error) from error
 
     def add(self, keys: Iterable[Key]) -> None:
         """Note that these were handled, in one transaction; a failure is logged."""
@@ -65,5 +66,6 @@ class HandledMessages:
             self._adding.execute("BEGIN IMMEDIATE")
             with self._adding:
                 self._adding.executemany(sql, rows)
+            self._complaint.end("handled messages are noted again")
         except sqlite3.Error as error:
-            logger.error("handled messages were not noted: %s", error)
+            self._complaint.begin("handled messages are not noted: %s", unusable(self._path, error))

@@ -80,7 +80,7 @@ def test_a_message_that_cannot_be_noted_is_logged(path, handled, caplog):
         (
             "butler.transports.handled",
             logging.ERROR,
-            "handled messages were not noted: no such table: handled",
+            f"handled messages are not noted: {path} cannot be used: no such table: handled.",
         )
     ]
 
@@ -90,5 +90,5 @@ def test_a_file_that_cannot_be_asked_is_an_error_for_the_operator(path, handled)
         db.execute("DROP TABLE handled")
     db.close()
 
-    with pytest.raises(DataError, match=r"console\.sqlite3 cannot be read: no such table"):
+    with pytest.raises(DataError, match=r"console\.sqlite3 cannot be used: no such table"):
         assert KEY in handled
