@@ -22,7 +22,7 @@ from butler.grants import StoredGrants
 from butler.help import HelpPlugin
 from butler.jobs import Jobs
 from butler.limits import Buckets
-from butler.plugin import Plugin, Settings, commands_of, listeners_of
+from butler.plugin import Plugin, Settings, command_names, commands_of, listeners_of
 from butler.records import Records
 from butler.repos import RepoRegistry
 from butler.router import Router
@@ -60,6 +60,7 @@ def read_setup(path: Path | None = None) -> Setup:
     draft = Draft(path)
     loaded = _load_plugins(draft)
     options = _repo_options(draft, loaded)
+    _check_commands(draft, loaded)
     config = draft.finish()
     grants = StoredGrants(config.data_dir / "grants.sqlite3")
     access = config.access_rules(grants)
@@ -72,7 +73,6 @@ def read_setup(path: Path | None = None) -> Setup:
         (each for name, plugin in plugins.items() for each in commands_of(plugin, name)),
         config.prefix,
     )
-    draft.check_commands({name: each.name for each in router.commands for name in each.names})
     repos = RepoRegistry(config.configured_repos(options), config.repo_folders)
     gate = Gate(access, router, *_buckets(config.limits), EchoGuard(time.monotonic))
     return Setup(config, path, plugins, repos, router, gate, grants)
@@ -99,6 +99,15 @@ def _load_plugins(draft: Draft) -> dict[str, Plugin[Settings]]:
         except PluginError as error:
             draft.mistakes.append(f"{draft.path}: plugins.enabled: {error}")
     return plugins
+
+
+def _check_commands(draft: Draft, plugins: dict[str, Plugin[Settings]]) -> None:
+    # Where a plugin is missing, its commands would count as wrong, and that is said already.
+    if plugins.keys() >= {*draft.enabled_plugins}:
+        names: dict[str, str] = {}
+        for cls in (HelpPlugin, AccessPlugin, *map(type, plugins.values())):
+            names |= command_names(cls)
+        draft.check_commands(names)
 
 
 def _repo_options(

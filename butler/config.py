@@ -5,22 +5,20 @@ what was expected, and the nearest key there is.
 """
 
 import os
-import re
 import shlex
 import tomllib
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 import platformdirs
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from butler.errors import ConfigError
+from butler.mistakes import expected, hint, unknown_key
 from butler.repos import name_problem, printable
 from butler.schema import Config, PluginsConfig, RepoConfig
-from butler.secret import lines_with_secrets, may_hold_secret, secrets_in
+from butler.secret import lines_with_secrets, secrets_in
 
 FILE_NAME = "config.toml"
 MAX_FILE_BYTES = 1_000_000
@@ -84,17 +82,15 @@ class Draft:
 
     def check_plugin_names(self, installed: Iterable[str]) -> None:
         """Note the sections under ``[plugins]`` that belong to no installed plugin."""
-        plugins = self._data.get("plugins")
         installed = set(installed)
-        for key, value in plugins.items() if isinstance(plugins, dict) else ():
+        for key, value in _table(self._data, "plugins").items():
             if key != "enabled" and key not in installed:
                 known = [*installed, "enabled"] if isinstance(value, dict) else ["enabled"]
-                self._note(("plugins", key), _unknown(key, known))
+                self._note(("plugins", key), unknown_key(key, known))
 
     def settings(self, plugin: str, model: type[ModelT]) -> ModelT | None:
         """Return the options of ``plugin``; None, with the mistakes noted, if they are wrong."""
-        plugins = self._data.get("plugins")
-        section = plugins.get(plugin, {}) if isinstance(plugins, dict) else {}
+        section = _table(self._data, "plugins").get(plugin, {})
         return self._validated(model, section, ("plugins", plugin))
 
     def repo_settings(self, model: type[ModelT]) -> dict[str, ModelT]:
@@ -112,7 +108,23 @@ class Draft:
         """Note the keys under ``[repos.<name>]`` that neither Butler nor a plugin knows."""
         for name, keys in self._plugin_keys.items():
             for key in keys.keys() - self._known_keys:
-                self._note(("repos", name, key), _unknown(key, self._known_keys))
+                self._note(("repos", name, key), unknown_key(key, self._known_keys))
+
+    def check_commands(self, names: Mapping[str, str]) -> None:
+        """Note the commands under ``[access]`` that there are not, for they would guard nothing.
+
+        Args:
+            names: All names of commands, with the command of each.
+        """
+        for place, table in self._command_tables():
+            for key in table:
+                if key not in names:
+                    self._note(
+                        (*place, key),
+                        f"no enabled plugin has such a command; {hint(key, names.values())}",
+                    )
+                elif names[key] != key:
+                    self._note((*place, key), f"is another name of {names[key]}; write that")
 
     def finish(self) -> Config:
         """Return the configuration.
@@ -125,23 +137,6 @@ class Draft:
             raise ConfigError(self.mistakes)
         return self._config
 
-    def check_commands(self, names: Mapping[str, str]) -> None:
-        """Refuse a role that is asked for a command that there is not: it would protect nothing.
-
-        Args:
-            names: The name of each command, by that and by its aliases.
-
-        Raises:
-            ConfigError: There are such; it has all of them.
-        """
-        for place in self.finish().access.restricted_commands:
-            name = names.get(place[-1])
-            if name is None:
-                self._note(place, _unknown(place[-1], names.values(), "command"))
-            elif name != place[-1]:
-                self._note(place, f"is another name of {name}; write {name}")
-        self.finish()
-
     def _check_privacy(self) -> None:
         if self._secrets and self._is_readable_by_others:
             self.mistakes.append(
@@ -150,13 +145,20 @@ class Draft:
             )
 
     def _check_repo_names(self) -> None:
-        repos = self._data.get("repos")
         seen: dict[str, str] = {}
-        for name in repos if isinstance(repos, dict) else ():
+        for name in _table(self._data, "repos"):
             if problem := name_problem(name):
                 self._note(("repos", name), f"is no name for a repo: {problem}")
             if (other := seen.setdefault(name.casefold(), name)) != name:
                 self._note(("repos", name), f"differs from {printable(other)} only in case")
+
+    def _command_tables(self) -> Iterator[tuple[tuple[str, ...], dict[str, object]]]:
+        access = _table(self._data, "access")
+        yield ("access", "commands"), _table(access, "commands")
+        rules = _table(access, "rules")
+        for chat_id in rules:
+            place = ("access", "rules", chat_id, "commands")
+            yield place, _table(_table(rules, chat_id), "commands")
 
     def _note(self, place: tuple[str, ...], problem: str) -> None:
         key = _key(place)
@@ -170,7 +172,7 @@ class Draft:
         except ValidationError as error:
             for each in error.errors(include_url=False):
                 location = tuple(str(part) for part in each["loc"])
-                self._note(place + location, _expected(model, each))
+                self._note(place + location, expected(model, each))
             return None
         self._secrets += [_key(each) for each in secrets_in(read, place)]
         return read
@@ -202,103 +204,20 @@ def _parsed(path: Path, text: str) -> dict[str, object]:
         raise ConfigError(f"{path} is nested too deeply.") from None
 
 
+def _table(data: Mapping[str, object], key: str) -> dict[str, object]:
+    """Return the table under ``key``; an empty one where there is none."""
+    table = data.get(key)
+    return table if isinstance(table, dict) else {}
+
+
 def _take_plugin_keys(data: Mapping[str, object]) -> dict[str, dict[str, object]]:
     """Take the keys that are not Butler's own out of each ``[repos.<name>]``; return them."""
-    repos = data.get("repos")
     return {
         name: {key: table.pop(key) for key in list(table) if key not in RepoConfig.model_fields}
-        for name, table in (repos.items() if isinstance(repos, dict) else ())
+        for name, table in _table(data, "repos").items()
         if isinstance(table, dict)
     }
 
 
 def _key(place: Iterable[str]) -> str:
     return ".".join(printable(part) for part in place)
-
-
-def _expected(model: type[BaseModel], error: ErrorDetails) -> str:
-    """Say what was expected, in Butler's words rather than pydantic's."""
-    kind, place = error["type"], error["loc"]
-    if kind == "extra_forbidden":
-        return _unknown(str(place[-1]), _keys(model, place[:-1]))
-    if kind == "missing":
-        return "is missing"
-    if kind == "butler" and isinstance(error["input"], (list, tuple)):
-        return error["msg"]
-    if may_hold_secret(_kind(model, place)):
-        return _expectation(error)
-    return f"{_expectation(error)}, found {_shown(error['input'])}"
-
-
-def _expectation(error: ErrorDetails) -> str:
-    kind, context = error["type"], error.get("ctx", {})
-    if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind].format(**context)}"
-    if kind == "butler":
-        return error["msg"]
-    said = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
-    said = re.sub(
-        r"^(Input|Value|String|Tuple|List|Dictionary) should (be |have )?", "expected ", said
-    )
-    return said[:1].lower() + said[1:].rstrip(".")
-
-
-_EXPECTED = {
-    "string_type": "a text in quotes",
-    "string_too_short": "a text of length {min_length} or more",
-    "string_too_long": "a text of length {max_length} or less",
-    "too_short": "a length of {min_length} or more",
-    "too_long": "a length of {max_length} or less",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "literal_error": "{expected}",
-    "tuple_type": "a list in brackets",
-    "list_type": "a list in brackets",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-}
-
-
-def _unknown(key: str, known: Iterable[str], what: str = "key") -> str:
-    known = sorted(set(known))
-    if near := get_close_matches(key, known, n=1, cutoff=0.5):
-        return f"unknown {what}; did you mean {near[0]}?"
-    return f"unknown {what}; known here: {', '.join(known) or 'none'}"
-
-
-def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the table at ``place``, a path of keys from ``model`` downwards."""
-    table = _model_in(_kind(model, place))
-    return list(table.model_fields) if table else []
-
-
-def _kind(model: type[BaseModel], place: tuple[int | str, ...]) -> object:
-    """Return the type of what stands at ``place``; of what is around it where that is not known."""
-    kind: object = model
-    for part in place:
-        table = _model_in(kind)
-        if table is not None and str(part) in table.model_fields:
-            kind = table.model_fields[str(part)].annotation
-    return kind
-
-
-def _model_in(kind: object) -> type[BaseModel] | None:
-    """Return the model that a type is or contains."""
-    for each in (kind, *get_args(kind)):
-        if isinstance(each, type) and issubclass(each, BaseModel):
-            return each
-    return None
-
-
-def _shown(value: object) -> str:
-    return printable(repr(value), 60)

@@ -145,9 +145,20 @@ def listeners_of(plugin: Plugin[Settings]) -> list[Listener]:
     """Return the listeners of a plugin, in the order in which they are written down."""
     return [
         getattr(plugin, name)
-        for name, value in _attributes(plugin).items()
+        for name, value in _attributes(type(plugin)).items()
         if getattr(value, _LISTENER_MARK, False)
     ]
+
+
+def command_names(cls: type[Plugin[Settings]]) -> dict[str, str]:
+    """Return all names of a plugin's commands, aliases included, with the command of each."""
+    names: dict[str, str] = {}
+    for value in _attributes(cls).values():
+        mark = getattr(value, _MARK, None)
+        if isinstance(mark, _Mark):
+            name = _name(value, mark)
+            names |= dict.fromkeys((name, *mark.aliases), name)
+    return names
 
 
 def commands_of(plugin: Plugin[Settings], plugin_name: str) -> list[Command]:
@@ -160,22 +171,26 @@ def commands_of(plugin: Plugin[Settings], plugin_name: str) -> list[Command]:
 
 
 def _marked_handlers(plugin: Plugin[Settings]) -> Iterator[tuple[Handler, _Mark]]:
-    for name, value in _attributes(plugin).items():
+    for name, value in _attributes(type(plugin)).items():
         mark = getattr(value, _MARK, None)
         if isinstance(mark, _Mark):
             yield getattr(plugin, name), mark
 
 
-def _attributes(plugin: Plugin[Settings]) -> dict[str, object]:
+def _attributes(cls: type[Plugin[Settings]]) -> dict[str, object]:
     attributes: dict[str, object] = {}
-    for cls in reversed(type(plugin).__mro__):
-        attributes |= vars(cls)
+    for each in reversed(cls.__mro__):
+        attributes |= vars(each)
     return attributes
+
+
+def _name(handler: object, mark: _Mark) -> str:
+    return mark.name or str(getattr(handler, "__name__", "")).replace("_", "-").strip("-")
 
 
 def _command(handler: Handler, mark: _Mark, plugin_name: str) -> Command:
     place = f"plugin {plugin_name!r}, handler {handler.__qualname__}"
-    name = mark.name or handler.__name__.replace("_", "-").strip("-")
+    name = _name(handler, mark)
     for each in (name, *mark.aliases):
         if not _NAME.fullmatch(each):
             raise PluginError(f"{place}: {each!r} is no command name ({_NAME.pattern}).")

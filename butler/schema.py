@@ -146,16 +146,6 @@ class AccessConfig(_Section):
     commands: dict[str, ConfiguredRole] = {}
     rules: dict[ChatId, ChatRulesConfig] = {}
 
-    @property
-    def restricted_commands(self) -> list[tuple[str, ...]]:
-        """The place of each command that a role is asked for: a path of keys, its name the last."""
-        here = [("access", "commands", name) for name in self.commands]
-        return here + [
-            ("access", "rules", chat_id, "commands", name)
-            for chat_id, each in self.rules.items()
-            for name in each.commands
-        ]
-
 
 class LimitsConfig(_Section):
     """``[limits]``: how often commands may be called; owners are not limited."""
