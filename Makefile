@@ -55,10 +55,11 @@ test-agents: $(VENV)/.dev
 
 config.toml:
 	@cp config.example.toml config.toml
-	@echo "Wrote config.toml with this checkout as its first repo."
+	@echo "Wrote config.toml with this checkout as its first repo." >&2
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Butler needs Python 3.11 or newer, this is %d.%d: install it, then make run PYTHON=python3.11." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up $(VENV); the first time this takes a minute or two." >&2
 	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments here: apt-get install python3-venv."; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@
