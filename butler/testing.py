@@ -17,6 +17,7 @@ override it to enable your plugin or to name other repos.
 
 import asyncio
 import itertools
+import os
 import subprocess
 import time
 from collections import Counter
@@ -205,7 +206,15 @@ def make_working_copy(folder: Path, branch: str = "main") -> Path:
 
 def _git(folder: Path, *arguments: str) -> None:
     identity = ("-c", "user.name=Example", "-c", "user.email=example@example.org")
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, timeout=30)
+    # Tests may run in a hook, which sets GIT_DIR, and for people who sign their commits.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=folder,
+        env={**environment, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
+        check=True,
+        timeout=30,
+    )
 
 
 @pytest.fixture
