@@ -52,10 +52,24 @@ class _Author:
         )
 
 
-class PipedConsole:
-    """A line of stdin a message, the replies on stdout; a :class:`~butler.transport.Transport`."""
+class _Typed:
+    """What a transport does about messages that somebody types: nothing is kept of them."""
 
     owner_chat_id: str | None = None
+
+    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
+        """Nobody would see it."""
+
+    def begin(self, message: Message, *, is_told: bool = True) -> None:
+        """Nothing is kept, so nothing is yielded twice."""
+
+    def is_withdrawn(self, message: Message) -> bool:
+        """Return False: a line that was typed stays."""
+        return False
+
+
+class PipedConsole(_Typed):
+    """A line of stdin a message, the replies on stdout; a :class:`~butler.transport.Transport`."""
 
     def __init__(
         self, reader_fd: int, writer_fd: int, chat_id: str, sender: Person | None = None
@@ -75,16 +89,6 @@ class PipedConsole:
         await self._writer.write(reply.text.encode("utf-8", "backslashreplace") + b"\n\n")
         return reply.edits or self._author.next_id()
 
-    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
-        """Nobody would see it."""
-
-    def begin(self, message: Message, *, is_told: bool = True) -> None:
-        """Nothing is kept, so nothing is yielded twice."""
-
-    def is_withdrawn(self, message: Message) -> bool:
-        """Return False: a line that was typed stays."""
-        return False
-
     async def acknowledge(self, message: Message) -> None:
         """Nothing is kept, so there is nothing to do."""
 
@@ -93,10 +97,8 @@ class PipedConsole:
         return await ended(self._reader, self._writer)
 
 
-class PromptConsole:
+class PromptConsole(_Typed):
     """A prompt with history and completion; a :class:`~butler.transport.Transport`."""
-
-    owner_chat_id: str | None = None
 
     def __init__(
         self, history: Path, completer: Completer, chat_id: str, sender: Person | None = None
@@ -122,16 +124,6 @@ class PromptConsole:
         """Print ``reply`` above the prompt."""
         await self._print(styled(reply.text) + "\n")
         return reply.edits or self._author.next_id()
-
-    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
-        """Nobody would see it."""
-
-    def begin(self, message: Message, *, is_told: bool = True) -> None:
-        """Nothing is kept, so nothing is yielded twice."""
-
-    def is_withdrawn(self, message: Message) -> bool:
-        """Return False: a line that was typed stays."""
-        return False
 
     async def acknowledge(self, message: Message) -> None:
         """Let the prompt come back."""
