@@ -83,7 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="butler", description="Code repositories on WhatsApp, one active in every chat."
     )
-    parser.add_argument("--version", action="store_const", dest="command", const=_version)
+    parser.add_argument(
+        "--version",
+        action="store_const",
+        dest="command",
+        const=_version,
+        help="show the version and exit",
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=False)
     parser.set_defaults(command=lambda _options: _usage(parser))
 
@@ -122,7 +128,7 @@ def _count(text: str) -> int:
 
 def _console_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jsonl", action="store_true", help="JSON lines in and out, for programs")
-    parser.add_argument("--chat", metavar="CHAT", help="the chat to type in")
+    parser.add_argument("--chat", metavar="CHAT", help='the chat to type in; "console" by default')
     parser.add_argument(
         "--sender", metavar="PERSON", help="who types: a phone number or LID; an owner by default"
     )
@@ -137,11 +143,18 @@ def _pair_options(parser: argparse.ArgumentParser) -> None:
 
 def _sessions_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a JSON array, for programs")
-    actions = parser.add_subparsers(metavar="ACTION")
-    clear = actions.add_parser("clear", help="Forget the session of one chat.")
-    clear.add_argument("chat", metavar="CHAT")
+    actions = parser.add_subparsers(metavar="[ACTION]")
+    forget = "Forget the session of one chat."
+    clear = actions.add_parser("clear", help=forget, description=forget)
+    clear.add_argument("chat", metavar="CHAT", help="the chat's id, as butler sessions shows it")
     # Without SUPPRESS the sub-parser would set what was given before it back to None.
-    clear.add_argument("--config", type=_path, metavar="FILE", default=argparse.SUPPRESS)
+    clear.add_argument(
+        "--config",
+        type=_path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="the configuration file",
+    )
     clear.set_defaults(command=_clear_session)
 
 
@@ -155,7 +168,10 @@ def _why_options(parser: argparse.ArgumentParser) -> None:
 
 def _audit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--since", default="1d", metavar="TIME", help='"30m", "12h", "7d" or "2026-11-22"; 1d'
+        "--since",
+        default="1d",
+        metavar="TIME",
+        help='"30m", "12h", "7d" or "2026-11-22"; 1d by default',
     )
     parser.add_argument("--chat", metavar="CHAT", help="only what was done in this chat")
     parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
