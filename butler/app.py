@@ -66,8 +66,8 @@ def read_setup(path: Path | None = None) -> Setup:
     access = config.access_rules(grants)
     plugins: dict[str, Plugin[Settings]] = {
         "help": HelpPlugin(Settings()),
-        "access": AccessPlugin(access, grants),
         **loaded,
+        "access": AccessPlugin(access, grants),
     }
     router = Router(
         (each for name, plugin in plugins.items() for each in commands_of(plugin, name)),
