@@ -188,7 +188,10 @@ def _read(path: Path) -> tuple[str, bool]:
             raise ConfigError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes.")
         return data.decode(), is_readable_by_others
     except FileNotFoundError:
-        raise ConfigError(f"There is no file {path}. Write one with: butler init") from None
+        here = shlex.quote(str(path))
+        raise ConfigError(
+            f"There is no file {path}. Write one with: butler init --config {here}"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

@@ -157,7 +157,10 @@ def write(path: Path | None = None) -> str:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text(repos, folders))
     except FileExistsError:
-        raise ConfigError(f"{path} exists already; it is left as it is.") from None
+        raise ConfigError(
+            f"{path} exists already; it is left as it is. Write another with: "
+            "butler init --config FILE"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
     places = ("those in this folder" if folder == "." else folder for folder in folders)
