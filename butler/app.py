@@ -15,7 +15,7 @@ from butler.bot import Bot
 from butler.config import Draft
 from butler.context import Services
 from butler.echo import EchoGuard
-from butler.errors import PluginError
+from butler.errors import ButlerError, PluginError
 from butler.files import private_folder
 from butler.gate import Gate
 from butler.grants import StoredGrants
@@ -149,9 +149,9 @@ async def open_bot(setup: Setup, transport: Transport, records: Records) -> Asyn
     async with AsyncExitStack() as stack:
         sessions = stack.enter_context(open_sessions(setup.config))
         stack.enter_context(setup.grants)
-        for plugin in setup.plugins.values():
+        for name, plugin in setup.plugins.items():
             plugin.data_folder = private_folder(setup.config.data_dir)
-            await stack.enter_async_context(plugin)
+            await _enter(stack, plugin, name)
         await stack.enter_async_context(_purging(sessions))
         jobs = await stack.enter_async_context(Jobs())
         services = Services(
@@ -162,9 +162,24 @@ async def open_bot(setup: Setup, transport: Transport, records: Records) -> Asyn
             transport,
             jobs,
             records,
-            tuple(each for plugin in setup.plugins.values() for each in listeners_of(plugin)),
+            tuple(
+                each
+                for name, plugin in setup.plugins.items()
+                for each in listeners_of(plugin, name)
+            ),
         )
         yield Bot(services, setup.plugins, setup.grants.announce)
+
+
+async def _enter(stack: AsyncExitStack, plugin: Plugin[Settings], name: str) -> None:
+    try:
+        await stack.enter_async_context(plugin)
+    except ButlerError:
+        raise
+    except Exception as error:  # the boundary to code of others
+        raise PluginError(
+            f"plugin {name!r} does not start: {type(error).__name__}: {error}"
+        ) from error
 
 
 @asynccontextmanager

@@ -114,9 +114,13 @@ def _plugins(setup: Setup) -> Iterator[Finding]:
 
 
 def _plugins_findings(setup: Setup) -> Iterator[Finding]:
-    for plugin in setup.plugins.values():
+    for name, plugin in setup.plugins.items():
         plugin.data_folder = setup.config.data_dir
-        yield from plugin.findings(tuple(setup.repos))
+        try:
+            yield from plugin.findings(tuple(setup.repos))
+        except Exception as error:  # noqa: BLE001 - the boundary to code of others
+            said = f"its own check failed: {type(error).__name__}: {error}"
+            yield Finding(False, f"plugin {name}", said)
 
 
 def _neonize() -> Finding:

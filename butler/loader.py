@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 
 from butler.errors import PluginError
-from butler.plugin import Plugin, Settings
+from butler.plugin import Plugin, Settings, listeners_of
 
 GROUP = "butler.plugins"
 
@@ -49,12 +49,14 @@ def make(name: str, cls: type[Plugin[Settings]], settings: Settings) -> Plugin[S
     """Return the one instance of the plugin.
 
     Raises:
-        PluginError: Its constructor failed.
+        PluginError: Its constructor failed, or a listener of it breaks a rule.
     """
     try:
-        return cls(settings)
+        plugin = cls(settings)
     except Exception as error:  # the boundary to code of others
         raise PluginError(f"plugin {name!r} does not start: {error}") from error
+    listeners_of(plugin, name)
+    return plugin
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

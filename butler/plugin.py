@@ -5,28 +5,18 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType, SimpleNamespace, UnionType
-from typing import (
-    TYPE_CHECKING,
-    ClassVar,
-    Generic,
-    Literal,
-    Self,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import TYPE_CHECKING, ClassVar, Generic, Self
 
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
 from butler.access import Role
-from butler.commands import Answer, Command, Convert, Handler, Kind, Listener, Parameter, Pass
+from butler.commands import Answer, Command, Handler, Listener, Pass
 from butler.errors import PluginError
 from butler.finding import Finding
 from butler.message import Message, Reply
 from butler.repos import Repo
+from butler.signature import parameters_of
 
 if TYPE_CHECKING:
     from butler.context import Context
@@ -34,10 +24,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _MARK = "__butler_command__"
 _LISTENER_MARK = "__butler_listener__"
-_KINDS: dict[object, Kind] = {
-    inspect.Parameter.VAR_POSITIONAL: Kind.MANY,
-    inspect.Parameter.KEYWORD_ONLY: Kind.REST,
-}
 
 
 class Settings(BaseModel):
@@ -102,12 +88,12 @@ class Plugin(Generic[SettingsT]):
 @dataclass(frozen=True, slots=True)
 class _Mark:
     name: str | None
-    aliases: tuple[str, ...]
+    aliases: Sequence[str]
     needs: Role
 
 
 def command(
-    name: str | None = None, *, aliases: tuple[str, ...] = (), needs: Role = Role.USER
+    name: str | None = None, *, aliases: Sequence[str] = (), needs: Role = Role.USER
 ) -> Callable[[HandlerT], HandlerT]:
     """Make a method of a plugin the handler of a command.
 
@@ -141,13 +127,30 @@ def listener(handler: ListenerT) -> ListenerT:
     return handler
 
 
-def listeners_of(plugin: Plugin[Settings]) -> list[Listener]:
-    """Return the listeners of a plugin, in the order in which they are written down."""
+def listeners_of(plugin: Plugin[Settings], plugin_name: str) -> list[Listener]:
+    """Return the listeners of a plugin, in the order in which they are written down.
+
+    Raises:
+        PluginError: A listener breaks a rule; the text names plugin, handler and rule.
+    """
     return [
-        getattr(plugin, name)
+        _listener(getattr(plugin, name), plugin_name)
         for name, value in _attributes(type(plugin)).items()
         if getattr(value, _LISTENER_MARK, False)
     ]
+
+
+def _listener(handler: Listener, plugin_name: str) -> Listener:
+    place = _place(handler, plugin_name)
+    if not inspect.iscoroutinefunction(handler):
+        raise PluginError(f"{place}: a listener is written with 'async def'.")
+    if len(inspect.signature(handler).parameters) != 1:
+        raise PluginError(f"{place}: a listener takes the context and nothing else.")
+    return handler
+
+
+def _place(handler: Callable[..., object], plugin_name: str) -> str:
+    return f"plugin {plugin_name!r}, handler {getattr(handler, '__qualname__', handler)}"
 
 
 def command_names(cls: type[Plugin[Settings]]) -> dict[str, str]:
@@ -189,8 +192,10 @@ def _name(handler: object, mark: _Mark) -> str:
 
 
 def _command(handler: Handler, mark: _Mark, plugin_name: str) -> Command:
-    place = f"plugin {plugin_name!r}, handler {handler.__qualname__}"
+    place = _place(handler, plugin_name)
     name = _name(handler, mark)
+    if isinstance(mark.aliases, str):
+        raise PluginError(f"{place}: its aliases are a list, such as ({mark.aliases!r},).")
     for each in (name, *mark.aliases):
         if not _NAME.fullmatch(each):
             raise PluginError(f"{place}: {each!r} is no command name ({_NAME.pattern}).")
@@ -199,87 +204,5 @@ def _command(handler: Handler, mark: _Mark, plugin_name: str) -> Command:
     text = inspect.getdoc(handler)
     if not text:
         raise PluginError(f"{place}: a handler needs a docstring, it is the command's help.")
-    parameters = _parameters(handler, place)
-    return Command(name, mark.aliases, handler, parameters, text, mark.needs, plugin_name)
-
-
-def _parameters(handler: Handler, place: str) -> tuple[Parameter, ...]:
-    signatures = list(inspect.signature(handler).parameters.values())
-    if not signatures or signatures[0].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
-        raise PluginError(f"{place}: the first parameter is the context.")
-    parameters = tuple(_parameter(each, handler, place) for each in signatures[1:])
-    if any(parameter.kind is not Kind.ONE for parameter in parameters[:-1]):
-        raise PluginError(f"{place}: a parameter that takes all the rest is the last one.")
-    return parameters
-
-
-def _parameter(signature: inspect.Parameter, handler: Handler, place: str) -> Parameter:
-    place = f"{place}, parameter {signature.name}"
-    if signature.kind is signature.VAR_KEYWORD:
-        raise PluginError(f"{place}: **{signature.name} cannot be filled from a message.")
-    kind = _KINDS.get(signature.kind, Kind.ONE)
-    convert, expects, choices = _conversion(_annotation(signature, handler, place), place)
-    is_required = kind is not Kind.MANY and signature.default is signature.empty
-    default = None if is_required else signature.default
-    return Parameter(signature.name, kind, convert, expects, choices, is_required, default)
-
-
-def _annotation(signature: inspect.Parameter, handler: Handler, place: str) -> object:
-    if signature.annotation is signature.empty:
-        raise PluginError(f"{place}: it has no type.")
-    one = SimpleNamespace(__annotations__={"it": signature.annotation})
-    try:
-        annotation = get_type_hints(one, globalns=getattr(handler, "__globals__", {}))["it"]
-    except NameError as error:
-        raise PluginError(f"{place}: its type is not known when Butler runs ({error}).") from None
-    if get_origin(annotation) in {Union, UnionType}:
-        types = [each for each in get_args(annotation) if each is not NoneType]
-        return types[0] if len(types) == 1 else annotation
-    return annotation
-
-
-def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str, ...]]:
-    if get_origin(annotation) is Literal:
-        choices = tuple(str(choice) for choice in get_args(annotation))
-        return _one_of(choices), f"one of {', '.join(choices)}", choices
-    known: dict[object, tuple[Convert, str]] = {
-        str: (_text, "a word"),
-        int: (_whole_number, "a whole number"),
-        float: (_number, "a number"),
-        Repo: (_repo, "a repo"),
-    }
-    if annotation not in known:
-        raise PluginError(f"{place}: its type is none of str, int, float, Literal and Repo.")
-    return *known[annotation], ()
-
-
-def _text(_ctx: "Context", word: str) -> str:
-    return word
-
-
-def _whole_number(_ctx: "Context", word: str) -> int:
-    if len(word) > 18:
-        raise ValueError(word)
-    return int(word)
-
-
-def _number(_ctx: "Context", word: str) -> float:
-    number = float(word)
-    if number - number != 0:  # nan and the infinities
-        raise ValueError(word)
-    return number
-
-
-def _repo(ctx: "Context", word: str) -> Repo:
-    return ctx.known_repo(word)
-
-
-def _one_of(choices: tuple[str, ...]) -> Convert:
-    by_name = {choice.casefold(): choice for choice in choices}
-
-    def convert(_ctx: "Context", word: str) -> str:
-        if word.casefold() not in by_name:
-            raise ValueError(word)
-        return by_name[word.casefold()]
-
-    return convert
+    parameters = parameters_of(handler, place)
+    return Command(name, tuple(mark.aliases), handler, parameters, text, mark.needs, plugin_name)

@@ -3,7 +3,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from butler import PluginError
+from butler import PASS, PluginError, listener
 from butler.help import HelpPlugin
 from butler.loader import GROUP, installed, load, make
 from butler.plugin import Plugin, Settings
@@ -92,3 +92,14 @@ class Picky(Plugin):
 def test_a_plugin_that_does_not_start_says_why():
     with pytest.raises(PluginError, match="plugin 'picky' does not start: there is no moon"):
         make("picky", Picky, Settings())
+
+
+class HardOfHearing(Plugin):
+    @listener
+    def hear(self, ctx):
+        return PASS
+
+
+def test_a_plugin_with_a_wrong_listener_is_refused_when_it_is_made():
+    with pytest.raises(PluginError, match="a listener is written with 'async def'"):
+        make("deaf", HardOfHearing, Settings())

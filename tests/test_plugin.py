@@ -2,10 +2,10 @@ from typing import Literal, Optional, Union
 
 import pytest
 
-from butler import Context, Plugin, PluginError, Repo, Role, Settings, command
+from butler import Context, Plugin, PluginError, Repo, Role, Settings, command, listener
 from butler.commands import MOST_WORDS, Kind
 from butler.errors import UsageError
-from butler.plugin import commands_of
+from butler.plugin import commands_of, listeners_of
 from butler.router import Router
 
 
@@ -64,6 +64,14 @@ async def two_rests(self, ctx: Context, *, text: str, more: str) -> str:
     """Help."""
 
 
+async def choice_of_numbers(self, ctx: Context, level: Literal[1, 2]) -> str:
+    """Help."""
+
+
+async def type_half_written(self, ctx: Context, word: "int |") -> str:  # noqa: F722 - the point
+    """Help."""
+
+
 async def fine(self, ctx: Context) -> str:
     """Help."""
 
@@ -79,6 +87,8 @@ async def fine(self, ctx: Context) -> str:
         (unknown_type, "parameter word: its type is none of str, int, float, Literal and Repo."),
         (type_of_several, "parameter word: its type is none of str, int, float, Literal and Repo."),
         (type_not_there, "parameter word: its type is not known when Butler runs (name 'Nope' is"),
+        (type_half_written, "parameter word: its type is not known when Butler runs ("),
+        (choice_of_numbers, "parameter level: what a Literal lists is text."),
         (keywords, "parameter options: **options cannot be filled from a message."),
         (rest_before_rest, "a parameter that takes all the rest is the last one."),
         (two_rests, "a parameter that takes all the rest is the last one."),
@@ -97,6 +107,35 @@ def test_a_handler_that_breaks_a_rule_is_refused_with_its_place(handler, sentenc
 def test_a_name_that_cannot_be_typed_is_refused(name):
     with pytest.raises(PluginError, match="is no command name"):
         command_of(fine, aliases=(name,))
+
+
+def test_aliases_that_are_one_text_are_refused_rather_than_taken_letter_by_letter():
+    with pytest.raises(PluginError, match=r"its aliases are a list, such as \('hi',\)\."):
+        command_of(fine, aliases="hi")
+
+
+@listener
+def listens_now(self, ctx: Context) -> None: ...
+
+
+@listener
+async def listens_to_words(self, ctx: Context, word: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "sentence"),
+    [
+        (listens_now, "a listener is written with 'async def'."),
+        (listens_to_words, "a listener takes the context and nothing else."),
+    ],
+)
+def test_a_listener_that_breaks_a_rule_is_refused_with_its_place(handler, sentence):
+    plugin = type("SomePlugin", (Plugin,), {handler.__name__: handler})(Settings())
+
+    with pytest.raises(PluginError) as refused:
+        listeners_of(plugin, "some")
+
+    assert str(refused.value) == f"plugin 'some', handler {handler.__name__}: {sentence}"
 
 
 def test_two_plugins_with_one_command_are_refused():

@@ -1,0 +1,106 @@
+"""From a handler's signature to the parameters of its command."""
+
+import inspect
+from types import NoneType, SimpleNamespace, UnionType
+from typing import TYPE_CHECKING, Literal, Union, get_args, get_origin, get_type_hints
+
+from butler.commands import Convert, Handler, Kind, Parameter
+from butler.errors import PluginError
+from butler.repos import Repo
+
+if TYPE_CHECKING:
+    from butler.context import Context
+
+_KINDS: dict[object, Kind] = {
+    inspect.Parameter.VAR_POSITIONAL: Kind.MANY,
+    inspect.Parameter.KEYWORD_ONLY: Kind.REST,
+}
+
+
+def parameters_of(handler: Handler, place: str) -> tuple[Parameter, ...]:
+    """Return what a handler takes behind the context.
+
+    Raises:
+        PluginError: It cannot be filled from a message; the text begins with ``place``.
+    """
+    signatures = list(inspect.signature(handler).parameters.values())
+    if not signatures or signatures[0].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        raise PluginError(f"{place}: the first parameter is the context.")
+    parameters = tuple(_parameter(each, handler, place) for each in signatures[1:])
+    if any(parameter.kind is not Kind.ONE for parameter in parameters[:-1]):
+        raise PluginError(f"{place}: a parameter that takes all the rest is the last one.")
+    return parameters
+
+
+def _parameter(signature: inspect.Parameter, handler: Handler, place: str) -> Parameter:
+    place = f"{place}, parameter {signature.name}"
+    if signature.kind is signature.VAR_KEYWORD:
+        raise PluginError(f"{place}: **{signature.name} cannot be filled from a message.")
+    kind = _KINDS.get(signature.kind, Kind.ONE)
+    convert, expects, choices = _conversion(_annotation(signature, handler, place), place)
+    is_required = kind is not Kind.MANY and signature.default is signature.empty
+    default = None if is_required else signature.default
+    return Parameter(signature.name, kind, convert, expects, choices, is_required, default)
+
+
+def _annotation(signature: inspect.Parameter, handler: Handler, place: str) -> object:
+    if signature.annotation is signature.empty:
+        raise PluginError(f"{place}: it has no type.")
+    one = SimpleNamespace(__annotations__={"it": signature.annotation})
+    try:
+        annotation = get_type_hints(one, globalns=getattr(handler, "__globals__", {}))["it"]
+    except (NameError, AttributeError, SyntaxError, TypeError) as error:
+        raise PluginError(f"{place}: its type is not known when Butler runs ({error}).") from None
+    if get_origin(annotation) in {Union, UnionType}:
+        types = [each for each in get_args(annotation) if each is not NoneType]
+        return types[0] if len(types) == 1 else annotation
+    return annotation
+
+
+def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str, ...]]:
+    if get_origin(annotation) is Literal:
+        choices = tuple(choice for choice in get_args(annotation) if isinstance(choice, str))
+        if len(choices) < len(get_args(annotation)):
+            raise PluginError(f"{place}: what a Literal lists is text.")
+        return _one_of(choices), f"one of {', '.join(choices)}", choices
+    known: dict[object, tuple[Convert, str]] = {
+        str: (_text, "a word"),
+        int: (_whole_number, "a whole number"),
+        float: (_number, "a number"),
+        Repo: (_repo, "a repo"),
+    }
+    if annotation not in known:
+        raise PluginError(f"{place}: its type is none of str, int, float, Literal and Repo.")
+    return *known[annotation], ()
+
+
+def _text(_ctx: "Context", word: str) -> str:
+    return word
+
+
+def _whole_number(_ctx: "Context", word: str) -> int:
+    if len(word) > 18:
+        raise ValueError(word)
+    return int(word)
+
+
+def _number(_ctx: "Context", word: str) -> float:
+    number = float(word)
+    if number - number != 0:  # nan and the infinities
+        raise ValueError(word)
+    return number
+
+
+def _repo(ctx: "Context", word: str) -> Repo:
+    return ctx.known_repo(word)
+
+
+def _one_of(choices: tuple[str, ...]) -> Convert:
+    by_name = {choice.casefold(): choice for choice in choices}
+
+    def convert(_ctx: "Context", word: str) -> str:
+        if word.casefold() not in by_name:
+            raise ValueError(word)
+        return by_name[word.casefold()]
+
+    return convert
