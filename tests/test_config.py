@@ -347,6 +347,12 @@ def test_the_file_is_looked_for_in_this_order(tmp_path, monkeypatch):
     assert find(Path("explicit.toml")) == Path("explicit.toml")
 
 
+def test_a_file_that_may_not_be_looked_at_is_not_passed_over(mocker):
+    mocker.patch("butler.config.Path.exists", side_effect=PermissionError(13, "Permission denied"))
+
+    assert find() == Path("config.toml")
+
+
 class EchoSettings(Settings):
     most: PositiveInt = 3
     loud: bool = False
