@@ -1,20 +1,17 @@
 """`butler check` and `butler plugins`: whether all that the configuration names can be used."""
 
-import ctypes.util
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.metadata import version
 
 from butler import loader
 from butler.app import Setup, open_sessions
-from butler.errors import DataError
+from butler.errors import DataError, TransportError
 from butler.files import private_folder
 from butler.finding import Finding
 from butler.plugin import commands_of
 from butler.records import SqliteRecords
 from butler.sessions import StoreError
-from butler.transports.whatsapp import linked_account
+from butler.transports.whatsapp import installation, linked_account
 
 
 def findings(setup: Setup) -> list[Finding]:
@@ -124,18 +121,12 @@ def _plugins_findings(setup: Setup) -> Iterator[Finding]:
 
 
 def _neonize() -> Finding:
-    """Look for what the gateway needs, without the second that importing it takes."""
+    """Look for what the gateway needs, without the second that importing neonize takes."""
     try:
-        found = version("neonize")
-    except PackageNotFoundError:
-        return Finding(False, "neonize", "is not installed: pip install neonize")
-    spec = find_spec("neonize")
-    folder = Path(spec.origin).parent if spec and spec.origin else None
-    if folder is None or not any(folder.glob("neonize-*.*")):
-        return Finding(False, "neonize", f"{found} has no library for this machine")
-    if ctypes.util.find_library("magic") is None:
-        return Finding(False, "neonize", "needs libmagic: apt-get install libmagic1")
-    return Finding(True, "neonize", found)
+        installation.look()
+    except TransportError as error:
+        return Finding(False, "neonize", str(error))
+    return Finding(True, "neonize", version("neonize"))
 
 
 def _account(setup: Setup) -> Finding:

@@ -122,24 +122,13 @@ def test_a_linked_account_is_named(found, tmp_path):
     assert found()["whatsapp"].detail == "linked as +4915112345678"
 
 
-def test_neonize_that_is_not_installed_is_wrong(found, mocker):
-    from importlib.metadata import PackageNotFoundError
+def test_neonize_that_cannot_be_used_is_wrong_with_what_to_install(found, mocker):
+    mocker.patch.dict("sys.modules", {"magic": None})
 
-    mocker.patch("butler.check.version", side_effect=PackageNotFoundError)
+    line = found()["neonize"]
 
-    assert found()["neonize"].detail == "is not installed: pip install neonize"
-
-
-def test_neonize_without_a_library_for_this_machine_is_wrong(found, mocker):
-    mocker.patch("butler.check.find_spec", return_value=None)
-
-    assert found()["neonize"].detail.endswith("has no library for this machine")
-
-
-def test_neonize_without_libmagic_is_wrong(found, mocker):
-    mocker.patch("butler.check.ctypes.util.find_library", return_value=None)
-
-    assert found()["neonize"].detail == "needs libmagic: apt-get install libmagic1"
+    assert not line.is_fine
+    assert "On Debian and Ubuntu: apt install libmagic1." in line.detail
 
 
 def test_check_ends_with_0_if_all_is_fine_and_2_if_not(tmp_path):

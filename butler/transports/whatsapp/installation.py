@@ -19,6 +19,16 @@ def check() -> None:
     Raises:
         TransportError: It would not work; the text says what to install.
     """
+    look()
+    _forbid_download()
+
+
+def look() -> None:
+    """Look for all that importing neonize takes.
+
+    Raises:
+        TransportError: Something is missing; the text says what to install.
+    """
     try:
         import magic  # noqa: F401 - fails where the C library is missing
     except ImportError:
@@ -32,7 +42,6 @@ def check() -> None:
             f"neonize is not complete: {library} is missing. Install it anew with: "
             f"pip install --force-reinstall neonize=={version('neonize')}"
         )
-    _forbid_download()
 
 
 def _folder() -> Path:
