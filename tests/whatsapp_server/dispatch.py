@@ -97,6 +97,9 @@ class Dispatch:
         if query.text("type") in ("result", "error"):
             self._linking.confirm(connection, query)
             return
+        if self._queries.is_unanswered(query):
+            self._timeline.note("query-unanswered", query=str(query))
+            return
         attributes: Attributes = {"from": query.jid("to") or SERVER, "id": query.text("id")}
         try:
             answer = self._answer(connection, query)

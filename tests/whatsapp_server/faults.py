@@ -5,22 +5,32 @@ from whatsapp_server.line import Line
 from whatsapp_server.logins import LoginFailure, Logins
 from whatsapp_server.media import Media
 from whatsapp_server.outbox import Outbox
+from whatsapp_server.people import Group
 from whatsapp_server.proxy import Door, Proxy
+from whatsapp_server.queries import Queries
 from whatsapp_server.world import World
 
 _BANNED, _OUTDATED = 402, 405
 
 
 class Faults:
-    """Four groups: new connections, the present connection, logins, and the bot's messages."""
+    """Five kinds: new connections, the present connection, logins, queries, the bot's messages."""
 
     def __init__(
-        self, world: World, line: Line, proxy: Proxy, logins: Logins, outbox: Outbox, media: Media
+        self,
+        world: World,
+        line: Line,
+        proxy: Proxy,
+        logins: Logins,
+        queries: Queries,
+        outbox: Outbox,
+        media: Media,
     ) -> None:
         self._world = world
         self._line = line
         self._proxy = proxy
         self._logins = logins
+        self._queries = queries
         self._acknowledgements = outbox.acknowledgements
         self._media = media
 
@@ -93,6 +103,12 @@ class Faults:
     def accept_logins(self) -> None:
         """Let clients log in again."""
         self._logins.failure = None
+
+    # Queries
+
+    def silence(self, group: Group, after: int = 0) -> None:
+        """Never answer a query about the group, but for so many; a first message needs one."""
+        self._queries.silence(group, after)
 
     # The bot's messages
 

@@ -22,6 +22,7 @@ class Queries:
         self._world = world
         self._media = media
         self._timeline = timeline
+        self._answers_left: dict[Jid, int] = {}
         self._answers: dict[tuple[str, str], Answer] = {
             ("w:p", "get"): _nothing,
             ("passive", "set"): _nothing,
@@ -48,6 +49,18 @@ class Queries:
             self._timeline.note("unknown-query", query=str(query))
             return []
         return handler(query)
+
+    def silence(self, group: Group, after: int) -> None:
+        """Answer so many more queries about the group, and then none."""
+        self._answers_left[group.jid] = after
+
+    def is_unanswered(self, query: Element) -> bool:
+        """Return whether the client is left to wait for the answer; counts the query."""
+        group = query.jid("to")
+        if group is None or group not in self._answers_left:
+            return False
+        self._answers_left[group] -= 1
+        return self._answers_left[group] < 0
 
     def _keys(self, query: Element) -> list[Element]:
         if query.find("count"):

@@ -65,18 +65,21 @@ class WhatsAppServer:
         self._inbox = Inbox(self.world, self._line, self.timeline)
         self._outbox = Outbox(self.world, self._line, self.timeline, media)
         logins = Logins(self.world, self._line, self.timeline)
+        queries = Queries(self.world, media, self.timeline)
         self._dispatch = Dispatch(
             self.world,
             self.timeline,
             self._line,
             self._linking,
             logins,
-            Queries(self.world, media, self.timeline),
+            queries,
             self._inbox,
             self._outbox,
         )
         self._proxy = Proxy(files.tls(), self.timeline, self._serve, media.respond)
-        self.faults = Faults(self.world, self._line, self._proxy, logins, self._outbox, media)
+        self.faults = Faults(
+            self.world, self._line, self._proxy, logins, queries, self._outbox, media
+        )
 
     async def __aenter__(self) -> Self:
         await self._proxy.listen()
