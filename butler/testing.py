@@ -62,6 +62,7 @@ class FakeTransport:
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
         self.owner_chat_id: str | None = "owner@lid"
+        self.chat_names: dict[str, str] = {}
         self.typing: Counter[str] = Counter()
 
     async def messages(self) -> AsyncIterator[Message]:

@@ -1,9 +1,12 @@
 """The seam to a chat network."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from butler.message import Message, Reply
+
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class Transport(Protocol):
@@ -11,6 +14,11 @@ class Transport(Protocol):
 
     owner_chat_id: str | None
     """The chat in which the linked account itself reads; None where there is none."""
+
+    @property
+    def chat_names(self) -> Mapping[str, str]:
+        """What chats are called, by id, as far as that is known; fit to be shown."""
+        ...
 
     def messages(self) -> AsyncIterator[Message]:
         """Yield each message once, those of one chat in order; ends when the network is closed."""

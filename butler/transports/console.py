@@ -20,6 +20,7 @@ from prompt_toolkit.shortcuts import print_formatted_text
 from butler.message import Message, Person, Reply
 from butler.repos import RepoRegistry
 from butler.router import Router
+from butler.transport import NO_NAMES
 from butler.transports.streams import LineReader, LineWriter, ended
 
 ANSWER_WAIT_S = 0.5
@@ -56,6 +57,7 @@ class _Typed:
     """What a transport does about messages that somebody types: nothing is kept of them."""
 
     owner_chat_id: str | None = None
+    chat_names = NO_NAMES
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Nobody would see it."""

@@ -18,6 +18,7 @@ from butler.access import Refusal
 from butler.message import Message, Person, Reply
 from butler.records import Records
 from butler.repos import printable
+from butler.transport import NO_NAMES
 from butler.transports.handled import HandledMessages, Key
 from butler.transports.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
 
@@ -45,6 +46,7 @@ class JsonLines:
     """
 
     owner_chat_id: str | None = None
+    chat_names = NO_NAMES
 
     def __init__(
         self, reader_fd: int, writer_fd: int, handled: HandledMessages, records: Records

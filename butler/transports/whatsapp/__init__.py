@@ -4,6 +4,7 @@ Importing this does not import neonize; only the gateway process does.
 """
 
 from butler.transports.whatsapp.account import Account, linked_account
+from butler.transports.whatsapp.journal import stored_names
 from butler.transports.whatsapp.link import LinkState
 from butler.transports.whatsapp.pacing import Pacing
 from butler.transports.whatsapp.pairing import pair
@@ -16,4 +17,5 @@ __all__ = [
     "WhatsAppTransport",
     "linked_account",
     "pair",
+    "stored_names",
 ]

@@ -115,6 +115,15 @@ class Client:
         media = ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
         await self._client.send_chat_presence(jid(chat_id), state, media)
 
+    async def group_subject(self, chat_id: str) -> str:
+        """Ask WhatsApp what a group is called.
+
+        Raises:
+            NeonizeError: It does not tell.
+            DecodeError: It tells what cannot be read.
+        """
+        return str((await self._client.get_group_info(jid(chat_id))).GroupName.Name)
+
     async def stop(self) -> None:
         """Disconnect."""
         await self._client.stop()

@@ -177,6 +177,14 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatName:
+    """What a chat is called, fit to be shown."""
+
+    chat_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Qr:
     """The text of a QR code to show now, in place of the last."""
 
@@ -222,6 +230,7 @@ ToDaemon = (
     | Unreadable
     | Acknowledged
     | Connection
+    | ChatName
     | Qr
     | PairCode
     | Linked

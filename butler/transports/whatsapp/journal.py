@@ -1,4 +1,4 @@
-"""The gateway's file: what was received, what was sent, and who has which LID.
+"""The gateway's file: what was received and sent, who has which LID, what chats are called.
 
 It is written by the library's thread and by the event loop, one at a time.
 """
@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, Self, TypeVar
 from butler.errors import DataError
 from butler.files import private_file
 from butler.transports.whatsapp.inbox import INBOX_SCHEMA, Inbox
+from butler.transports.whatsapp.names import KNOWN, NAMES_SCHEMA, Names
 from butler.transports.whatsapp.outbox import OUTBOX_CHANGES, OUTBOX_SCHEMA, Outbox
 from butler.transports.whatsapp.people import PEOPLE_SCHEMA, People
 
@@ -38,6 +40,7 @@ class Journal:
         inbox: What was received.
         outbox: What was sent.
         people: Who has which LID.
+        names: What chats are called.
 
     Raises:
         DataError: The file cannot be used; it is left as it is.
@@ -52,6 +55,7 @@ class Journal:
         self.inbox = Inbox(self)
         self.outbox = Outbox(self)
         self.people = People(self)
+        self.names = Names(self)
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +98,7 @@ class Journal:
         before = time.time() - KEEP_S
         self.inbox.prune(before)
         self.outbox.prune(before)
+        self.names.prune()
 
     def _guarded(self, work: Callable[[], T]) -> T:
         try:
@@ -116,7 +121,7 @@ class Journal:
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
-            db.executescript(INBOX_SCHEMA + OUTBOX_SCHEMA + PEOPLE_SCHEMA)
+            db.executescript(INBOX_SCHEMA + OUTBOX_SCHEMA + PEOPLE_SCHEMA + NAMES_SCHEMA)
             columns = {name for _, name, *_ in db.execute("PRAGMA table_info(outbox)")}
             for change in (sql for name, sql in OUTBOX_CHANGES.items() if name not in columns):
                 db.execute(change)
@@ -132,3 +137,16 @@ class Journal:
             f"The journal {self._path} is damaged: {problem}. Move it away to start with an empty "
             "one; messages in it that were not answered yet are not answered then."
         )
+
+
+def stored_names(folder: Path) -> dict[str, str]:
+    """Return what the chats of the account in ``folder`` are called; none if they cannot be read.
+
+    A gateway may use the journal meanwhile.
+    """
+    journal = (folder / FILE_NAME).absolute().as_uri()
+    try:
+        with closing(sqlite3.connect(f"{journal}?mode=ro", uri=True)) as db:
+            return dict(db.execute(KNOWN).fetchall())
+    except sqlite3.Error:
+        return {}

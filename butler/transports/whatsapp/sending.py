@@ -38,7 +38,17 @@ _AGAIN_AFTER_S = 1.0
 
 
 class Sender:
-    """Sends replies in the order they were asked for."""
+    """Sends replies in the order they were asked for.
+
+    Args:
+        client: The library.
+        journal: Where replies are kept.
+        tell: Sends a frame to the daemon.
+        is_open: Set while replies can be sent.
+        limit_s: How long WhatsApp may take to acknowledge one.
+        pacer: How fast chats are written to.
+        on_sent: Called with the chat of each one that was sent.
+    """
 
     def __init__(
         self,
@@ -48,6 +58,7 @@ class Sender:
         is_open: asyncio.Event,
         limit_s: float,
         pacer: Pacer,
+        on_sent: Callable[[str], None] = lambda _chat_id: None,
     ) -> None:
         self._client = client
         self._journal = journal
@@ -63,6 +74,7 @@ class Sender:
         self._is_last_call = False
         self._free_at = 0.0
         self._pacer = pacer
+        self._on_sent = on_sent
 
     def ask(self, request: Send) -> None:
         """Send this when its time has come, also if the daemon is gone by then."""
@@ -133,6 +145,8 @@ class Sender:
         self._waiting.discard(request.key)
         self._retracted.discard(request.key)
         await self._tell(_answer(request.key, outcome))
+        if isinstance(outcome, Outcome) and outcome.message_id is not None:
+            self._on_sent(request.chat_id)
 
     async def _send(self, request: Send) -> Outcome | str:
         """Return the outcome, or why it was not sent."""

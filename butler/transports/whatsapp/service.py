@@ -35,6 +35,7 @@ from butler.transports.whatsapp.frames import (
 from butler.transports.whatsapp.journal import Journal
 from butler.transports.whatsapp.line import Line
 from butler.transports.whatsapp.linking import Linking
+from butler.transports.whatsapp.naming import Naming
 from butler.transports.whatsapp.pacing import Pacer
 from butler.transports.whatsapp.receiving import Receiver, persisted
 from butler.transports.whatsapp.repairs import Repairs
@@ -79,6 +80,7 @@ class Service:
         self._line = Line(self._client, self._post, self._finish, options.limits)
         self._receiver = Receiver(journal, self._tell, self._line.is_settled, self._loop)
         self._repairs = Repairs(journal.inbox, self._tell, options.limits.repair_s)
+        self._naming = Naming(self._client, journal, self._tell, self._line.is_open)
         self._sender = Sender(
             self._client,
             journal,
@@ -86,6 +88,7 @@ class Service:
             self._line.is_open,
             options.limits.send_s,
             Pacer(options.pacing),
+            self._naming.want,
         )
 
     async def run(self) -> Ended | None:
@@ -117,6 +120,7 @@ class Service:
             self._sender.send_all(),
             self._receiver.hand_over(translator),
             self._repairs.report(translator),
+            self._naming.learn(),
         ]
 
     async def _guarded(self, work: Awaitable[None]) -> None:

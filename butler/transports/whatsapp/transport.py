@@ -22,6 +22,7 @@ from butler.transports.whatsapp.delivery import SEND_LIMIT_S, Delivery, RefusedE
 from butler.transports.whatsapp.frames import (
     WITHDRAWN,
     Acknowledged,
+    ChatName,
     Frame,
     Ignored,
     Incoming,
@@ -80,6 +81,7 @@ class WhatsAppTransport:
     ) -> None:
         account = read_account(folder)
         self.owner_chat_id = account.chat_id if account else None
+        self.chat_names: dict[str, str] = {}
         self._records = records
         self._is_for_bot = is_for_bot
         self._max_age_s = math.inf if max_message_age_s is None else max_message_age_s
@@ -228,6 +230,8 @@ class WhatsAppTransport:
                 self._begun.remove(frame.row)
             case Sent() | NotSent():
                 self._delivery.take(frame)
+            case ChatName():
+                self.chat_names[frame.chat_id] = frame.name
 
     def _take_ignored(self, frame: Ignored) -> None:
         if frame.row is not None and frame.row in self._in_hand:

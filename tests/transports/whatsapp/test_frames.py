@@ -9,6 +9,7 @@ from butler.transports.whatsapp import Pacing
 from butler.transports.whatsapp.frames import (
     MAX_FRAME_BYTES,
     Acknowledge,
+    ChatName,
     Connection,
     Ended,
     Ignored,
@@ -55,6 +56,7 @@ async def _read(data):
         Ignored(None, MESSAGE, "poll", "detail"),
         Acknowledge(7),
         Connection(is_up=True),
+        ChatName("1@g.us", "Team"),
         Ended("banned", "Sentence.", wait_s=60.0),
     ],
 )

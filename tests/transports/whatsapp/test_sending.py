@@ -46,9 +46,13 @@ class Sending:
     def __init__(self, journal):
         self.client = Library()
         self.told = asyncio.Queue()
+        self.sent_to = []
         self.is_open = asyncio.Event()
         self.is_open.set()
-        self.sender = Sender(self.client, journal, self.told.put, self.is_open, 600, Pacer(None))
+        self.sender = Sender(
+            *(self.client, journal, self.told.put, self.is_open, 600, Pacer(None)),
+            on_sent=self.sent_to.append,
+        )
 
     async def __aenter__(self):
         self._tasks = [
@@ -95,6 +99,18 @@ async def test_after_a_last_call_replies_are_still_sent(journal):
         told = await at_work.told.get()
 
     assert told == Sent("k1", "id of one")
+
+
+async def test_only_a_chat_that_was_really_written_to_is_named(journal):
+    async with Sending(journal) as at_work:
+        at_work.client.refusals = ["server returned error 463"]
+        at_work.sender.ask(Send("k0", "2@lid", "refused"))
+        at_work.sender.ask(FIRST)
+        for _ in range(2):
+            await at_work.told.get()
+        await eventually(lambda: at_work.sent_to)
+
+    assert at_work.sent_to == ["1@lid"]
 
 
 async def test_what_a_turn_asked_a_killed_gateway_for_is_sent_by_the_next_one(journal):

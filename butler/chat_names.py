@@ -1,0 +1,92 @@
+"""What chats are called, and who may read it."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from butler.access import Role
+from butler.message import Message
+from butler.repos import printable
+from butler.transport import Transport
+
+MAX_LENGTH = 60
+
+_MOST_LOOKED_AT = 500
+_LOOK_ALIKES = str.maketrans(
+    "*_~`",
+    "\N{ASTERISK OPERATOR}\N{FULLWIDTH LOW LINE}\N{TILDE OPERATOR}\N{MODIFIER LETTER GRAVE ACCENT}",
+)
+
+
+def readable(name: str) -> str:
+    """Return a name from outside fit for a sentence: one line of at most 60 characters.
+
+    It holds nothing invisible and no mark-up, only what looks like it; it may be empty.
+    """
+    # Joiners, as within emoji, are left out rather than replaced.
+    seen = "".join(c for c in name[:_MOST_LOOKED_AT] if unicodedata.category(c) != "Cf")
+    return printable(" ".join(seen.split()), MAX_LENGTH).translate(_LOOK_ALIKES)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatNames:
+    """What to call chats in one text.
+
+    Attributes:
+        names: What the network calls them, by id; the chat with a person is called by the number.
+        here: The chat that the text is for.
+        is_private: Only an owner reads it. In any other text no chat but its own is named: whoever
+            is in one group must not learn of another.
+    """
+
+    names: Mapping[str, str]
+    here: str
+    is_private: bool
+
+    @classmethod
+    def in_answer(cls, message: Message, role: Role, transport: Transport) -> Self:
+        """Return what to call chats in an answer to ``message``, whose sender has this role."""
+        # The linked account also writes to others, who then read what answers it.
+        is_to_others = message.is_own and transport.owner_chat_id not in {None, message.chat_id}
+        is_private = role is Role.OWNER and not message.is_group and not is_to_others
+        return cls(transport.chat_names, message.chat_id, is_private)
+
+    def may_tell_of(self, chat_id: str) -> bool:
+        """Return whether those who read the text may know that there is such a chat."""
+        return self.is_private or chat_id == self.here
+
+    def called(self, chat_id: str) -> str:
+        """Return what to call a chat within a sentence: by name, or "this" or "another chat"."""
+        if chat_id == self.here:
+            return "this chat"
+        name = self._name(chat_id)
+        if name is None:
+            return "another chat"
+        return name if _is_group(chat_id) else f"the chat with {name}"
+
+    def listed(self, chat_id: str, *, with_id: bool = False) -> str:
+        """Return what to call a chat in a list: by name where that may be read, else by its id.
+
+        Args:
+            chat_id: The chat.
+            with_id: Give the id too, for commands that take one; it also stands where two groups
+                have the same name.
+        """
+        name = self._name(chat_id)
+        if name is None:
+            return chat_id
+        return f"{name} ({chat_id})" if with_id or self._is_shared(chat_id) else name
+
+    def _name(self, chat_id: str) -> str | None:
+        name = self.names.get(chat_id) if self.may_tell_of(chat_id) else None
+        return f"*{name}*" if name and _is_group(chat_id) else name or None
+
+    def _is_shared(self, chat_id: str) -> bool:
+        if not self.is_private:
+            return False
+        return list(self.names.values()).count(self.names[chat_id]) > 1
+
+
+def _is_group(chat_id: str) -> bool:
+    return chat_id.endswith("@g.us")
