@@ -9,6 +9,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # not from `typing`, which takes as long to import as the rest of --help
 if TYPE_CHECKING:
     from butler.access import Role as Role
+    from butler.chat_names import ChatNames as ChatNames
     from butler.commands import PASS as PASS
     from butler.commands import Command as Command
     from butler.commands import Pass as Pass
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ButlerError": "butler.errors",
+    "ChatNames": "butler.chat_names",
     "Command": "butler.commands",
     "ConfigError": "butler.errors",
     "Context": "butler.context",

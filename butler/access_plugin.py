@@ -4,6 +4,7 @@ import re
 import time
 
 from butler.access import AccessRules, Role
+from butler.chat_names import ChatNames
 from butler.context import Context
 from butler.errors import UserError
 from butler.grants import CODE_LENGTH, StoredGrants
@@ -62,8 +63,9 @@ class AccessPlugin(Plugin):
     @command(needs=Role.OWNER)
     async def who(self, ctx: Context) -> str:
         """List the chats and people that were let in or shut out from a chat."""
+        names = ctx.chat_names
         lines = [
-            f"• {grant.chat_id}: open, by {grant.by}, {_day(grant.time)}"
+            f"• {_chat(grant.chat_id, names)}: open, by {grant.by}, {_day(grant.time)}"
             for grant in self._grants.chats
         ]
         lines += [
@@ -146,6 +148,12 @@ class AccessPlugin(Plugin):
     def _names_people(self, chat_id: str) -> bool:
         rules = self._rules.rules.get(chat_id)
         return rules is not None and rules.people is not None
+
+
+def _chat(chat_id: str, names: ChatNames) -> str:
+    if not names.may_tell_of(chat_id):
+        return "another chat"
+    return names.listed(chat_id, with_id=True)
 
 
 def _explained(entry: Ignored) -> str:

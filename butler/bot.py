@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 
+from butler.chat_names import ChatNames
 from butler.commands import PASS, Answer
 from butler.context import Context, Services
 from butler.errors import TransportError, UserError
@@ -107,7 +108,7 @@ class Bot:
         self._services.records.ignored(message, verdict.refusal)
         if verdict.is_stranger and not message.is_group:
             return self._introduction(message)
-        return verdict.news
+        return self._muting(message) if verdict.mutes else ""
 
     async def _leave_alone(self, message: Message, news: str) -> None:
         chat_of_log.set(message.chat_id)
@@ -199,6 +200,15 @@ class Bot:
         return (
             f"{message.sender}{called} wrote to me and is not admitted. "
             f"/allow {code} lets them in, within an hour; /deny {code} shuts them out."
+        )
+
+    def _muting(self, message: Message) -> str:
+        """Return what the owner is told of a chat that is muted."""
+        transport = self._services.transport
+        names = ChatNames(transport.chat_names, transport.owner_chat_id or "", is_private=True)
+        return (
+            f"Somebody says my commands back in {names.listed(message.chat_id)}. "
+            "I do not listen there for a minute."
         )
 
     async def _tell_owner(self, text: str) -> None:

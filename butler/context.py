@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from butler.access import Role
+from butler.chat_names import ChatNames
 from butler.errors import UnknownRepoError, UserError
 from butler.jobs import Jobs
 from butler.message import Message, Person, Reply, without_controls
@@ -71,6 +72,11 @@ class Context:
     def sender(self) -> Person:
         """Who wrote the message."""
         return self.message.sender
+
+    @property
+    def chat_names(self) -> ChatNames:
+        """What to call chats in an answer here; others than this one only to an owner alone."""
+        return ChatNames.in_answer(self.message, self.role, self._services.transport)
 
     @property
     def commands(self) -> list["Command"]:

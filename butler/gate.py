@@ -33,11 +33,11 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The message gets no answer; ``news`` is a sentence for the owner, if there is one."""
+    """The message gets no answer; if it ``mutes`` its chat, nor do the next ones there."""
 
     refusal: Refusal
     is_stranger: bool = False
-    news: str = ""
+    mutes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +134,8 @@ class Gate:
         hearing = self._echoes.hear(message)
         if hearing is LISTENING:
             return Call(command, argument, role)
-        return self._muted(hearing, message)
-
-    def _muted(self, hearing: Hearing, message: Message) -> Ignore:
         refusal = Refusal("muted", "commands are said back in this chat")
-        if hearing is Hearing.MUTED:
-            return Ignore(refusal)
-        news = (
-            f"Somebody says my commands back in {message.chat_id}. "
-            "I do not listen there for a minute."
-        )
-        return Ignore(refusal, news=news)
+        return Ignore(refusal, mutes=hearing is Hearing.MUTED_NOW)
 
     def _misspelt(self, unknown: Unknown, message: Message, role: Role) -> Verdict:
         nearest = unknown.nearest

@@ -204,6 +204,19 @@ async def test_who_lists_what_was_decided_from_chats(chat):
     assert lines[2].startswith(f"• {BOB}: denied, by {OWNER}, ")
 
 
+async def test_who_shows_names_with_ids_and_in_a_group_no_other_chat(chat):
+    chat.transport.chat_names["team@g.us"] = "Team"
+    await chat("/allow")
+
+    (alone,) = await chat.chat("12@lid")("/who")
+    (here,) = await chat("/who")
+    (elsewhere,) = await chat.chat("open@g.us")("/who")
+
+    assert alone.startswith(f"• *Team* (team@g.us): open, by {OWNER}, ")
+    assert here == alone
+    assert elsewhere.startswith(f"• another chat: open, by {OWNER}, ")
+
+
 async def test_why_explains_what_was_left_without_an_answer(chat):
     assert await chat("/why") == ["There is nothing in this chat that I did not act on."]
     await chat.person(BOB)("/use secret")

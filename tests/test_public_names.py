@@ -7,6 +7,7 @@ import butler
 
 NAMES = {
     "ButlerError",
+    "ChatNames",
     "Command",
     "ConfigError",
     "Context",

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from butler import Context, Repo, UserError
+from butler import ChatNames, Context, Repo, UserError
 from butler_run.budget import Budget
 from butler_run.catalog import Choice
 from butler_run.desk import Desk
@@ -84,7 +84,7 @@ class Runs:
             return None
         ctx.take_over()  # a run that is noted is told of when it was cut off
         place = self.line_up(ctx, number, repo, prompt, choice)
-        notes = [self._queued(place), self._budget.warning(ctx.chat_id)]
+        notes = [self._queued(place, ctx.chat_names), self._budget.warning(ctx.chat_id)]
         return "\n".join(note for note in notes if note) or None
 
     def line_up(self, ctx: Context, number: int, repo: Repo, prompt: str, choice: Choice) -> Place:
@@ -96,12 +96,12 @@ class Runs:
         self._live[number] = _Live(work, place, job)
         return place
 
-    def _queued(self, place: Place) -> str:
+    def _queued(self, place: Place, names: ChatNames) -> str:
         ahead = self._queue.ahead_of(place)
         if not ahead:
             return ""
         last = ahead[-1]
-        where = "this chat" if last.chat_id == place.chat_id else "another chat"
+        where = names.called(last.chat_id)
         return (
             f"Run {place.number} is queued #{len(ahead) + 1}, after run {last.number} in {where}."
         )

@@ -4,7 +4,18 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-from butler import Context, GitError, Plugin, Repo, Role, Session, Settings, UserError, command
+from butler import (
+    ChatNames,
+    Context,
+    GitError,
+    Plugin,
+    Repo,
+    Role,
+    Session,
+    Settings,
+    UserError,
+    command,
+)
 from butler_session.working_copy import Branches, Status, status
 
 PAGE = 20
@@ -94,7 +105,8 @@ class SessionPlugin(Plugin):
         if not sessions:
             return "There are no active sessions. /use <repo> starts one."
         now = time.time()
-        lines = [_session(each, ctx.chat_id, now) for each in sessions]
+        names = ctx.chat_names
+        lines = [_session(each, names, now) for each in sessions]
         if total > len(sessions):
             lines.append(f"… and {total - len(sessions):,} more.")
         return "\n".join(lines)
@@ -119,10 +131,10 @@ def _entry(repo: Repo, active: str | None) -> str:
     return f"{line} (not usable: its folder {problem})" if problem else line
 
 
-def _session(session: Session, own_chat: str, now: float) -> str:
-    here = " (this chat)" if session.chat_id == own_chat else ""
+def _session(session: Session, names: ChatNames, now: float) -> str:
+    here = " (this chat)" if session.chat_id == names.here else ""
     ago = _ago(now - session.last_command_time)
-    return f"• {session.chat_id}{here}: *{session.active_repo}*, {ago}"
+    return f"• {names.listed(session.chat_id)}{here}: *{session.active_repo}*, {ago}"
 
 
 def _ago(seconds: float) -> str:

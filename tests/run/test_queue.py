@@ -22,6 +22,21 @@ async def test_a_second_run_in_a_repo_waits_for_the_first(chat, script):
     assert lines[1].startswith("• 1 *api* ")
 
 
+async def test_a_run_waits_for_a_chat_by_name_only_where_nobody_but_an_owner_reads_it(chat, script):
+    chat.transport.chat_names["team@g.us"] = "Backend team"
+    script.turns({"wait": True})
+    alone, other = chat.chat("12@lid"), chat.chat("other@g.us")
+    for each in (chat, alone, other):
+        await each("/use api")
+    await chat("/run first")
+
+    assert await alone("/run second") == ["Run 2 is queued #2, after run 1 in *Backend team*."]
+    await alone("/stop 2")
+    assert await other("/run third") == ["Run 3 is queued #2, after run 1 in another chat."]
+    await other("/stop 3")
+    await chat("/stop 1")
+
+
 async def test_the_next_run_begins_when_the_one_before_has_ended(chat, script, wait_for):
     script.turns({"wait": True})
     await chat("/use api")

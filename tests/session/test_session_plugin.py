@@ -206,6 +206,19 @@ async def test_others_see_only_their_own_chat(chat):
     assert await member("/sessions") == ["There are no active sessions. /use <repo> starts one."]
 
 
+async def test_an_owner_alone_reads_names_and_an_owner_in_a_group_ids(chat):
+    chat.transport.chat_names.update({"team@g.us": "Team", "other@g.us": "Board"})
+    await chat("/use api")
+    await chat.chat("other@g.us")("/use web-app")
+
+    assert await chat.chat("12@lid")("/sessions") == [
+        "• *Board*: *web-app*, just now\n• *Team*: *api*, just now"
+    ]
+    assert await chat("/sessions") == [
+        "• other@g.us: *web-app*, just now\n• *Team* (this chat): *api*, just now"
+    ]
+
+
 @pytest.mark.parametrize(
     ("age_s", "said"),
     [(59, "just now"), (60, "1 minute ago"), (7_300, "2 hours ago"), (90_000, "1 day ago")],

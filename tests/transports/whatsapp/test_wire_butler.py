@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from butler import status
-from crash_series import Butler, eventually, is_alive, link, write_config
+from crash_series import Butler, eventually, is_alive, link, query, write_config
 from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
@@ -113,6 +113,7 @@ async def test_a_bot_that_says_commands_back_is_answered_once_and_the_owner_is_t
     async with Butler(config, server, "run"):
         await server.send_text("/repos", sender=alice, chat=team)
         reply = await server.next_reply(30)
+        await eventually(lambda: query(config, "SELECT 1 FROM names WHERE name = 'Team'"))
         await server.send_text("/repos", sender=robot, chat=team, quote=reply)
         reply = await server.next_reply()
         await server.send_text("/repos", sender=robot, chat=team, quote=reply)
@@ -121,5 +122,5 @@ async def test_a_bot_that_says_commands_back_is_answered_once_and_the_owner_is_t
         await server.wait_acknowledged(muted)
 
     assert told.chat is server.owner
-    assert told.text.startswith(f"Somebody says my commands back in {team.jid}.")
+    assert told.text.startswith("Somebody says my commands back in *Team*.")
     assert [each.chat for each in server.replies] == [team, team, server.owner]
