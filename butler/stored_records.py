@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from butler import config as configuration
@@ -12,6 +12,8 @@ from butler.errors import ConfigError
 from butler.files import is_there
 from butler.records import Done, Ignored, SqliteRecords
 from butler.repos import printable
+from butler.schema import Config
+from butler.transports.whatsapp import stored_names
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 
@@ -20,41 +22,55 @@ def ignored(
     config_path: Path | None, *, chat_id: str | None, last: int, as_json: bool
 ) -> Iterable[str]:
     """Return a line for each message that was not acted on, newest first."""
-    entries = _records(config_path).last_ignored(last, chat_id)
-    return _lines(entries, as_json=as_json) or ["There is nothing that was not acted on."]
+    config = _config(config_path)
+    entries = _records(config).last_ignored(last, chat_id)
+    return _lines(entries, _names(config), as_json=as_json) or [
+        "There is nothing that was not acted on."
+    ]
 
 
 def audit(
     config_path: Path | None, *, since: str, chat_id: str | None, as_json: bool
 ) -> Iterable[str]:
     """Return a line for each command that was carried out, oldest first."""
-    entries = _records(config_path).audit(_moment(since), chat_id)
-    return _lines(entries, as_json=as_json) or ["Nothing was done since then."]
+    config = _config(config_path)
+    entries = _records(config).audit(_moment(since), chat_id)
+    return _lines(entries, _names(config), as_json=as_json) or ["Nothing was done since then."]
 
 
-def _records(config_path: Path | None) -> SqliteRecords:
-    config = Draft(configuration.find(config_path)).finish()
+def _config(config_path: Path | None) -> Config:
+    return Draft(configuration.find(config_path)).finish()
+
+
+def _names(config: Config) -> Mapping[str, str]:
+    return stored_names(config.data_dir / "whatsapp")
+
+
+def _records(config: Config) -> SqliteRecords:
     path = config.data_dir / "records.sqlite3"
     if not is_there(path):
         raise ConfigError(f"There are no records yet: {path} does not exist.")
     return SqliteRecords(path)
 
 
-def _lines(entries: Iterable[Ignored | Done], *, as_json: bool) -> list[str]:
-    if as_json:
-        return [_json(entry) for entry in entries]
-    return [_shown(entry) for entry in entries]
+def _lines(
+    entries: Iterable[Ignored | Done], names: Mapping[str, str], *, as_json: bool
+) -> list[str]:
+    line = _as_json if as_json else _shown
+    return [line(entry, names.get(entry.chat_id)) for entry in entries]
 
 
-def _json(entry: Ignored | Done) -> str:
+def _as_json(entry: Ignored | Done, name: str | None) -> str:
     """Return ``entry`` as JSON; escaped where a terminal might obey what is in it."""
-    text = json.dumps(entry._asdict(), ensure_ascii=False)
-    return text if text.isprintable() else json.dumps(entry._asdict())
+    fields = entry._asdict() | {"chat_name": name}
+    text = json.dumps(fields, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(fields)
 
 
-def _shown(entry: Ignored | Done) -> str:
+def _shown(entry: Ignored | Done, name: str | None) -> str:
+    chat = printable(entry.chat_id) + (f" ({printable(name)})" if name else "")
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
-    who = f"{printable(entry.chat_id)}  {printable(entry.sender)}"
+    who = f"{chat}  {printable(entry.sender)}"
     if isinstance(entry, Ignored):
         return f"{when}  {who}  {entry.rule}: {printable(entry.detail, 200)}"
     repo = entry.repo or "-"

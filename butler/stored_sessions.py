@@ -2,7 +2,7 @@
 
 import json
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,35 +11,48 @@ from butler.app import open_sessions
 from butler.config import Draft
 from butler.errors import ConfigError
 from butler.repos import printable
-from butler.sessions import Session, SessionManager
+from butler.schema import Config
+from butler.sessions import Session
+from butler.transports.whatsapp import stored_names
 
 
 def shown(config_path: Path | None, *, as_json: bool) -> str:
     """Return the sessions, most recent first, as a table or as a JSON array."""
-    with _open(config_path) as sessions:
+    config = _config(config_path)
+    with open_sessions(config) as sessions:
         found = sessions.recent_sessions(sessions.count_sessions())
+    names = stored_names(config.data_dir / "whatsapp")
     if as_json:
-        return json.dumps([asdict(session) for session in found], indent=1) + "\n"
+        entries = [asdict(each) | {"name": names.get(each.chat_id)} for each in found]
+        return json.dumps(entries, indent=1) + "\n"
     if not found:
         return "There are no sessions.\n"
-    return "".join(f"{line}\n" for line in map(_line, found))
+    return "".join(f"{line}\n" for line in _lines(found, names))
 
 
 def clear(config_path: Path | None, chat_id: str) -> str:
     """Forget the session of a chat; return what to tell the user."""
-    with _open(config_path) as sessions:
+    with open_sessions(_config(config_path)) as sessions:
         had_one = sessions.clear_session(chat_id)
     return f"{printable(chat_id)} {'is cleared' if had_one else 'had no session'}."
 
 
-def _open(config_path: Path | None) -> AbstractContextManager[SessionManager]:
+def _config(config_path: Path | None) -> Config:
     config = Draft(configuration.find(config_path)).finish()
     if config.sessions.store == "memory":
         raise ConfigError('sessions.store is "memory": only the daemon itself can see them.')
-    return open_sessions(config)
+    return config
 
 
-def _line(session: Session) -> str:
+def _lines(sessions: Sequence[Session], names: Mapping[str, str]) -> list[str]:
+    """Return a line for each session; names are a column if there are any."""
+    called = [printable(names.get(each.chat_id, "")) for each in sessions]
+    width = max(map(len, called))
+    columns = [f"{name:<{width}}  " if width else "" for name in called]
+    return [_line(session, column) for session, column in zip(sessions, columns, strict=True)]
+
+
+def _line(session: Session, column: str) -> str:
     used = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(session.last_command_time))
     repo = f"{session.active_repo}  {session.active_repo_path}"
-    return f"{used}  {printable(session.chat_id, 80)}  {printable(repo, 300)}"
+    return f"{used}  {column}{printable(session.chat_id, 80)}  {printable(repo, 300)}"

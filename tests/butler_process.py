@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 
+from butler.files import private_folder
 from butler.testing import make_working_copy
+from butler.transports.whatsapp.journal import FILE_NAME, Journal
 
 BUTLER = (sys.executable, "-m", "butler")
 
@@ -43,6 +45,13 @@ def write_config(folder, more=""):
         f'data_dir = "data"\n[repos.api]\npath = "api"\n[repos.web]\npath = "web"\n{more}'
     )
     return path
+
+
+def name_chat(config, chat_id, name):
+    """Call a chat by a name, as if the gateway had asked for it."""
+    with Journal(private_folder(config.parent / "data" / "whatsapp") / FILE_NAME) as journal:
+        journal.names.note_asked(chat_id)
+        journal.names.keep(chat_id, name)
 
 
 def line(text, chat="team@g.us", **keys):

@@ -5,7 +5,7 @@ import pytest
 from butler import Message, Person, stored_records
 from butler.access import Refusal
 from butler.records import SqliteRecords
-from butler_process import line, run_butler, write_config
+from butler_process import line, name_chat, run_butler, write_config
 
 
 @pytest.fixture
@@ -24,6 +24,17 @@ def test_why_shows_the_rule_that_decided(config):
     assert result.stdout.rstrip().endswith(
         "team@g.us  +4930111111  not allowed: neither +4930111111 nor team@g.us is admitted"
     )
+
+
+def test_chats_have_their_names_behind_their_ids(config):
+    name_chat(config, "team@g.us", "Backend team")
+
+    why, audit = run_butler("why", "--config", config), run_butler("audit", "--config", config)
+    entry = json.loads(run_butler("why", "--json", "--config", config).stdout)
+
+    assert "  team@g.us (Backend team)  +4930111111  not allowed: " in why.stdout
+    assert "  team@g.us (Backend team)  the owner  /use api done" in audit.stdout
+    assert entry["chat_name"] == "Backend team"
 
 
 def test_why_for_programs_is_an_object_a_line(config):

@@ -5,7 +5,7 @@ import pytest
 from butler.errors import ConfigError
 from butler.sessions import SessionManager, SqliteStore
 from butler.stored_sessions import clear, shown
-from butler_process import line, run_butler, start_butler, write_config
+from butler_process import line, name_chat, run_butler, start_butler, write_config
 
 
 @pytest.fixture
@@ -39,7 +39,25 @@ def test_sessions_are_a_json_array_for_programs(config, sessions):
         "chat_id": "a@g.us",
         "active_repo": "api",
         "active_repo_path": "/src/api",
+        "name": None,
     }
+
+
+def test_names_are_a_column_beside_the_id_and_a_key_for_programs(config, sessions):
+    for chat_id in ("a@g.us", "b@g.us", "c@g.us"):
+        sessions.set_active_repo(chat_id, "api", "/src/api")
+    name_chat(config, "b@g.us", "Board\x1b")
+    name_chat(config, "c@g.us", "Team")
+
+    lines = shown(config, as_json=False).splitlines()
+    entries = json.loads(shown(config, as_json=True))
+
+    assert [each[len("2026-01-01 00:00:00") :] for each in lines] == [
+        "  Team    c@g.us  api  /src/api",
+        "  Board\ufffd  b@g.us  api  /src/api",
+        "          a@g.us  api  /src/api",
+    ]
+    assert [each["name"] for each in entries] == ["Team", "Board\x1b", None]
 
 
 def test_without_sessions_there_is_a_sentence_or_an_empty_array(config):
