@@ -4,15 +4,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 
+from butler.access import Role
 from butler.chat_names import ChatNames
 from butler.commands import PASS, Answer
 from butler.context import Context, Services
 from butler.errors import TransportError, UserError
-from butler.gate import NOT_A_COMMAND, Call, Hear, Ignore, Say
+from butler.gate import NOT_A_COMMAND, Hear, Ignore, Say
 from butler.logs import chat_of_log
 from butler.message import Message, Person, Reply
 from butler.plugin import Plugin, Settings
 from butler.repos import printable
+from butler.router import Call
 from butler.turns import Turns
 from butler.within import within
 
@@ -77,19 +79,19 @@ class Bot:
 
         Whether it may is judged when it arrives.
         """
-        verdict = self._services.gate.judge(message)
+        role, verdict = self._services.gate.judge(message)
         if isinstance(verdict, Ignore):
             await self._leave_alone(message, self._noted(message, verdict))
         else:
-            await self._take_turn(message, verdict)
+            await self._take_turn(message, role, verdict)
 
     async def _read(self, turns: asyncio.TaskGroup) -> None:
         slots = asyncio.Semaphore(MAX_TURNS)
         ignored = 0
         async for message in self._services.transport.messages():
-            verdict = self._services.gate.judge(message)
+            role, verdict = self._services.gate.judge(message)
             if not isinstance(verdict, Ignore):
-                work = self._take_turn(message, verdict)
+                work = self._take_turn(message, role, verdict)
             elif news := self._noted(message, verdict):
                 work = self._leave_alone(message, news)
             else:
@@ -119,14 +121,14 @@ class Bot:
     def _reopened(self, message: Message) -> Context:
         return Context(message, self._services.gate.access.role(message), self._services)
 
-    async def _take_turn(self, message: Message, verdict: Call | Say | Hear) -> None:
+    async def _take_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> None:
         chat_id, turns = message.chat_id, self._turns
         chat_of_log.set(chat_id)
         if not turns.take(chat_id):
             await turns.wait(chat_id)
         try:
             if not self._services.transport.is_withdrawn(message):
-                await self._act(Context(message, verdict.role, self._services), verdict)
+                await self._act(Context(message, role, self._services), verdict)
         finally:
             turns.end(chat_id)
         await self._services.transport.acknowledge(message)

@@ -1,25 +1,16 @@
 """What becomes of a message: access, rate and router in one decision, before anything is done."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from butler.access import EVERYONE, OWNER, AccessRules, Refusal, Role
 from butler.commands import Command
 from butler.echo import LISTENING, EchoGuard, Hearing
 from butler.limits import Admission, Buckets
 from butler.message import Message
-from butler.router import Match, Router, Unknown
+from butler.router import Call, Router, Unknown
 
 NOT_A_COMMAND = Refusal("not a command", "nothing answers to this text")
 FORWARDED = Refusal("forwarded", "what others wrote is not obeyed")
-
-
-class Call(NamedTuple):
-    """The message calls a command, and its sender may."""
-
-    command: Command
-    argument: str
-    role: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +19,6 @@ class Say:
 
     text: str
     refusal: Refusal
-    role: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +34,9 @@ class Ignore:
 class Hear:
     """The message is no command; those who listen may hear it."""
 
-    role: Role
-
 
 Verdict = Call | Say | Hear | Ignore
+HEAR = Hear()
 
 
 class Gate:
@@ -77,19 +66,13 @@ class Gate:
         self._per_chat = per_chat
         self._echoes = echoes
 
-    def judge(self, message: Message) -> Verdict:
-        """Return what becomes of ``message``."""
+    def judge(self, message: Message) -> tuple[Role, Verdict]:
+        """Return what the sender of ``message`` is in its chat, and what becomes of it.
+
+        A call is one that its sender may make.
+        """
         role = self.access.role(message)
-        if role is EVERYONE and not self._is_for_everyone(message):
-            return Ignore(self.access.refusal(message), is_stranger=True)
-        if message.is_forwarded:
-            return Ignore(FORWARDED)
-        decision = None if message.is_reaction else self._router.route(message.text)
-        if decision is None:
-            return self._heard(message, role)
-        if isinstance(decision, Match):
-            return self._called(decision, message, role)
-        return self._misspelt(decision, message, role)
+        return role, self._verdict(message, role)
 
     def count(self, message: Message, role: Role) -> None:
         """Count plain text that was answered like a command."""
@@ -111,6 +94,18 @@ class Gate:
         """Return the commands that the sender may use in this chat."""
         return [each for each in self._router.commands if role >= self._needs(each, message)]
 
+    def _verdict(self, message: Message, role: Role) -> Verdict:
+        if role is EVERYONE and not self._is_for_everyone(message):
+            return Ignore(self.access.refusal(message), is_stranger=True)
+        if message.is_forwarded:
+            return Ignore(FORWARDED)
+        decision = None if message.is_reaction else self._router.route(message.text)
+        if decision is None:
+            return self._heard(message, role)
+        if isinstance(decision, Call):
+            return self._called(decision, message, role)
+        return self._misspelt(decision, message, role)
+
     def _needs(self, command: Command, message: Message) -> Role:
         return self.access.needs(command.name, command.needs, message.chat_id)
 
@@ -118,10 +113,10 @@ class Gate:
         if not self._router.has_commands_for_everyone:
             return False
         decision = self._router.route(message.text)
-        return isinstance(decision, Match) and self._needs(decision.command, message) is EVERYONE
+        return isinstance(decision, Call) and self._needs(decision.command, message) is EVERYONE
 
-    def _called(self, match: Match, message: Message, role: Role) -> Verdict:
-        command, argument = match
+    def _called(self, call: Call, message: Message, role: Role) -> Verdict:
+        command = call.command
         if role is not OWNER and (over := self._over_the_limit(message, role)):
             return over
         needs = self.access.needs(command.name, command.needs, message.chat_id)
@@ -129,11 +124,10 @@ class Gate:
             return Say(
                 f"/{command.name} is for owners only.",
                 Refusal("not allowed", f"/{command.name} needs {needs.name.lower()}"),
-                role,
             )
         hearing = self._echoes.hear(message)
         if hearing is LISTENING:
-            return Call(command, argument, role)
+            return call
         refusal = Refusal("muted", "commands are said back in this chat")
         return Ignore(refusal, mutes=hearing is Hearing.MUTED_NOW)
 
@@ -148,7 +142,6 @@ class Gate:
         return Say(
             f"There is no /{unknown.word}. Did you mean /{nearest.name}?",
             Refusal("not a command", f"/{unknown.word} is unknown"),
-            role,
         )
 
     def _heard(self, message: Message, role: Role) -> Verdict:
@@ -157,7 +150,7 @@ class Gate:
             for buckets, key in self._limits(message):
                 if buckets.is_empty(key):
                     return Ignore(_too_often(key))
-        return Hear(role)
+        return HEAR
 
     def _limits(self, message: Message) -> list[tuple[Buckets, str]]:
         """Return the buckets of the sender, one for each address, and that of the chat."""
@@ -173,7 +166,7 @@ class Gate:
                 wait_s = int(buckets.wait_s(key)) + 1
                 text = f"That was a lot at once. I listen again in {wait_s} s."
                 is_told = admission is Admission.STILL_REFUSED
-                return Ignore(refusal) if is_told else Say(text, refusal, role)
+                return Ignore(refusal) if is_told else Say(text, refusal)
         return None
 
 

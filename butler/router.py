@@ -17,7 +17,7 @@ _INVISIBLE = "\u200b\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff"
 _PUNCTUATION = ".,;:!?…"
 
 
-class Match(NamedTuple):
+class Call(NamedTuple):
     """A text that calls a command; ``argument`` is what was written behind it."""
 
     command: Command
@@ -32,7 +32,7 @@ class Unknown:
     nearest: Command | None
 
 
-Decision = Match | Unknown | None
+Decision = Call | Unknown | None
 
 
 class Router:
@@ -74,14 +74,14 @@ class Router:
         word, _space, argument = text.partition(" ")
         command = self._by_call.get(word)
         if command is not None:
-            return Match(command, argument.lstrip())
+            return Call(command, argument.lstrip())
         head = self._head.match(text)
         if head is None:
             return None
         word = head[1].lower()
         command = self._by_name.get(word)
         if command is not None:
-            return Match(command, text[head.end() :])
+            return Call(command, text[head.end() :])
         return Unknown(word, self.nearest(word))
 
     def get(self, name: str) -> Command | None:

@@ -23,7 +23,7 @@ from butler.grants import StoredGrants
 from butler.plugin import commands_of
 from butler.records import MemoryRecords
 from butler.repos import name_problem, printable
-from butler.router import Match, Router
+from butler.router import Call, Router
 from butler.testing import OWNER, make_working_copy, open_chat
 from butler.transports.handled import HandledMessages
 from butler.transports.jsonl import JsonLines
@@ -81,7 +81,7 @@ def test_any_text_behind_a_command_is_taken_or_refused_by_a_sentence(each, text)
 def test_what_is_behind_a_command_is_taken_as_it_was_written(text, head):
     decision = router.route(head + text)
 
-    if isinstance(decision, Match):
+    if isinstance(decision, Call):
         assert (head + text).endswith(decision.argument)
         assert decision.command in PARSED
 

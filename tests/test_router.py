@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from butler import PluginError, Role
 from butler.commands import Command
-from butler.router import Match, Router, Unknown
+from butler.router import Call, Router, Unknown
 
 
 async def nothing(ctx):
@@ -43,7 +43,7 @@ router = Router(COMMANDS)
 def test_a_command_is_a_slash_and_a_word(text, name, argument):
     decision = router.route(text)
 
-    assert isinstance(decision, Match)
+    assert isinstance(decision, Call)
     assert (decision.command.name, decision.argument) == (name, argument)
 
 
@@ -90,7 +90,7 @@ def test_an_unknown_command_comes_with_the_nearest_one(text, nearest):
 def test_another_prefix_can_be_chosen():
     bang = Router(COMMANDS, "!")
 
-    assert isinstance(bang.route("!use api"), Match)
+    assert isinstance(bang.route("!use api"), Call)
     assert bang.route("/use api") is None
 
 
@@ -139,4 +139,4 @@ def test_a_router_without_commands_leaves_everything_alone():
 @given(st.text())
 def test_no_text_is_too_much(text):
     for decision in (router.route(text), router.route("/" + text), router.route("/use " + text)):
-        assert decision is None or isinstance(decision, Match | Unknown)
+        assert decision is None or isinstance(decision, Call | Unknown)
