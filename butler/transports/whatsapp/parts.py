@@ -13,12 +13,12 @@ def parts(text: str, limit: int = LIMIT) -> list[str]:
     Splits between paragraphs, else between lines, else between words, else anywhere. A code block
     that does not fit is closed at the end of one part and opened again in the next.
     """
-    if _size(text) <= limit:
+    if not _exceeds(text, limit):
         return [text]
     found: list[str] = []
     current = ""
     for piece in _pieces(text, limit):
-        if current and _size((current + piece).rstrip("\n")) > limit:
+        if current and _exceeds((current + piece).rstrip("\n"), limit):
             found.append(current)
             current = ""
         current += piece
@@ -40,7 +40,7 @@ class _Block:
 
 def _pieces(text: str, limit: int) -> Iterator[str]:
     for block in _blocks(text.splitlines(keepends=True)):
-        if _size(block.text.rstrip("\n")) <= limit:
+        if not _exceeds(block.text.rstrip("\n"), limit):
             yield block.text
         elif block.is_code:
             yield from _code_pieces(block.lines, limit)
@@ -71,7 +71,7 @@ def _is_after_blank(block: list[str], line: str) -> bool:
 def _line_pieces(lines: Iterable[str], limit: int) -> Iterator[str]:
     for line in lines:
         rest = line
-        while _size(rest.rstrip("\n")) > limit:
+        while _exceeds(rest.rstrip("\n"), limit):
             end = _break(rest, limit)
             yield rest[:end] + "\n"
             rest = rest[end:].removeprefix(" ")
@@ -90,7 +90,7 @@ def _code_pieces(lines: tuple[str, ...], limit: int) -> Iterator[str]:
     room = limit - _size(opening) - len(_FENCE) - 2
     current = ""
     for line in _line_pieces(inside, room):
-        if current and _size(current + line) > room:
+        if current and _exceeds(current + line, room):
             yield f"{opening}\n{current}{_FENCE}\n"
             current = ""
         current += line if line.endswith("\n") else line + "\n"
@@ -105,5 +105,11 @@ def _break(line: str, limit: int) -> int:
     return space if space > 0 else end
 
 
+def _exceeds(text: str, limit: int) -> bool:
+    return len(text) > limit or _size(text) > limit
+
+
 def _size(text: str) -> int:
-    return len(text) + sum(char > "\uffff" for char in text)
+    if text.isascii():
+        return len(text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
