@@ -1,11 +1,12 @@
 """Replies on their way to WhatsApp: each waits for what its gateway says became of it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from butler.errors import TransportError
-from butler.transports.whatsapp.frames import LastCall, NotSent, Retract, Send, Sent
+from butler.transports.whatsapp.frames import LastCall, NotSent, Retract, Send, SendAll, Sent
 
 SEND_LIMIT_S = 600.0
 """A reply waits so long for WhatsApp to be reached again."""
@@ -20,6 +21,9 @@ class RefusedError(TransportError):
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
+    """One part of a reply, and all of them."""
+
+    parts: Sequence[Send]
     request: Send
     message_id: asyncio.Future[str]
     limit: asyncio.Timeout
@@ -33,7 +37,9 @@ class Delivery:
         limit_s: How long a reply waits.
     """
 
-    def __init__(self, send: Callable[[Send | Retract | LastCall], None], limit_s: float) -> None:
+    def __init__(
+        self, send: Callable[[Send | SendAll | Retract | LastCall], None], limit_s: float
+    ) -> None:
         self._send = send
         self._limit_s = limit_s
         self._pending: dict[str, _Pending] = {}
@@ -47,22 +53,32 @@ class Delivery:
             RefusedError: It surely did not arrive.
             TransportError: It was not sent, or nobody can say; it is not repeated.
         """
+        return await self.deliver_all([request])
+
+    async def deliver_all(self, parts: Sequence[Send]) -> str:
+        """Hand over the parts of one text; return the id of the first once all were sent.
+
+        Raises:
+            RefusedError: One of them surely did not arrive, nor did those behind it.
+            TransportError: One was not sent, or nobody can say; it is not repeated.
+        """
         if self._failure is not None:
             raise TransportError(str(self._failure))
-        limit = asyncio.timeout(self._limit_s)
-        pending = _Pending(request, asyncio.get_running_loop().create_future(), limit)
-        self._pending[request.key] = pending
-        self._send(request)
+        loop, limit = asyncio.get_running_loop(), asyncio.timeout(self._limit_s)
+        pending = [_Pending(parts, each, loop.create_future(), limit) for each in parts]
+        self._pending.update((each.request.key, each) for each in pending)
+        self._hand_over(parts)
         try:
             async with limit:
-                return await pending.message_id
+                outcomes = await asyncio.gather(
+                    *(each.message_id for each in pending), return_exceptions=True
+                )
         except TimeoutError:
             raise TransportError(self._too_late()) from None
         finally:
-            del self._pending[request.key]
-            # At the end of Butler it is left to the gateway, or to the next one.
-            if pending.message_id.cancelled() and not self._is_last_call:
-                self._send(Retract(request.key))
+            for each in pending:
+                self._let_go(each)
+        return _first_id(outcomes)
 
     def call_last(self) -> None:
         """Wait no longer than needed, as Butler is about to end."""
@@ -78,8 +94,20 @@ class Delivery:
         """Hand all of them to a new gateway; its journal knows which were sent."""
         if self._is_last_call:
             self._send(LastCall())
-        for each in self._pending.values():
-            self._send(each.request)
+        for _parts, pending in groupby(self._pending.values(), key=lambda each: id(each.parts)):
+            self._hand_over([each.request for each in pending if not each.message_id.done()])
+
+    def _hand_over(self, parts: Sequence[Send]) -> None:
+        if len(parts) == 1:
+            self._send(parts[0])
+        elif parts:
+            self._send(SendAll(tuple(parts)))
+
+    def _let_go(self, pending: _Pending) -> None:
+        del self._pending[pending.request.key]
+        # At the end of Butler it is left to the gateway, or to the next one.
+        if pending.message_id.cancelled() and not self._is_last_call:
+            self._send(Retract(pending.request.key))
 
     def _too_late(self) -> str:
         if self._is_last_call:
@@ -104,3 +132,10 @@ class Delivery:
         for each in self._pending.values():
             if not each.message_id.done():
                 each.message_id.set_exception(TransportError(str(error)))
+
+
+def _first_id(outcomes: Sequence[str | BaseException]) -> str:
+    for each in outcomes:
+        if isinstance(each, BaseException):
+            raise each
+    return str(outcomes[0])

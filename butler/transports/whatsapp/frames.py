@@ -11,11 +11,15 @@ from typing import Any, get_args
 
 from butler.access import Refusal
 from butler.message import Message, Person
+from butler.transports.whatsapp.limits import Limits
 from butler.transports.whatsapp.pacing import Pacing
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_TEXT_CHARS = 1024 * 1024
 """Longer texts are not handed over; escaped in JSON, one of these still fits a frame."""
+
+MOST_QUOTED_CHARS = 1_000
+"""A reply shows so much of the message that it answers."""
 
 WITHDRAWN = Refusal("withdrawn", "deleted by its sender before its turn")
 
@@ -27,33 +31,12 @@ class ProtocolError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a gateway waits.
-
-    Attributes:
-        send_s: For WhatsApp to acknowledge a reply, which takes milliseconds. The library would
-            wait for 75 s and block all others.
-        poll_s: Between two questions to the library whether it is logged in.
-        poll_limit_s: For the answer.
-        offline_s: For a connection, before another process tries. The library's own attempts
-            grow ever rarer.
-        repair_s: For a message that could not be decrypted to come again.
-    """
-
-    send_s: float = 30.0
-    poll_s: float = 15.0
-    poll_limit_s: float = 10.0
-    offline_s: float = 60.0
-    repair_s: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
 class Options:
     """The first frame to a gateway; with ``phone`` it links by code instead of a QR code."""
 
     folder: str
     device_name: str
-    limits: Limits = Limits()
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
     pacing: Pacing | None = None
     is_pairing: bool = False
     phone: str | None = None
@@ -73,7 +56,8 @@ class Pong:
 class Send:
     """Send a text; the same ``key`` is never sent twice.
 
-    ``file_name`` makes it a document of that name.
+    ``file_name`` makes it a document of that name. ``follows`` is the key of the part before it:
+    if that was refused, this one is not sent either.
     """
 
     key: str
@@ -82,6 +66,14 @@ class Send:
     answers: Message | None = None
     edits: str | None = None
     file_name: str | None = None
+    follows: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendAll:
+    """Send the parts of one text; all of them are kept before the first one leaves."""
+
+    parts: tuple[Send, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +212,7 @@ class Ended:
     wait_s: float = 0.0
 
 
-ToGateway = Options | Ping | Send | Retract | LastCall | Typing | Acknowledge
+ToGateway = Options | Ping | Send | SendAll | Retract | LastCall | Typing | Acknowledge
 ToDaemon = (
     Pong
     | Sent
@@ -286,6 +278,8 @@ def decoded(body: bytes) -> Frame:
         for key in ("message", "answers"):
             if fields.get(key) is not None:
                 fields[key] = _message(**fields[key])
+        if "parts" in fields:
+            fields["parts"] = tuple(_send(**each) for each in fields["parts"])
         if "limits" in fields:
             fields["limits"] = Limits(**fields["limits"])
         if fields.get("pacing"):
@@ -293,6 +287,12 @@ def decoded(body: bytes) -> Frame:
         return _TYPES[name](**fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ProtocolError(f"no frame: {error!r}") from error
+
+
+def _send(**fields: Any) -> Send:
+    if fields["answers"] is not None:
+        fields["answers"] = _message(**fields["answers"])
+    return Send(**fields)
 
 
 def _message(**fields: Any) -> Message:

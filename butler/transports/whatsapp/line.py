@@ -12,7 +12,8 @@ from neonize.proto.Neonize_pb2 import OfflineSyncPreview, StreamError
 
 from butler.transports.whatsapp import endings
 from butler.transports.whatsapp.events import Event
-from butler.transports.whatsapp.frames import Connection, Ended, Limits, ToDaemon
+from butler.transports.whatsapp.frames import Connection, Ended, ToDaemon
+from butler.transports.whatsapp.limits import Limits
 
 if TYPE_CHECKING:
     from butler.transports.whatsapp.client import Client

@@ -1,6 +1,7 @@
 """What was asked to be sent, and was: one entry a reply, so that none is lost or sent twice."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from butler.transports.whatsapp.inbox import Database
@@ -26,6 +27,8 @@ KEEP_S = 600.0
 """A reply that nobody asks for any more, as its daemon was ended, is of use for so long."""
 
 _KEY_OF_A_TURN = "[0-9]*.[0-9]*"
+_STEP_S = 1e-5
+"""Between the times of two parts, which are their order."""
 
 CUT_SHORT = "the gateway ended while it was being sent"
 
@@ -56,7 +59,10 @@ class Outbox:
         """
         query = "DELETE FROM outbox WHERE state = 'asked' AND (time < ? OR key NOT GLOB ?)"
         self._db.change(query, time.time() - KEEP_S, _KEY_OF_A_TURN)
-        query = "UPDATE outbox SET state = 'unknown', reason = ? WHERE state = 'sending'"
+        query = (
+            "UPDATE outbox SET state = 'unknown', reason = ?, request = NULL "
+            "WHERE state = 'sending'"
+        )
         return self._db.change(query, CUT_SHORT)
 
     def outcome(self, key: str) -> Outcome | None:
@@ -71,18 +77,29 @@ class Outbox:
         """Return whether this id is that of a reply."""
         return bool(self._db.rows("SELECT 1 FROM outbox WHERE message_id = ?", message_id))
 
-    def ask(self, key: str, chat: str, request: bytes) -> None:
-        """Keep a reply that is to be sent; one that is there stays, unless sending it failed."""
+    def ask(self, chat: str, requests: Iterable[tuple[str, bytes]]) -> None:
+        """Keep replies that are to be sent, by their keys: all of them or, if it fails, none.
+
+        One that is there stays, unless sending it failed.
+        """
+        now = time.time()
+        values: list[object] = []
+        for place, (key, request) in enumerate(requests):
+            values += (key, chat, request, now + place * _STEP_S)
+        rows = ", ".join(["(?, ?, 'asked', ?, ?)"] * (len(values) // 4))
         query = (
-            "INSERT INTO outbox (key, chat, state, request, time) VALUES (?, ?, 'asked', ?, ?) "
+            f"INSERT INTO outbox (key, chat, state, request, time) VALUES {rows} "  # noqa: S608 - constants
             "ON CONFLICT (key) DO UPDATE SET state = 'asked', request = excluded.request, "
             "time = excluded.time WHERE state = 'failed'"
         )
-        self._db.change(query, key, chat, request, time.time())
+        self._db.change(query, *values)
 
     def waiting(self) -> list[tuple[str, bytes]]:
         """Return the replies that wait to be sent, with their keys, in order."""
-        query = "SELECT key, request FROM outbox WHERE state = 'asked' ORDER BY time"
+        query = (
+            "SELECT key, request FROM outbox "
+            "WHERE state = 'asked' AND request IS NOT NULL ORDER BY time"
+        )
         return self._db.rows(query)
 
     def drop(self, key: str) -> None:
@@ -91,23 +108,41 @@ class Outbox:
 
     def begin(self, key: str, chat: str) -> None:
         """Note that a reply is about to be sent."""
-        query = "INSERT OR REPLACE INTO outbox (key, chat, state, time) VALUES (?, ?, 'sending', ?)"
+        query = (
+            "INSERT INTO outbox (key, chat, state, time) VALUES (?, ?, 'sending', ?) "
+            "ON CONFLICT (key) DO UPDATE SET state = 'sending'"
+        )
         self._db.change(query, key, chat, time.time())
+
+    def wait_on(self, key: str) -> None:
+        """Note that nothing of it left this machine, so that it waits as before."""
+        self._db.change("UPDATE outbox SET state = 'asked' WHERE key = ?", key)
 
     def sent(self, key: str, message_id: str) -> None:
         """Note that WhatsApp took it."""
-        query = "UPDATE outbox SET state = 'sent', message_id = ? WHERE key = ?"
-        self._db.change(query, message_id, key)
+        query = (
+            "UPDATE outbox SET state = 'sent', message_id = ?, request = NULL, time = ? "
+            "WHERE key = ?"
+        )
+        self._db.change(query, message_id, time.time(), key)
 
     def failed(self, key: str, reason: str) -> None:
         """Note that WhatsApp did not take it; it may be sent again."""
-        self._db.change("UPDATE outbox SET state = 'failed', reason = ? WHERE key = ?", reason, key)
+        self._settle(key, "failed", reason)
+
+    def has_failed(self, key: str) -> bool:
+        """Return whether WhatsApp did not take it."""
+        query = "SELECT 1 FROM outbox WHERE key = ? AND state = 'failed'"
+        return bool(self._db.rows(query, key))
 
     def unknown(self, key: str, reason: str) -> None:
         """Note that nobody can say whether it was sent; it is never sent again."""
-        query = "UPDATE outbox SET state = 'unknown', reason = ? WHERE key = ?"
-        self._db.change(query, reason, key)
+        self._settle(key, "unknown", reason)
 
     def prune(self, before: float) -> None:
         """Forget what is older."""
         self._db.change("DELETE FROM outbox WHERE time < ?", before)
+
+    def _settle(self, key: str, state: str, reason: str) -> None:
+        query = "UPDATE outbox SET state = ?, reason = ?, request = NULL WHERE key = ?"
+        self._db.change(query, state, reason, key)

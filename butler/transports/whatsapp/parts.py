@@ -1,9 +1,15 @@
 """Long texts in parts that a phone shows well."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from butler.transports.whatsapp.frames import MAX_TEXT_CHARS
+
 LIMIT = 4_000
+LEFT_OUT = "(The rest is left out.)"
+MOST_PARTS = 10
+"""More than these, one after another, look like spam to WhatsApp."""
+
 _FENCE = "```"
 
 
@@ -24,6 +30,19 @@ def parts(text: str, limit: int = LIMIT) -> list[str]:
         current += piece
     found.append(current)
     return [part for each in found if (part := each.strip("\n"))]
+
+
+def bounded(text: str) -> str:
+    """Return ``text`` as it can be sent: cut where it is endless, without half characters."""
+    whole = text.encode(errors="replace").decode()
+    if len(whole) <= MAX_TEXT_CHARS:
+        return whole
+    return f"{whole[: MAX_TEXT_CHARS - len(LEFT_OUT) - 2]}\n\n{LEFT_OUT}"
+
+
+def fewer(pieces: Sequence[str]) -> list[str]:
+    """Return as many of the parts of a text as may be sent."""
+    return [*pieces] if len(pieces) <= MOST_PARTS else [*pieces[: MOST_PARTS - 1], LEFT_OUT]
 
 
 @dataclass(frozen=True, slots=True)

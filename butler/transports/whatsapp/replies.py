@@ -15,8 +15,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
 from butler.message import Message
-
-_MOST_QUOTED_CHARS = 1_000
+from butler.transports.whatsapp.frames import MOST_QUOTED_CHARS
 
 
 def jid(address: str) -> JID:
@@ -38,7 +37,7 @@ def quote(message: Message, author: str | None) -> ContextInfo:
     return ContextInfo(
         stanzaID=message.id,
         participant=author or message.sender.lid or phone,
-        quotedMessage=Content(conversation=message.text[:_MOST_QUOTED_CHARS]),
+        quotedMessage=Content(conversation=message.text[:MOST_QUOTED_CHARS]),
     )
 
 

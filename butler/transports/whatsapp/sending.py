@@ -76,12 +76,13 @@ class Sender:
         self._pacer = pacer
         self._on_sent = on_sent
 
-    def ask(self, request: Send) -> None:
-        """Send this when its time has come, also if the daemon is gone by then."""
+    def ask(self, *parts: Send) -> None:
+        """Send this to its chat when the time has come, also if the daemon is gone by then."""
         # What cannot be kept on a full disk is sent all the same.
         with suppress(UnwritableError):
-            self._outbox.ask(request.key, request.chat_id, body_of(request))
-        self._queue(request)
+            self._outbox.ask(parts[0].chat_id, [(each.key, body_of(each)) for each in parts])
+        for each in parts:
+            self._queue(each)
 
     async def resume(self) -> None:
         """Take up what an earlier gateway was asked for; to be called before this one is asked."""
@@ -153,9 +154,8 @@ class Sender:
         may_repeat = True
         while True:
             await self._is_open.wait()
-            if request.key in self._retracted:
-                await persisted(self._outbox.drop, request.key)
-                return "nobody waits for it any more"
+            if (reason := await self._needless(request)) is not None:
+                return reason
             try:
                 message_id = await self._attempt(request)
             except SendError as error:
@@ -166,14 +166,27 @@ class Sender:
             kind = failure(reason)
             if kind is Failure.UNKNOWN:
                 return await self._unknown(request, reason)
-            await persisted(self._outbox.failed, request.key, reason)
             if kind is Failure.OFFLINE:
+                await persisted(self._outbox.wait_on, request.key)
                 self._is_open.clear()
             elif kind is Failure.STALE and may_repeat:
+                await persisted(self._outbox.wait_on, request.key)
                 may_repeat = False
                 await asyncio.sleep(_AGAIN_AFTER_S)
             else:
+                await persisted(self._outbox.failed, request.key, reason)
                 return reason
+
+    async def _needless(self, request: Send) -> str | None:
+        """Return why this is not to be sent any more; None if it is."""
+        if request.key in self._retracted:
+            await persisted(self._outbox.drop, request.key)
+            return "nobody waits for it any more"
+        if request.follows is None or not await persisted(self._outbox.has_failed, request.follows):
+            return None
+        reason = "the part before it was not taken"
+        await persisted(self._outbox.failed, request.key, reason)
+        return reason
 
     async def _attempt(self, request: Send) -> str:
         content = await self._content(request)

@@ -27,6 +27,7 @@ from butler.transports.whatsapp.frames import (
     Pong,
     Retract,
     Send,
+    SendAll,
     ToDaemon,
     Typing,
     encoded,
@@ -151,6 +152,8 @@ class Service:
                 self._post(Pong())
             case Send():
                 self._sender.ask(frame)
+            case SendAll():
+                self._sender.ask(*frame.parts)
             case Retract():
                 self._sender.retract(frame.key)
             case LastCall():

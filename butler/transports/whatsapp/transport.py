@@ -4,8 +4,9 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,24 +21,25 @@ from butler.transports.whatsapp.begun import FILE_NAME, BegunTurns
 from butler.transports.whatsapp.composing import Composing
 from butler.transports.whatsapp.delivery import SEND_LIMIT_S, Delivery, RefusedError
 from butler.transports.whatsapp.frames import (
+    MOST_QUOTED_CHARS,
     WITHDRAWN,
     Acknowledged,
     ChatName,
     Frame,
     Ignored,
     Incoming,
-    Limits,
     NotSent,
     Options,
     Send,
     Sent,
     Unreadable,
 )
+from butler.transports.whatsapp.limits import Limits
 from butler.transports.whatsapp.link import Link, LinkState
 from butler.transports.whatsapp.missed import Missed
 from butler.transports.whatsapp.over import OverTurns
 from butler.transports.whatsapp.pacing import Pacing
-from butler.transports.whatsapp.parts import parts
+from butler.transports.whatsapp.parts import bounded, fewer, parts
 from butler.transports.whatsapp.turns import Turns, place
 
 logger = logging.getLogger(__name__)
@@ -152,7 +154,7 @@ class WhatsAppTransport:
         """
         if reply.answers is not None and reply.answers in self._turns:
             await asyncio.to_thread(self._records.flush)
-        text = reply.text.encode(errors="replace").decode()
+        text = bounded(reply.text)
         pieces = parts(text)
         file_name = reply.file_name
         if len(pieces) > MOST_PARTS and reply.edits is None:
@@ -162,10 +164,7 @@ class WhatsAppTransport:
                 return await self._delivery.deliver(self._request(chat_id, reply, text, file_name))
             except RefusedError as error:
                 logger.warning("a document is sent in parts instead: %s", error)
-        first, *others = pieces
-        message_id = await self._delivery.deliver(self._request(chat_id, reply, first))
-        for piece in others:
-            await self._delivery.deliver(self._request(chat_id, Reply(piece, reply.answers), piece))
+        message_id = await self._delivery.deliver_all(self._in_parts(chat_id, reply, pieces))
         return reply.edits or message_id
 
     def call_last(self) -> None:
@@ -200,9 +199,17 @@ class WhatsAppTransport:
         self._in_hand.discard(row)
         self._over.add(row)
 
+    def _in_parts(self, chat_id: str, reply: Reply, pieces: Sequence[str]) -> list[Send]:
+        first, *others = fewer(pieces)
+        found = [self._request(chat_id, reply, first)]
+        for piece in others:
+            part = self._request(chat_id, Reply(piece, reply.answers), piece)
+            found.append(replace(part, follows=found[-1].key))
+        return found
+
     def _request(self, chat_id: str, reply: Reply, text: str, file_name: str | None = None) -> Send:
         key = self._turns.reply_key(reply.answers)
-        return Send(key, chat_id, text, reply.answers, reply.edits, file_name)
+        return Send(key, chat_id, text, _quoted(reply.answers), reply.edits, file_name)
 
     async def _hold(self) -> None:
         try:
@@ -287,3 +294,7 @@ class WhatsAppTransport:
         self._records.ignored(frame.message, Refusal("not readable", detail))
         if frame.is_lost and self._is_for_bot(frame.message):
             self._missed.ask_again(frame.message.chat_id, frame.message.id)
+
+
+def _quoted(message: Message | None) -> Message | None:
+    return message and replace(message, text=message.text[:MOST_QUOTED_CHARS])

@@ -17,7 +17,7 @@ from butler.errors import TransportError
 from butler.message import Message, Reply
 from butler.records import MemoryRecords
 from butler.transports.whatsapp import Pacing, WhatsAppTransport, link, pair
-from butler.transports.whatsapp.frames import Limits
+from butler.transports.whatsapp.limits import Limits
 from whatsapp_server import WhatsAppServer
 
 # The package without its initialisation: its protobuf classes, but no Go runtime in this process.

@@ -1,4 +1,7 @@
-"""A daemon in a process of its own that echoes every message, to be killed at any moment."""
+"""A daemon in a process of its own that echoes every message, to be killed at any moment.
+
+It marks the turns of commands as begun, so that only others are repeated after a kill.
+"""
 
 import asyncio
 import sys
@@ -20,6 +23,8 @@ async def serve(folder: Path) -> None:
         folder, device_name="Butler", records=records, pacing=UNLIMITED
     ) as transport:
         async for message in transport.messages():
+            if message.text.startswith("/"):
+                transport.begin(message)
             with suppress(TransportError):
                 await transport.send(message.chat_id, Reply(f"echo {message.text}", message))
             await transport.acknowledge(message)

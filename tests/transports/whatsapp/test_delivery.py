@@ -7,9 +7,10 @@ import pytest
 from butler.errors import TransportError
 from butler.transports.whatsapp import delivery as module
 from butler.transports.whatsapp.delivery import Delivery, RefusedError
-from butler.transports.whatsapp.frames import LastCall, NotSent, Retract, Send, Sent
+from butler.transports.whatsapp.frames import LastCall, NotSent, Retract, Send, SendAll, Sent
 
 REPLY = Send("k1", "1@lid", "one")
+PARTS = (REPLY, Send("k2", "1@lid", "two", follows="k1"), Send("k3", "1@lid", "x", follows="k2"))
 
 
 @pytest.fixture
@@ -22,9 +23,9 @@ def delivery(asked):
     return Delivery(asked.append, limit_s=600)
 
 
-async def _begun(delivery):
+async def _begun(delivery, *parts):
     """Return a delivery under way."""
-    task = asyncio.create_task(delivery.deliver(REPLY))
+    task = asyncio.create_task(delivery.deliver_all(parts or [REPLY]))
     await asyncio.sleep(0)
     return task
 
@@ -101,3 +102,50 @@ async def test_outcomes_that_nobody_waits_for_are_passed_over(delivery):
 
     with pytest.raises(TransportError, match="Perhaps"):
         await task
+
+
+async def test_the_parts_of_a_text_are_asked_for_at_once_and_the_first_id_is_theirs(
+    delivery, asked
+):
+    task = await _begun(delivery, *PARTS)
+    assert asked == [SendAll(PARTS)]
+
+    for key in ("k2", "k1", "k3"):
+        assert not task.done()
+        delivery.take(Sent(key, f"id of {key}"))
+
+    assert await task == "id of k1"
+
+
+async def test_a_new_gateway_is_asked_at_once_for_the_parts_of_which_nothing_is_known(
+    delivery, asked
+):
+    tasks = [await _begun(delivery, *PARTS), await _begun(delivery, Send("k4", "1@lid", "other"))]
+    delivery.take(Sent("k1", "ID"))
+    asked.clear()
+    delivery.ask_again()
+    for key in ("k2", "k3", "k4"):
+        delivery.take(Sent(key, "ID"))
+
+    await asyncio.gather(*tasks)
+    assert asked == [SendAll(PARTS[1:]), Send("k4", "1@lid", "other")]
+
+
+async def test_what_is_wrong_with_a_part_is_wrong_with_the_text(delivery):
+    task = await _begun(delivery, *PARTS)
+    delivery.take(NotSent("k2", "Refused."))
+    delivery.take(NotSent("k3", "The part before it was not taken."))
+    delivery.take(Sent("k1", "ID"))
+
+    with pytest.raises(RefusedError, match=r"^Refused"):
+        await task
+
+
+async def test_only_parts_of_which_nothing_is_known_are_taken_back(asked):
+    hasty = Delivery(asked.append, limit_s=0.01)
+    task = await _begun(hasty, *PARTS)
+    hasty.take(Sent("k1", "ID"))
+
+    with pytest.raises(TransportError, match="given up"):
+        await task
+    assert asked[1:] == [Retract("k2"), Retract("k3")]

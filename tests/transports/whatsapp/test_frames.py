@@ -14,14 +14,15 @@ from butler.transports.whatsapp.frames import (
     Ended,
     Ignored,
     Incoming,
-    Limits,
     Options,
     Ping,
     ProtocolError,
     Send,
+    SendAll,
     encoded,
     read_frame,
 )
+from butler.transports.whatsapp.limits import Limits
 
 MESSAGE = Message(
     "A1",
@@ -52,6 +53,7 @@ async def _read(data):
         Options("/data", "Butler"),
         Send("k", "1@lid", "text", MESSAGE, "E1", "reply.txt"),
         Send("k", "1@lid", "lone \ud800 surrogate"),
+        SendAll((Send("k", "1@lid", "one", MESSAGE), Send("l", "1@lid", "two", follows="k"))),
         Incoming(7, MESSAGE),
         Ignored(None, MESSAGE, "poll", "detail"),
         Acknowledge(7),

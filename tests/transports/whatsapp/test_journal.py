@@ -97,16 +97,47 @@ def test_a_reply_may_be_sent_again_only_if_it_was_surely_not_sent(journal, end, 
 
 
 def test_a_reply_that_waits_is_kept_until_it_is_being_sent(journal):
-    journal.outbox.ask("7.1", "chat", b"first")
-    journal.outbox.ask("7.1", "chat", b"second")
-    journal.outbox.ask("8.1", "chat", b"another")
+    journal.outbox.ask("chat", [("7.1", b"first")])
+    journal.outbox.ask("chat", [("7.1", b"second")])
+    journal.outbox.ask("chat", [("8.1", b"another")])
     assert journal.outbox.waiting() == [("7.1", b"first"), ("8.1", b"another")]
 
     journal.outbox.begin("7.1", "chat")
     journal.outbox.drop("8.1")
 
     assert journal.outbox.waiting() == []
+
+    journal.outbox.wait_on("7.1")
+    assert journal.outbox.waiting() == [("7.1", b"first")]
+
+
+@pytest.mark.parametrize(
+    "settle",
+    [
+        lambda outbox: outbox.sent("7.1", "ID"),
+        lambda outbox: outbox.failed("7.1", "why"),
+        lambda outbox: outbox.unknown("7.1", "why"),
+        lambda outbox: outbox.recover(),
+    ],
+)
+def test_the_text_of_a_reply_is_kept_no_longer_than_it_waits(journal, settle):
+    journal.outbox.ask("chat", [("7.1", b"text")])
+    journal.outbox.begin("7.1", "chat")
+
+    settle(journal.outbox)
+
     assert journal.rows("SELECT key, request FROM outbox") == [("7.1", None)]
+
+
+def test_the_parts_of_a_text_are_kept_all_or_none_and_in_their_order(journal):
+    parts = [(f"7.{number}", b"part") for number in (11, 2, 10, 1)]
+
+    with pytest.raises(DataError):
+        journal.outbox.ask("chat", [*parts, ("7.3", None), (None, b"no key")])
+    assert journal.outbox.waiting() == []
+
+    journal.outbox.ask("chat", parts)
+    assert journal.outbox.waiting() == parts
 
 
 def test_a_journal_from_before_replies_were_kept_goes_on(path):
@@ -120,7 +151,7 @@ def test_a_journal_from_before_replies_were_kept_goes_on(path):
 
     for number in (8, 9):
         with Journal(path) as journal:
-            journal.outbox.ask(f"{number}.1", "chat", b"kept")
+            journal.outbox.ask("chat", [(f"{number}.1", b"kept")])
             assert journal.outbox.outcome("7.1") == Outcome("ID")
             assert journal.outbox.waiting()[-1] == (f"{number}.1", b"kept")
 

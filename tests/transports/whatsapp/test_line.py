@@ -13,7 +13,8 @@ from neonize.proto.Neonize_pb2 import (
 
 from butler.transports.whatsapp import endings, line
 from butler.transports.whatsapp.events import Event
-from butler.transports.whatsapp.frames import Connection, Limits
+from butler.transports.whatsapp.frames import Connection
+from butler.transports.whatsapp.limits import Limits
 from butler.transports.whatsapp.line import Line
 
 from .conftest import eventually

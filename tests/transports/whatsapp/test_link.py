@@ -268,7 +268,7 @@ async def test_what_a_turn_did_is_on_record_before_its_reply_leaves(scenario, tm
     async with daemon(tmp_path, echoes=False) as bot:
         message = await anext(bot.transport.messages())
         mocker.patch.object(bot.records, "flush", happened.flush)
-        mocker.patch.object(bot.transport._delivery, "deliver", happened.deliver)
+        mocker.patch.object(bot.transport._delivery, "deliver_all", happened.deliver)
         happened.deliver.side_effect = mocker.AsyncMock(return_value="id")
         await bot.transport.send("1@lid", Reply("x", message))
 

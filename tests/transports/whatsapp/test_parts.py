@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butler.transports.whatsapp.parts import parts
+from butler.transports.whatsapp.frames import MAX_TEXT_CHARS
+from butler.transports.whatsapp.parts import LEFT_OUT, MOST_PARTS, bounded, fewer, parts
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,18 @@ def test_every_code_block_is_closed_in_its_own_part(lines):
         text += "\n```"
 
     assert all(part.count("```") % 2 == 0 for part in parts(text, 60))
+
+
+def test_a_text_without_end_is_cut_and_says_so():
+    whole = "😀" * MAX_TEXT_CHARS
+
+    assert bounded(whole) == whole
+    assert bounded(whole + "x") == f"{whole[: -len(LEFT_OUT) - 2]}\n\n{LEFT_OUT}"
+
+
+def test_so_many_parts_are_sent_and_no_more():
+    pieces = list("abcdefghij")
+
+    assert len(pieces) == MOST_PARTS
+    assert fewer(pieces) == pieces
+    assert fewer([*pieces, "k"]) == [*"abcdefghi", LEFT_OUT]

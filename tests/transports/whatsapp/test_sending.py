@@ -14,6 +14,11 @@ from butler.transports.whatsapp.sending import Sender
 from .conftest import eventually
 
 FIRST, SECOND = Send("k1", "1@lid", "one"), Send("k2", "1@lid", "two")
+PARTS = (
+    Send("7.1", "1@lid", "one"),
+    Send("7.2", "1@lid", "two", follows="7.1"),
+    Send("7.3", "1@lid", "three", follows="7.2"),
+)
 UNKNOWN = (
     "Nobody can say whether a reply arrived, so it is not repeated: "
     "WhatsApp did not acknowledge it in time."
@@ -146,6 +151,42 @@ async def test_what_was_being_sent_is_not_taken_up_again(journal):
     assert journal.outbox.outcome("7.1").message_id is None
 
 
+async def test_a_gateway_killed_in_the_middle_of_a_long_text_leaves_the_rest_to_the_next(journal):
+    async with Sending(journal) as at_work:
+        at_work.client.is_deaf = True
+        at_work.sender.ask(*PARTS)
+        await at_work.client.taken.get()
+    journal.outbox.recover()
+
+    async with Sending(journal) as at_work:
+        await at_work.sender.resume()
+        told = [await at_work.told.get() for _ in range(2)]
+
+    assert told == [Sent("7.2", "id of two"), Sent("7.3", "id of three")]
+
+
+async def test_what_comes_behind_a_part_that_was_refused_is_not_sent(journal):
+    async with Sending(journal) as at_work:
+        at_work.client.refusals = ["server returned error 463"]
+        at_work.sender.ask(*PARTS)
+        told = [await at_work.told.get() for _ in range(3)]
+
+    assert [type(each) for each in told] == [NotSent] * 3
+    assert told[1].reason == "WhatsApp did not take a reply: the part before it was not taken."
+    assert at_work.client.taken.qsize() == 1
+
+
+async def test_a_reply_that_left_nothing_behind_outlives_a_killed_gateway_in_its_place(journal):
+    async with Sending(journal) as at_work:
+        at_work.client.refusals = ["websocket not connected"]
+        at_work.sender.ask(*PARTS)
+        await at_work.client.taken.get()
+        await eventually(lambda: not at_work.is_open.is_set())
+    journal.outbox.recover()
+
+    assert [key for key, _body in journal.outbox.waiting()] == ["7.1", "7.2", "7.3"]
+
+
 async def test_what_nobody_waits_for_any_more_is_not_taken_up(journal):
     async with Sending(journal) as at_work:
         at_work.is_open.clear()
@@ -186,7 +227,7 @@ async def test_a_reply_that_was_refused_gives_way_to_another_with_its_key(journa
 
 @pytest.mark.parametrize("body", [b"junk", b'["Ping", {}]'])
 async def test_a_kept_reply_that_cannot_be_read_is_logged_and_dropped(journal, body, caplog):
-    journal.outbox.ask("7.1", "1@lid", body)
+    journal.outbox.ask("1@lid", [("7.1", body)])
 
     await Sending(journal).sender.resume()
 

@@ -150,6 +150,46 @@ async def test_a_daemon_killed_under_load_loses_and_repeats_nothing(server, fold
     _check_replies(server, folder)
 
 
+async def test_a_daemon_killed_in_the_middle_of_a_long_reply_loses_and_repeats_no_part(
+    server, folder
+):
+    alice = server.person("Alice")
+    paragraphs = [f"/{number} " + "word " * 700 for number in range(4)]
+    command = (sys.executable, str(ECHO_DAEMON), str(folder))
+    killed = await asyncio.create_subprocess_exec(*command)
+    await server.wait_online()
+    server.faults.hold_acknowledgements()
+    await server.send_text("\n\n".join(paragraphs), sender=alice)
+    first = await server.next_reply()
+
+    killed.kill()
+    await killed.wait()
+    await server.wait_offline()
+    server.faults.release_acknowledgements()
+    following = await asyncio.create_subprocess_exec(*command)
+    others = [await server.next_reply(20) for _ in range(3)]
+    await eventually(lambda: _count(folder, "inbox", "state = 'done'") == 1)
+    following.kill()
+    await following.wait()
+
+    shown = [each.text.removeprefix("echo ").strip() for each in (first, *others)]
+    assert shown == [each.strip() for each in paragraphs]
+    assert len(server.replies) == 4
+
+
+async def test_a_text_without_end_stops_nothing_else(server, folder):
+    alice = server.person("Alice")
+
+    async with daemon(folder, echoes=False) as bot:
+        await bot.transport.send(f"{alice.lid}@lid", Reply("x" * 20_000_000))
+        await bot.transport.send(f"{alice.lid}@lid", Reply("next"))
+        gateway_count = server.timeline.names().count("online")
+
+    endless, following = server.replies
+    assert endless.document.data.decode().endswith("(The rest is left out.)")
+    assert (following.text, gateway_count) == ("next", 1)
+
+
 def _check_replies(server, folder):
     """Every message in the journal has one reply, or one of which nobody can say."""
     quoted = Counter(reply.quoted_id for reply in server.replies)

@@ -11,7 +11,7 @@ import pytest
 from butler.errors import TransportError
 from butler.message import Reply
 from butler.transports.whatsapp import Pacing, composing, missed
-from butler.transports.whatsapp.frames import Limits
+from butler.transports.whatsapp.limits import Limits
 
 from .conftest import daemon, eventually
 

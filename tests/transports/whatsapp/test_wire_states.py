@@ -10,7 +10,7 @@ import pytest
 from butler.errors import TransportError
 from butler.message import Reply
 from butler.transports.whatsapp import linked_account, process
-from butler.transports.whatsapp.frames import Limits
+from butler.transports.whatsapp.limits import Limits
 from crash_series import is_alive
 from whatsapp_server import Door
 
