@@ -102,9 +102,12 @@ def _code_pieces(lines: tuple[str, ...], limit: int) -> Iterator[str]:
     opening, *inside = lines
     if inside and _FENCE in inside[-1]:
         inside.pop()
-    opening = opening.rstrip("\n")
+    before, _, behind = opening.rstrip("\n").partition(_FENCE)
+    if before.strip():
+        yield from _line_pieces([before + "\n"], limit)
+    opening = _FENCE + behind
     if _size(opening) > limit // 4:
-        inside.insert(0, opening.partition(_FENCE)[2] + "\n")
+        inside.insert(0, behind + "\n")
         opening = _FENCE
     room = limit - _size(opening) - len(_FENCE) - 2
     current = ""

@@ -31,6 +31,16 @@ from butler.transports.whatsapp.parts import LEFT_OUT, MOST_PARTS, bounded, fewe
             ["```\n one long\n```", "```\nfirst line\n```", "```\nof code\nx\n```"],
         ),
         ("  indented\n\n  again", 12, ["  indented", "  again"]),
+        (
+            "as here: ```\naaaa\nbbbb\ncccc\n```",
+            20,
+            ["as here: ", "```\naaaa\nbbbb\n```", "```\ncccc\n```"],
+        ),
+        (
+            "`` `` `` `😀```😀😀😀",
+            20,
+            ["`` `` `` `😀", "```\n😀😀😀\n```"],
+        ),
     ],
 )
 def test_a_text_is_split_where_it_reads_best(text, limit, expected):
