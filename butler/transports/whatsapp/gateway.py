@@ -23,6 +23,7 @@ from butler.transports.whatsapp import installation
 from butler.transports.whatsapp.account import read_account
 from butler.transports.whatsapp.frames import Ended, Options, ProtocolError, encoded, read_frame
 from butler.transports.whatsapp.journal import FILE_NAME, Journal
+from butler.transports.whatsapp.room import lack
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ async def _serve_daemon(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
             return None
         installation.check()
         folder = private_folder(Path(options.folder))
+        if (ended := lack(folder)) is not None:
+            return ended
         # Never closed: the library may deliver a message until the very end.
         journal = Journal(folder / FILE_NAME)
         return await _serve_account(options, journal, reader, writer)

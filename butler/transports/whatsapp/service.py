@@ -40,6 +40,7 @@ from butler.transports.whatsapp.naming import Naming
 from butler.transports.whatsapp.pacing import Pacer
 from butler.transports.whatsapp.receiving import Receiver, persisted
 from butler.transports.whatsapp.repairs import Repairs
+from butler.transports.whatsapp.room import Room
 from butler.transports.whatsapp.sending import Sender
 from butler.transports.whatsapp.translation import Translator
 
@@ -79,6 +80,7 @@ class Service:
         )
         self._linking = Linking(options.phone, self._post, self._finish)
         self._line = Line(self._client, self._post, self._finish, options.limits)
+        self._room = Room(Path(options.folder), self._finish)
         self._receiver = Receiver(journal, self._tell, self._line.is_settled, self._loop)
         self._repairs = Repairs(journal.inbox, self._tell, options.limits.repair_s)
         self._naming = Naming(self._client, journal, self._tell, self._line.is_open)
@@ -115,6 +117,7 @@ class Service:
         return [
             *common,
             self._line.watch(),
+            self._room.watch(),
             self._show_typing(),
             self._receiver.finish_turns(),
             self._sender.pace(),
@@ -202,6 +205,8 @@ class Service:
     def _on_state(self, code: int, event: bytes) -> None:
         if code == Event.UNDECRYPTABLE:
             self._repairs.expect(event)
+            # The library cannot decrypt either what it cannot store.
+            self._room.doubt()
         self._line.on_event(code, event)
         if code == Event.CONNECTED and self._options.is_pairing:
             self._post(Linked())
