@@ -14,6 +14,7 @@ from butler.daemon import whatsapp_folder
 from butler.errors import DataError, TransportError
 from butler.files import replace_file
 from butler.schema import Config
+from butler.status import forget
 from butler.transports.whatsapp import linked_account, pair
 
 _SCAN = """\
@@ -52,8 +53,9 @@ async def link(config: Config, *, phone: str | None, png: Path | None) -> None:
                 on_code=display.show_code,
             )
         ) or linked_account(folder)
-    if linked is None:
-        raise TransportError("Linking was given up. To start again: butler pair")
+        if linked is None:
+            raise TransportError("Linking was given up. To start again: butler pair")
+        forget(config.data_dir)
     print(f"Linked as {linked}. Next: butler run", flush=True)  # noqa: T201 - it is a command
 
 

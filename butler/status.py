@@ -44,14 +44,16 @@ async def reporting(folder: Path, state: Callable[[], LinkState]) -> AsyncIterat
     """Keep a file in the data folder that tells how the link is, while the block lasts."""
     started = time.time()
 
+    def report(now: LinkState) -> None:
+        _write(folder / _FILE, _Report(os.getpid(), started, now.name, now.since, now.reason))
+
     async def report_forever() -> None:
         written = None
         while True:
             now = state()
             if now != written:
-                report = _Report(os.getpid(), started, now.name, now.since, now.reason)
                 written = now
-                _write(folder / _FILE, report)
+                report(now)
             await asyncio.sleep(REPORT_EVERY_S)
 
     reporter = asyncio.create_task(report_forever(), name="status")
@@ -60,6 +62,12 @@ async def reporting(folder: Path, state: Callable[[], LinkState]) -> AsyncIterat
     finally:
         reporter.cancel()
         await asyncio.wait([reporter])
+        report(state())
+
+
+def forget(folder: Path) -> None:
+    """Forget how the link of an earlier daemon was, as the account was linked anew."""
+    (folder / _FILE).unlink(missing_ok=True)
 
 
 def _write(path: Path, report: _Report) -> None:
@@ -83,12 +91,14 @@ def lines(config_path: Path | None) -> list[str]:
 def _daemon(config: Config) -> list[str]:
     report = _read_report(config.data_dir / _FILE)
     if report is None or not _is_held(config.data_dir / "daemon.lock"):
-        return [_line("daemon", "not running; start it with: butler run")]
+        stopped = _line("daemon", "not running; start it with: butler run")
+        return [stopped, _link(report)] if report and report.link == "ended" else [stopped]
+    return [_line("daemon", f"process {report.process}, up {_ago(report.started)}"), _link(report)]
+
+
+def _link(report: _Report) -> str:
     reason = f" ({report.reason})" if report.reason else ""
-    return [
-        _line("daemon", f"process {report.process}, up {_ago(report.started)}"),
-        _line("link", f"{report.link} for {_ago(report.since)}{reason}"),
-    ]
+    return _line("link", f"{report.link} for {_ago(report.since)}{reason}")
 
 
 def _journal(path: Path) -> list[str]:

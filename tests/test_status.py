@@ -5,7 +5,7 @@ import time
 import pytest
 
 from butler.files import locked
-from butler.status import lines, reporting
+from butler.status import forget, lines, reporting
 from butler.transports.whatsapp import LinkState
 from butler_process import write_config
 
@@ -44,6 +44,18 @@ async def test_what_a_daemon_left_behind_is_not_taken_for_one(config, data):
         await asyncio.sleep(0)
 
     assert lines(config)[1] == "daemon    not running; start it with: butler run"
+
+
+async def test_why_the_link_was_given_up_is_shown_until_the_account_is_linked_anew(config, data):
+    since = time.time() - 61
+    states = [LinkState("connected", since), LinkState("ended", since, "Link it again.")]
+    async with reporting(data, lambda: states[-1]):
+        pass
+
+    assert lines(config)[2] == "link      ended for 1 min 1 s (Link it again.)"
+
+    forget(data)
+    assert len(lines(config)) == 2
 
 
 def test_status_shows_what_waits_and_the_last_messages(config, data):

@@ -1,5 +1,7 @@
 """Why a gateway ends, in sentences for the operator."""
 
+import re
+
 from neonize.proto.Neonize_pb2 import ConnectFailure, PairStatus, TemporaryBan
 
 from butler.transports.whatsapp.frames import Ended
@@ -36,6 +38,9 @@ _BANS = {
     TemporaryBan.SENT_TOO_MANY_SAME_MESSAGE: "it sent the same message too often",
     TemporaryBan.BROADCAST_LIST: "it used broadcast lists too much",
 }
+_DIALLING = re.compile(r'failed to dial whatsapp .*? Get "[^"]*": ')
+"""Before what went wrong the library names each of its steps."""
+
 _REFUSAL_WAIT_S = 600.0
 _PAIRING = {
     "timeout": Ended("timeout", "The code was not used in time."),
@@ -57,7 +62,7 @@ _PAIRING = {
 
 def not_started(reason: str) -> Ended:
     """Return the end of a gateway that could not connect at all."""
-    return Ended("unreachable", f"WhatsApp could not be reached: {reason}.")
+    return Ended("unreachable", f"WhatsApp could not be reached: {_DIALLING.sub('', reason)}.")
 
 
 def unusable(sentence: str) -> Ended:

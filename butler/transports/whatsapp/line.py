@@ -118,7 +118,7 @@ class Line:
             elif time.monotonic() - self._last_up > self._limits.offline_s:
                 return self._finish(self._verdict or endings.UNREACHABLE)
             else:
-                self._down("not logged in")
+                self._down("the login is not through yet")
 
     async def close(self) -> None:
         """Disconnect, if the library still can."""

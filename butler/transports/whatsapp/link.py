@@ -25,7 +25,7 @@ class LinkState:
 
     Attributes:
         name: One word.
-        since: Since when, in Unix seconds.
+        since: Since when it is connected, or since when it is not, in Unix seconds.
         reason: Why, if there is something to say.
     """
 
@@ -87,7 +87,7 @@ class Link:
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
     async def _run(self) -> Ended:
-        self._note("starting")
+        self._note("starting", self.state.reason)
         ended = Ended("died", "The gateway to WhatsApp ended without a word.")
         async with gateway(self._options) as process:
             self._process = process
@@ -115,4 +115,5 @@ class Link:
         name: Literal["starting", "connected", "disconnected", "waiting", "ended"],
         reason: str = "",
     ) -> None:
-        self.state = LinkState(name, time.time(), reason)
+        is_news = "connected" in (name, self.state.name)
+        self.state = LinkState(name, time.time() if is_news else self.state.since, reason)

@@ -80,6 +80,30 @@ async def test_the_waits_begin_anew_after_a_steady_gateway(scenario, tmp_path, m
     assert waits == [1, 1, 1]
 
 
+async def test_an_outage_is_counted_from_its_beginning_whatever_is_tried(
+    scenario, tmp_path, monkeypatch
+):
+    states = []
+
+    async def no_sleep(_delay_s):
+        states.append(kept.state)
+        if len(states) == 4:
+            raise TransportError("enough")
+
+    scenario("aborts")
+    kept = link.Link(
+        Options(str(tmp_path), "Butler"), pytest.fail, lambda: states.append(kept.state)
+    )
+    monkeypatch.setattr(link, "sleep", no_sleep)
+
+    with pytest.raises(TransportError, match="enough"):
+        await kept.hold()
+
+    assert [each.name for each in states] == ["starting", "waiting"] * 2
+    assert [bool(each.reason) for each in states] == [False, True, True, True]
+    assert len({each.since for each in states}) == 1
+
+
 @pytest.mark.parametrize("name", ["aborts", "babbles", "hangs"])
 async def test_a_gateway_that_is_of_no_use_is_replaced(scenario, tmp_path, monkeypatch, name):
     monkeypatch.setattr(process, "SILENCE_LIMIT_S", 0.3)

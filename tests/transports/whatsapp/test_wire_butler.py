@@ -56,9 +56,11 @@ async def test_an_account_that_was_logged_out_is_linked_again_without_cleaning_u
         "closed. Link it again with: butler pair"
     )
     assert _shown(config, "account").endswith("not linked; link with: butler pair")
+    assert "(WhatsApp has logged this device out: " in _shown(config, "link")
 
     linked, _printed = await _pair_by_code(server, config)
     assert linked == 0
+    assert _shown(config, "link") == ""
     async with Butler(config, server, "run"):
         await server.send_text("/use api", sender=alice)
         reply = await server.next_reply(30)
