@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 KEEP_S = 30 * 24 * 3600.0
+CLOCKS_APART_S = 24 * 3600.0
 MAX_WAITING = 20_000
 MAX_BYTES = 50_000_000
 
@@ -98,6 +99,10 @@ class Records(Protocol):
         """Put on disk what was noted so far; a failure is logged. Blocks; any thread may call."""
         ...
 
+    def was_done(self, message: Message) -> bool:
+        """Return whether ``message`` was acted on, as far as is on record; blocks."""
+        ...
+
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
         """Return the newest messages not acted on, newest first, of one chat or of all."""
         ...
@@ -122,6 +127,11 @@ class MemoryRecords:
 
     def flush(self) -> None:
         """Nothing is kept, so there is nothing to do."""
+
+    def was_done(self, message: Message) -> bool:
+        """Return whether ``message`` was acted on."""
+        wanted = (message.chat_id, message.id)
+        return any((each.chat_id, each.message_id) == wanted for each in self.audit)
 
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
         """Return the newest messages not acted on, newest first, of one chat or of all."""
@@ -207,6 +217,15 @@ class SqliteRecords:
         self.flush()
         with self._database() as db:
             return [Ignored(*row) for row in db.execute(query, (chat_id, limit))]
+
+    def was_done(self, message: Message) -> bool:
+        """Return whether ``message`` was acted on, as far as is on disk; a failure is logged."""
+        try:
+            done = self.audit(message.time - CLOCKS_APART_S, message.chat_id)
+        except DataError as error:
+            logger.error("%s", error)
+            return False
+        return any(each.message_id == message.id for each in done)
 
     def audit(self, since: float = 0.0, chat_id: str | None = None) -> list[Done]:
         """Return what was done since then (Unix seconds), oldest first, in one chat or in all."""

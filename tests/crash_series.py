@@ -268,7 +268,8 @@ class Outcome:
         wrong = {each: self._replies(each) for each in self.states if self._replies(each) != 1}
         assert {each: count for each, count in wrong.items() if each not in self.unknown} == {}
         assert set(wrong.values()) <= {0}
-        assert self.notices.keys() <= self.interrupted
+        assert self.notices.keys() <= self.interrupted | self.done.keys()
+        assert self.interrupted.isdisjoint(self.done)
         assert self.is_in_order
 
     def _replies(self, message_id: str) -> int:

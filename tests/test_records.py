@@ -80,6 +80,24 @@ def test_memory_keeps_what_was_done():
     assert records.audit[0].command == "use"
 
 
+def test_it_is_known_whether_a_message_was_done(records):
+    records.done(message(1), "use", "api", "done")
+    records.ignored(message(2), REFUSAL)
+    flushed(records)
+
+    assert records.was_done(message(1))
+    assert not records.was_done(message(2))
+    assert not records.was_done(message(1, "other@g.us"))
+
+
+def test_what_cannot_be_looked_up_counts_as_not_done(path, caplog):
+    records = SqliteRecords(path)
+    path.write_text("no database at all\n" * 300)
+
+    assert not records.was_done(message())
+    assert "cannot be used" in caplog.text
+
+
 def test_no_text_of_a_message_is_kept(path):
     records = SqliteRecords(path)
     records.ignored(message(), REFUSAL)

@@ -39,15 +39,18 @@ class Missed:
     Args:
         send: Sends a text to a chat; the same key is never sent twice.
         forget: Called with the rows of messages of which was told.
+        note_interrupted: Puts a message on record whose turn was cut short; blocks.
     """
 
     def __init__(
         self,
         send: Callable[[Send], Awaitable[object]],
         forget: Callable[[int], None],
+        note_interrupted: Callable[[Message], None],
     ) -> None:
         self._send = send
         self._forget = forget
+        self._note_interrupted = note_interrupted
         self._late: dict[str, _Missed] = {}
         self._asked: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,9 +72,13 @@ class Missed:
             self._asked[chat_id] = now
             self._start(self._say(Send(f"unreadable.{message_id}", chat_id, ASK_AGAIN)))
 
-    def was_interrupted(self, message: Message, row: int, key: str) -> None:
-        """Say that the turn of a message was cut short, unless the reply with this key was sent."""
-        self._start(self._say_interrupted(Send(key, message.chat_id, INTERRUPTED, message), row))
+    def was_interrupted(self, message: Message, row: int, key: str | None) -> None:
+        """Note that the turn of a message was cut short, and say so to its chat if there is a key.
+
+        That is the key of the turn's reply: if that was sent, or will be, nothing is said.
+        """
+        notice = Send(key, message.chat_id, INTERRUPTED, message) if key else None
+        self._start(self._say_interrupted(message, notice, row))
 
     def close(self) -> None:
         """Say nothing any more; messages of which was not told will be handed over again."""
@@ -88,8 +95,11 @@ class Missed:
         for row in rows:
             self._forget(row)
 
-    async def _say_interrupted(self, notice: Send, row: int) -> None:
-        await self._say(notice)
+    async def _say_interrupted(self, message: Message, notice: Send | None, row: int) -> None:
+        # First of all, as the replies to what came behind it are soon under way.
+        if notice is not None:
+            await self._say(notice)
+        await asyncio.to_thread(self._note_interrupted, message)
         self._forget(row)
 
     async def _say(self, notice: Send) -> None:

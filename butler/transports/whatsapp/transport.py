@@ -91,7 +91,7 @@ class WhatsAppTransport:
         self._link = Link(options, self._take, self._greet)
         self._delivery = Delivery(self._link.send, send_limit_s)
         self._composing = Composing(self._link.send)
-        self._missed = Missed(self._delivery.deliver, self._finish)
+        self._missed = Missed(self._delivery.deliver, self._finish, self._note_interrupted)
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
         self._turns = Turns()
         self._in_hand: set[int] = set()
@@ -276,11 +276,13 @@ class WhatsAppTransport:
             self._messages.put_nowait(frame.message)
 
     def _take_interrupted(self, frame: Incoming, *, is_told: bool) -> None:
-        self._records.ignored(frame.message, INTERRUPTED)
-        if is_told and self._is_for_bot(frame.message):
-            self._missed.was_interrupted(frame.message, frame.row, place(frame.row, 1))
-        else:
-            self._finish(frame.row)
+        is_told = is_told and self._is_for_bot(frame.message)
+        key = place(frame.row, 1) if is_told else None
+        self._missed.was_interrupted(frame.message, frame.row, key)
+
+    def _note_interrupted(self, message: Message) -> None:
+        if not self._records.was_done(message):
+            self._records.ignored(message, INTERRUPTED)
 
     def _take_late(self, frame: Incoming, age_s: float) -> None:
         self._records.ignored(frame.message, Refusal("too late", f"{age_s:.0f} s old"))

@@ -1,12 +1,15 @@
 """The typing indicator, and what is said about messages that were missed."""
 
+import asyncio
+
 import pytest
 
 from butler.errors import TransportError
+from butler.message import Message, Person
 from butler.transports.whatsapp import composing, missed
 from butler.transports.whatsapp.composing import Composing
 from butler.transports.whatsapp.frames import Send, Typing
-from butler.transports.whatsapp.missed import ASK_AGAIN, Missed, summary
+from butler.transports.whatsapp.missed import ASK_AGAIN, INTERRUPTED, Missed, summary
 
 from .conftest import eventually
 
@@ -69,7 +72,7 @@ class Chats:
 async def test_late_messages_are_forgotten_once_they_are_summed_up(monkeypatch, is_broken):
     monkeypatch.setattr(missed, "QUIET_S", 0.01)
     chats = Chats(is_broken=is_broken)
-    late = Missed(chats.say, chats.forgotten.append)
+    late = Missed(chats.say, chats.forgotten.append, pytest.fail)
     for row in (3, 4):
         late.add_late("1@lid", row)
     await eventually(lambda: len(chats.forgotten) == 2)
@@ -80,7 +83,7 @@ async def test_late_messages_are_forgotten_once_they_are_summed_up(monkeypatch, 
 
 async def test_a_chat_is_asked_again_only_once_in_ten_minutes():
     chats = Chats()
-    unreadable = Missed(chats.say, chats.forgotten.append)
+    unreadable = Missed(chats.say, chats.forgotten.append, pytest.fail)
     for number in range(3):
         unreadable.ask_again("1@lid", f"A{number}")
     unreadable.ask_again("2@lid", "B")
@@ -92,14 +95,30 @@ async def test_a_chat_is_asked_again_only_once_in_ten_minutes():
     ]
 
 
+async def test_a_sentence_about_an_interruption_is_under_way_before_anything_is_looked_up():
+    chats, order = Chats(), []
+    interrupted = Missed(
+        chats.say, chats.forgotten.append, lambda _message: order.extend(chats.notices)
+    )
+    message = Message("A1", "1@lid", Person(lid="1@lid"), "/use api", 0.0)
+    notice = Send("7.1", "1@lid", INTERRUPTED, message)
+
+    interrupted.was_interrupted(message, 7, "7.1")
+    await asyncio.sleep(0)
+    assert chats.notices == [notice]
+    await eventually(lambda: chats.forgotten == [7])
+
+    assert order == [notice]
+
+
 async def test_closing_leaves_late_messages_for_the_next_start(monkeypatch):
     monkeypatch.setattr(missed, "QUIET_S", 0.01)
     chats, others = Chats(), Chats()
-    late = Missed(chats.say, chats.forgotten.append)
+    late = Missed(chats.say, chats.forgotten.append, pytest.fail)
     late.add_late("1@lid", 3)
     late.ask_again("2@lid", "B")
     late.close()
-    Missed(others.say, others.forgotten.append).add_late("3@lid", 4)
+    Missed(others.say, others.forgotten.append, pytest.fail).add_late("3@lid", 4)
     await eventually(lambda: others.forgotten)
 
     assert chats.notices == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from butler.errors import TransportError
-from butler.message import Reply
+from butler.message import Message, Person, Reply
 from butler.transports.whatsapp import link, linked_account, pair, pairing, process
 from butler.transports.whatsapp.frames import Connection, Options
 from butler.transports.whatsapp.missed import INTERRUPTED
@@ -266,6 +266,19 @@ async def test_chatter_and_what_a_plugin_tells_itself_are_only_on_record(
 
     assert _interrupted(bot) == ["A1"]
     assert [each.partition(" ")[0] for each in _said(caplog)] == ["2.1"]
+
+
+async def test_a_turn_whose_work_was_done_is_not_on_record_as_interrupted(scenario, tmp_path):
+    scenario("commands")
+    await _cut_off(tmp_path)
+
+    async with daemon(tmp_path) as bot:
+        await eventually(lambda: bot.transport.gateway_id)
+        cut_off = Message("A1", "1@lid", Person(lid="1@lid"), "", time.time())
+        bot.records.done(cut_off, "use", "api", "done")
+        await eventually(lambda: bot.turns_over == 1 and bot.transport._over.is_settled.is_set())
+
+    assert _interrupted(bot) == []
 
 
 async def test_a_turn_of_this_daemon_goes_on_whatever_becomes_of_the_gateway(scenario, tmp_path):
