@@ -21,7 +21,10 @@ class Transport(Protocol):
         ...
 
     def messages(self) -> AsyncIterator[Message]:
-        """Yield each message once, those of one chat in order; ends when the network is closed."""
+        """Yield each message once, those of one chat in order; ends when the network is closed.
+
+        One that its sender edits before its turn has begun is withdrawn, and yielded as it is now.
+        """
         ...
 
     async def send(self, chat_id: str, reply: Reply) -> str:
@@ -48,7 +51,7 @@ class Transport(Protocol):
         ...
 
     def is_withdrawn(self, message: Message) -> bool:
-        """Return whether its sender has deleted ``message`` since it was yielded."""
+        """Return whether its sender has deleted or edited ``message`` since it was yielded."""
         ...
 
     async def acknowledge(self, message: Message) -> None:

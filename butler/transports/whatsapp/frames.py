@@ -21,6 +21,7 @@ MAX_TEXT_CHARS = 1024 * 1024
 MOST_QUOTED_CHARS = 1_000
 """A reply shows so much of the message that it answers."""
 
+EDITED_TOO_LATE = Refusal("edited after it was handled", "its turn had begun")
 WITHDRAWN = Refusal("withdrawn", "deleted by its sender before its turn")
 
 _LENGTH = struct.Struct(">I")
@@ -115,10 +116,14 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message to act on, from the journal's ``row``."""
+    """A message to act on, from the journal's ``row``.
+
+    ``is_edit`` says that the daemon has it, and its sender has changed it since.
+    """
 
     row: int
     message: Message
+    is_edit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,14 +122,14 @@ class Inbox:
             for row, message_id, event in found
         ]
 
-    def handed_row(self, key: Key) -> int | None:
-        """Return the row of a message that is with the daemon; None if it is not."""
+    def handed(self, key: Key) -> Entry | None:
+        """Return a message that is with the daemon; None if it is not."""
         query = (
-            "SELECT row FROM inbox "
+            "SELECT row, event FROM inbox "
             "WHERE message_id = ? AND chat = ? AND sender = ? AND state = 'handed'"
         )
         found = self._db.rows(query, *key)
-        return found[0][0] if found else None
+        return Entry(found[0][0], key, found[0][1]) if found else None
 
     def replace(self, row: int, event: bytes) -> None:
         """Put another event in the place of one."""

@@ -12,7 +12,7 @@ from google.protobuf.message import (  # type: ignore[import-untyped]  # ships n
 )
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
 
-from butler.transports.whatsapp.contents import change, is_key_only
+from butler.transports.whatsapp.contents import Change, change, is_key_only
 from butler.transports.whatsapp.frames import Acknowledged, Ignored, Incoming, ToDaemon
 from butler.transports.whatsapp.inbox import Entry, Key, State
 from butler.transports.whatsapp.journal import Journal, UnwritableError
@@ -186,18 +186,30 @@ class Receiver:
         return {each.row for each in waiting}
 
     def _translated(
-        self, entry: Entry, event: MessageEvent, translator: Translator
+        self, entry: Entry, event: MessageEvent, translator: Translator, *, is_edit: bool = False
     ) -> Incoming | Ignored:
         message = translator.message(event)
         refusal = translator.refusal(event, message)
         if refusal is None:
-            return Incoming(entry.row, message)
-        withdraws = self._withdrawn_row(entry, event)
+            return Incoming(entry.row, message, is_edit=is_edit)
+        changed = change(event.Message)
+        target = self._target(entry, changed)
+        if changed is not None and target is not None and not changed.is_deletion:
+            edited = self._edited(entry, target, changed)
+            return self._translated(target, edited, translator, is_edit=True)
+        withdraws = None if target is None else target.row
         return Ignored(entry.row, message, refusal.rule, refusal.detail, withdraws)
 
-    def _withdrawn_row(self, entry: Entry, event: MessageEvent) -> int | None:
-        """Return the row of the message with the daemon that this event deletes, if it does."""
-        changed = change(event.Message)
-        if changed is None or not changed.is_deletion or changed.target == entry.key.message_id:
+    def _target(self, entry: Entry, changed: Change | None) -> Entry | None:
+        """Return the message with the daemon that is changed, if there is one."""
+        if changed is None or changed.target == entry.key.message_id:
             return None
-        return self._inbox.handed_row(entry.key._replace(message_id=changed.target))
+        return self._inbox.handed(entry.key._replace(message_id=changed.target))
+
+    def _edited(self, entry: Entry, target: Entry, changed: Change) -> MessageEvent:
+        """Return ``target`` as this entry edits it; from now on that is what the journal has."""
+        event = MessageEvent.FromString(target.event)
+        event.Message.CopyFrom(changed.content)
+        self._inbox.replace(target.row, event.SerializeToString())
+        self._inbox.finish([entry.row])
+        return event

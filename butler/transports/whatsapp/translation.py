@@ -12,7 +12,7 @@ from butler.access import Refusal
 from butler.message import Message, Person
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.contents import Body, body
-from butler.transports.whatsapp.frames import MAX_TEXT_CHARS, WITHDRAWN
+from butler.transports.whatsapp.frames import EDITED_TOO_LATE, MAX_TEXT_CHARS, WITHDRAWN
 from butler.transports.whatsapp.inbox import Key
 from butler.transports.whatsapp.outbox import Outbox
 from butler.transports.whatsapp.people import People
@@ -181,7 +181,7 @@ _NAMED = {
 }
 _PROTOCOL = {
     ProtocolMessage.REVOKE: "deleted",
-    ProtocolMessage.MESSAGE_EDIT: "edited after it was handled",
+    ProtocolMessage.MESSAGE_EDIT: EDITED_TOO_LATE.rule,
 }
 
 

@@ -4,9 +4,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +20,7 @@ from butler.transports.whatsapp.begun import FILE_NAME, BegunTurns
 from butler.transports.whatsapp.composing import Composing
 from butler.transports.whatsapp.delivery import SEND_LIMIT_S, Delivery, RefusedError
 from butler.transports.whatsapp.frames import (
-    MOST_QUOTED_CHARS,
+    EDITED_TOO_LATE,
     WITHDRAWN,
     Acknowledged,
     ChatName,
@@ -30,7 +29,6 @@ from butler.transports.whatsapp.frames import (
     Incoming,
     NotSent,
     Options,
-    Send,
     Sent,
     Unreadable,
 )
@@ -39,7 +37,8 @@ from butler.transports.whatsapp.link import Link, LinkState
 from butler.transports.whatsapp.missed import Missed
 from butler.transports.whatsapp.over import OverTurns
 from butler.transports.whatsapp.pacing import Pacing
-from butler.transports.whatsapp.parts import bounded, fewer, parts
+from butler.transports.whatsapp.parts import bounded, parts
+from butler.transports.whatsapp.requests import in_parts, whole
 from butler.transports.whatsapp.turns import Turns, place
 
 logger = logging.getLogger(__name__)
@@ -161,10 +160,12 @@ class WhatsAppTransport:
             file_name = file_name or DOCUMENT_NAME
         if file_name:
             try:
-                return await self._delivery.deliver(self._request(chat_id, reply, text, file_name))
+                request = whole(self._turns, chat_id, reply, text, file_name)
+                return await self._delivery.deliver(request)
             except RefusedError as error:
                 logger.warning("a document is sent in parts instead: %s", error)
-        message_id = await self._delivery.deliver_all(self._in_parts(chat_id, reply, pieces))
+        requests = in_parts(self._turns, chat_id, reply, pieces)
+        message_id = await self._delivery.deliver_all(requests)
         return reply.edits or message_id
 
     def call_last(self) -> None:
@@ -190,26 +191,15 @@ class WhatsAppTransport:
 
     async def acknowledge(self, message: Message) -> None:
         """Say that the turn of ``message`` is over; it counts once what came of it is on record."""
+        if message in self._turns:
+            self._composing.end(message.chat_id)
         row = self._turns.end(message)
         if row is not None:
-            self._composing.end(message.chat_id)
             self._finish(row)
 
     def _finish(self, row: int) -> None:
         self._in_hand.discard(row)
         self._over.add(row)
-
-    def _in_parts(self, chat_id: str, reply: Reply, pieces: Sequence[str]) -> list[Send]:
-        first, *others = fewer(pieces)
-        found = [self._request(chat_id, reply, first)]
-        for piece in others:
-            part = self._request(chat_id, Reply(piece, reply.answers), piece)
-            found.append(replace(part, follows=found[-1].key))
-        return found
-
-    def _request(self, chat_id: str, reply: Reply, text: str, file_name: str | None = None) -> Send:
-        key = self._turns.reply_key(reply.answers)
-        return Send(key, chat_id, text, _quoted(reply.answers), reply.edits, file_name)
 
     async def _hold(self) -> None:
         try:
@@ -259,6 +249,7 @@ class WhatsAppTransport:
 
     def _take_message(self, frame: Incoming) -> None:
         if frame.row in self._in_hand or frame.row in self._over:
+            self._take_again(frame)
             return
         if frame.message in self._turns:
             self._records.ignored(frame.message, Refusal("duplicate", "in hand already"))
@@ -274,6 +265,14 @@ class WhatsAppTransport:
         else:
             self._turns.add(frame.row, frame.message)
             self._messages.put_nowait(frame.message)
+
+    def _take_again(self, frame: Incoming) -> None:
+        """Take a message that is known: from a new gateway, or as its sender has edited it."""
+        is_edit = self._turns.is_edit(frame.row, frame.message)
+        if is_edit and self._turns.replace(frame.row, frame.message):
+            self._messages.put_nowait(frame.message)
+        elif is_edit or frame.is_edit:
+            self._records.ignored(frame.message, EDITED_TOO_LATE)
 
     def _take_interrupted(self, frame: Incoming, *, is_told: bool) -> None:
         is_told = is_told and self._is_for_bot(frame.message)
@@ -296,7 +295,3 @@ class WhatsAppTransport:
         self._records.ignored(frame.message, Refusal("not readable", detail))
         if frame.is_lost and self._is_for_bot(frame.message):
             self._missed.ask_again(frame.message.chat_id, frame.message.id)
-
-
-def _quoted(message: Message | None) -> Message | None:
-    return message and replace(message, text=message.text[:MOST_QUOTED_CHARS])

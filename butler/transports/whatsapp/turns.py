@@ -22,34 +22,51 @@ class Turns:
 
     def __init__(self) -> None:
         self._turns: dict[_Key, _Turn] = {}
+        self._rows: dict[int, _Turn] = {}
+        self._replaced: list[Message] = []
 
     def __contains__(self, message: Message) -> bool:
         return _key(message) in self._turns
 
     def add(self, row: int, message: Message) -> None:
         """Take a message in hand, from the journal's ``row``."""
-        self._turns[_key(message)] = _Turn(row, message)
+        self._turns[_key(message)] = self._rows[row] = _Turn(row, message)
 
     def begin(self, message: Message) -> int | None:
         """Note that a handler acts on a message; return its row, None if it is not in hand."""
         turn = self._turns.get(_key(message))
-        if turn is None:
+        if turn is None or self._is_replaced(message):
             return None
         turn.has_begun = True
         return turn.row
 
     def withdraw(self, row: int) -> Message | None:
         """Take back the message of a turn that has not begun; return it, None if it is too late."""
-        for turn in self._turns.values():
-            if turn.row == row and not turn.has_begun and not turn.is_withdrawn:
-                turn.is_withdrawn = True
-                return turn.message
-        return None
+        turn = self._rows.get(row)
+        if turn is None or turn.has_begun or turn.is_withdrawn:
+            return None
+        turn.is_withdrawn = True
+        return turn.message
+
+    def is_edit(self, row: int, message: Message) -> bool:
+        """Return whether ``message`` says something else than the one in hand from that row."""
+        turn = self._rows.get(row)
+        return turn is not None and turn.message.text != message.text
+
+    def replace(self, row: int, message: Message) -> bool:
+        """Let an edited message take the place of what it was; False if it is too late for that."""
+        turn = self._rows.get(row)
+        if turn is None or turn.has_begun or turn.is_withdrawn:
+            return False
+        self._replaced.append(turn.message)
+        del self._turns[_key(turn.message)]
+        self.add(row, message)
+        return True
 
     def is_withdrawn(self, message: Message) -> bool:
-        """Return whether the message was taken back."""
+        """Return whether the message was taken back, or has another in its place."""
         turn = self._turns.get(_key(message))
-        return turn is not None and turn.is_withdrawn
+        return self._is_replaced(message) or (turn is not None and turn.is_withdrawn)
 
     def reply_key(self, answered: Message | None) -> str:
         """Return a key for the next reply: the same one if the turn comes up again."""
@@ -60,9 +77,18 @@ class Turns:
         return place(turn.row, turn.replies)
 
     def end(self, message: Message) -> int | None:
-        """Let a message go; return its row, None if it was not in hand."""
+        """Let a message go; return its row, None if it was not in hand or was replaced."""
+        if self._is_replaced(message):
+            self._replaced = [each for each in self._replaced if each is not message]
+            return None
         turn = self._turns.pop(_key(message), None)
-        return None if turn is None else turn.row
+        if turn is None:
+            return None
+        del self._rows[turn.row]
+        return turn.row
+
+    def _is_replaced(self, message: Message) -> bool:
+        return any(each is message for each in self._replaced)
 
 
 def place(row: int, number: int) -> str:

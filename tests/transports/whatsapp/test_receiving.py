@@ -212,6 +212,49 @@ async def test_an_edit_that_waits_changes_its_message_also_after_a_crash(
         told.clear()
 
 
+def _edit(target, message_id, text, sender="800@lid"):
+    content = Content(
+        protocolMessage={
+            "key": {"ID": target},
+            "type": "MESSAGE_EDIT",
+            "editedMessage": {"conversation": text},
+        }
+    )
+    return event(content, message_id=message_id, sender=sender, chat="800@lid").SerializeToString()
+
+
+async def test_an_edit_of_a_message_that_the_daemon_has_takes_its_place_also_after_a_crash(
+    receiver, journal, told, handing, translator, tell
+):
+    receiver.keep(event("/use ap", message_id="A1").SerializeToString())
+    await eventually(lambda: told)
+    receiver.keep(_edit("A1", "E0", "/use web", sender="801@lid"))
+    receiver.keep(_edit("A1", "E1", "/use api"))
+    await eventually(lambda: len(told) == 3)
+    assert told[1].rule == "edited after it was handled"
+    assert (told[2].row, told[2].message.id, told[2].message.text) == (1, "A1", "/use api")
+
+    again = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
+    task = asyncio.create_task(again.hand_over(translator))
+    await eventually(lambda: len(told) == 5)
+    task.cancel()
+
+    assert [each.is_edit for each in (told[2], told[3])] == [True, False]
+    assert told[3].message == told[2].message
+    assert told[4].message.id == "E0"
+
+
+async def test_a_message_whose_turn_is_over_is_not_edited(receiver, told, handing):
+    receiver.keep(event("/use ap", message_id="A1").SerializeToString())
+    await eventually(lambda: told)
+    receiver.acknowledge(1)
+    await eventually(lambda: len(told) == 2)
+    receiver.keep(_edit("A1", "E1", "/use api"))
+    await eventually(lambda: len(told) == 3)
+
+    assert (told[2].row, told[2].rule) == (2, "edited after it was handled")
+
+
 def _deletion(target, message_id, sender="800@lid"):
     content = Content(protocolMessage={"key": {"ID": target}, "type": "REVOKE"})
     return event(content, message_id=message_id, sender=sender, chat="800@lid").SerializeToString()

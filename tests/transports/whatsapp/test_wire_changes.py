@@ -73,6 +73,47 @@ async def test_a_command_that_has_begun_is_not_affected_by_its_deletion(server, 
     assert [reply.quoted_id for reply in server.replies] == [sent.id]
 
 
+async def test_a_command_edited_while_it_waits_for_its_turn_is_acted_on_once_in_its_new_form(
+    server, folder
+):
+    alice = server.person("Alice")
+    async with daemon(folder, echoes=False) as bot:
+        messages = bot.transport.messages()
+        sent = await server.send_text("/use ap", sender=alice)
+        old = await anext(messages)
+        await server.send(contents.edit(sent, "/use api"), sender=alice)
+        new = await anext(messages)
+
+        assert bot.transport.is_withdrawn(old)
+        await bot.transport.acknowledge(old)
+        assert not bot.transport.is_withdrawn(new)
+        bot.transport.begin(new)
+        await server.send(contents.edit(sent, "/use web"), sender=alice)
+        await eventually(lambda: bot.records.entries)
+        assert not bot.transport.is_withdrawn(new)
+        await bot.transport.send(new.chat_id, Reply("done", new))
+        await bot.transport.acknowledge(new)
+
+    assert (new.id, new.text) == (sent.id, "/use api")
+    assert _rules(bot) == ["edited after it was handled"]
+    assert [reply.quoted_id for reply in server.replies] == [sent.id]
+
+
+async def test_an_edit_that_its_gateway_did_not_tell_is_told_by_the_next_one(server, folder):
+    alice = server.person("Alice")
+    async with daemon(folder, echoes=False) as bot:
+        messages = bot.transport.messages()
+        sent = await server.send_text("/use ap", sender=alice)
+        old = await anext(messages)
+        os.kill(bot.transport.gateway_id, signal.SIGKILL)
+        await server.wait_offline()
+        await server.send(contents.edit(sent, "/use api"), sender=alice)
+        new = await anext(messages)
+
+        assert bot.transport.is_withdrawn(old)
+        assert new.text == "/use api"
+
+
 async def test_nobody_else_can_withdraw_a_command(server, folder):
     alice, bob = server.person("Alice"), server.person("Bob")
     team = server.group("Team", [alice, bob])
