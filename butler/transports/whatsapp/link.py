@@ -88,7 +88,7 @@ class Link:
 
     async def _run(self) -> Ended:
         self._note("starting", self.state.reason)
-        ended = Ended("died", "The gateway to WhatsApp ended without a word.")
+        ended: Ended | None = None
         async with gateway(self._options) as process:
             self._process = process
             self._on_start()
@@ -102,7 +102,7 @@ class Link:
                         self._on_frame(frame)
             finally:
                 self._process = None
-        return ended
+        return ended or Ended("died", f"The gateway to WhatsApp {process.end}.")
 
     def _note_connection(self, frame: Connection) -> None:
         name: Literal["connected", "disconnected"] = "connected" if frame.is_up else "disconnected"

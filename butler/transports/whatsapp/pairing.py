@@ -73,7 +73,7 @@ async def _one_round(
                     return frame
                 case _:
                     pass
-    return Ended("died", "The gateway to WhatsApp ended without a word. Its log says more.")
+    return Ended("died", f"The gateway to WhatsApp {process.end}. What it printed says more.")
 
 
 async def _linked(folder: Path) -> Account:

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 PING_EVERY_S = 10.0
 SILENCE_LIMIT_S = 30.0
+LAST_BREATH_S = 1.0
+"""From its last word to its end by itself, of which it is good to know how that was."""
+
 GRACE_S = 3.0
 """From SIGTERM to SIGKILL."""
 
@@ -52,6 +55,17 @@ class GatewayProcess:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._fault = ""
+
+    @property
+    def end(self) -> str:
+        """How it ended, as the end of a sentence; only known once it has."""
+        status = self._process.returncode
+        if self._fault or status is None:
+            return self._fault or "has not ended"
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"ended with status {status}"
 
     @property
     def id(self) -> int:
@@ -70,6 +84,9 @@ class GatewayProcess:
             while (frame := await self._next()) is not None:
                 if not isinstance(frame, Pong):
                     yield frame
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_BREATH_S):
+                    await self._process.wait()
         finally:
             pinging.cancel()
 
@@ -78,9 +95,9 @@ class GatewayProcess:
             async with asyncio.timeout(SILENCE_LIMIT_S):
                 return await read_frame(self._reader)
         except TimeoutError:
-            logger.error("the gateway does not answer any more")
+            self._fault = "did not answer any more"
         except ProtocolError as error:
-            logger.error("the gateway cannot be understood: %s", error)
+            self._fault = f"could not be understood: {error}"
         self._process.kill()
         return None
 

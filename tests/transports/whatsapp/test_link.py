@@ -104,9 +104,18 @@ async def test_an_outage_is_counted_from_its_beginning_whatever_is_tried(
     assert len({each.since for each in states}) == 1
 
 
-@pytest.mark.parametrize("name", ["aborts", "babbles", "hangs"])
-async def test_a_gateway_that_is_of_no_use_is_replaced(scenario, tmp_path, monkeypatch, name):
-    monkeypatch.setattr(process, "SILENCE_LIMIT_S", 0.3)
+@pytest.mark.parametrize(
+    ("name", "silence_s", "said"),
+    [
+        ("aborts", 30, "was ended by SIGABRT."),
+        ("babbles", 30, "could not be understood: no frame: "),
+        ("hangs", 0.3, "did not answer any more."),
+    ],
+)
+async def test_a_gateway_that_is_of_no_use_is_replaced(
+    scenario, tmp_path, monkeypatch, caplog, name, silence_s, said
+):
+    monkeypatch.setattr(process, "SILENCE_LIMIT_S", silence_s)
     monkeypatch.setattr(process, "GRACE_S", 0.2)
     scenario(name)
 
@@ -120,6 +129,7 @@ async def test_a_gateway_that_is_of_no_use_is_replaced(scenario, tmp_path, monke
         await eventually(lambda: bot.transport.state.name == "connected")
         second = bot.transport.gateway_id
 
+    assert f"The gateway to WhatsApp {said}" in caplog.text
     assert first != second
     assert not is_alive(first)
     assert not is_alive(second)
@@ -384,7 +394,7 @@ async def test_a_round_that_hangs_is_ended(scenario, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("dies", "ended without a word"), ("linked", "were not written")]
+    ("name", "said"), [("dies", "ended with status 0"), ("linked", "were not written")]
 )
 async def test_linking_that_goes_wrong_is_said(scenario, tmp_path, name, said):
     scenario(name)

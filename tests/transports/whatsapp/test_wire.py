@@ -294,7 +294,20 @@ async def test_an_offline_queue_of_300_comes_in_order(server, folder):
     assert _count(folder, "inbox", "state = 'done'") == 300
 
 
-async def test_bad_input_does_not_stop_the_rest(server, folder):
+async def test_a_folder_may_have_any_name(server, folder):
+    alice = server.person("Alice")
+    odd = folder.rename(folder.with_name("postgres #1? 50%25 & _x= ü"))
+
+    async with daemon(odd):
+        await server.send_text("/help", sender=alice)
+        reply = await server.next_reply()
+
+    assert reply.text == "echo /help"
+    assert linked_account(odd) == f"+{server.owner.phone}"
+    assert {path.stat().st_mode & 0o777 for path in odd.iterdir()} == {0o600}
+
+
+async def test_bad_input_does_not_stop_the_rest(server, folder, caplog):
     alice = server.person("Alice")
 
     async with daemon(folder) as bot:
@@ -309,3 +322,5 @@ async def test_bad_input_does_not_stop_the_rest(server, folder):
     assert long.document.data.decode() == f"echo {'x' * 65_536}"
     assert short.text == "echo /help"
     assert len(bot.messages) == 2
+    # The library does not say the id of a message that it cannot take apart.
+    assert caplog.text.count("Failed to parse message") == 1
