@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 from butler import config as configuration
 from butler.config import Draft
@@ -90,9 +91,12 @@ def lines(config_path: Path | None) -> list[str]:
 
 def _daemon(config: Config) -> list[str]:
     report = _read_report(config.data_dir / _FILE)
-    if report is None or not _is_held(config.data_dir / "daemon.lock"):
+    holder = _holder(config.data_dir / "daemon.lock")
+    if holder is None:
         stopped = _line("daemon", "not running; start it with: butler run")
         return [stopped, _link(report)] if report and report.link == "ended" else [stopped]
+    if report is None or holder != str(report.process):
+        return [_line("daemon", f"process {holder} is starting, or links an account")]
     return [_line("daemon", f"process {report.process}, up {_ago(report.started)}"), _link(report)]
 
 
@@ -125,15 +129,21 @@ def _read_report(path: Path) -> _Report | None:
         return None
 
 
-def _is_held(path: Path) -> bool:
+def _holder(path: Path) -> str | None:
+    """Return the id of the process that holds the data folder; None if there is none."""
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        with path.open(errors="replace") as file:
+            return None if _is_free(file) else file.read(32).strip()
     except OSError:
+        return None
+
+
+def _is_free(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    return False
+    return True
 
 
 def _line(subject: str, detail: str) -> str:

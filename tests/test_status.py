@@ -1,4 +1,5 @@
 import asyncio
+import os
 import sqlite3
 import time
 
@@ -37,6 +38,18 @@ async def test_while_a_daemon_runs_status_shows_its_link(config, data):
 
     assert daemon.startswith("daemon    process ")
     assert link == "link      disconnected for 1 h 1 min (the connection was lost)"
+
+
+async def test_what_a_daemon_left_behind_is_not_taken_for_what_links_an_account(config, data):
+    with locked(data / "daemon.lock", "Another Butler"):
+        assert lines(config)[1:] == [
+            f"daemon    process {os.getpid()} is starting, or links an account"
+        ]
+        (data / "status.json").write_text(
+            '{"process": 1, "started": 0, "link": "connected", "since": 0, "reason": ""}'
+        )
+        assert lines(config)[1].endswith("is starting, or links an account")
+        assert len(lines(config)) == 2
 
 
 async def test_what_a_daemon_left_behind_is_not_taken_for_one(config, data):
