@@ -78,7 +78,8 @@ class Journal:
         """
         with self._lock:
             count = self._guarded(lambda: self._db.execute(query, values).rowcount)
-        if self._is_failing:
+        # What changes nothing writes nothing, also to a full disk.
+        if self._is_failing and count:
             self._is_failing = False
             logger.warning("the journal can be written again")
         return count

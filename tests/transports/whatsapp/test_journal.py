@@ -267,6 +267,7 @@ def test_a_full_disk_is_logged_once_and_nothing_there_is_lost(journal, caplog):
     for number in range(3):
         with pytest.raises(UnwritableError):
             journal.inbox.add(KEY._replace(message_id=f"{number}"), b"x" * 100_000)
+        journal.inbox.finish([999])
     journal.rows("PRAGMA max_page_count = 100000")
     journal.inbox.add(KEY._replace(message_id="last"), b"x" * 100_000)
 
