@@ -127,6 +127,11 @@ class PrivateGit:
             shutil.move(self._index, self._left_index)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def top(self) -> Path:
+        """The folder of the working copy."""
+        return self._repository.top
+
     async def git(self, *arguments: str, stdin: bytes | None = None) -> str:
         """Run git and return what it wrote, without the last line end."""
         output = await self._raw(*arguments, stdin=stdin)
@@ -160,7 +165,7 @@ class PrivateGit:
         return [_entry(head, path) for head, path in zip(fields, fields, strict=True)]
 
     async def restore(self, source: str, paths: Iterable[str]) -> None:
-        """Make the files at ``paths`` what they are in ``source``, or remove them."""
+        """Make the files at ``paths`` what they are in ``source``; all are there."""
         listing = b"\0".join(map(os.fsencode, paths))
         if listing:
             await self._raw(

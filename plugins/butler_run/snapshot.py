@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from butler import GitError, UserError, run_git
 from butler_run.private_git import Diff, Entry, FileChange, PrivateGit, Repository, shown
+from butler_run.removal import in_the_way, remove
 
 __all__ = ["ChangedSinceError", "Diff", "FileChange", "Moment", "Snapshots", "summary"]
 
@@ -118,12 +119,13 @@ class Snapshots:
             wanted = [entry for entry in changed if entry.path not in undone]
             _refuse_submodules(wanted)
             _refuse_changed({entry.path for entry in wanted}, since - undone)
-            paths = tuple(sorted(entry.path for entry in wanted))
+            gone, there = _gone_and_there(wanted, side=0)
+            _refuse_lost(await asyncio.to_thread(in_the_way, private.top, there, gone))
             try:
-                await private.restore(before, paths)
+                await _put(private, before, gone, there)
             except GitError as error:
                 await self._go_back(after, wanted, error)
-            return paths
+            return tuple(sorted(entry.path for entry in wanted))
 
     async def _go_back(self, after: str, wanted: Iterable[Entry], error: GitError) -> NoReturn:
         """Make the files what they were before an undo that broke off, as on a disk that is full.
@@ -131,15 +133,11 @@ class Snapshots:
         Raises:
             UserError: Always; the text says whether that went well.
         """
-        gone = [entry.path for entry in wanted if entry.modes[1] == _NO_FILE]
-        there = [entry.path for entry in wanted if entry.modes[1] != _NO_FILE]
         try:
-            repository = await Repository.at(self._folder)
-            await asyncio.to_thread(_remove, repository.top, gone)
             # Not with the git folder in hand: a git that was killed leaves it locked.
             async with self._private() as private:
-                await private.restore(after, there)
-        except (GitError, OSError):
+                await _put(private, after, *_gone_and_there(wanted, side=1))
+        except GitError:
             raise UserError(
                 f"The undo broke off in the middle: {error} Some files are damaged; git still has "
                 f"them: git restore --source={after[:12]} -- . brings back what the run left."
@@ -173,9 +171,19 @@ def summary(diff: Diff) -> str:
     return f"{count} file{'s' * (count != 1)} +{diff.added} −{diff.removed}"
 
 
-def _remove(top: Path, paths: Iterable[str]) -> None:
-    for path in paths:
-        (top / path).unlink(missing_ok=True)
+async def _put(private: PrivateGit, source: str, gone: Iterable[str], there: Iterable[str]) -> None:
+    """Make files what they are in ``source``: some are gone there, some are there."""
+    try:
+        await asyncio.to_thread(remove, private.top, gone)
+    except OSError as error:
+        raise GitError(f"a file cannot be removed: {error.strerror}.") from None
+    await private.restore(source, there)
+
+
+def _gone_and_there(entries: Iterable[Entry], side: int) -> tuple[set[str], list[str]]:
+    """Return the paths that are gone in one of two states, and those that are there."""
+    gone = {entry.path for entry in entries if entry.modes[side] == _NO_FILE}
+    return gone, [entry.path for entry in entries if entry.path not in gone]
 
 
 def _refuse_submodules(entries: Iterable[Entry]) -> None:
@@ -184,6 +192,14 @@ def _refuse_submodules(entries: Iterable[Entry]) -> None:
         raise UserError(
             f"Nothing was undone. The run changed what cannot be put back: {_listed(submodules)} "
             "(a git repository within the repository)."
+        )
+
+
+def _refuse_lost(paths: Iterable[str]) -> None:
+    if lost := sorted(map(shown, paths)):
+        raise UserError(
+            f"Nothing was undone. A folder is in the place of a file, and in it is what git "
+            f"ignores: {_listed(lost)}."
         )
 
 
