@@ -96,18 +96,22 @@ class Work:
         self._outcome = _Outcome()
         self._said = _Said("", is_all=True)
         self._run: LimitedRun | None = None
+        self._has_no_process = asyncio.Event()
+        self._has_no_process.set()
         self.is_stopped = False
         self._status = Status(desk, f"Run {number}: {choice.name} works in *{repo.name}*,")
 
     async def stop(self) -> None:
-        """End the run and every process of it; return once they are dead.
+        """End the run and every process of it; return once they are dead, and none can come.
 
         Raises:
             AgentError: A process could not be ended.
         """
+        self._status.show("being stopped")
         self.is_stopped = True
         if self._run is not None:
             await self._run.cancel()
+        await self._has_no_process.wait()
 
     async def carry_out(self) -> State:
         """Do the work and return how it ended; ``tell`` tells the chat."""
@@ -140,7 +144,8 @@ class Work:
         shown, is_all = await asyncio.to_thread(self._outcome.answer.shown)
         detail = self._outcome.finished.detail if self._outcome.finished else ""
         parts = [shown, self._outcome.problem or detail]
-        text = "\n\n".join(part for part in parts if part) or "The agent said nothing."
+        nothing = "It was stopped." if self.is_stopped else "The agent said nothing."
+        text = "\n\n".join(part for part in parts if part) or nothing
         footer = await self._summed_up(elapsed)
         return _Said(await self._desk.fit(f"{text}\n\n{footer}"), is_all)
 
@@ -170,6 +175,16 @@ class Work:
             self._outcome.problem = str(error)
 
     async def _converse(self, conversation_id: str | None) -> None:
+        if self.is_stopped:
+            return
+        self._has_no_process.clear()
+        try:
+            await self._work_with_agent(conversation_id)
+        finally:
+            self._has_no_process.set()
+        self._keep_conversation()
+
+    async def _work_with_agent(self, conversation_id: str | None) -> None:
         starting = self._choice.agent.start(
             self._prompt,
             folder=self._repo.path,
@@ -187,7 +202,6 @@ class Work:
                     self._asking.ask(self._run, event)
                 elif isinstance(event, Notice):
                     await self._desk.send(Reply(event.text))
-        self._keep_conversation()
 
     def _note(self, event: Event) -> None:
         match event:
@@ -195,18 +209,22 @@ class Work:
                 self._outcome.conversation_id = event.conversation_id
             case Text():
                 self._outcome.answer.add(event.text)
-                self._status.show("writing")
+                self._show("writing")
             case Tool(is_finished=False):
                 self._outcome.answer.end_section()
-                self._status.show(event.title)
+                self._show(event.title)
             case PermissionAsked():
-                self._status.show("waiting for an answer")
+                self._show("waiting for an answer")
             case Usage():
                 self._outcome.usage = event
             case Finished():
                 self._outcome.finished = event
             case _:
                 pass
+
+    def _show(self, doing: str) -> None:
+        if not self.is_stopped:
+            self._status.show(doing)
 
     @property
     def _conversation_key(self) -> tuple[str, str, str]:

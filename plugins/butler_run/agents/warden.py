@@ -143,9 +143,13 @@ def _start(command: list[str], control_fd: int) -> int:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     os.set_inheritable(control_fd, False)
     warden_pid = os.getpid()
+    reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:  # pragma: no cover - ends in another program
         _become(command, control_fd, warden_pid)
+    os.close(writing)
+    os.read(reading, 1)  # Ends when the program begins: a signal sent before would go astray.
+    os.close(reading)
     return pid
 
 

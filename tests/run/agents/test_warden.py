@@ -11,17 +11,21 @@ import pytest
 from butler_run.agents import warden
 
 DEAF = "trap '' INT TERM; echo ready; while :; do sleep 0.05; done"
+SLOW = (
+    "import os, sys, time; from butler_run.agents import warden; leave = os.setsid; "
+    "os.setsid = lambda: (time.sleep(0.3), leave()); warden.main(sys.argv[1:])"
+)
 ELSEWHERE = "import sys; from butler_run.agents import warden; warden._IS_LINUX = False; "
 
 
 class Line:
     """A warden's process and the socket to it."""
 
-    def __init__(self, command, program):
+    def __init__(self, command, program, interval_s="0.2"):
         self.socket, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, *program, str(theirs.fileno()), "0.2", *command],
+                [sys.executable, *program, str(theirs.fileno()), interval_s, *command],
                 pass_fds=[theirs.fileno()],
                 stdout=subprocess.PIPE,
                 start_new_session=True,
@@ -111,3 +115,13 @@ def test_it_ends_everything_when_it_is_ended_itself(watch, number):
     line.process.send_signal(number)
 
     assert line.said() == ["exited", "gone"]
+
+
+def test_a_program_that_is_slow_to_begin_is_ended_by_the_first_signal():
+    line = Line(["sleep", "60"], ["-c", SLOW], interval_s="60")
+    assert line.told.readline().startswith("started ")
+
+    line.socket.sendall(b"end\n")
+
+    assert line.said() == ["exited", "gone"]
+    line.close()

@@ -1,0 +1,67 @@
+"""/stop, whatever the run is at."""
+
+import asyncio
+
+import pytest
+
+from butler_run.agents import process
+from butler_run.keeping import Keeping
+
+STOPPED = ["Run 1 is stopped; all its processes are dead."]
+
+
+@pytest.fixture
+def gate(mocker):
+    """Hold up a method until the gate is opened; has what is to be known of it."""
+
+    class Gate:
+        def __init__(self):
+            self.is_reached, self.is_open = asyncio.Event(), asyncio.Event()
+
+        def before(self, owner, name):
+            method = getattr(owner, name)
+
+            async def held_up(*arguments):
+                self.is_reached.set()
+                await self.is_open.wait()
+                return await method(*arguments)
+
+            mocker.patch.object(owner, name, held_up)
+
+    return Gate()
+
+
+async def test_a_run_that_is_stopped_while_its_snapshot_is_taken_starts_no_agent(
+    chat, script, api, gate, answer
+):
+    script.turns({"write": "made.txt", "content": "made\n"})
+    gate.before(Keeping, "begin")
+    await chat("/use api")
+    await chat("/run do it")
+    await gate.is_reached.wait()
+
+    assert await chat("/stop") == STOPPED
+    gate.is_open.set()
+
+    assert (await answer(chat)).reply.text.startswith("It was stopped.\n\nno files changed · ")
+    assert not (api / "made.txt").exists()
+
+
+async def test_a_run_is_not_called_stopped_while_its_agent_is_still_to_come(
+    chat, script, gate, mocker, answer
+):
+    mocker.patch("butler_run.status.EDIT_EVERY_S", 0.0)
+    gate.before(process.AgentProcess, "connect")
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await gate.is_reached.wait()
+    stopping = asyncio.create_task(chat("/stop"))
+    while not any("being stopped" in sent.reply.text for sent in chat.transport.sent):
+        await chat.next_reply()
+
+    assert not stopping.done()
+    gate.is_open.set()
+
+    assert await stopping == STOPPED
+    assert (await answer(chat)).reply.text.startswith("It was stopped.")
