@@ -1,9 +1,8 @@
 """What runs changed: found for a chat, shown, and undone."""
 
 import asyncio
-from pathlib import Path
 
-from butler import Context, Reply, UserError
+from butler import Context, Reply, Repo, UserError
 from butler_run.history import History, Past
 from butler_run.markup import Redactor
 from butler_run.snapshot import Diff, Snapshots, summary
@@ -33,12 +32,12 @@ class Changes:
             diff = await Snapshots(repo.path).uncommitted()
             return await _shown(ctx, diff, f"*{repo.name}* since its last commit", repo.name)
         before, after = _snapshots_of(past)
-        diff = await Snapshots(await _folder(ctx, past)).diff(before, after)
+        diff = await Snapshots((await _repo(ctx, past)).path).diff(before, after)
         heading = f"Run {past.number}" + ("" if after else " so far")
         return await _shown(ctx, diff, heading, f"run-{past.number}")
 
-    async def to_undo(self, ctx: Context, number: int | None) -> tuple[Past, Path]:
-        """Return a run that may be undone, and the folder in which it worked.
+    async def to_undo(self, ctx: Context, number: int | None) -> tuple[Past, Repo]:
+        """Return a run that may be undone, and the repo in which it worked.
 
         Raises:
             UserError: There is none.
@@ -46,9 +45,9 @@ class Changes:
         past = self._found(ctx, number)
         if past is None:
             raise UserError("There was no run in this chat. /runs lists them.")
-        return past, await _folder(ctx, past)
+        return past, await _repo(ctx, past)
 
-    async def undone(self, past: Past, folder: Path) -> str:
+    async def undone(self, past: Past, repo: Repo) -> str:
         """Put the files back and return what there is to say.
 
         Raises:
@@ -57,7 +56,7 @@ class Changes:
         before, after = _snapshots_of(past)
         if after is None:
             raise UserError(f"Run {past.number} is not over. /stop it, or wait for its end.")
-        paths = await Snapshots(folder).undo(before, after)
+        paths = await Snapshots(repo.path).undo(before, after)
         if not paths:
             return f"There is nothing to undo of run {past.number}."
         return f"Run {past.number} is undone: {_names(paths)}."
@@ -89,13 +88,13 @@ def _snapshots_of(past: Past) -> tuple[str, str | None]:
     return past.before, past.after
 
 
-async def _folder(ctx: Context, past: Past) -> Path:
-    """Return the folder of a run, if the sender may still see its repo."""
+async def _repo(ctx: Context, past: Past) -> Repo:
+    """Return the repo of a run, if the sender may still see its repo."""
     repo = await ctx.repo(past.repo)
     await asyncio.to_thread(repo.check_usable)
     if str(repo.path) != past.folder:
         raise UserError(f"*{past.repo}* was another folder when run {past.number} worked there.")
-    return repo.path
+    return repo
 
 
 def _names(paths: tuple[str, ...]) -> str:

@@ -30,6 +30,7 @@ from butler_run.questions import Questions, said
 from butler_run.runs import Runs
 from butler_run.settings import RepoRunSettings, RunSettings
 from butler_run.status import duration
+from butler_run.working_copy import working_copy
 
 logger = logging.getLogger(__name__)
 
@@ -84,14 +85,14 @@ class RunPlugin(Plugin[RunSettings]):
             return
         try:
             repo = await ctx.repo(request.repo)
-            await asyncio.to_thread(repo.check_usable)
+            copy = await asyncio.to_thread(working_copy, repo)
             choice = self._catalog.choose(repo, request.agent)
         except UserError as error:
             self._history.end(request.number, State.CUT_OFF)
             reply = Reply(f"Run {request.number} waited and does not go on: {error}", ctx.message)
             await _told(send, request.number, ctx.chat_id, reply)
             return
-        self._runs.line_up(ctx, request.number, repo, request.prompt, choice)
+        self._runs.line_up(ctx, request.number, repo, copy, request.prompt, choice)
 
     @command(aliases=("exec", "do", "ask"))
     async def run(self, ctx: Context, *, prompt: str) -> str | None:
@@ -101,8 +102,7 @@ class RunPlugin(Plugin[RunSettings]):
         /new begins another one. /stop ends it, /diff shows what it changed, /undo takes that back.
         """
         repo = await ctx.active_repo()
-        await asyncio.to_thread(repo.check_usable)
-        return self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
+        return await self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
 
     @command()
     async def stop(self, ctx: Context, run: int | None = None) -> str:
@@ -130,9 +130,8 @@ class RunPlugin(Plugin[RunSettings]):
         if request is None:
             raise UserError("There is no such run to start anew in this chat. /runs lists them.")
         repo = await ctx.repo(request.repo)
-        await asyncio.to_thread(repo.check_usable)
         choice = self._catalog.choose(repo, request.agent)
-        return self._runs.start(ctx, repo, request.prompt, choice)
+        return await self._runs.start(ctx, repo, request.prompt, choice)
 
     @command()
     async def new(self, ctx: Context) -> str:
@@ -171,10 +170,9 @@ class RunPlugin(Plugin[RunSettings]):
 
         Files that were changed since are never overwritten.
         """
-        past, folder = await self._changes.to_undo(ctx, run)
-        if self._runs.is_at_work_in(folder):
-            raise UserError("A run is at work there. /stop it, or wait for its end.")
-        return await self._changes.undone(past, folder)
+        past, repo = await self._changes.to_undo(ctx, run)
+        with self._runs.at_rest(await asyncio.to_thread(working_copy, repo)):
+            return await self._changes.undone(past, repo)
 
     @command()
     async def agent(self, ctx: Context, name: str | None = None) -> str:
@@ -221,8 +219,7 @@ class RunPlugin(Plugin[RunSettings]):
         if message.is_reaction or not message.text.strip() or not self._is_prompt(ctx):
             return PASS
         repo = await ctx.active_repo()
-        await asyncio.to_thread(repo.check_usable)
-        return self._runs.start(ctx, repo, message.text.strip(), self._choice(ctx, repo))
+        return await self._runs.start(ctx, repo, message.text.strip(), self._choice(ctx, repo))
 
     def _is_prompt(self, ctx: Context) -> bool:
         message = ctx.message

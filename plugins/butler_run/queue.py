@@ -1,8 +1,8 @@
 """Whose turn it is: one run at a time in a folder, so many at a time in all."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class Queue:
         self._max_runs = max_runs
         self._waiting: list[Place] = []
         self._running: list[Place] = []
+        self._closed: set[Path] = set()
 
     def join(self, number: int, folder: Path, chat_id: str) -> Place:
         """Take a place at the end; ``turn`` gives it back."""
@@ -55,8 +56,23 @@ class Queue:
             holder.remove(place)
             self._admit()
 
+    def is_free(self, folder: Path) -> bool:
+        """Return whether nobody waits or is under way in a folder, and it is not closed."""
+        taken = {place.folder for place in [*self._waiting, *self._running]}
+        return folder not in taken | self._closed
+
+    @contextmanager
+    def closed(self, folder: Path) -> Iterator[None]:
+        """Let no run begin in a folder that is free while the block lasts."""
+        self._closed.add(folder)
+        try:
+            yield
+        finally:
+            self._closed.remove(folder)
+            self._admit()
+
     def _admit(self) -> None:
-        busy = {place.folder for place in self._running}
+        busy = {place.folder for place in self._running} | self._closed
         for place in list(self._waiting):
             if len(self._running) >= self._max_runs:
                 return

@@ -1,6 +1,8 @@
 """The runs that wait and work."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from butler_run.questions import Questions
 from butler_run.queue import Place, Queue
 from butler_run.settings import RunSettings
 from butler_run.work import Work
+from butler_run.working_copy import working_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,17 @@ class Runs:
         self._queue = Queue(settings.max_runs)
         self._live: dict[int, _Live] = {}
 
-    def is_at_work_in(self, folder: Path) -> bool:
-        """Return whether a run waits or works in ``folder``."""
-        return any(live.place.folder == folder for live in self._live.values())
+    @contextmanager
+    def at_rest(self, copy: Path) -> Iterator[None]:
+        """Let no run begin in a working copy while the block lasts.
+
+        Raises:
+            UserError: One waits or works there.
+        """
+        if not self._queue.is_free(copy):
+            raise UserError("A run is at work there. /stop it, or wait for its end.")
+        with self._queue.closed(copy):
+            yield
 
     async def stop(self, chat_id: str, number: int | None) -> str:
         """End a run of a chat, the last one by default; return what there is to say.
@@ -65,14 +76,15 @@ class Runs:
         await live.work.stop()
         return f"Run {number} is stopped; all its processes are dead."
 
-    def start(self, ctx: Context, repo: Repo, prompt: str, choice: Choice) -> str | None:
+    async def start(self, ctx: Context, repo: Repo, prompt: str, choice: Choice) -> str | None:
         """Start a run, or queue it; return what there is to say at once.
 
         A message that is handled a second time starts nothing.
 
         Raises:
-            UserError: Too many wait, or a budget is used up.
+            UserError: Too many wait, a budget is used up, or the repo cannot be used.
         """
+        copy = await asyncio.to_thread(working_copy, repo)
         if self._queue.waiting_of(ctx.chat_id) >= self._settings.max_queued:
             raise UserError(
                 f"{self._settings.max_queued} runs of this chat wait already. "
@@ -83,15 +95,17 @@ class Runs:
         if number is None:
             return None
         ctx.take_over()  # a run that is noted is told of when it was cut off
-        place = self.line_up(ctx, number, repo, prompt, choice)
+        place = self.line_up(ctx, number, repo, copy, prompt, choice)
         notes = [self._queued(place, ctx.chat_names), self._budget.warning(ctx.chat_id)]
         return "\n".join(note for note in notes if note) or None
 
-    def line_up(self, ctx: Context, number: int, repo: Repo, prompt: str, choice: Choice) -> Place:
-        """Let a run that is noted already wait for its turn, and work when that comes."""
+    def line_up(
+        self, ctx: Context, number: int, repo: Repo, copy: Path, prompt: str, choice: Choice
+    ) -> Place:
+        """Let a run that is noted already wait for its turn in a working copy, and work then."""
         desk = Desk(ctx, self._history, number, Redactor(choice.secrets))
         work = Work(ctx, number, prompt, repo, choice, self._history, self._questions, desk)
-        place = self._queue.join(number, repo.path, ctx.chat_id)
+        place = self._queue.join(number, copy, ctx.chat_id)
         job = ctx.start(self._carry_out(ctx, work, place, repo, prompt), f"run {number}")
         self._live[number] = _Live(work, place, job)
         return place

@@ -1,5 +1,6 @@
 """A chat in which agents work; helps to wait for what they say."""
 
+import asyncio
 import json
 import os
 import re
@@ -108,3 +109,24 @@ def is_alive():
         return True
 
     return alive
+
+
+@pytest.fixture
+def gate(mocker):
+    """Hold up a method until the gate is opened; has what is to be known of it."""
+
+    class Gate:
+        def __init__(self):
+            self.is_reached, self.is_open = asyncio.Event(), asyncio.Event()
+
+        def before(self, owner, name):
+            method = getattr(owner, name)
+
+            async def held_up(*arguments):
+                self.is_reached.set()
+                await self.is_open.wait()
+                return await method(*arguments)
+
+            mocker.patch.object(owner, name, held_up)
+
+    return Gate()

@@ -1,5 +1,14 @@
 """Runs that wait for each other, and runs that do not."""
 
+import asyncio
+
+import pytest
+
+from butler.app import read_setup
+from butler.testing import open_chat
+from butler_run.queue import Queue
+from butler_run.snapshot import Snapshots
+
 WRITE = {"ask": {"path": "made.txt", "old": None, "new": "made\n"}}
 
 
@@ -99,3 +108,57 @@ async def test_a_chat_may_queue_only_so_many(chat, script):
     ]
     for _ in range(3):
         await chat("/stop")
+
+
+@pytest.fixture
+def parts(butler_toml, tmp_path):
+    """Open a chat with two repos that are folders of one working copy."""
+    for name in ("one", "two"):
+        (tmp_path / "api" / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "api")
+    path = tmp_path / "butler.toml"
+    repos = f'repos.one.path = "{tmp_path}/api/one"\nrepos.two.path = "{tmp_path}/link/two"'
+    path.write_text(f"{repos}\n{butler_toml}")
+    return open_chat(read_setup(path))
+
+
+async def test_two_repos_in_one_working_copy_wait_for_each_other(parts, script):
+    script.turns({"wait": True})
+    async with parts as chat:
+        await chat("/use one")
+        await chat("/run first")
+        await chat("/use two")
+
+        assert await chat("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
+        await chat("/stop")
+        await chat("/stop")
+
+
+async def test_no_run_begins_in_a_folder_that_is_closed(tmp_path):
+    queue = Queue(max_runs=2)
+    with queue.closed(tmp_path):
+        assert not queue.is_free(tmp_path)
+        place = queue.join(1, tmp_path, "team@g.us")
+        assert not place.has_come.is_set()
+
+    assert place.has_come.is_set()
+
+
+async def test_a_run_waits_until_an_undo_is_over(chat, script, run, gate, wait_for):
+    script.turns({"write": "made.txt", "content": "one\n"})
+    await chat("/use api")
+    await run(chat)
+    gate.before(Snapshots, "undo")
+    other = chat.chat("other@g.us")
+    await other("/use api")
+    undoing = asyncio.create_task(chat("/undo"))
+    await gate.is_reached.wait()
+    await other("/run do it")
+    gate.is_open.set()
+
+    assert await undoing == ["Run 1 is undone: made.txt."]
+    await wait_for(other, "Run 2: scripted works in *api*")
+    texts = [sent.reply.text for sent in chat.transport.sent]
+    assert texts.index("Run 1 is undone: made.txt.") < texts.index(
+        "Run 2: scripted works in *api*, 0 s"
+    )

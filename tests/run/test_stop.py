@@ -2,33 +2,10 @@
 
 import asyncio
 
-import pytest
-
 from butler_run.agents import process
 from butler_run.keeping import Keeping
 
 STOPPED = ["Run 1 is stopped; all its processes are dead."]
-
-
-@pytest.fixture
-def gate(mocker):
-    """Hold up a method until the gate is opened; has what is to be known of it."""
-
-    class Gate:
-        def __init__(self):
-            self.is_reached, self.is_open = asyncio.Event(), asyncio.Event()
-
-        def before(self, owner, name):
-            method = getattr(owner, name)
-
-            async def held_up(*arguments):
-                self.is_reached.set()
-                await self.is_open.wait()
-                return await method(*arguments)
-
-            mocker.patch.object(owner, name, held_up)
-
-    return Gate()
 
 
 async def test_a_run_that_is_stopped_while_its_snapshot_is_taken_starts_no_agent(
