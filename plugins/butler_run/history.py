@@ -11,6 +11,7 @@ from typing import Any
 from butler import ButlerError, Finding, Message, Person, open_database
 from butler_run.agents import Usage
 from butler_run.chats import CHATS_SCHEMA, Chats
+from butler_run.processes import is_there, name_of
 
 
 class State(StrEnum):
@@ -75,7 +76,7 @@ CREATE TABLE IF NOT EXISTS details (
     number INTEGER PRIMARY KEY,
     message_id TEXT NOT NULL, phone TEXT, lid TEXT, is_own INTEGER NOT NULL, sent_at REAL NOT NULL,
     text TEXT NOT NULL, prompt TEXT NOT NULL, conversation_id TEXT, tokens INTEGER, untold TEXT,
-    process INTEGER NOT NULL
+    process TEXT NOT NULL
 );
 """
 _COLUMNS = (
@@ -107,6 +108,7 @@ class History:
     """
 
     def __init__(self, path: Path) -> None:
+        self._process = name_of(os.getpid())
         self._db = open_database(path, f"{_SCHEMA}{CHATS_SCHEMA}")
         self.chats = Chats(self._db)
 
@@ -141,7 +143,7 @@ class History:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(number, message.id, sender.phone, sender.lid, message.is_own, message.time),
-                *(_storable(message.text), _storable(prompt), os.getpid()),
+                *(_storable(message.text), _storable(prompt), self._process),
             ),
         )
         self._db.execute("DELETE FROM details WHERE number < ?", (number - _DETAILS_KEPT,))
@@ -211,7 +213,7 @@ class History:
         numbers = [run.number for run in queued if not self._is_under_way(run.number)]
         for number in numbers:
             query = "UPDATE details SET process = ? WHERE number = ?"
-            self._db.execute(query, (os.getpid(), number))
+            self._db.execute(query, (self._process, number))
         return self._requests(numbers)
 
     def request(self, number: int) -> Request | None:
@@ -225,9 +227,10 @@ class History:
         return next(iter(self._runs(where, chat_id, *states)), None)
 
     def _is_under_way(self, number: int) -> bool:
+        """Return whether a run is in the hands of another process that goes on."""
         query = "SELECT process FROM details WHERE number = ? AND process <> ?"
-        row = self._db.execute(query, (number, os.getpid())).fetchone()
-        return row is not None and Path(f"/proc/{row[0]}").exists()
+        row = self._db.execute(query, (number, self._process)).fetchone()
+        return row is not None and is_there(str(row[0]))
 
     def run(self, number: int, chat_id: str) -> Past | None:
         """Return a run of this chat."""

@@ -268,7 +268,7 @@ async def test_a_chat_that_cannot_be_told_keeps_no_other_run_waiting(cut_off, bu
 
 async def test_a_second_butler_leaves_the_runs_of_the_first_alone(butler, script, mocker):
     script.turns({"wait": True})
-    mocker.patch("butler_run.history.os.getpid", return_value=1)
+    mocker.patch("butler_run.history.os.getpid", return_value=os.getppid())
     async with butler() as chat:
         await chat("/use api")
         await chat("/run one")
@@ -279,6 +279,23 @@ async def test_a_second_butler_leaves_the_runs_of_the_first_alone(butler, script
             assert (" queued, " in listed, "cut off" in listed) == (True, False)
         await chat("/stop")
         await chat("/stop")
+
+
+async def test_a_run_whose_process_id_is_another_process_by_now_is_cut_off(
+    butler, script, mocker, wait_for
+):
+    another = f"{os.getppid()} 1 of-an-earlier-boot"
+    mocker.patch("butler_run.history.name_of", return_value=another)
+    script.turns({"wait": True})
+    async with butler() as chat:
+        await chat("/use api")
+        await chat("/run do it")
+        await wait_for(chat, "Run 1: scripted works")
+        chat.bot.stop()
+    mocker.stopall()
+
+    async with butler() as chat:
+        await wait_for(chat, CUT_OFF)
 
 
 def test_no_process_of_a_run_survives_butler_being_killed(butler_toml, tmp_path, script, is_alive):
