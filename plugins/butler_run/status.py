@@ -60,7 +60,7 @@ class Status:
         while True:
             await self._wait_for_a_reason()
             self._changed.clear()
-            if self._clock() - self._sent_at > EDIT_WINDOW_S:
+            if self._message_id is None or self._clock() - self._sent_at > EDIT_WINDOW_S:
                 await self._send()
             else:
                 self._edited_at = self._clock()
@@ -88,9 +88,8 @@ class Status:
 
 
 def duration(seconds: float) -> str:
-    """Return ``seconds`` as people say them: ``12 s``, ``2 min 10 s``, ``1 h 5 min``."""
+    """Return ``seconds`` as people say them: ``12 s``, ``2 min 10 s``, ``2 min``, ``1 h 5 min``."""
     minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"

@@ -103,6 +103,19 @@ async def test_the_seconds_are_brought_up_to_date_without_a_change(desk, clock, 
         assert (await desk.sent.get()).text == "Run 1 works, 2 min 10 s"
 
 
+async def test_a_message_that_was_not_sent_is_sent_later_and_then_edited(
+    desk, clock, slept, mocker
+):
+    sending = mocker.patch.object(desk, "send", return_value=None)
+    status = Status(desk, "Run 1 works,", clock)
+    async with status.kept_up_to_date():
+        mocker.stop(sending)
+        status.show("reading")
+        assert (await desk.sent.get()).edits is None
+        status.show("writing")
+        assert (await desk.sent.get()).edits == "id-1"
+
+
 async def test_the_end_takes_its_place(desk, clock):
     status = Status(desk, "Run 1 works,", clock)
     async with status.kept_up_to_date():
@@ -114,7 +127,14 @@ async def test_the_end_takes_its_place(desk, clock):
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (130, "2 min 10 s"), (3900, "1 h 5 min")],
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (130, "2 min 10 s"),
+        (3900, "1 h 5 min"),
+        (7201, "2 h"),
+    ],
 )
 def test_durations_are_said_as_people_say_them(seconds, said):
     assert duration(seconds) == said
