@@ -16,8 +16,8 @@ from butler_run.agents.process import AgentProcess, ProcessLimits, spawned
 from butler_run.agents.run import Patience, ProcessRun
 
 PLACEHOLDER = "{prompt}"
-# Linux takes no single argument of 128 KiB or more, see execve(2).
-_MAX_ARGUMENT_BYTES = 128 * 1024 - 1
+# Linux takes no single argument of 128 KiB with its end, see execve(2).
+_MAX_ARGUMENT_BYTES = 131_071
 
 
 class CommandAgent:
@@ -62,11 +62,15 @@ def with_prompt(command: Sequence[str], prompt: str) -> tuple[str, ...]:
     if not has_placeholder(command):
         return tuple(command)
     program, *arguments = command
-    if len(prompt.encode(errors="replace")) > _MAX_ARGUMENT_BYTES // 2:
-        raise AgentError(f"The prompt is too long to be an argument of {Path(program).name}.")
-    clean = prompt.replace("\0", "")
+    clean = prompt.replace("\0", "").encode(errors="replace").decode()
     before = [program, *arguments]
-    return (program, *(_filled(*pair, clean) for pair in zip(arguments, before, strict=False)))
+    filled = [_filled(*pair, clean) for pair in zip(arguments, before, strict=False)]
+    if any(len(argument.encode()) > _MAX_ARGUMENT_BYTES for argument in filled):
+        raise AgentError(
+            f"The prompt is too long to be an argument of {Path(program).name}: "
+            f"at most {_MAX_ARGUMENT_BYTES:,} bytes are."
+        )
+    return (program, *filled)
 
 
 def _filled(argument: str, previous: str, prompt: str) -> str:

@@ -16,6 +16,7 @@ from butler_run.agents.command import with_prompt
         (["tool", "--", "{prompt}"], "-rf", ("tool", "--", "-rf")),
         (["tool", "--ask={prompt}"], "-rf", ("tool", "--ask=-rf")),
         (["tool", "{prompt}"], "a\0b", ("tool", "ab")),
+        (["tool", "{prompt}"], "a\ud800b", ("tool", "a?b")),
         (["{prompt}"], "rm", ("{prompt}",)),
     ],
 )
@@ -25,7 +26,7 @@ def test_a_prompt_is_never_an_option(command, prompt, arguments):
 
 def test_a_prompt_too_long_for_an_argument_is_said():
     with pytest.raises(AgentError, match="too long to be an argument of tool"):
-        with_prompt(["tool", "{prompt}"], "x" * 100_000)
+        with_prompt(["tool", "{prompt}"], "x" * 131_072)
 
 
 async def test_the_output_is_the_answer(folder, environment):
@@ -35,6 +36,15 @@ async def test_the_output_is_the_answer(folder, environment):
         events = [event async for event in run]
 
     assert events[1:] == [Text("hi\n"), Finished(Reason.DONE)]
+
+
+async def test_the_longest_prompt_that_fits_an_argument_arrives(folder, environment):
+    agent = CommandAgent(["echo", "-n", "{prompt}"])
+
+    async with agent.start("x" * 131_071, folder=folder, environment=environment) as run:
+        text = "".join([event.text async for event in run if isinstance(event, Text)])
+
+    assert len(text) == 131_071
 
 
 async def test_a_character_that_is_cut_off_is_replaced(folder, environment):
