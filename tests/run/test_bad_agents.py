@@ -110,7 +110,11 @@ async def test_a_message_that_cannot_be_sent_does_not_end_the_run(chat, script, 
             [{"say": "I begin."}, {"wait": True}],
             "The agent said nothing for 1 s and was stopped.",
         ),
-        ("max_output_mb = 1", [{"flood_bytes": 10_000_000}], "of output and was stopped."),
+        (
+            "max_output_mb = 1",
+            [{"flood_bytes": 10_000_000}],
+            " wrote more than 1 MB of output and was stopped.",
+        ),
     ],
     ids=["time", "silence", "output"],
 )

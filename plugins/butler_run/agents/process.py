@@ -43,7 +43,7 @@ class ProcessLimits:
         end_interval_s: The time from SIGINT to SIGTERM, and from SIGTERM to SIGKILL.
     """
 
-    output_bytes: int = 50 * 2**20
+    output_bytes: int = 50_000_000
     line_bytes: int = 16 * 2**20
     quit_grace_s: float = 2.0
     end_interval_s: float = 5.0
@@ -180,7 +180,7 @@ class AgentProcess:
             threading.Thread(target=child.wait, daemon=True, name="reaping a warden").start()
 
     def _too_much(self) -> LimitReachedError:
-        limit_mb = self._limits.output_bytes / 2**20
+        limit_mb = self._limits.output_bytes / 1_000_000
         return LimitReachedError(
             f"{self.name} wrote more than {limit_mb:g} MB of output and was stopped.", Limit.OUTPUT
         )

@@ -85,7 +85,7 @@ async def test_a_line_of_10_mb_is_read(events_of, kind, said):
 
 
 async def test_too_much_output_ends_the_run_and_says_so(events_of, kind):
-    limits = ProcessLimits(output_bytes=2**20, quit_grace_s=0.1, end_interval_s=0.2)
+    limits = ProcessLimits(output_bytes=1_000_000, quit_grace_s=0.1, end_interval_s=0.2)
 
     with pytest.raises(LimitReachedError, match=r"wrote more than 1 MB of output") as caught:
         await events_of(kind, {"turns": [[{"flood_bytes": 2**23}]]}, limits=limits)
