@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +52,15 @@ class AcpVoice:
         details = _details(question)
         send(self._update("tool_call_update", toolCallId=tool_id, **details))
         request_id = f"ask-{self._count}"
+        offered = question.get("offered", ("always", "yes", "no"))
+        options = [each for each in _OPTIONS if each["optionId"] in offered]
         params = {
             "sessionId": self._conversation_id,
             "toolCall": {"toolCallId": tool_id},
-            "options": _OPTIONS,
+            "options": options,
         }
         send(_request(request_id, "session/request_permission", params))
-        is_allowed = self._is_allowed(request_id)
+        is_allowed = self._is_allowed(request_id, options)
         self._end(tool_id, is_failed=not is_allowed)
         return is_allowed
 
@@ -73,13 +75,15 @@ class AcpVoice:
             pass
         raise TurnCancelledError
 
-    def _is_allowed(self, request_id: str) -> bool:
+    def _is_allowed(self, request_id: str, options: Sequence[Message]) -> bool:
         while (message := receive()).get("id") != request_id:
             pass
         outcome = message["result"]["outcome"]
-        if outcome["outcome"] == "cancelled":
+        if outcome["outcome"] != "cancelled":
+            return bool(outcome["optionId"] != "no")
+        if any(each["optionId"] == "no" for each in options):
             self.wait()
-        return bool(outcome["optionId"] != "no")
+        return False
 
     def _begin(self, title: str) -> str:
         self._count += 1

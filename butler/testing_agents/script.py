@@ -20,7 +20,8 @@ A step is an object with one of these keys:
     think            a thought
     tool             a tool of this title begins and ends; "is_failed"
     ask              a question for permission: {"path", "new", "old"} or {"command"};
-                     "then" and "else" are the steps after yes and no; a path is written on yes
+                     "then" and "else" are the steps after yes and no; a path is written on yes;
+                     "offered" beside it are the answers that acp offers, of always, yes and no
     write, delete    a file, relative to the working copy; "content"
     usage            {"tokens", "cost_usd"}
     say_environment  the names of the variables it sees, and their values

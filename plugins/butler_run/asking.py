@@ -49,22 +49,24 @@ class Asking:
         self._tasks.add(asyncio.create_task(self._ask(run, asked)))
 
     async def _ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
-        sender, is_own = self._ctx.sender, self._ctx.message.is_own
-        question = self._questions.ask(
-            self._ctx.chat_id, self._number, sender, is_own=is_own, asked=asked
-        )
+        question = self._questions.ask(self._ctx.chat_id, self._number, self._ctx.sender, asked)
         self._history.change(self._number, State.WAITING)
         try:
-            message_id = await self._desk.send(Reply(question.text, answers=self._ctx.message))
-            if message_id is not None:
-                self._questions.note_message(question, message_id)
+            await self._put(question)
             option = await self._answer_to(question)
-            if option is not None:
-                await run.answer(asked.id, option.id)
+            await run.answer(asked.id, None if option is None else option.id)
         finally:
             self._questions.close(question)
             if not self._questions.is_any_of(self._number):
                 self._history.change(self._number, State.RUNNING)
+
+    async def _put(self, question: Question) -> None:
+        if question.is_cut:
+            name = f"run-{self._number}-question-{question.letter}.txt"
+            await self._desk.send(Reply(question.details, file_name=name))
+        message_id = await self._desk.send(Reply(question.text, answers=self._ctx.message))
+        if message_id is not None:
+            self._questions.note_message(question, message_id)
 
     async def _answer_to(self, question: Question) -> Option | None:
         """Return the option that was chosen; the one that rejects if nobody chooses."""

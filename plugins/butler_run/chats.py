@@ -72,10 +72,11 @@ class Chats:
         self._db.execute("INSERT OR REPLACE INTO messages VALUES (?, ?, ?)", values)
         self._db.execute("DELETE FROM messages WHERE number < ?", (number - _MESSAGES_KEPT,))
 
-    def is_of_a_run(self, chat_id: str, message_id: str) -> bool:
-        """Return whether a message belongs to a run."""
-        query = "SELECT 1 FROM messages WHERE chat_id = ? AND message_id = ?"
-        return self._db.execute(query, (chat_id, message_id)).fetchone() is not None
+    def run_of(self, chat_id: str, message_id: str | None) -> int | None:
+        """Return the number of the run that a message belongs to, if it does to one."""
+        query = "SELECT number FROM messages WHERE chat_id = ? AND message_id = ?"
+        row = self._db.execute(query, (chat_id, message_id)).fetchone()
+        return None if row is None else int(row[0])
 
     def _chat(self, chat_id: str) -> tuple[str | None, int, int] | None:
         query = "SELECT agent, is_listening, is_lifted FROM chats WHERE chat_id = ?"

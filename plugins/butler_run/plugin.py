@@ -211,25 +211,32 @@ class RunPlugin(Plugin[RunSettings]):
     async def hear(self, ctx: Context) -> str | Pass | None:
         """Take plain text as an answer to a question, or as a prompt."""
         message = ctx.message
+        quoted_run = self._history.chats.run_of(ctx.chat_id, message.quoted_id)
         answer = said(message.text, is_reaction=message.is_reaction)
-        if answer is not None and self._questions.of(ctx.chat_id):
-            heard = answered(ctx, answer, self._questions)
+        if answer is not None:
+            heard = answered(ctx, answer, self._questions, quoted_run)
             if heard is not PASS:
                 return heard
-        if message.is_reaction or not message.text.strip() or not self._is_prompt(ctx):
+        if message.is_reaction or not message.text.strip():
+            return PASS
+        if answer is not None and self._is_cut_off(ctx.chat_id, quoted_run):
+            was = f"Run {quoted_run} was cut off and asks no more."
+            return f"{was} /retry {quoted_run} starts it anew."
+        if not self._is_prompt(ctx, quoted_run):
             return PASS
         repo = await ctx.active_repo()
         return await self._runs.start(ctx, repo, message.text.strip(), self._choice(ctx, repo))
 
-    def _is_prompt(self, ctx: Context) -> bool:
-        message = ctx.message
-        quoted, chats = message.quoted_id, self._history.chats
+    def _is_prompt(self, ctx: Context, quoted_run: int | None) -> bool:
+        message, chats = ctx.message, self._history.chats
         is_meant = (
-            message.is_to_bot
-            or chats.is_listening(ctx.chat_id)
-            or (quoted is not None and chats.is_of_a_run(ctx.chat_id, quoted))
+            quoted_run is not None or message.is_to_bot or chats.is_listening(ctx.chat_id)
         )
         return is_meant and _may_run(ctx)
+
+    def _is_cut_off(self, chat_id: str, number: int | None) -> bool:
+        past = self._history.run(number, chat_id) if number is not None else None
+        return past is not None and past.state is State.CUT_OFF
 
     def _choice(self, ctx: Context, repo: Repo) -> Choice:
         return self._catalog.choose(repo, self._history.chats.agent_of(ctx.chat_id))

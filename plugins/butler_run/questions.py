@@ -2,16 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections import deque
 from dataclasses import dataclass
 from string import ascii_lowercase
 
 from butler import Person
-from butler_run.agents import Change, Option, OptionKind, PermissionAsked
+from butler_run.agents import Option, OptionKind, PermissionAsked
+from butler_run.details import details
 
 _ANSWER = re.compile(r"\s*(yes|no|[1-9])(?:\s+([a-z]))?\s*[.!]?\s*", re.IGNORECASE)
 _THUMBS = {"👍": "yes", "👎": "no"}
 _DETAIL_SHOWN = 600
+_CLOSED_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +31,48 @@ class Question:
     Attributes:
         letter: What tells it from other open questions of its chat.
         requester: Who started the run.
-        answer: Where the option chosen is put.
+        details: What the tool would do, all of it.
+        answer: Where the option chosen is put; None is a no to an agent that offers none.
     """
 
     letter: str
     chat_id: str
     number: int
     requester: Person
-    is_own: bool
     asked: PermissionAsked
-    answer: asyncio.Future[Option]
+    details: str
+    answer: asyncio.Future[Option | None]
 
     @property
     def text(self) -> str:
         """The question for the chat."""
-        options = ", ".join(f"{each.number} {each.label.lower()}" for each in self.asked.options)
-        lines = [f"*{self.asked.tool}*? reply {options}", *_details(self.asked)]
-        return "\n".join([*lines, f"(run {self.number}, question {self.letter})"])
+        ways = [f"{each.number} {each.label.lower()}" for each in self.asked.options]
+        if self.rejection is None:
+            ways.append("no")
+        name = f"run {self.number}, question {self.letter}"
+        return "\n".join(
+            [
+                f"*{self.asked.tool}*? reply {', '.join(ways)}",
+                *([_fenced(self.details)] if self.details else []),
+                f"({name}; the document has all of it)" if self.is_cut else f"({name})",
+            ]
+        )
 
-    def option(self, word: str) -> Option | None:
-        """Return the option that an answer means, if it means one."""
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text does not show all of the details."""
+        return len(self.details) > _DETAIL_SHOWN
+
+    def settle(self, word: str) -> bool:
+        """Take "yes", "no" or a number as the answer; return whether it is one."""
+        option = self._option(word)
+        if option is None and word != "no":
+            return False
+        if not self.answer.done():
+            self.answer.set_result(option)
+        return True
+
+    def _option(self, word: str) -> Option | None:
         options = self.asked.options
         if word.isdecimal():
             return next((each for each in options if each.number == int(word)), None)
@@ -70,15 +94,14 @@ class Questions:
     def __init__(self) -> None:
         self._open: list[Question] = []
         self._messages: dict[Question, str] = {}
+        self._closed: deque[tuple[str, str]] = deque(maxlen=_CLOSED_KEPT)
 
-    def ask(
-        self, chat_id: str, number: int, requester: Person, *, is_own: bool, asked: PermissionAsked
-    ) -> Question:
+    def ask(self, chat_id: str, number: int, requester: Person, asked: PermissionAsked) -> Question:
         """Open a question; ``close`` ends it."""
         taken = {each.letter for each in self.of(chat_id)}
         letter = next((each for each in ascii_lowercase if each not in taken), "z")
-        answer: asyncio.Future[Option] = asyncio.get_running_loop().create_future()
-        question = Question(letter, chat_id, number, requester, is_own, asked, answer)
+        answer: asyncio.Future[Option | None] = asyncio.get_running_loop().create_future()
+        question = Question(letter, chat_id, number, requester, asked, details(asked), answer)
         self._open.append(question)
         return question
 
@@ -89,7 +112,8 @@ class Questions:
     def close(self, question: Question) -> None:
         """Forget a question."""
         self._open.remove(question)
-        self._messages.pop(question, None)
+        if message_id := self._messages.pop(question, None):
+            self._closed.append((question.chat_id, message_id))
 
     def of(self, chat_id: str) -> list[Question]:
         """Return the open questions of a chat."""
@@ -106,9 +130,9 @@ class Questions:
                 return question
         return None
 
-    def lettered(self, chat_id: str, letter: str) -> Question | None:
-        """Return the open question of a chat with this letter."""
-        return next((each for each in self.of(chat_id) if each.letter == letter), None)
+    def is_closed(self, chat_id: str, message_id: str | None) -> bool:
+        """Return whether a message asks a question that is no longer open."""
+        return (chat_id, message_id) in self._closed
 
 
 def said(text: str, *, is_reaction: bool) -> Said | None:
@@ -118,21 +142,6 @@ def said(text: str, *, is_reaction: bool) -> Said | None:
         return Said(word, None) if word else None
     match = _ANSWER.fullmatch(text)
     return Said(match[1].lower(), match[2] and match[2].lower()) if match else None
-
-
-def _details(asked: PermissionAsked) -> list[str]:
-    if asked.command is not None:
-        return [_fenced(asked.command)]
-    if asked.changes:
-        return [_fenced("\n".join(_diff_lines(asked.changes)))]
-    return [_fenced(asked.detail)] if asked.detail else []
-
-
-def _diff_lines(changes: Iterable[Change]) -> Iterable[str]:
-    for change in changes:
-        yield change.path
-        yield from (f"- {line}" for line in (change.old or "").splitlines())
-        yield from (f"+ {line}" for line in change.new.splitlines())
 
 
 def _fenced(text: str) -> str:

@@ -69,7 +69,8 @@ async def test_with_two_questions_open_the_letter_tells_them_apart(
     await chat("/run do it")
     second = await wait_for(chat, "question b")
 
-    assert await chat("yes") == ["Which question? Add its letter (a, b), as in: yes a"]
+    assert await chat("yes") == ["Which question? Add its letter (a, b), as in: yes b"]
+    assert await chat("yes c") == ["Which question? Add its letter (a, b), as in: yes b"]
     assert await chat("no", quoted_id=second.id) == []
     assert await chat("7 a") == [
         f"There is no answer 7. The question was: {(await wait_for(chat, 'question a')).reply.text}"
@@ -80,6 +81,93 @@ async def test_with_two_questions_open_the_letter_tells_them_apart(
 
     assert (tmp_path / "api" / "made.txt").exists()
     assert not (tmp_path / "web" / "made.txt").exists()
+
+
+async def test_an_answer_may_quote_another_message_of_the_run_that_asks(
+    chat, script, api, wait_for, answer
+):
+    script.turns(WRITE)
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "reply 1 allow")
+    status = await wait_for(chat, "Run 1: scripted works")
+
+    assert await chat("yes", quoted_id=status.id) == []
+    await answer(chat)
+
+    assert (api / "made.txt").exists()
+
+
+async def test_an_answer_that_quotes_one_question_and_names_another_is_not_taken(
+    chat, script, api, wait_for
+):
+    script.turns(WRITE)
+    await chat("/use api")
+    await chat("/run do it")
+    question = await wait_for(chat, "reply 1 allow")
+
+    assert await chat("yes b", quoted_id=question.id) == [
+        "Which question? Add its letter (a), as in: yes a"
+    ]
+    assert await chat("yes", quoted_id="of somebody else") == []
+    assert not (api / "made.txt").exists()
+    await chat("/stop")
+
+
+async def test_an_answer_that_comes_too_late_is_no_prompt(chat, script, wait_for, answer):
+    script.turns(WRITE)
+    await chat("/use api")
+    await chat("/run do it")
+    question = await wait_for(chat, "reply 1 allow")
+    await chat("no")
+    await answer(chat)
+
+    assert await chat("yes", quoted_id=question.id) == ["That question is no longer open."]
+    assert await chat("👍", is_reaction=True, quoted_id=question.id) == []
+    assert len((await chat("/runs"))[0].split("\n")) == 1
+
+
+@pytest.mark.parametrize("said", ["no", "nobody says anything"])
+async def test_an_agent_that_offers_no_way_to_say_no_is_answered_all_the_same(
+    chat, script, mocker, wait_for, answer, said
+):
+    if said != "no":
+        mocker.patch("butler_run.asking.LIMIT_S", 0.05)
+    ask = {"command": "ls", "offered": ["yes"]}
+    script.turns({"ask": ask, "then": [{"say": "Allowed."}], "else": [{"say": "Rejected."}]})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "*ls*? reply 1 allow, no\n")
+    await chat(said)
+
+    assert (await answer(chat)).reply.text.startswith("Rejected.")
+
+
+async def test_all_of_a_long_command_can_be_read_before_it_is_allowed(chat, script, wait_for):
+    script.turns({"ask": {"command": "echo " + "x" * 700 + "; rm -rf build"}})
+    await chat("/use api")
+    await chat("/run do it")
+
+    question = await wait_for(chat, "(run 1, question a; the document has all of it)")
+    document = await wait_for(chat, "; rm -rf build")
+    sent = chat.transport.sent
+    assert document.reply.file_name == "run-1-question-a.txt"
+    assert sent.index(document) < sent.index(question)
+    assert "…\n```\n" in question.reply.text
+    await chat("/stop")
+
+
+async def test_a_change_is_shown_as_what_differs(chat, script, wait_for):
+    lines = [f"line {number}" for number in range(100)]
+    new = [*lines[:50], "another", *lines[51:]]
+    script.turns({"ask": {"path": "a", "old": "\n".join(lines), "new": "\n".join(new)}})
+    await chat("/use api")
+    await chat("/run do it")
+
+    question = await wait_for(chat, "reply 1 allow")
+    shown = "```\na\n  line 49\n- line 50\n+ another\n  line 51\n```"
+    assert shown in question.reply.text
+    await chat("/stop")
 
 
 async def test_a_run_that_asks_is_listed_as_waiting(chat, script, wait_for, answer):
@@ -116,6 +204,24 @@ async def test_a_question_nobody_answers_is_rejected_and_that_is_said(
     await answer(chat)
 
     assert not (api / "made.txt").exists()
+
+
+async def test_an_answer_to_a_run_that_was_cut_off_is_no_prompt(
+    butler_toml, tmp_path, script, wait_for
+):
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml)
+    script.turns(WRITE)
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+        await chat("/run do it")
+        question = await wait_for(chat, "reply 1 allow")
+        chat.bot.stop()
+
+    async with open_chat(read_setup(path)) as chat:
+        assert await chat("yes", quoted_id=question.id) == [
+            "Run 1 was cut off and asks no more. /retry 1 starts it anew."
+        ]
 
 
 async def test_the_end_of_input_rejects_what_is_open(butler_toml, tmp_path, script, api):

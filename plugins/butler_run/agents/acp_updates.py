@@ -25,6 +25,7 @@ _KINDS = {
 }
 _OVER = {"completed": False, "failed": True}
 _TITLE_LENGTH = 80
+_LABEL_LENGTH = 60
 
 Params = dict[str, Any]
 
@@ -117,4 +118,4 @@ def _options(options: Any) -> Iterable[tuple[str, str, OptionKind]]:
     for option in options if isinstance(options, list) else ():
         match option:
             case {"optionId": str(id), "name": str(label), "kind": str(kind)} if kind in _KINDS:
-                yield id, label, _KINDS[kind]
+                yield id, on_one_line(label, _LABEL_LENGTH), _KINDS[kind]

@@ -148,8 +148,11 @@ class Run(Protocol):
         """
         ...
 
-    async def answer(self, permission_id: str, option_id: str) -> None:
-        """Answer a question; one that is no longer open is left alone."""
+    async def answer(self, permission_id: str, option_id: str | None) -> None:
+        """Answer a question; one that is no longer open is left alone.
+
+        None rejects where the agent offers no option for that.
+        """
         ...
 
     async def cancel(self) -> None:

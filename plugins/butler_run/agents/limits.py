@@ -47,7 +47,7 @@ class LimitedRun:
                 self._pause(event.id)
             yield event
 
-    async def answer(self, permission_id: str, option_id: str) -> None:
+    async def answer(self, permission_id: str, option_id: str | None) -> None:
         """Answer a question, see ``Run``."""
         await self._run.answer(permission_id, option_id)
         self._go_on(permission_id)

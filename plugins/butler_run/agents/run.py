@@ -45,10 +45,10 @@ class ProcessRun(ABC):
             self._reject_all()
             self._is_turn_over.set()
 
-    async def answer(self, permission_id: str, option_id: str) -> None:
+    async def answer(self, permission_id: str, option_id: str | None) -> None:
         """Answer a question, see ``Run``."""
         question = self._questions.get(permission_id)
-        if question and any(option.id == option_id for option in question.options):
+        if question and option_id in {None, *(option.id for option in question.options)}:
             del self._questions[permission_id]
             self._reply(permission_id, option_id)
 
@@ -86,7 +86,7 @@ class ProcessRun(ABC):
 
     @abstractmethod
     def _reply(self, permission_id: str, option_id: str | None) -> None:
-        """Tell the agent the answer; None rejects on behalf of a run that is ended."""
+        """Tell the agent the answer; None rejects without an option, as for a run that is ended."""
         ...
 
     def _ask_to_stop(self) -> bool:
