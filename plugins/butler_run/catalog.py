@@ -22,19 +22,13 @@ from butler_run.settings import AgentSettings, RepoRunSettings, RunSettings
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An agent, and how it runs in one repo.
-
-    Attributes:
-        secrets: The values of the variables that are passed to it by configuration; they are not
-            shown in a chat.
-    """
+    """An agent, and how it runs in one repo."""
 
     name: str
     agent: Agent
     mode: Mode
     environment: dict[str, str]
     limits: RunLimits
-    secrets: tuple[str, ...]
 
 
 class Catalog:
@@ -47,6 +41,13 @@ class Catalog:
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
         return self._settings.agent_names
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values of all variables that are passed to agents by configuration."""
+        names = {name for agent in self._settings.agents.values() for name in agent.env}
+        environment = allowed_environment(names)
+        return tuple(environment[each] for each in names if each in environment)
 
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:
         """Return a line on each agent that is configured or used by default, and on wrong names."""
@@ -103,7 +104,6 @@ class Catalog:
                 of_repo.time_limit or settings.time_limit or inf,
                 of_repo.silence_limit or settings.silence_limit or inf,
             ),
-            secrets=tuple(environment[each] for each in settings.env if each in environment),
         )
 
 

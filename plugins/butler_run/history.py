@@ -240,9 +240,9 @@ class History:
         """Return the last runs of a chat, the newest first."""
         return self._runs("WHERE chat_id = ? ORDER BY number DESC LIMIT ?", chat_id, limit)
 
-    def last_with_changes(self, chat_id: str) -> Past | None:
-        """Return the last run of a chat that has both snapshots."""
-        where = "WHERE chat_id = ? AND after IS NOT NULL ORDER BY number DESC LIMIT 1"
+    def last_begun(self, chat_id: str) -> Past | None:
+        """Return the last run of a chat that has a snapshot from before it."""
+        where = "WHERE chat_id = ? AND before IS NOT NULL ORDER BY number DESC LIMIT 1"
         return next(iter(self._runs(where, chat_id)), None)
 
     def asked_by(self, person: Person, since: float) -> list[float]:

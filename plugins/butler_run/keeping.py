@@ -1,9 +1,11 @@
 """The snapshots before and after one run; a repo in which git fails is worked in all the same."""
 
+import asyncio
 import logging
 
 from butler import GitError, Repo
 from butler_run.snapshot import Moment, Snapshots, summary
+from butler_run.working_copy import has_git
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +37,14 @@ class Keeping:
     async def changes(self) -> list[str]:
         """Return what the run changed, for the last line of its answer."""
         if self.before is None or self.after is None:
-            return ["no git, so no /undo"]
+            is_copy = await asyncio.to_thread(has_git, self._repo.path)
+            return [f"no {'snapshot' if is_copy else 'git'}, so no /undo"]
         try:
-            diff = await self._snapshots.diff(self.before, self.after)
+            files = await self._snapshots.files(self.before, self.after)
         except GitError as error:
             logger.info("run %d has no diff: %s", self._number, error)
             return []
-        return [summary(diff), "/diff", "/undo"] if diff.files else ["no files changed"]
+        return [summary(files), "/diff", "/undo"] if files else ["no files changed"]
 
     async def prune(self) -> None:
         """Forget the snapshots of runs long past."""

@@ -26,6 +26,7 @@ from butler_run.answering import answered
 from butler_run.catalog import Catalog, Choice
 from butler_run.changes import Changes
 from butler_run.history import FILE_NAME, History, Past, Request, State, history_finding
+from butler_run.markup import Redactor
 from butler_run.questions import Questions, said
 from butler_run.runs import Runs
 from butler_run.settings import RepoRunSettings, RunSettings
@@ -50,8 +51,9 @@ class RunPlugin(Plugin[RunSettings]):
 
     async def __aenter__(self) -> Self:
         self._history = History(self.data_folder / FILE_NAME)
-        self._runs = Runs(self.settings, self._history, self._questions)
-        self._changes = Changes(self._history)
+        secrets = Redactor(self._catalog.secrets)
+        self._runs = Runs(self.settings, self._history, self._questions, secrets)
+        self._changes = Changes(self._history, secrets)
         self._cut_off = self._history.cut_off()
         self._untold = self._history.take_untold()
         return self

@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from butler import GitError, run_git
 logger = logging.getLogger(__name__)
 
 _TIMEOUT_S = 120.0
+_PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
 _ATTRIBUTES = "* -filter -text -eol -crlf -ident -working-tree-encoding\n"
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Butler",
@@ -48,16 +50,6 @@ class Diff:
     text: str
     files: tuple[FileChange, ...]
 
-    @property
-    def added(self) -> int:
-        """The number of lines added."""
-        return sum(file.added or 0 for file in self.files)
-
-    @property
-    def removed(self) -> int:
-        """The number of lines removed."""
-        return sum(file.removed or 0 for file in self.files)
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -69,23 +61,33 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """The places of a repository."""
+    """The places of a repository, and its last commit if there is one."""
 
     top: Path
     git_folder: Path
     objects: Path
     exclude: Path
     object_format: str
+    head: str | None
 
     @staticmethod
     async def at(folder: Path) -> "Repository":
+        """Ask git for the repository in which ``folder`` lies.
+
+        Raises:
+            GitError: There is none, or none that can be kept.
+        """
         places = await run_git(
             folder,
             *("rev-parse", "--path-format=absolute", "--show-toplevel", "--absolute-git-dir"),
             *("--git-path", "objects", "--git-path", "info/exclude", "--show-object-format"),
+            *("--revs-only", "HEAD"),
         )
-        top, git_folder, objects, exclude, object_format = os.fsdecode(places).splitlines()
-        return Repository(Path(top), Path(git_folder), Path(objects), Path(exclude), object_format)
+        lines = os.fsdecode(places).removesuffix("\n").split("\n")
+        if len(lines) not in {5, 6}:
+            raise GitError("The name of the folder has a line end in it, so it cannot be kept.")
+        top, git_folder, objects, exclude = map(Path, lines[:4])
+        return Repository(top, git_folder, objects, exclude, lines[4], next(iter(lines[5:]), None))
 
 
 class PrivateGit:
@@ -123,9 +125,14 @@ class PrivateGit:
 
     def remove(self) -> None:
         """Remove the folder, leaving the index behind for the next."""
-        if self._index.is_file():
-            shutil.move(self._index, self._left_index)
+        with suppress(OSError):
+            _replace(self._left_index, self._index)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def head(self) -> str | None:
+        """The last commit of the repository, if there is one."""
+        return self._repository.head
 
     @property
     def top(self) -> Path:
@@ -148,14 +155,17 @@ class PrivateGit:
 
     async def diff(self, before: str, after: str) -> Diff:
         """Return the difference of two commits or trees."""
-        plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
-        ends = ("--end-of-options", before, after)
         prefixes = ("--src-prefix=a/", "--dst-prefix=b/")
-        text = await self._raw("diff", "--patch", *plain, *prefixes, *ends)
-        counts = await self.git("diff", "--numstat", "-z", *plain, *ends)
-        return Diff(
-            text.decode(errors="replace"), tuple(map(_file_change, counts.split("\0")[:-1]))
+        ends = ("--end-of-options", before, after)
+        text = await self._raw("diff", "--patch", *_PLAIN, *prefixes, *ends)
+        return Diff(text.decode(errors="replace"), await self.files(before, after))
+
+    async def files(self, before: str, after: str) -> tuple[FileChange, ...]:
+        """Return how many lines of which files differ between two commits or trees."""
+        counts = await self.git(
+            *("diff", "--numstat", "-z", *_PLAIN, "--end-of-options", before, after)
         )
+        return tuple(map(_file_change, counts.split("\0")[:-1]))
 
     async def entries(self, before: str, after: str) -> list[Entry]:
         """Return which files differ between two commits or trees."""
@@ -208,6 +218,18 @@ class PrivateGit:
         )
 
 
+def _replace(target: Path, source: Path) -> None:
+    """Put ``source`` in the place of ``target`` at once, as others may be reading that."""
+    if source.is_file():
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}-")
+        os.close(handle)
+        try:
+            shutil.copy2(source, name)
+            Path(name).replace(target)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
 def _configuration(object_format: str) -> str:
     version = "0" if object_format == "sha1" else "1"
     core = f"[core]\n\trepositoryformatversion = {version}\n\tbare = false\n\tautocrlf = false\n"
@@ -231,5 +253,6 @@ def _entry(head: str, path: str) -> Entry:
 
 
 def shown(path: str) -> str:
-    """Return a path as git gave it, fit to be shown."""
-    return os.fsencode(path).decode(errors="replace")
+    """Return a path as git gave it, fit to be shown: on one line."""
+    text = os.fsencode(path).decode(errors="replace")
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -31,10 +31,13 @@ class _Live:
 class Runs:
     """Starts runs and ends them."""
 
-    def __init__(self, settings: RunSettings, history: History, questions: Questions) -> None:
+    def __init__(
+        self, settings: RunSettings, history: History, questions: Questions, secrets: Redactor
+    ) -> None:
         self._settings = settings
         self._history = history
         self._questions = questions
+        self._secrets = secrets
         self._budget = Budget(settings, history)
         self._queue = Queue(settings.max_runs)
         self._live: dict[int, _Live] = {}
@@ -103,7 +106,7 @@ class Runs:
         self, ctx: Context, number: int, repo: Repo, copy: Path, prompt: str, choice: Choice
     ) -> Place:
         """Let a run that is noted already wait for its turn in a working copy, and work then."""
-        desk = Desk(ctx, self._history, number, Redactor(choice.secrets))
+        desk = Desk(ctx, self._history, number, self._secrets)
         work = Work(ctx, number, prompt, repo, choice, self._history, self._questions, desk)
         place = self._queue.join(number, copy, ctx.chat_id)
         job = ctx.start(self._carry_out(ctx, work, place, repo, prompt), f"run {number}")

@@ -1,14 +1,15 @@
 """What a working copy looked like before and after a run, kept as commits nobody sees.
 
 A snapshot is a commit under ``refs/butler/runs/<number>/``. It holds every file byte by byte,
-untracked ones included and ignored ones not; index, branch and files stay as they are.
+untracked ones included and ignored ones not; index, branch and files stay as they are. Its parent
+is the last commit of the repository, so that one is kept, too.
 
 What is not kept: ignored files, empty folders, and what is inside of submodules.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -61,7 +62,9 @@ class Snapshots:
         """
         async with self._private() as private:
             tree = await private.tree()
-            commit = await private.git("commit-tree", tree, "-m", f"run {run}, {moment}")
+            parent = ("-p", private.head) if private.head else ()
+            message = ("-m", f"run {run}, {moment}")
+            commit = await private.git("commit-tree", tree, *parent, *message)
         await run_git(self._folder, "update-ref", "--", f"{_REFS}/{run}/{moment}", commit)
         return commit
 
@@ -89,6 +92,23 @@ class Snapshots:
         async with self._private() as private:
             return await private.diff(before, after or await private.tree())
 
+    async def files(self, before: str, after: str) -> tuple[FileChange, ...]:
+        """Return which files changed between two snapshots, for less than ``diff``.
+
+        Raises:
+            GitError: A snapshot is gone.
+        """
+        async with self._private() as private:
+            return await private.files(before, after)
+
+    async def has_commits(self, before: str, after: str) -> bool:
+        """Return whether the last commit of the repository was another one from one to the other.
+
+        Raises:
+            GitError: A snapshot is gone.
+        """
+        return await self._commit(f"{before}^1") != await self._commit(f"{after}^1")
+
     async def uncommitted(self) -> Diff:
         """Return what the working copy has beyond its last commit.
 
@@ -96,7 +116,7 @@ class Snapshots:
             GitError: Git cannot read the working copy.
         """
         async with self._private() as private:
-            head = await self._commit("HEAD") or await private.git("mktree", stdin=b"")
+            head = private.head or await private.git("mktree", stdin=b"")
             return await private.diff(head, await private.tree())
 
     async def undo(self, before: str, after: str) -> tuple[str, ...]:
@@ -165,10 +185,11 @@ class Snapshots:
             await asyncio.to_thread(private.remove)
 
 
-def summary(diff: Diff) -> str:
+def summary(files: Collection[FileChange]) -> str:
     """Return how many files changed, and by how many lines."""
-    count = len(diff.files)
-    return f"{count} file{'s' * (count != 1)} +{diff.added} −{diff.removed}"
+    added = sum(file.added or 0 for file in files)
+    removed = sum(file.removed or 0 for file in files)
+    return f"{len(files)} file{'s' * (len(files) != 1)} +{added} −{removed}"
 
 
 async def _put(private: PrivateGit, source: str, gone: Iterable[str], there: Iterable[str]) -> None:

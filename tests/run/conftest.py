@@ -48,6 +48,9 @@ def butler_toml(tmp_path, script):
         [plugins.run.agents.shout]
         kind = "command"
         command = ["tr", "a-z", "A-Z"]
+        [plugins.run.agents.shell]
+        kind = "command"
+        command = ["sh"]
     """
 
 

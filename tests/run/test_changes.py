@@ -20,7 +20,7 @@ async def test_what_a_run_changed_is_counted_shown_and_undone(chat, script, api,
 
     assert "1 file +2 −0 · /diff · /undo · " in await run(chat)
     (diff,) = await chat("/diff")
-    assert diff.startswith("Run 1: 1 file +2 −0\n```\ndiff --git a/made.txt b/made.txt")
+    assert diff.startswith("Run 1 in *api*: 1 file +2 −0\n```\ndiff --git a/made.txt b/made.txt")
     assert await chat("/undo") == ["Run 1 is undone: made.txt."]
     assert not (api / "made.txt").exists()
     assert await chat("/undo 1") == ["There is nothing to undo of run 1."]
@@ -34,7 +34,7 @@ async def test_a_large_diff_comes_as_a_patch(chat, script, run):
 
     summary, _patch = await chat("/diff 1")
 
-    assert summary == "Run 1: 1 file +1000 −0\n• made.txt"
+    assert summary == "Run 1 in *api*: 1 file +1000 −0\n• made.txt"
     assert chat.transport.sent[before + 1].reply.file_name == "run-1.patch"
 
 
@@ -87,16 +87,93 @@ async def test_diff_shows_what_a_run_under_way_changed_so_far(chat, script, wait
     await chat("/run do it")
     await wait_for(chat, "reply 1 allow")
 
-    assert (await chat("/diff 1"))[0].startswith("Run 1 so far: 1 file +1 −0\n")
+    assert (await chat("/diff 1"))[0].startswith("Run 1 in *api* so far: 1 file +1 −0\n")
     assert await chat("/undo 1") == ["A run is at work there. /stop it, or wait for its end."]
     await chat("/stop")
+
+
+@pytest.fixture
+def cut_off(butler_toml, tmp_path, script, wait_for):
+    """Let a run make a file, and Butler end in the middle of it."""
+    (tmp_path / "butler.toml").write_text(butler_toml)
+
+    async def ended():
+        script.turns({"write": "made.txt", "content": "one\n"}, ASK)
+        async with open_chat(read_setup(tmp_path / "butler.toml")) as chat:
+            await chat("/use api")
+            await chat("/run do it")
+            await wait_for(chat, "reply 1 allow")
+            chat.bot.stop()
+
+    return ended
+
+
+async def test_what_changed_since_a_run_that_was_cut_off_is_shown_and_not_undone(
+    cut_off, tmp_path, api
+):
+    await cut_off()
+    (api / "mine.txt").write_text("mine\n")
+    async with open_chat(read_setup(tmp_path / "butler.toml")) as chat:
+        (diff,) = await chat("/diff")
+        assert diff.startswith("*api* since run 1 began: 2 files +2 −0\n")
+        (said,) = await chat("/undo")
+
+    assert said.startswith("Run 1 did not come to its end, so its changes cannot be told")
+    (api / "README.md").unlink()
+    restore = said.partition("on the machine, ")[2].partition(" <file>")[0].split()
+    subprocess.run([*restore, "README.md"], cwd=api, check=True)
+    assert (api / "README.md").exists()
+    assert (api / "made.txt").exists()
+
+
+async def test_the_commits_of_a_run_stay_when_it_is_undone_and_that_is_said(chat, api, run):
+    commit = "git add --all; git -c user.name=a -c user.email=a@b commit --quiet -m more; echo ok"
+    await chat("/use api")
+    await chat("/agent shell")
+    await run(chat, f"echo one > made.txt; {commit}")
+
+    assert await chat("/undo") == [
+        "Run 1 is undone: made.txt. Its commits stay: only files are put back."
+    ]
+    assert not (api / "made.txt").exists()
+
+
+async def test_names_of_files_stay_on_one_line_and_too_many_are_counted(chat, run):
+    await chat("/use api")
+    await chat("/agent shell")
+    await run(chat, "for n in $(seq 30); do seq 100 > $n; done")
+
+    listed = (await chat("/diff"))[0].split("\n")
+    assert (len(listed), listed[-1]) == (22, "• 10 more")
+    assert (await chat("/undo"))[0].endswith(" and 20 more.")
+
+
+async def test_the_name_of_a_file_stays_on_one_line(chat, run):
+    await chat("/use api")
+    await chat("/agent shell")
+    await run(chat, "touch \"$(printf 'a\\nb')\"")
+
+    assert await chat("/undo") == [r"Run 1 is undone: a\nb."]
+
+
+async def test_a_diff_does_not_show_what_an_agent_is_passed(
+    butler_toml, tmp_path, api, monkeypatch
+):
+    monkeypatch.setenv("MY_TOKEN", "hush-hush-hush")
+    path = tmp_path / "butler.toml"
+    shout = "[plugins.run.agents.shout]"
+    path.write_text(butler_toml.replace(shout, f'{shout}\nenv = ["MY_TOKEN"]'))
+    (api / "mine.txt").write_text("hush-hush-hush\n")
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+        assert "+•••\n" in (await chat("/diff"))[0]
 
 
 async def test_a_run_that_changed_nothing_says_so(chat, run):
     await chat("/use api")
     await run(chat)
 
-    assert await chat("/diff") == ["Run 1: no files changed."]
+    assert await chat("/diff") == ["Run 1 in *api*: no files changed."]
 
 
 async def test_what_a_run_changed_is_not_shown_where_the_repo_is_another_folder_by_now(

@@ -68,7 +68,7 @@ async def test_a_chat_chooses_its_agent(chat, run):
 
     assert (await chat("/agent"))[0].startswith("This chat uses *scripted* in api. There are: ")
     assert await chat("/agent nope") == [
-        "There is no agent nope. Known: claude, codex, gemini, opencode, scripted, shout."
+        "There is no agent nope. Known: claude, codex, gemini, opencode, scripted, shell, shout."
     ]
     assert await chat("/agent shout") == ["This chat now uses *shout*."]
     assert (await run(chat, "hello")).startswith("HELLO")

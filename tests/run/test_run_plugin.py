@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from butler import GitError
 from butler.app import read_setup
 from butler.testing import open_chat
 
@@ -156,3 +157,10 @@ async def test_a_folder_without_git_works_without_undo(chat, script, tmp_path, r
 
     assert "no git, so no /undo" in await run(chat)
     assert await chat("/diff 1") == ["Run 1 has no snapshots, so I cannot tell what it changed."]
+
+
+async def test_a_working_copy_that_cannot_be_kept_is_worked_in_without_undo(chat, run, mocker):
+    mocker.patch("butler_run.snapshot.Snapshots.take", side_effect=GitError("git took too long."))
+    await chat("/use api")
+
+    assert "no snapshot, so no /undo" in await run(chat)

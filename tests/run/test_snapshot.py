@@ -8,7 +8,7 @@ import time
 import pytest
 
 from butler import GitError, UserError
-from butler_run.snapshot import ChangedSinceError, Moment, Snapshots
+from butler_run.snapshot import ChangedSinceError, Moment, Snapshots, summary
 
 SECRETIVE = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
 IDENTITY = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
@@ -93,12 +93,12 @@ async def test_a_snapshot_holds_all_files_but_ignored_ones(snapshots, ask_git):
 
 async def test_a_snapshot_touches_neither_index_nor_branch_nor_files(snapshots, copy, ask_git):
     index, files = (copy / ".git/index").read_bytes(), _files(copy)
-    head = ask_git("log", "--all", "--not", "--glob=refs/butler")
+    branches = ask_git("for-each-ref", "refs/heads"), ask_git("rev-parse", "HEAD")
 
     await snapshots.take(1, Moment.BEFORE)
 
     assert (copy / ".git/index").read_bytes() == index
-    assert ask_git("log", "--all", "--not", "--glob=refs/butler") == head
+    assert (ask_git("for-each-ref", "refs/heads"), ask_git("rev-parse", "HEAD")) == branches
     assert _files(copy) == files
 
 
@@ -202,7 +202,7 @@ async def test_a_diff_tells_files_and_lines(snapshots, copy):
 
     diff = await snapshots.diff(before, after)
 
-    assert (len(diff.files), diff.added, diff.removed) == (8, 5, 1)
+    assert summary(diff.files) == "8 files +5 −1"
     assert "+3\n" in diff.text
     assert {f.path: (f.added, f.removed) for f in diff.files}["pic.bin"] == (None, None)
 

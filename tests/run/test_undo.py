@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from butler import GitError, UserError
+from butler import GitError, UserError, run_git
 from butler.testing import make_working_copy
 from butler_run.private_git import PrivateGit
 from butler_run.snapshot import Moment, Snapshots
@@ -134,3 +134,35 @@ async def test_undo_does_not_remove_an_ignored_file_with_its_folder(copy):
 
     assert (copy / "README.md" / "mine.log").read_text() == "mine\n"
     assert (copy / "README.md" / "deep" / "file").read_text() == "2\n"
+
+
+async def test_an_index_that_is_being_read_is_replaced_at_once(copy, mocker):
+    await Snapshots(copy).take(1, Moment.BEFORE)
+    left = copy / ".git" / "butler-index"
+    was, copying = left.read_bytes(), shutil.copy2
+    (copy / "more").write_text("more\n")
+
+    def check(source, target):
+        assert left.read_bytes() == was
+        return copying(source, target)
+
+    mocker.patch("butler_run.private_git.shutil.copy2", check)
+    await Snapshots(copy).take(1, Moment.AFTER)
+
+    assert left.read_bytes() != was
+    assert [file.name for file in left.parent.glob("butler-index*")] == ["butler-index"]
+
+
+async def test_a_folder_with_a_line_end_in_its_name_is_refused(tmp_path):
+    copy = make_working_copy(tmp_path / "two\nlines")
+
+    with pytest.raises(GitError, match="has a line end in it"):
+        await Snapshots(copy).take(1, Moment.BEFORE)
+
+
+async def test_a_snapshot_keeps_the_last_commit_too(copy):
+    commit = await Snapshots(copy).take(1, Moment.BEFORE)
+
+    assert await run_git(copy, "rev-parse", f"{commit}^1") == await run_git(
+        copy, "rev-parse", "HEAD"
+    )
