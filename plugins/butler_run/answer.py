@@ -3,6 +3,7 @@
 from butler_run.markup import shortened, whatsapp
 
 SHOWN = 1200
+_LEAST_SHOWN = 400
 MAX_KEPT = 1_000_000
 
 
@@ -33,16 +34,19 @@ class Answer:
         text = "\n\n".join(section for section in self._texts() if section)
         return f"{text}\n\n(The rest is left out.)" if self.is_cut else text
 
-    def shown(self) -> tuple[str, bool]:
+    def shown(self, beside: int = 0) -> tuple[str, bool]:
         """Return what to show on a phone, and whether that is all.
 
         Where all is too much it is the end: after its last tool an agent sums up.
+
+        Args:
+            beside: So many characters are shown beside it.
         """
-        full = whatsapp(self.full)
-        if len(full) <= SHOWN:
+        full, room = whatsapp(self.full), max(SHOWN - beside, _LEAST_SHOWN)
+        if len(full) <= room:
             return full, True
         last = next((each for each in reversed(self._texts()) if each), "")
-        return shortened(whatsapp(last), SHOWN), False
+        return shortened(whatsapp(last), room), False
 
     def _texts(self) -> list[str]:
         return ["".join(section).strip() for section in self._sections]

@@ -141,12 +141,12 @@ class Work:
             await self._desk.send(Reply(self._outcome.answer.full, file_name=name))
 
     async def _answered(self, elapsed: str) -> _Said:
-        shown, is_all = await asyncio.to_thread(self._outcome.answer.shown)
-        detail = self._outcome.finished.detail if self._outcome.finished else ""
-        parts = [shown, self._outcome.problem or detail]
+        outcome, footer = self._outcome, await self._summed_up(elapsed)
+        problem = outcome.problem or (outcome.finished.detail if outcome.finished else "")
+        beside = len(f"\n\n{problem}\n\n{footer}")
+        shown, is_all = await asyncio.to_thread(outcome.answer.shown, beside)
         nothing = "It was stopped." if self.is_stopped else "The agent said nothing."
-        text = "\n\n".join(part for part in parts if part) or nothing
-        footer = await self._summed_up(elapsed)
+        text = "\n\n".join(part for part in (shown, problem) if part) or nothing
         return _Said(await self._desk.fit(f"{text}\n\n{footer}"), is_all)
 
     @asynccontextmanager

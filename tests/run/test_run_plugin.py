@@ -98,6 +98,17 @@ async def test_a_long_answer_comes_short_and_as_a_document(chat, script, run):
     assert document.reply.text.endswith("The end.")
 
 
+@pytest.mark.parametrize("end", [{"say": ""}, {"fail": "It is off", "details": "cause " * 90}])
+async def test_an_answer_fits_a_phone_with_all_that_stands_below_it(chat, script, run, end):
+    script.turns({"say": "word " * 2000}, {"write": "made.txt", "content": ""}, end)
+    await chat("/use api")
+
+    text = await run(chat)
+    assert len(text) <= 1200
+    assert text.startswith("word ")
+    assert " · /diff · /undo · " in text
+
+
 async def test_secrets_do_not_reach_the_chat(butler_toml, tmp_path, script, monkeypatch, run):
     monkeypatch.setenv("MY_TOKEN", "hush-hush-hush")
     path = tmp_path / "butler.toml"
