@@ -137,10 +137,9 @@ class Questions:
 
 def said(text: str, *, is_reaction: bool) -> Said | None:
     """Return what ``text`` answers, or None if it is no answer."""
-    if is_reaction:
-        word = _THUMBS.get(text.rstrip("\ufe0f🏻🏼🏽🏾🏿"))
-        return Said(word, None) if word else None
-    match = _ANSWER.fullmatch(text)
+    if word := _THUMBS.get(text.strip().rstrip("\ufe0f🏻🏼🏽🏾🏿")):
+        return Said(word, None)
+    match = None if is_reaction else _ANSWER.fullmatch(text)
     return Said(match[1].lower(), match[2] and match[2].lower()) if match else None
 
 

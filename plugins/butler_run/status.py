@@ -44,6 +44,7 @@ class Status:
     @asynccontextmanager
     async def kept_up_to_date(self) -> AsyncIterator[None]:
         """Send the message, and edit it until the block is left; then it says how that ended."""
+        self._begun_at = self._clock()
         await self._send()
         editing = asyncio.create_task(self._edit_forever(), name="status")
         try:

@@ -10,7 +10,15 @@ WRITE = {"ask": {"path": "made.txt", "old": None, "new": "made\n"}}
 
 @pytest.mark.parametrize(
     ("said", "is_made"),
-    [("1", True), ("yes", True), ("Yes a", True), ("2", True), ("no", False), ("3", False)],
+    [
+        ("1", True),
+        ("yes", True),
+        ("Yes a", True),
+        ("👍🏽", True),
+        ("2", True),
+        ("no", False),
+        ("3", False),
+    ],
 )
 async def test_a_question_is_answered_from_the_chat(
     chat, script, api, said, is_made, wait_for, answer

@@ -64,6 +64,13 @@ async def test_a_change_is_an_edit_that_waits_for_five_seconds_to_pass(desk, clo
     assert slept == [EDIT_EVERY_S - 1.5]
 
 
+async def test_the_time_for_which_a_run_waited_does_not_count(desk, clock):
+    status = Status(desk, "Run 1 works,", clock)
+    clock.now += 100
+    async with status.kept_up_to_date():
+        assert (await desk.sent.get()).text == "Run 1 works, 0 s"
+
+
 async def test_what_is_the_same_as_before_is_no_change(desk, clock, slept):
     status = Status(desk, "Run 1 works,", clock)
     async with status.kept_up_to_date():
