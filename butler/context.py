@@ -38,8 +38,13 @@ class Services:
     listeners: tuple["Listener", ...] = ()
 
     async def send(self, chat_id: str, reply: Reply) -> str:
-        """Send ``reply`` without control characters, its commands under the prefix in use."""
-        text = self.router.with_prefix(without_controls(reply.text))
+        """Send ``reply`` without control characters, its commands under the prefix in use.
+
+        A document is a file, not Butler's words, so what looks like a command in it stays.
+        """
+        text = without_controls(reply.text)
+        if reply.file_name is None:
+            text = self.router.with_prefix(text)
         if text != reply.text:
             reply = replace(reply, text=text)
         return await self.transport.send(chat_id, reply)

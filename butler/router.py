@@ -62,7 +62,9 @@ class Router:
             rf"([A-Za-z][\w-]{{0,{MAX_WORD_LENGTH - 1}}})(?:@[\w.+-]{{1,64}})?"
             rf"[{re.escape(_PUNCTUATION)}]*(?=\s|\Z)\s*"
         )
-        self._mention = re.compile(rf"(?<![\w/])/(?=(?:{'|'.join(self._by_name) or '(?!)'})\b)")
+        self._mention = re.compile(
+            rf"(?<![\w/])/(?=(?:{'|'.join(self._by_name) or '(?!)'})(?![\w/-]))"
+        )
 
     def route(self, text: str) -> Decision:
         """Return the command that ``text`` calls, the one it nearly calls, or None.

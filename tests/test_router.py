@@ -103,6 +103,7 @@ def test_another_prefix_can_be_chosen():
         ),
         ("`/src/use` and /srv/repos", "`/src/use` and /srv/repos"),
         ("/users is no command", "/users is no command"),
+        ("/use/lib and /use-case are none", "/use/lib and /use-case are none"),
     ],
 )
 def test_replies_name_commands_with_the_prefix_in_use(text, written):

@@ -38,6 +38,17 @@ async def test_a_large_diff_comes_as_a_patch(chat, script, run):
     assert chat.transport.sent[before + 1].reply.file_name == "run-1.patch"
 
 
+async def test_a_patch_is_not_touched_by_the_prefix_in_use(butler_toml, tmp_path, api):
+    path = tmp_path / "butler.toml"
+    path.write_text(f'prefix = "!"\n{butler_toml}')
+    (api / "mine.txt").write_text("/run it\n" * 1000)
+    async with open_chat(read_setup(path)) as chat:
+        await chat("!use api")
+
+        _summary, patch = await chat("!diff")
+        assert "\n+/run it\n" in patch
+
+
 async def test_undo_never_overwrites_what_was_changed_since(chat, script, api, run):
     script.turns({"write": "made.txt", "content": "one\n"})
     await chat("/use api")
