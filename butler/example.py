@@ -120,7 +120,8 @@ _AUDIENCE = """\
 # agent = "claude"
 # mode = "ask"
 # time_limit = "30m"
-# silence_limit = "10m\""""
+# silence_limit = "10m"
+# max_output_mb = 50"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 
 from butler import Finding, Repo, UserError
 from butler_run.agents import (
@@ -64,15 +65,25 @@ class Catalog:
         ]
 
     def _finding(self, name: str) -> Finding:
-        settings = self._settings.agents.get(name, AgentSettings())
-        command = _command(name, settings, allowed_environment(settings.env))
-        if path := shutil.which(command[0]):
-            return Finding(True, f"agent {name}", path)
+        if problem := self.problem(name):
+            is_configured = name in self._settings.agents
+            return Finding(not is_configured, f"agent {name}", problem, is_note=not is_configured)
+        program = self._program(name)
+        detail = f"{program} in each repo" if _is_in_repo(program) else str(shutil.which(program))
+        return Finding(True, f"agent {name}", detail)
+
+    def problem(self, name: str) -> str:
+        """Look at the disk: return a sentence if an agent is not installed, else nothing."""
+        program = self._program(name)
+        if _is_in_repo(program) or shutil.which(program):
+            return ""
         preset = PRESETS.get(name)
         how = f" {preset.how_to_get}" if preset else ""
-        detail = f"{command[0]} is not installed, so /run cannot use it.{how}"
-        is_configured = name in self._settings.agents
-        return Finding(not is_configured, f"agent {name}", detail, is_note=not is_configured)
+        return f"{program} is not installed, so /run cannot use it.{how}"
+
+    def _program(self, name: str) -> str:
+        settings = self._settings.agents.get(name, AgentSettings())
+        return _command(name, settings, allowed_environment(settings.env))[0]
 
     def check(self, name: str) -> None:
         """Refuse a name that is none.
@@ -97,7 +108,7 @@ class Catalog:
         environment = _held_to(mode, name, settings) | allowed_environment(settings.env)
         return Choice(
             name=name,
-            agent=_agent(name, settings, environment),
+            agent=_agent(name, settings, environment, of_repo),
             mode=mode,
             environment=environment,
             limits=RunLimits(
@@ -107,14 +118,22 @@ class Catalog:
         )
 
 
+def _is_in_repo(program: str) -> bool:
+    """Return whether a program is looked for in the repo, see ``spawned``."""
+    return "/" in program and not program.startswith("/")
+
+
 def options_of(repo: Repo) -> RepoRunSettings:
     """Return what the configuration says of runs in ``repo``."""
     options = repo.options.get("run")
     return options if isinstance(options, RepoRunSettings) else RepoRunSettings()
 
 
-def _agent(name: str, settings: AgentSettings, environment: dict[str, str]) -> Agent:
-    limits = ProcessLimits(output_bytes=settings.max_output_mb * 1_000_000)
+def _agent(
+    name: str, settings: AgentSettings, environment: dict[str, str], of_repo: RepoRunSettings
+) -> Agent:
+    max_output_mb = of_repo.max_output_mb or settings.max_output_mb
+    limits = ProcessLimits(output_bytes=max_output_mb * 1_000_000)
     command = _command(name, settings, environment)
     match settings.kind:
         case "claude":
@@ -134,5 +153,7 @@ def _held_to(mode: Mode, name: str, settings: AgentSettings) -> dict[str, str]:
 
 def _command(name: str, settings: AgentSettings, environment: dict[str, str]) -> tuple[str, ...]:
     if settings.command is not None:
-        return settings.command
+        program, *arguments = settings.command
+        is_at_home = program.startswith("~")
+        return (str(Path(program).expanduser()) if is_at_home else program, *arguments)
     return ("claude",) if settings.kind == "claude" else PRESETS[name].found(environment)

@@ -183,10 +183,11 @@ class RunPlugin(Plugin[RunSettings]):
             repo = await ctx.active_repo()
             used = self._choice(ctx, repo).name
             known = ", ".join(self._catalog.names)
-            return f"This chat uses *{used}* in {repo.name}. There are: {known}."
+            return f"This chat uses *{used}* in *{repo.name}*. There are: {known}."
         self._catalog.check(name)
         self._history.chats.choose_agent(ctx.chat_id, name)
-        return f"This chat now uses *{name}*."
+        problem = await asyncio.to_thread(self._catalog.problem, name)
+        return " ".join(each for each in (f"This chat now uses *{name}*.", problem) if each)
 
     @command()
     async def chat(self, ctx: Context, state: Literal["on", "off"] | None = None) -> str:

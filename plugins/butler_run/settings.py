@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from butler import Seconds, Settings
 from butler_run.agents import PRESETS, Mode
 
+MaxOutput = Annotated[int, Field(ge=1, le=10_000)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -19,7 +20,7 @@ class AgentSettings(Settings):
     env: tuple[str, ...] = ()
     time_limit: Seconds = 30 * 60.0
     silence_limit: Seconds = 10 * 60.0
-    max_output_mb: Annotated[int, Field(ge=1, le=10_000)] = 50
+    max_output_mb: MaxOutput = 50
 
 
 class RunSettings(Settings):
@@ -58,3 +59,4 @@ class RepoRunSettings(Settings):
     mode: Mode | None = None
     time_limit: Seconds = None
     silence_limit: Seconds = None
+    max_output_mb: MaxOutput | None = None

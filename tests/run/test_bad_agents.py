@@ -23,7 +23,10 @@ def limited(butler_toml, tmp_path):
 
 async def test_an_agent_that_is_not_installed_says_how_to_get_it(chat, run):
     await chat("/use api")
-    await chat("/agent codex")
+    assert await chat("/agent codex") == [
+        "This chat now uses *codex*. codex-acp is not installed, so /run cannot use it. "
+        "To get it: npm install -g @agentclientprotocol/codex-acp"
+    ]
 
     assert (await run(chat)).startswith(
         "codex-acp is not installed on the machine that runs Butler. "
@@ -129,12 +132,14 @@ async def test_a_limit_ends_the_run_and_is_said(limited, script, run, limit, ste
 
 async def test_a_repo_may_have_limits_of_its_own(butler_toml, tmp_path, script, run):
     path = tmp_path / "butler.toml"
-    path.write_text(f'repos.web.time_limit = "1s"\n{butler_toml}')
-    script.turns({"wait": True})
+    path.write_text(f'repos.web.time_limit = "1s"\nrepos.api.max_output_mb = 1\n{butler_toml}')
     async with open_chat(read_setup(path)) as chat:
+        script.turns({"wait": True})
         await chat("/use web")
-
         assert "The run took longer than 1 s" in await run(chat)
+        script.turns({"flood_bytes": 10_000_000})
+        await chat("/use api")
+        assert "wrote more than 1 MB of output" in await run(chat)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Which agent is chosen, and what it gets to know."""
 
 import json
+import shutil
 
 import pytest
 
@@ -69,3 +70,21 @@ def test_a_repo_that_names_an_agent_there_is_not_says_so(choose):
 @pytest.mark.parametrize(("wanted", "name"), [(None, "gemini"), ("codex", "codex")])
 def test_the_choice_of_the_chat_comes_before_that_of_the_repo(choose, wanted, name):
     assert choose("claude", AgentSettings(), wanted, agent="gemini").name == name
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [("~/agent", "{home}/agent"), ("tools/agent", "tools/agent in each repo"), ("sh", "{sh}")],
+)
+def test_a_program_is_found_at_home_in_the_repo_or_on_the_path(
+    tmp_path, monkeypatch, program, found
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "agent").touch(mode=0o700)
+    configured = AgentSettings(kind="command", command=(program,))
+    catalog = Catalog(RunSettings(agent="mine", agents={"mine": configured}))
+
+    (finding,) = catalog.findings()
+    assert finding.is_fine
+    assert finding.detail == found.format(home=tmp_path, sh=shutil.which("sh"))
+    assert catalog.problem("mine") == ""

@@ -66,7 +66,7 @@ async def test_a_reply_to_a_run_and_a_mention_are_prompts(chat, script, run, ans
 async def test_a_chat_chooses_its_agent(chat, run):
     await chat("/use api")
 
-    assert (await chat("/agent"))[0].startswith("This chat uses *scripted* in api. There are: ")
+    assert (await chat("/agent"))[0].startswith("This chat uses *scripted* in *api*. There are: ")
     assert await chat("/agent nope") == [
         "There is no agent nope. Known: claude, codex, gemini, opencode, scripted, shell, shout."
     ]
