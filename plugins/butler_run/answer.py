@@ -1,6 +1,6 @@
 """What an agent says, gathered piece by piece, and how much of it a phone gets to see."""
 
-from butler_run.markup import shortened, whatsapp
+from butler_run.markup import shortened, tail, whatsapp
 
 SHOWN = 1200
 _LEAST_SHOWN = 400
@@ -8,9 +8,14 @@ MAX_KEPT = 1_000_000
 
 
 class Answer:
-    """The text of a run: bounded, in sections, for a tool at work ends what was said before."""
+    """The text of a run: bounded, in sections, for a tool at work ends what was said before.
 
-    def __init__(self) -> None:
+    Args:
+        is_output: It is what a program printed, and the end of that tells most.
+    """
+
+    def __init__(self, *, is_output: bool = False) -> None:
+        self._is_output = is_output
         self._sections: list[list[str]] = [[]]
         self._size = 0
         self.is_cut = False
@@ -37,7 +42,7 @@ class Answer:
     def shown(self, beside: int = 0) -> tuple[str, bool]:
         """Return what to show on a phone, and whether that is all.
 
-        Where all is too much it is the end: after its last tool an agent sums up.
+        Where all is too much it is what was said last: after its last tool an agent sums up.
 
         Args:
             beside: So many characters are shown beside it.
@@ -45,6 +50,8 @@ class Answer:
         full, room = whatsapp(self.full), max(SHOWN - beside, _LEAST_SHOWN)
         if len(full) <= room:
             return full, True
+        if self._is_output:
+            return tail(full, room), False
         last = next((each for each in reversed(self._texts()) if each), "")
         return shortened(whatsapp(last), room), False
 

@@ -23,10 +23,15 @@ from butler_run.settings import AgentSettings, RepoRunSettings, RunSettings
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An agent, and how it runs in one repo."""
+    """An agent, and how it runs in one repo.
+
+    Attributes:
+        is_program: It is a plain program, so what it prints is no more than that.
+    """
 
     name: str
     agent: Agent
+    is_program: bool
     mode: Mode
     environment: dict[str, str]
     limits: RunLimits
@@ -109,6 +114,7 @@ class Catalog:
         return Choice(
             name=name,
             agent=_agent(name, settings, environment, of_repo),
+            is_program=settings.kind == "command",
             mode=mode,
             environment=environment,
             limits=RunLimits(

@@ -1,7 +1,7 @@
 """An agent's Markdown → what WhatsApp shows, short enough for a phone and without secrets.
 
-``whatsapp`` translates, ``shortened`` cuts without breaking a code fence, and ``Redactor`` hides
-what must not be read in a chat.
+``whatsapp`` translates, ``shortened`` and ``tail`` cut without breaking a code fence, and
+``Redactor`` hides what must not be read in a chat.
 """
 
 import re
@@ -110,6 +110,21 @@ def shortened(text: str, limit: int = 1200) -> str:
     if _is_fence_open(kept):
         return f"{kept}\n{_FENCE}\n{_ELLIPSIS}"
     return f"{kept}\n{_ELLIPSIS}" if kept.endswith(_FENCE) else f"{kept} {_ELLIPSIS}"
+
+
+def tail(text: str, limit: int = 1200) -> str:
+    """Return the end of ``text``, at most ``limit`` characters, with every fence opened.
+
+    Begins with ``…`` if anything was cut, at a line if one begins in the first half.
+    """
+    if len(text) <= limit:
+        return text
+    room = limit - len(f"{_ELLIPSIS}\n{_FENCE}\n")
+    start = len(text) - room
+    line = text.find("\n", start - 1, start + room // 2) + 1
+    kept = text[line or start :]
+    opening = f"{_FENCE}\n" if _is_fence_open(text[: line or start]) else ""
+    return f"{_ELLIPSIS}\n{opening}{kept}"
 
 
 def _translated(markdown: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from butler import Context, Reply, Repo, UserError
 from butler_run.agents import (
@@ -41,7 +41,7 @@ _STATES = {
 class _Outcome:
     """What a run has come to so far."""
 
-    answer: Answer = field(default_factory=Answer)
+    answer: Answer
     finished: Finished | None = None
     usage: Usage | None = None
     conversation_id: str | None = None
@@ -93,7 +93,7 @@ class Work:
         self._desk = desk
         self._asking = Asking(ctx, number, history, questions, desk)
         self._keeping = Keeping(repo, number)
-        self._outcome = _Outcome()
+        self._outcome = _Outcome(Answer(is_output=choice.is_program))
         self._said = _Said("", is_all=True)
         self._run: LimitedRun | None = None
         self._has_no_process = asyncio.Event()
@@ -163,7 +163,7 @@ class Work:
         except ConversationLostError as error:
             self._history.chats.forget_conversation(*self._conversation_key)
             await self._desk.send(Reply(f"{error} I start a fresh one."))
-            self._outcome = _Outcome()
+            self._outcome = _Outcome(Answer())
             await self._start_afresh()
         except UserError as error:
             self._outcome.problem = str(error)

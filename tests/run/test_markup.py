@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butler_run.markup import Redactor, clean, shortened, whatsapp
+from butler_run.markup import Redactor, clean, shortened, tail, whatsapp
 
 # One second, times what it costs to measure coverage.
 SECONDS = 3.0
@@ -169,3 +169,17 @@ def test_hostile_text_is_searched_in_no_time(unit):
     Redactor(["some value"]).redacted((unit * 1_000_000)[:1_000_000])
 
     assert time.process_time() - began_at < SECONDS
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "end"),
+    [
+        ("short", 10, "short"),
+        ("first line\nsecond line\nlast line", 24, "…\nlast line"),
+        ("```\na long line\nb\nc\n```\nend", 22, "…\n```\nb\nc\n```\nend"),
+        ("x" * 100, 20, "…\n" + "x" * 14),
+    ],
+)
+def test_the_end_of_a_text_is_cut_at_a_line_and_keeps_its_fences(text, limit, end):
+    assert tail(text, limit) == end
+    assert len(end) <= limit

@@ -98,6 +98,16 @@ async def test_a_long_answer_comes_short_and_as_a_document(chat, script, run):
     assert document.reply.text.endswith("The end.")
 
 
+async def test_of_a_program_that_prints_much_the_end_is_shown(chat, run):
+    await chat("/use api")
+    await chat("/agent shell")
+
+    text = await run(chat, "seq 1000; echo 3 tests failed")
+    assert text.startswith("…\n")
+    assert "\n1000\n3 tests failed\n\nno files changed" in text
+    assert len(text) <= 1200
+
+
 @pytest.mark.parametrize("end", [{"say": ""}, {"fail": "It is off", "details": "cause " * 90}])
 async def test_an_answer_fits_a_phone_with_all_that_stands_below_it(chat, script, run, end):
     script.turns({"say": "word " * 2000}, {"write": "made.txt", "content": ""}, end)
