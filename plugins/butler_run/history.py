@@ -148,12 +148,16 @@ class History:
         )
         self._db.execute("DELETE FROM details WHERE number < ?", (number - _DETAILS_KEPT,))
 
-    def begin(self, number: int, before: str | None) -> None:
-        """Note that a run has begun, on the snapshot ``before``."""
+    def begin(self, number: int) -> None:
+        """Note that a run has begun."""
         self._db.execute(
-            "UPDATE runs SET state = ?, started_at = ?, before = ? WHERE number = ?",
-            (State.RUNNING, time.time(), before, number),
+            "UPDATE runs SET state = ?, started_at = ? WHERE number = ?",
+            (State.RUNNING, time.time(), number),
         )
+
+    def note_before(self, number: int, before: str | None) -> None:
+        """Note the snapshot from before a run, if there is one."""
+        self._db.execute("UPDATE runs SET before = ? WHERE number = ?", (before, number))
 
     def change(self, number: int, state: State) -> None:
         """Note that a run which is not over is in another state."""

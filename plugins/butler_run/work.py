@@ -1,7 +1,7 @@
 """One run, from its turn in the queue to its answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -115,13 +115,15 @@ class Work:
 
     async def carry_out(self) -> State:
         """Do the work and return how it ended; ``tell`` tells the chat."""
-        await self._keeping.begin()
-        self._history.begin(self._number, self._keeping.before)
-        begun_at = asyncio.get_running_loop().time()
+        self._history.begin(self._number)
+        clock = asyncio.get_running_loop().time
         async with self._typing(), self._status.kept_up_to_date():
+            await self._kept(self._keeping.begin())
+            self._history.note_before(self._number, self._keeping.before)
+            begun_at = clock()
             await self._run_agent()
-        elapsed = duration(asyncio.get_running_loop().time() - begun_at)
-        await self._keeping.end()
+            elapsed = duration(clock() - begun_at)
+            await self._kept(self._keeping.end())
         state, outcome = self._state(), self._outcome
         self._said = await self._answered(elapsed)
         self._history.end(
@@ -131,6 +133,12 @@ class Work:
         await self._keeping.prune()
         await self._status.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
         return state
+
+    async def _kept(self, keeping: Awaitable[None]) -> None:
+        """Wait for a snapshot, which takes long where there is much that git does not know."""
+        self._show("taking a snapshot")
+        await keeping
+        self._show("")
 
     async def tell(self) -> None:
         """Send the answer, as a document, too, where it is long."""

@@ -9,12 +9,13 @@ STOPPED = ["Run 1 is stopped; all its processes are dead."]
 
 
 async def test_a_run_that_is_stopped_while_its_snapshot_is_taken_starts_no_agent(
-    chat, script, api, gate, answer
+    chat, script, api, gate, wait_for, answer
 ):
     script.turns({"write": "made.txt", "content": "made\n"})
     gate.before(Keeping, "begin")
     await chat("/use api")
     await chat("/run do it")
+    await wait_for(chat, "Run 1: scripted works in *api*, 0 s")
     await gate.is_reached.wait()
 
     assert await chat("/stop") == STOPPED
