@@ -62,7 +62,7 @@ class Changes:
         """
         past = self._found(ctx, number)
         if past is None:
-            raise UserError("There was no run in this chat. /runs lists them.")
+            raise UserError("There is no run in this chat that I could undo. /runs lists them.")
         return past, await _repo(ctx, past)
 
     async def undone(self, past: Past, repo: Repo) -> str:
@@ -74,12 +74,12 @@ class Changes:
         before, after, snapshots = _before(past), past.after, Snapshots(repo.path)
         if after is None:
             raise UserError(_cannot_be_told(past, before))
+        has_commits = await snapshots.has_commits(before, after)
         paths = await snapshots.undo(before, after)
         names = _listed([shown(path) for path in paths], _NAMES_SHOWN, ", ", " and ")
         said = f"Run {past.number} is undone: {names}."
         if not paths:
             said = f"There is nothing to undo of run {past.number}."
-        has_commits = await snapshots.has_commits(before, after)
         return f"{said} Its commits stay: only files are put back." if has_commits else said
 
     def _found(self, ctx: Context, number: int | None) -> Past | None:
@@ -92,6 +92,8 @@ class Changes:
 
 
 def _before(past: Past) -> str:
+    if past.started_at is None and not past.is_over:
+        raise UserError(f"Run {past.number} has not begun yet..")
     if past.before is None:
         raise UserError(f"Run {past.number} has no snapshots, so I cannot tell what it changed.")
     return past.before

@@ -60,7 +60,9 @@ async def test_undo_never_overwrites_what_was_changed_since(chat, script, api, r
 
 
 async def test_without_a_run_there_is_nothing_to_undo(chat):
-    assert await chat("/undo") == ["There was no run in this chat. /runs lists them."]
+    assert await chat("/undo") == [
+        "There is no run in this chat that I could undo. /runs lists them."
+    ]
 
 
 @pytest.mark.parametrize("text", ["/diff 7", "/undo 7"])

@@ -20,6 +20,7 @@ async def test_a_second_run_in_a_repo_waits_for_the_first(chat, script):
     await chat("/run first")
 
     assert await chat("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
+    assert await chat("/diff 2") == ["Run 2 has not begun yet.."]
     assert await other("/run third") == ["Run 3 is queued #3, after run 2 in another chat."]
     assert await other("/stop 2") == ["Run 2 is not running in this chat. /runs lists them."]
     assert await other("/stop 3") == ["Run 3 will not start."]
