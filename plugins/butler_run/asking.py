@@ -10,7 +10,7 @@ from butler import Context, Reply
 from butler_run.agents import LimitedRun, Option, PermissionAsked
 from butler_run.desk import Desk
 from butler_run.history import History, State
-from butler_run.questions import Question, Questions
+from butler_run.questions import Question, Questions, rejection
 from butler_run.status import duration
 
 logger = logging.getLogger(__name__)
@@ -45,10 +45,18 @@ class Asking:
                     logger.error("a question of run %d failed", self._number, exc_info=result)
 
     def ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
-        """Ask the chat, and give ``run`` the answer once there is one."""
+        """Ask the chat, and give ``run`` the answer once there is one.
+
+        The answer is no where the chat has more questions open than it could tell apart.
+        """
         self._tasks.add(asyncio.create_task(self._ask(run, asked)))
 
     async def _ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
+        if self._questions.is_full(self._ctx.chat_id):
+            logger.warning("run %d asks too much at once; the answer is no", self._number)
+            option = rejection(asked)
+            await run.answer(asked.id, None if option is None else option.id)
+            return
         question = self._questions.ask(self._ctx.chat_id, self._number, self._ctx.sender, asked)
         self._history.change(self._number, State.WAITING)
         try:

@@ -84,8 +84,7 @@ class Question:
     @property
     def rejection(self) -> Option | None:
         """The option that rejects, if there is one."""
-        options = self.asked.options
-        return next((each for each in options if each.kind is OptionKind.REJECT), None)
+        return rejection(self.asked)
 
 
 class Questions:
@@ -97,13 +96,17 @@ class Questions:
         self._closed: deque[tuple[str, str]] = deque(maxlen=_CLOSED_KEPT)
 
     def ask(self, chat_id: str, number: int, requester: Person, asked: PermissionAsked) -> Question:
-        """Open a question; ``close`` ends it."""
+        """Open a question; ``close`` ends it. There must be room, see ``is_full``."""
         taken = {each.letter for each in self.of(chat_id)}
-        letter = next((each for each in ascii_lowercase if each not in taken), "z")
+        letter = next(each for each in ascii_lowercase if each not in taken)
         answer: asyncio.Future[Option | None] = asyncio.get_running_loop().create_future()
         question = Question(letter, chat_id, number, requester, asked, details(asked), answer)
         self._open.append(question)
         return question
+
+    def is_full(self, chat_id: str) -> bool:
+        """Return whether a chat has so many open questions that no letter is left."""
+        return len(self.of(chat_id)) >= len(ascii_lowercase)
 
     def note_message(self, question: Question, message_id: str) -> None:
         """Remember the message that asks, so that replies and reactions to it are answers."""
@@ -133,6 +136,11 @@ class Questions:
     def is_closed(self, chat_id: str, message_id: str | None) -> bool:
         """Return whether a message asks a question that is no longer open."""
         return (chat_id, message_id) in self._closed
+
+
+def rejection(asked: PermissionAsked) -> Option | None:
+    """Return the option that rejects, if there is one."""
+    return next((each for each in asked.options if each.kind is OptionKind.REJECT), None)
 
 
 def said(text: str, *, is_reaction: bool) -> Said | None:

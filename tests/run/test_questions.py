@@ -1,5 +1,7 @@
 """Questions for permission, and who answers them how."""
 
+import json
+
 import pytest
 
 from butler.app import read_setup
@@ -163,6 +165,22 @@ async def test_all_of_a_long_command_can_be_read_before_it_is_allowed(chat, scri
     assert sent.index(document) < sent.index(question)
     assert "…\n```\n" in question.reply.text
     await chat("/stop")
+
+
+async def test_an_agent_that_asks_without_end_is_asked_back_as_often_as_there_are_letters(
+    chat, script, wait_for
+):
+    options = [{"optionId": "no", "name": "Reject", "kind": "reject_once"}]
+    params = {"toolCall": {"toolCallId": "t", "title": "Look"}, "options": options}
+    request = {"id": 7, "method": "session/request_permission", "params": params}
+    script.turns({"garbage": json.dumps(request), "times": 100}, {"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "(run 1, question z)")
+    await chat("/stop")
+
+    asked = [sent for sent in chat.transport.sent if "*Look*? reply" in sent.reply.text]
+    assert len(asked) == 26
 
 
 async def test_a_change_is_shown_as_what_differs(chat, script, wait_for):
