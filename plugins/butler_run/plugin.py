@@ -232,9 +232,7 @@ class RunPlugin(Plugin[RunSettings]):
 
     def _is_prompt(self, ctx: Context, quoted_run: int | None) -> bool:
         message, chats = ctx.message, self._history.chats
-        is_meant = (
-            quoted_run is not None or message.is_to_bot or chats.is_listening(ctx.chat_id)
-        )
+        is_meant = quoted_run is not None or message.is_to_bot or chats.is_listening(ctx.chat_id)
         return is_meant and _may_run(ctx)
 
     def _is_cut_off(self, chat_id: str, number: int | None) -> bool:
