@@ -10,15 +10,18 @@ from butler.transports.whatsapp.journal import FILE_NAME, Journal
 
 BUTLER = (sys.executable, "-m", "butler")
 
+PATIENCE_S = 60
+"""For what must happen; a busy machine needs seconds for what else takes milliseconds."""
 
-def run_butler(*arguments, text="", limit_s=30, **options):
+
+def run_butler(*arguments, text="", **options):
     """Run a sub-command to its end, with ``text`` on its stdin."""
     return subprocess.run(
         [*BUTLER, *map(str, arguments)],
         input=text,
         capture_output=True,
         text=True,
-        timeout=limit_s,
+        timeout=PATIENCE_S,
         check=False,
         **options,
     )

@@ -18,7 +18,7 @@ from butler.records import SqliteRecords
 from butler.testing import make_working_copy
 from butler.transports.whatsapp import pair
 from butler.transports.whatsapp.missed import INTERRUPTED
-from whatsapp_server import Group, Person, Sent, WhatsAppServer
+from whatsapp_server import PATIENCE_S, Group, Person, Sent, WhatsAppServer
 
 CHATS = 50
 MESSAGES = 500
@@ -130,7 +130,7 @@ class Butler:
         self._find_gateway()
         self.process.terminate()
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_S):
                 return await self.process.wait()
         except TimeoutError:
             self.process.kill()
@@ -144,7 +144,7 @@ class Butler:
 
     async def gateway(self) -> int:
         """Return the process id of its gateway, once there is one."""
-        await eventually(lambda: self._find_gateway() is not None, 90, 0.02)
+        await eventually(lambda: self._find_gateway() is not None, every_s=0.02)
         return self._gateway
 
     def has_new_gateway(self, old: int) -> bool:
@@ -185,7 +185,7 @@ def _is_gateway(process_id: int) -> bool:
     return False
 
 
-async def eventually(holds, timeout_s: float = 10, every_s: float = 0.05) -> None:
+async def eventually(holds, timeout_s: float = PATIENCE_S, every_s: float = 0.05) -> None:
     """Wait until something holds that is looked up anew each time."""
     async with asyncio.timeout(timeout_s):
         while not holds():  # noqa: ASYNC110 - other processes set no event
@@ -322,7 +322,7 @@ class Series:
     async def _round(self, victim: Victim, share: int) -> None:
         """Kill once, in the middle of a share of the messages."""
         if self._random.random() < 0.8:
-            await self._server.wait_online(90)
+            await self._server.wait_online()
         gateway = await self._butler.gateway()
         self._gateways.add(gateway)
         async with asyncio.TaskGroup() as writing:

@@ -9,7 +9,7 @@ import pytest
 from butler import cli
 from butler.errors import TransportError
 from butler.loader import installed
-from butler_process import BUTLER, line, run_butler, start_butler, write_config
+from butler_process import BUTLER, PATIENCE_S, line, run_butler, start_butler, write_config
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_a_reader_that_goes_away_is_no_traceback(argument):
     process = start_butler(argument)
     process.stdout.close()
 
-    assert process.wait(30) in {0, 1, 120}
+    assert process.wait(PATIENCE_S) in {0, 1, 120}
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     process.stdin.close()
@@ -247,7 +247,7 @@ def test_a_command_imports_no_more_than_it_needs(config, arguments, absent):
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -263,6 +263,6 @@ def test_ctrl_c_in_a_command_is_no_traceback(config):
     process.stdout.readline()
 
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE_S)
 
     assert (out, err, process.returncode) == (b"", b"", 0)

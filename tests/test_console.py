@@ -3,7 +3,7 @@ import subprocess
 import pytest
 
 from butler.records import SqliteRecords
-from butler_process import BUTLER, line, run_butler, write_config
+from butler_process import BUTLER, PATIENCE_S, line, run_butler, write_config
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def test_a_closed_stream_is_one_sentence(config, way, closed):
         ["sh", "-c", f'exec "$@" {closed}', "sh", *BUTLER, "console", "--config", config, *way],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -71,7 +71,7 @@ class Daemon:
 async def ask(server, text, sender, chat=None):
     """Write ``text`` and return the answer and where it came."""
     sent = await server.send_text(text, sender=sender, chat=chat)
-    reply = await server.next_reply(30)
+    reply = await server.next_reply()
     assert reply.quoted_id == sent.id
     return reply
 
@@ -90,7 +90,7 @@ async def test_each_chat_has_its_own_repo_also_after_a_restart(linked, whatsapp_
         assert (await ask(server, "/allow +4930111111", owner)).text.startswith("+4930111111 may")
         for text, chat in (("/use api", team), ("/use web", backend), ("/use api", None)):
             await server.send_text(text, sender=anna, chat=chat)
-        replies = [await server.next_reply(30) for _ in range(3)]
+        replies = [await server.next_reply() for _ in range(3)]
 
         assert {
             (each.chat.name if each.chat is anna else each.chat.subject, each.text)
@@ -121,7 +121,7 @@ async def test_strangers_meet_silence(linked, whatsapp_server):
     async with Daemon(linked, server):
         sent = await server.send_text("/repos", sender=stranger)
         await server.wait_acknowledged(sent)
-        announced = await server.next_reply(30)
+        announced = await server.next_reply()
         assert announced.chat is server.owner
         assert "wrote to me and is not admitted" in announced.text
         why = await ask(server, "/why", server.owner)

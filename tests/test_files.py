@@ -9,7 +9,7 @@ import pytest
 
 from butler.errors import DataError
 from butler.files import locked, open_database, private_file, private_folder, unusable
-from butler_process import start_butler, write_config
+from butler_process import PATIENCE_S, start_butler, write_config
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT)"
 
@@ -196,6 +196,6 @@ def test_two_consoles_may_share_a_new_data_folder(tmp_path):
     config = write_config(tmp_path)
     both = [start_butler("console", "--jsonl", "--config", config) for _ in range(2)]
 
-    ends = [(each.communicate(b"", timeout=30), each.returncode) for each in both]
+    ends = [(each.communicate(b"", timeout=PATIENCE_S), each.returncode) for each in both]
 
     assert ends == [((b"", b""), 0)] * 2

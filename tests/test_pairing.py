@@ -13,7 +13,7 @@ import pytest
 
 from butler.transports.whatsapp import linked_account
 from crash_series import Butler, eventually, is_alive, write_config
-from whatsapp_server import Door
+from whatsapp_server import PATIENCE_S, Door
 from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
@@ -48,7 +48,7 @@ async def test_a_signal_while_a_code_is_shown_ends_it_with_one_sentence(
     config, whatsapp_server, number
 ):
     async with Butler(config, whatsapp_server, "pair") as butler:
-        await eventually(lambda: "Scan the code" in butler.log, 30)
+        await eventually(lambda: "Scan the code" in butler.log)
         status = await _ended_by(number, butler)
 
     assert status == 1
@@ -63,7 +63,7 @@ async def test_a_signal_while_it_waits_for_whatsapp_ends_it_with_one_sentence(
     whatsapp_server.faults.shut(Door.NO_UPGRADE)
 
     async with Butler(config, whatsapp_server, "pair") as butler:
-        await whatsapp_server.timeline.wait("stalled", 30)
+        await whatsapp_server.timeline.wait("stalled")
         status = await _ended_by(signal.SIGTERM, butler)
 
     assert (status, butler.log) == (1, f"{GIVEN_UP}\n")
@@ -71,7 +71,7 @@ async def test_a_signal_while_it_waits_for_whatsapp_ends_it_with_one_sentence(
 
 async def test_impatience_leaves_no_gateway_behind(config, whatsapp_server):
     async with Butler(config, whatsapp_server, "pair") as butler:
-        await eventually(lambda: "Scan the code" in butler.log, 30)
+        await eventually(lambda: "Scan the code" in butler.log)
         gateway = await butler.gateway()
         os.kill(gateway, signal.SIGSTOP)
         sockets = _open_sockets(butler.process.pid)
@@ -89,7 +89,7 @@ async def test_a_signal_after_the_account_was_linked_leaves_it_linked(config, wh
     arguments = ("pair", "--phone", f"+{owner.phone}")
 
     async with Butler(config, whatsapp_server, *arguments) as butler:
-        await eventually(lambda: CODE.search(butler.log), 30)
+        await eventually(lambda: CODE.search(butler.log))
         entering = asyncio.create_task(whatsapp_server.enter_code(CODE.search(butler.log)[1]))
         whatsapp_server.faults.refuse_connections(100)
         await eventually(lambda: linked_account(config.parent / "data" / "whatsapp"))
@@ -106,7 +106,7 @@ async def test_ctrl_c_in_a_terminal_ends_it_on_a_line_of_its_own(config, whatsap
         ["-m", "butler", "pair", "--config", str(config)],
         env=whatsapp_server.environment(),
         encoding="utf-8",
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     before = termios.tcgetattr(terminal.child_fd)
 

@@ -5,7 +5,7 @@ import pytest
 from butler.errors import ConfigError
 from butler.sessions import SessionManager, SqliteStore
 from butler.stored_sessions import clear, shown
-from butler_process import line, name_chat, run_butler, start_butler, write_config
+from butler_process import PATIENCE_S, line, name_chat, run_butler, start_butler, write_config
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_what_the_running_bot_writes_the_command_sees_and_the_other_way_round(co
     assert run_butler("sessions", "clear", "team@g.us", "--config", config).returncode == 0
     assert ask("/repo").startswith("This chat has no active repo.")
 
-    out, err = bot.communicate(timeout=30)
+    out, err = bot.communicate(timeout=PATIENCE_S)
     assert (out, err, bot.returncode) == (b"", b"", 0)
 
 

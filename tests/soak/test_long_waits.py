@@ -124,7 +124,7 @@ async def _linked(server: WhatsAppServer, folder: Path) -> Path:
 
 async def _answered(server: WhatsAppServer, config: Path) -> None:
     await server.send_text("/help", sender=server.world.people[0])
-    await server.next_reply(60)
+    await server.next_reply()
     is_open = "SELECT count(*) FROM inbox WHERE state != 'done'"
     await eventually(lambda: query(config, is_open) == [(0,)])
 

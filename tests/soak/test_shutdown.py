@@ -28,7 +28,7 @@ async def _ends_in_time(butler: Butler) -> int:
 
 async def test_while_a_code_is_shown(whatsapp_server, tmp_path):
     async with Butler(write_config(tmp_path), whatsapp_server, "pair") as butler:
-        await eventually(lambda: "Scan the code" in butler.log, 30)
+        await eventually(lambda: "Scan the code" in butler.log)
         status = await _ends_in_time(butler)
 
     assert status == 1
@@ -52,7 +52,7 @@ async def test_while_it_connects(whatsapp_server, tmp_path, door, happens):
     mark = whatsapp_server.timeline.mark()
 
     async with Butler(config, whatsapp_server, "run") as butler:
-        await whatsapp_server.timeline.wait(happens, 30, since=mark)
+        await whatsapp_server.timeline.wait(happens, since=mark)
         assert await _ends_in_time(butler) == 0
 
     assert "Traceback" not in butler.log
@@ -66,7 +66,7 @@ async def test_with_a_send_that_is_stuck(whatsapp_server, tmp_path):
     async with Butler(config, whatsapp_server, "run") as butler:
         whatsapp_server.faults.hold_acknowledgements()
         await whatsapp_server.send_text("/use api", sender=alice)
-        await whatsapp_server.next_reply(30)
+        await whatsapp_server.next_reply()
         assert await _ends_in_time(butler) == 0
 
     assert "Nobody can say whether a reply arrived" in butler.log
@@ -82,7 +82,7 @@ async def test_with_a_reply_that_waits_behind_one_that_is_stuck(whatsapp_server,
     async with Butler(config, whatsapp_server, "run") as butler:
         whatsapp_server.faults.hold_acknowledgements()
         stuck = await whatsapp_server.send_text("/use api", sender=alice)
-        await whatsapp_server.next_reply(30)
+        await whatsapp_server.next_reply()
         waits = await whatsapp_server.send_text("/use api", sender=bob)
         asked = "SELECT count(*) FROM outbox WHERE state = 'asked'"
         await eventually(lambda: query(config, asked) == [(1,)])
@@ -92,7 +92,7 @@ async def test_with_a_reply_that_waits_behind_one_that_is_stuck(whatsapp_server,
     whatsapp_server.faults.release_acknowledgements()
     await whatsapp_server.wait_offline()
     async with Butler(config, whatsapp_server, "run"):
-        await whatsapp_server.next_reply(30)
+        await whatsapp_server.next_reply()
 
     assert [each.quoted_id for each in whatsapp_server.replies] == [stuck.id, waits.id]
     assert query(config, "SELECT DISTINCT state FROM inbox") == [("done",)]

@@ -18,9 +18,8 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from butler.app import read_setup
 from butler.message import Reply
 from butler.transports.console import CommandCompleter, PromptConsole, styled
-from butler_process import BUTLER, run_butler, start_butler, write_config
+from butler_process import BUTLER, PATIENCE_S, run_butler, start_butler, write_config
 
-LIMIT_S = 10
 CTRL_C, CTRL_D, UP, TAB = "\x03", "\x04", "\x1b[A", "\t"
 
 
@@ -39,7 +38,7 @@ def terminal(config):
             BUTLER[0],
             [*BUTLER[1:], "console", "--config", str(config), *arguments],
             encoding="utf-8",
-            timeout=LIMIT_S,
+            timeout=PATIENCE_S,
             dimensions=(24, 120),
             env=os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
         )
@@ -263,7 +262,9 @@ def test_what_is_piped_in_is_answered_line_by_line(config, text, output):
 def test_a_line_that_is_no_text_or_too_long_does_not_end_the_console(config):
     process = start_butler("console", "--config", config)
 
-    out, err = process.communicate(b"\xff\n" + b"x" * 2_000_000 + b"\n/use api\n", timeout=30)
+    out, err = process.communicate(
+        b"\xff\n" + b"x" * 2_000_000 + b"\n/use api\n", timeout=PATIENCE_S
+    )
 
     assert out == b"This chat now works on *api*, on branch main.\n\n"
     assert (err, process.returncode) == (b"", 0)
@@ -277,13 +278,13 @@ def test_whoever_is_named_as_sender_has_no_more_rights_than_they_have(config):
 
 def test_a_reader_of_the_pipe_that_goes_away_ends_butler_without_a_word(config):
     process = start_butler("console", "--config", config)
-    feeder = threading.Thread(target=feed, args=(process, b"/help\n" * 50_000))
+    feeder = threading.Thread(target=feed, args=(process, b"/help\n" * 12_000))
     feeder.start()
 
     process.stdout.readline()
     process.stdout.close()
 
-    assert process.wait(30) == 1
+    assert process.wait(PATIENCE_S) == 1
     assert process.stderr.read() == b""
     process.stderr.close()
     feeder.join()

@@ -13,7 +13,7 @@ from butler.message import Message, Person, Reply
 from butler.records import MemoryRecords, SqliteRecords
 from butler.transports.handled import HandledMessages
 from butler.transports.jsonl import JsonLines
-from butler_process import BUTLER, line, replies, run_butler, start_butler, write_config
+from butler_process import BUTLER, PATIENCE_S, line, replies, run_butler, start_butler, write_config
 
 OPEN = '[access]\nchats = ["team@g.us"]\n'
 
@@ -118,7 +118,7 @@ def test_a_line_that_is_none_is_answered_by_an_error_and_the_next_is_read(config
         [*BUTLER, "console", "--jsonl", "--config", config],
         input=b"\n" + broken + b"\n" + line("/use api").encode(),
         capture_output=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=True,
     )
 
@@ -180,13 +180,13 @@ def test_a_message_without_an_answer_is_handled_once_too(talk, config):
 
 def test_a_reader_that_goes_away_ends_butler_without_a_word(config):
     process = start_butler("console", "--jsonl", "--config", config)
-    feeder = threading.Thread(target=feed, args=(process, line("/help") * 20_000))
+    feeder = threading.Thread(target=feed, args=(process, line("/help") * 6_000))
     feeder.start()
 
     process.stdout.readline()
     process.stdout.close()
 
-    assert process.wait(30) == 1
+    assert process.wait(PATIENCE_S) == 1
     assert process.stderr.read() == b""
     feeder.join()
     process.stderr.close()
@@ -194,14 +194,14 @@ def test_a_reader_that_goes_away_ends_butler_without_a_word(config):
 
 def test_a_reader_that_stands_still_gets_everything_in_the_end(config):
     process = start_butler("console", "--jsonl", "--config", config)
-    feeder = threading.Thread(target=feed, args=(process, line("/help") * 50_000))
+    feeder = threading.Thread(target=feed, args=(process, line("/help") * 15_000))
     feeder.start()
     feeder.join(2)
 
     assert feeder.is_alive()
     found = sum(1 for _ in process.stdout)
     feeder.join()
-    assert found == 50_000
+    assert found == 15_000
     assert end(process) == (0, b"")
 
 
@@ -226,7 +226,7 @@ def test_after_a_signal_a_reader_that_stands_still_is_not_waited_for(config):
 
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(20) == 1
+    assert process.wait(PATIENCE_S) == 1
     assert process.stderr.read() == b""
     end(process)
 
@@ -260,7 +260,7 @@ def test_a_record_that_breaks_down_ends_butler_with_one_sentence(config):
     with closing(sqlite3.connect(config.parent / "data" / "console.sqlite3")) as db:
         db.execute("DROP TABLE handled")
 
-    out, err = process.communicate(line("/use api", id="m1").encode(), timeout=30)
+    out, err = process.communicate(line("/use api", id="m1").encode(), timeout=PATIENCE_S)
 
     assert (out, process.returncode) == (b"", 1)
     assert err.decode().splitlines()[-1] == (
@@ -345,7 +345,7 @@ def end(process):
     err = process.stderr.read()
     process.stdout.close()
     process.stderr.close()
-    return process.wait(20), err
+    return process.wait(PATIENCE_S), err
 
 
 def test_a_program_in_any_folder_finds_what_is_configured(config, monkeypatch, tmp_path):

@@ -145,7 +145,7 @@ async def test_what_was_written_is_told_as_the_reader_takes_it(pipe):
 
     writer = LineWriter(pipe[1], note)
     await writer.write(b"x" * 200_000)
-    await asyncio.to_thread(arrived.wait, 10)
+    await asyncio.to_thread(arrived.wait, 60)
 
     assert 0 < told[0] <= 65_536
     reading = asyncio.create_task(lines_of(pipe[0]))
@@ -161,7 +161,7 @@ async def test_a_nudge_tells_again(pipe):
 
     writer.nudge()
 
-    assert await asyncio.to_thread(told.wait, 10)
+    assert await asyncio.to_thread(told.wait, 60)
     await writer.end()
 
 

@@ -13,10 +13,11 @@ from whatsapp_server.pair_code import WrongCodeError
 from whatsapp_server.people import STATUS, Broadcast, Group, Newsletter, Person
 from whatsapp_server.proxy import Door
 from whatsapp_server.server import WhatsAppServer
-from whatsapp_server.timeline import Timeline
+from whatsapp_server.timeline import PATIENCE_S, Timeline
 from whatsapp_server.world import World
 
 __all__ = [
+    "PATIENCE_S",
     "STATUS",
     "Addressing",
     "Broadcast",

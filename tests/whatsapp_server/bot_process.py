@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from whatsapp_server.server import WhatsAppServer
+from whatsapp_server.timeline import PATIENCE_S
 
 Event = dict[str, Any]
 
@@ -76,7 +77,7 @@ class BotProcess:
         return [event for event in self.events if wanted.items() <= _hashable(event).items()]
 
     async def wait(
-        self, name: str, *, timeout_s: float = 20, since: int = 0, **values: object
+        self, name: str, *, timeout_s: float = PATIENCE_S, since: int = 0, **values: object
     ) -> Event:
         """Return the first event after a mark that has this name and these values.
 

@@ -11,10 +11,8 @@ from whatsapp_server.line import Line
 from whatsapp_server.messages import Damage, Sent
 from whatsapp_server.people import Chat, Person
 from whatsapp_server.ratchet import Bundle
-from whatsapp_server.timeline import Timeline
+from whatsapp_server.timeline import PATIENCE_S, Timeline
 from whatsapp_server.world import World
-
-_LINK_TIMEOUT_S = 30
 
 
 class Inbox:
@@ -42,7 +40,7 @@ class Inbox:
         damage: Damage,
     ) -> Sent:
         """Send a message as soon as a device is linked."""
-        async with asyncio.timeout(_LINK_TIMEOUT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await self.has_keys.wait()
         sent = Sent(
             message_id or secrets.token_hex(16).upper(),

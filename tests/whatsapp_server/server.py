@@ -28,7 +28,7 @@ from whatsapp_server.outbox import Outbox
 from whatsapp_server.people import Broadcast, Chat, Group, Newsletter, Person
 from whatsapp_server.proxy import Proxy
 from whatsapp_server.queries import Queries
-from whatsapp_server.timeline import Timeline
+from whatsapp_server.timeline import PATIENCE_S, Timeline
 from whatsapp_server.web_socket import WebSocket
 from whatsapp_server.world import World
 
@@ -100,7 +100,7 @@ class WhatsAppServer:
 
     # Linking
 
-    async def scan(self, qr: str | bytes, timeout_s: float = 30) -> None:
+    async def scan(self, qr: str | bytes, timeout_s: float = PATIENCE_S) -> None:
         """Scan the QR code that the bot shows, and wait until it is online.
 
         Raises:
@@ -111,7 +111,7 @@ class WhatsAppServer:
         self._linking.scan(qr.decode() if isinstance(qr, bytes) else qr)
         await self.timeline.wait("online", timeout_s, since=mark)
 
-    async def enter_code(self, code: str, timeout_s: float = 30) -> None:
+    async def enter_code(self, code: str, timeout_s: float = PATIENCE_S) -> None:
         """Type the code that the bot shows for the phone, and wait until it is online.
 
         Raises:
@@ -140,7 +140,7 @@ class WhatsAppServer:
         """Whether the bot is logged in and has asked for its messages."""
         return self._line.is_online
 
-    async def wait_online(self, timeout_s: float = 30) -> None:
+    async def wait_online(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the bot is online.
 
         Raises:
@@ -148,7 +148,7 @@ class WhatsAppServer:
         """
         await self.timeline.until(lambda: self.is_online, timeout_s, "client online")
 
-    async def wait_offline(self, timeout_s: float = 30) -> None:
+    async def wait_offline(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until no client is connected.
 
         Raises:
@@ -264,7 +264,7 @@ class WhatsAppServer:
         """Deliver a message again under its id: the same ciphertext, or encrypted anew."""
         self._inbox.redeliver(sent, fresh=fresh)
 
-    async def wait_acknowledged(self, *sent: Sent, timeout_s: float = 10) -> None:
+    async def wait_acknowledged(self, *sent: Sent, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the bot's client has answered these messages.
 
         Raises:
@@ -276,7 +276,7 @@ class WhatsAppServer:
 
     # Messages of the bot
 
-    async def next_reply(self, timeout_s: float = 10) -> Reply:
+    async def next_reply(self, timeout_s: float = PATIENCE_S) -> Reply:
         """Return the next message of the bot, decrypted.
 
         Raises:

@@ -54,7 +54,7 @@ async def test_the_life_of_a_connection(whatsapp_server: WhatsAppServer, tmp_pat
         for text in texts:
             await server.send_text(text, sender=alice)
         await faults.reopen()
-        await bot.wait("offline-completed", count=300, timeout_s=30)
+        await bot.wait("offline-completed", count=300)
         assert [event["text"] for event in bot.having("message")] == texts
 
         mark = bot.mark()
@@ -134,4 +134,4 @@ async def test_another_server_can_continue_in_the_same_world(
     async with WhatsAppServer(world=whatsapp_server.world) as server:
         await server.send_text("are you there?", sender=alice)
         async with BotProcess(server, tmp_path):
-            assert (await server.next_reply(20)).text == "echo are you there?"
+            assert (await server.next_reply()).text == "echo are you there?"

@@ -11,6 +11,9 @@ from whatsapp_server.elements import Element
 
 _STANZAS_KEPT = 20_000
 
+PATIENCE_S = 60.0
+"""For what must happen; a busy machine needs seconds for what else takes milliseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -59,7 +62,7 @@ class Timeline:
         """Return the names of the moments since a mark."""
         return [moment.name for moment in self.moments[since:]]
 
-    async def wait(self, name: str, timeout_s: float = 10, since: int = 0) -> Moment:
+    async def wait(self, name: str, timeout_s: float = PATIENCE_S, since: int = 0) -> Moment:
         """Return the first moment of this name after a mark, waiting for it if needed.
 
         Raises:
@@ -75,7 +78,7 @@ class Timeline:
         return moment
 
     async def until(
-        self, holds: Callable[[], bool], timeout_s: float = 10, what: str = "the condition"
+        self, holds: Callable[[], bool], timeout_s: float = PATIENCE_S, what: str = "the condition"
     ) -> None:
         """Wait until something about the server holds.
 

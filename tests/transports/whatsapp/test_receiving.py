@@ -169,7 +169,7 @@ async def test_a_full_disk_holds_the_library_up_and_loses_nothing(
 
     _free_disk(journal)
 
-    await asyncio.to_thread(library.join, 5)
+    await asyncio.to_thread(library.join, 60)
     await eventually(lambda: told)
     assert len(told[0].message.text) == 100_000
 

@@ -21,7 +21,7 @@ async def _pair_by_code(server, config):
     arguments = ("pair", "--phone", f"+{server.owner.phone}")
     async with Butler(config, server, *arguments) as butler:
         before = butler.log
-        await eventually(lambda: CODE.search(butler.log.removeprefix(before)), 30)
+        await eventually(lambda: CODE.search(butler.log.removeprefix(before)))
         await server.enter_code(CODE.search(butler.log.removeprefix(before))[1])
         exit_status = await butler.process.wait()
     await server.wait_offline()
@@ -63,7 +63,7 @@ async def test_an_account_that_was_logged_out_is_linked_again_without_cleaning_u
     assert _shown(config, "link") == ""
     async with Butler(config, server, "run"):
         await server.send_text("/use api", sender=alice)
-        reply = await server.next_reply(30)
+        reply = await server.next_reply()
     assert reply.text == "This chat now works on *api*, on branch main."
 
 
@@ -75,7 +75,7 @@ async def test_a_signal_ends_the_daemon_and_its_gateway_in_order(whatsapp_server
 
     async with Butler(config, whatsapp_server, "run") as butler:
         await whatsapp_server.send_text("/use api", sender=alice)
-        await whatsapp_server.next_reply(30)
+        await whatsapp_server.next_reply()
         gateway = await butler.gateway()
         butler.process.send_signal(number)
         assert await butler.process.wait() == 0
@@ -90,12 +90,12 @@ async def test_the_link_is_in_the_log_and_in_status_since_when_and_why(whatsapp_
     await link(server, config)
 
     async with Butler(config, server, "run") as butler:
-        await eventually(lambda: _is_connected(config), 30)
+        await eventually(lambda: _is_connected(config))
         server.faults.shut()
         await eventually(lambda: "(the connection was lost)" in _shown(config, "link"))
         lost = _shown(config, "link")
         await server.faults.reopen()
-        await eventually(lambda: _is_connected(config), 30)
+        await eventually(lambda: _is_connected(config))
 
     assert re.fullmatch(r"link      disconnected for \d+ s \(the connection was lost\)", lost)
     assert "WhatsApp is disconnected: the connection was lost" in butler.log
@@ -114,7 +114,7 @@ async def test_a_bot_that_says_commands_back_is_answered_once_and_the_owner_is_t
 
     async with Butler(config, server, "run"):
         await server.send_text("/repos", sender=alice, chat=team)
-        reply = await server.next_reply(30)
+        reply = await server.next_reply()
         await eventually(lambda: query(config, "SELECT 1 FROM names WHERE name = 'Team'"))
         await server.send_text("/repos", sender=robot, chat=team, quote=reply)
         reply = await server.next_reply()

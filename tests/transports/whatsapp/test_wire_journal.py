@@ -52,7 +52,7 @@ async def test_a_journal_that_is_damaged_in_use_ends_the_link_with_one_sentence(
                 "PRAGMA schema_version = 1000",
             )
             await server.send_text("/help", sender=alice)
-            await eventually(lambda: bot.transport.state.name == "ended", 20)
+            await eventually(lambda: bot.transport.state.name == "ended")
 
     with pytest.raises(TransportError, match=r"The journal .* is damaged: .* Move it away"):
         await ended()
