@@ -281,6 +281,17 @@ async def test_jobs_are_finished_before_the_bot_ends(setup, gate):
     assert chat.transport.sent[-1].reply.text == "The work is done."
 
 
+async def test_a_test_that_failed_and_left_a_job_behind_does_not_hang(setup, monkeypatch):
+    async def failing():
+        async with open_chat(setup) as chat:
+            await chat("/work")
+            monkeypatch.setattr("butler.testing.ANSWER_LIMIT_S", 0.05)
+
+    with pytest.raises(ExceptionGroup) as failed:
+        await failing()
+    assert failed.group_contains(TimeoutError)
+
+
 async def test_a_job_that_fails_ends_alone(talk, caplog):
     assert await talk("/slip") == []
     assert await talk("/rule") == ["As you wish."]

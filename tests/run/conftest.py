@@ -9,6 +9,7 @@ import pytest
 
 from butler.testing import OWNER, make_working_copy
 from butler.testing_agents import scripted_agent
+from butler_process import PATIENCE_S
 
 
 @pytest.fixture
@@ -59,16 +60,22 @@ def api(tmp_path):
     return tmp_path / "api"
 
 
+async def _first(chat, after, is_it):
+    """Return the first message to a chat behind a position that is the one, once it is there."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            for each in chat.transport.sent[after:]:
+                if each.chat_id == chat.chat_id and is_it(each.reply):
+                    return each
+            await chat.next_reply()
+
+
 @pytest.fixture
 def wait_for():
     """Return the first message to a chat, behind a position, that has a text in it."""
 
     async def waited(chat, text, after=0):
-        while True:
-            for each in chat.transport.sent[after:]:
-                if each.chat_id == chat.chat_id and text in each.reply.text:
-                    return each
-            await chat.next_reply()
+        return await _first(chat, after, lambda reply: text in reply.text)
 
     return waited
 
@@ -77,13 +84,11 @@ def wait_for():
 def answer():
     """Return the first answer of a run to a chat, behind a position."""
 
+    def is_answer(reply):
+        return reply.answers and re.search(r" · \d+ s|no /undo|no files changed", reply.text)
+
     async def answered(chat, after=0):
-        while True:
-            for sent in chat.transport.sent[after:]:
-                is_here = sent.chat_id == chat.chat_id and sent.reply.answers is not None
-                if is_here and re.search(r" · \d+ s|, no /undo|no files changed", sent.reply.text):
-                    return sent
-            await chat.next_reply()
+        return await _first(chat, after, is_answer)
 
     return answered
 
