@@ -19,7 +19,7 @@ from butler_run.agents import (
 )
 
 LIMITS = ProcessLimits(quit_grace_s=5.0, end_interval_s=0.3)
-PATIENCE = Patience(start_s=20.0, stop_s=2.0)
+PATIENCE = Patience(start_s=60.0, stop_s=2.0)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What is special about agents that speak the Agent Client Protocol."""
 
+import asyncio
+
 import pytest
 
 from butler_run.agents import (
@@ -9,6 +11,7 @@ from butler_run.agents import (
     Mode,
     Notice,
     PermissionAsked,
+    ProcessLimits,
     Reason,
     Text,
     Tool,
@@ -84,13 +87,18 @@ async def test_an_agent_that_would_not_ask_is_used_if_it_need_not(events_of):
     assert events[-1] == Finished(Reason.DONE)
 
 
-async def test_a_stalled_start_tells_what_was_said(events_of):
-    from butler_run.agents import Patience
-
+async def test_a_stalled_start_tells_what_was_said(start, clock):
     script = {"before": [{"stderr": "waiting for the network"}, {"hang": True}]}
+    limits = ProcessLimits(quit_grace_s=0.1, end_interval_s=0.2)
 
-    with pytest.raises(AgentError, match=r"within 0\.5 s. It wrote: waiting for the network"):
-        await events_of("acp", script, patience=Patience(0.5, 0.1))
+    async with start("acp", script, limits=limits) as run:
+        beginning = asyncio.create_task(anext(aiter(run)))
+        while not run._process.stderr_tail:  # noqa: ASYNC110 - other processes set no event
+            await asyncio.sleep(0)
+        clock.put_forward(60)
+
+        with pytest.raises(AgentError, match=r"within 60 s. It wrote: waiting for the network"):
+            await beginning
 
 
 async def test_an_answer_that_is_none_is_said(events_of):

@@ -43,28 +43,6 @@ async def run():
     return FakeRun()
 
 
-@pytest.fixture
-def clock(mocker):
-    """Return a clock that stands still until it is put forward; timeouts go by it too."""
-    loop = asyncio.get_event_loop()
-
-    clock = Clock(loop.time)
-    mocker.patch.object(loop, "time", clock.time)
-    return clock
-
-
-class Clock:
-    def __init__(self, real):
-        self._real = real
-        self._ahead_s = 0.0
-
-    def time(self):
-        return self._real() + self._ahead_s
-
-    def put_forward(self, seconds):
-        self._ahead_s += seconds
-
-
 async def test_a_run_within_its_limits_comes_through(run):
     for event in (Text("a"), Finished(Reason.DONE), None):
         run.coming.put_nowait(event)

@@ -140,8 +140,10 @@ async def test_ending_leaves_no_process(spawn, script):
 
 
 async def test_signals_come_one_after_the_other(spawn):
+    # Time enough for the shell to answer each.
+    limits = ProcessLimits(end_interval_s=1.5)
     script = "trap 'echo INT' INT; trap 'echo TERM' TERM; echo ready; while :; do sleep 0.02; done"
-    async with spawn("sh", "-c", script) as process:
+    async with spawn("sh", "-c", script, limits=limits) as process:
         lines = aiter(process.lines())
         assert list(await anext(lines)) == ["ready"]
         await process.end()
