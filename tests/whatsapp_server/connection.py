@@ -75,7 +75,7 @@ class Connection:
         with contextlib.suppress(ClosedError):
             self._socket.close()
 
-    def close_soon(self, after_s: float = 0.2) -> None:
+    def close_soon(self, after_s: float = 2.0) -> None:
         """End the connection once the client has had time to read what was sent last.
 
         neonize forgets a stanza that it has not handled when the connection ends.

@@ -28,6 +28,7 @@ _MOST_RETRIES = 3
 class _Reading:
     """What came of one stanza at all devices that got it."""
 
+    arrived_at: float
     bodies: list[bytes] = field(default_factory=list)
     readers: dict[str, str] = field(default_factory=dict)
 
@@ -50,6 +51,8 @@ class Outbox:
         message_id, to = stanza.text("id"), stanza.jid("to")
         if to is None:
             return
+        # Before the bot learns of it, so that no later message can seem closer than it is.
+        arrived_at = time.time()
         error = self.acknowledgements.next_error()
         self.acknowledgements.send(_acknowledgement(stanza, error))
         if error is not None:
@@ -59,7 +62,7 @@ class Outbox:
         elif stanza.text("category") == "peer":
             self._timeline.note("peer-message", id=message_id)
         else:
-            self._read(stanza, to)
+            self._read(stanza, to, _Reading(arrived_at))
 
     def take_chat_state(self, stanza: Element) -> None:
         """Take note that the bot types, or has stopped."""
@@ -77,9 +80,8 @@ class Outbox:
             participant = person.jid(chat.addressing) if isinstance(chat, Group) else None
             self._line.send(element("receipt", {**attributes, "participant": participant}))
 
-    def _read(self, stanza: Element, to: Jid) -> None:
+    def _read(self, stanza: Element, to: Jid, reading: _Reading) -> None:
         chat = self._world.chat_at(to)
-        reading = _Reading()
         for jid, sealed in _sealed_parts(stanza, to):
             self._read_part(stanza, chat, reading, jid, sealed)
         shared = [part for part in stanza.children("enc") if part.text("type") == "skmsg"]
@@ -109,6 +111,7 @@ class Outbox:
             stanza,
             self._media.document(raw),
             reading.readers,
+            reading.arrived_at,
         )
         self._world.replies[reply.id] = reply
         self.unread.put_nowait(reply)
