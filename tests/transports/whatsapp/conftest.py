@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from butler.message import Message, Reply
 from butler.records import MemoryRecords
 from butler.transports.whatsapp import Pacing, WhatsAppTransport, link, pair
 from butler.transports.whatsapp.limits import Limits
-from whatsapp_server import WhatsAppServer
+from whatsapp_server import PATIENCE_S, WhatsAppServer
 
 # The package without its initialisation: its protobuf classes, but no Go runtime in this process.
 sys.modules.setdefault("neonize", module_from_spec(find_spec("neonize")))
@@ -94,11 +94,14 @@ def _use(server: WhatsAppServer, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
 
 
-async def eventually(holds: Callable[[], object], timeout_s: float = 10) -> None:
+async def eventually(holds: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(timeout_s):
         while not holds():  # noqa: ASYNC110 - other processes set no event
             await asyncio.sleep(0.01)
+
+
+LIMITS = Limits()
 
 
 class Daemon:
@@ -109,6 +112,11 @@ class Daemon:
         self.records = records
         self.messages: list[Message] = []
         self.turns_over = 0
+
+    def be_patient(self) -> None:
+        """Give the next gateway the usual limits, which it keeps on a busy machine, too."""
+        link = self.transport._link
+        link._options = replace(link._options, limits=LIMITS)
 
     async def echo(self) -> None:
         """Answer every message with its own text."""
@@ -121,7 +129,6 @@ class Daemon:
             self.turns_over += 1
 
 
-LIMITS = Limits()
 UNLIMITED = Pacing(burst=100_000, per_second=1_000, per_minute=100_000)
 """Only the gap between two messages is left."""
 

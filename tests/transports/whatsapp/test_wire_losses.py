@@ -35,7 +35,7 @@ async def test_a_reply_that_the_library_repeats_under_its_id_is_sent_once(server
 
 async def test_a_reply_that_is_never_acknowledged_is_unknown_and_not_repeated(server, folder):
     server.faults.lose_acknowledgements()
-    async with daemon(folder, echoes=False, limits=Limits(send_s=2)) as bot:
+    async with daemon(folder, echoes=False, limits=Limits(send_s=5)) as bot:
         await server.wait_online()
         _reply, sending = await _sent_and_dropped(server, bot)
 
