@@ -91,6 +91,11 @@ async def test_closing_ends_the_lines(pipe):
     reader.close()
 
     assert [line async for line in reader.lines()] == []
+    os.close(pipe[1])
+    # Its thread may not have begun to read; the next pipe may have the same descriptor.
+    for thread in threading.enumerate():
+        if thread.name == "stdin":
+            thread.join()
 
 
 async def test_no_more_is_read_than_two_chunks_ahead(pipe):
