@@ -39,7 +39,7 @@ def python(*arguments, cwd, typed="", **environment):
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

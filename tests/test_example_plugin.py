@@ -25,7 +25,7 @@ def site(tmp_path_factory):
             *("--target", folder, SOURCE),
         ],
         check=True,
-        timeout=110,
+        timeout=240,
     )
     return folder
 
