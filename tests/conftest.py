@@ -13,6 +13,11 @@ settings.register_profile("butler", deadline=None, suppress_health_check=[Health
 settings.load_profile("butler")
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that wait most, so that none of them is left for the end."""
+    items.sort(key=lambda item: item.get_closest_marker("wire") is None)
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory, monkeypatch):
     """Keep every test, and the processes it starts, away from the user's own files."""
