@@ -1,6 +1,5 @@
 import os
 import subprocess
-import time
 
 import pytest
 
@@ -225,8 +224,8 @@ async def test_an_owner_alone_reads_names_and_an_owner_in_a_group_ids(chat):
 )
 async def test_sessions_say_how_long_ago(chat, mocker, age_s, said):
     await chat("/use api")
-    now = time.time()
-    mocker.patch("butler_session.plugin.time.time", return_value=now + age_s)
+    used_at = chat.bot._services.sessions.get_session(chat.chat_id).last_command_time
+    mocker.patch("butler_session.plugin.time.time", return_value=used_at + age_s)
 
     assert said in (await chat("/sessions"))[0]
 

@@ -144,7 +144,8 @@ async def test_a_gateway_that_ignores_sigterm_is_killed(scenario, tmp_path, monk
     assert not is_alive(gateway)
 
 
-async def test_what_a_gateway_prints_is_logged_within_bounds(scenario, tmp_path, caplog):
+async def test_what_a_gateway_prints_is_logged_within_bounds(scenario, tmp_path, caplog, mocker):
+    mocker.patch.object(process, "time").monotonic.return_value = 60.0
     caplog.set_level(logging.INFO)
     scenario("chats")
 
