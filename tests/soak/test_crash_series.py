@@ -7,7 +7,7 @@ from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 
 
 async def test_killed_forty_times_nothing_is_lost_or_done_or_answered_twice(

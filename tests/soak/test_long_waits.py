@@ -14,7 +14,7 @@ from whatsapp_server import Door, Sent, WhatsAppServer
 
 pytestmark = [
     pytest.mark.soak,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
@@ -23,6 +23,8 @@ ONE_ROUND = (
     "from butler.cli import main; sys.exit(main())"
 )
 MESSAGES = 20
+LIMIT_S = 300
+"""For what takes minutes; how long it took is printed."""
 SILENCE = "WhatsApp is disconnected: WhatsApp does not answer"
 SILENCE_SHOWN = "s (WhatsApp does not answer)"
 
@@ -51,10 +53,10 @@ async def _a_connection_that_falls_silent(server: WhatsAppServer, folder: Path) 
         silent = time.monotonic()
         server.faults.freeze()
         sent = await _written(server)
-        await eventually(lambda: SILENCE in butler.log, 60)
+        await eventually(lambda: SILENCE in butler.log, LIMIT_S)
         noticed_s = time.monotonic() - silent
         await eventually(lambda: SILENCE_SHOWN in _link_shown(config))
-        await _all_answered_once(server, sent, 240)
+        await _all_answered_once(server, sent)
         recovered_s = time.monotonic() - silent
 
     print(f"frozen: noticed after {noticed_s:.0f} s, all answered after {recovered_s:.0f} s")  # noqa: T201 - shown by -rP
@@ -70,11 +72,11 @@ async def _a_server_that_is_silent_for_long(server: WhatsAppServer, folder: Path
         server.faults.shut(Door.SILENT)
         await server.wait_offline()
         sent = await _written(server)
-        await eventually(lambda: "WhatsApp is disconnected" in butler.log, 60)
-        await eventually(lambda: butler.has_new_gateway(first), 150)
+        await eventually(lambda: "WhatsApp is disconnected" in butler.log, LIMIT_S)
+        await eventually(lambda: butler.has_new_gateway(first), LIMIT_S)
         await server.faults.reopen()
         talking = time.monotonic()
-        await _all_answered_once(server, sent, 150)
+        await _all_answered_once(server, sent)
 
     print(f"silent: all answered {time.monotonic() - talking:.0f} s after it talked again")  # noqa: T201 - shown by -rP
     assert butler.process.returncode == 0
@@ -134,11 +136,11 @@ async def _written(server: WhatsAppServer) -> list[Sent]:
     return [await server.send_text("/use api", sender=alice) for _ in range(MESSAGES)]
 
 
-async def _all_answered_once(server: WhatsAppServer, sent: list[Sent], timeout_s: float) -> None:
+async def _all_answered_once(server: WhatsAppServer, sent: list[Sent]) -> None:
     ids = [each.id for each in sent]
 
     def answered() -> list[str | None]:
         return [each.quoted_id for each in server.replies if each.quoted_id in ids]
 
-    await eventually(lambda: len(answered()) >= len(ids), timeout_s)
+    await eventually(lambda: len(answered()) >= len(ids), LIMIT_S)
     assert answered() == ids
