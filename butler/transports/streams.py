@@ -34,6 +34,7 @@ class LineReader:
         self._loop = asyncio.get_running_loop()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._room = threading.Semaphore(2)
+        self._is_closed = False
         self.is_at_end = False
 
     async def lines(self) -> AsyncIterator[bytes | None]:
@@ -43,13 +44,18 @@ class LineReader:
         while chunk := await self._chunks.get():
             self._room.release()
             for line in splitter.split(chunk):
+                if self._is_closed:
+                    return
                 yield line
+        if self._is_closed:
+            return
         for line in splitter.end():
             yield line
         self.is_at_end = True
 
     def close(self) -> None:
-        """End :meth:`lines` after what was read so far."""
+        """End :meth:`lines` at once; what was read and not taken is left."""
+        self._is_closed = True
         self._chunks.put_nowait(b"")
 
     def _read_forever(self) -> None:

@@ -278,7 +278,7 @@ def test_whoever_is_named_as_sender_has_no_more_rights_than_they_have(config):
 
 def test_a_reader_of_the_pipe_that_goes_away_ends_butler_without_a_word(config):
     process = start_butler("console", "--config", config)
-    feeder = threading.Thread(target=feed, args=(process, b"/help\n" * 12_000))
+    feeder = threading.Thread(target=feed, args=(process, b"/help\n" * 50_000))
     feeder.start()
 
     process.stdout.readline()

@@ -180,7 +180,7 @@ def test_a_message_without_an_answer_is_handled_once_too(talk, config):
 
 def test_a_reader_that_goes_away_ends_butler_without_a_word(config):
     process = start_butler("console", "--jsonl", "--config", config)
-    feeder = threading.Thread(target=feed, args=(process, line("/help") * 6_000))
+    feeder = threading.Thread(target=feed, args=(process, line("/help") * 20_000))
     feeder.start()
 
     process.stdout.readline()
@@ -194,14 +194,14 @@ def test_a_reader_that_goes_away_ends_butler_without_a_word(config):
 
 def test_a_reader_that_stands_still_gets_everything_in_the_end(config):
     process = start_butler("console", "--jsonl", "--config", config)
-    feeder = threading.Thread(target=feed, args=(process, line("/help") * 15_000))
+    feeder = threading.Thread(target=feed, args=(process, line("/help") * 10_000))
     feeder.start()
     feeder.join(2)
 
     assert feeder.is_alive()
     found = sum(1 for _ in process.stdout)
     feeder.join()
-    assert found == 15_000
+    assert found == 10_000
     assert end(process) == (0, b"")
 
 

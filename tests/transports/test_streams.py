@@ -86,11 +86,16 @@ async def test_a_terminal_that_went_away_is_the_end(pipe):
     assert await lines_of(pipe[0]) == []
 
 
-async def test_closing_ends_the_lines(pipe):
+@pytest.mark.parametrize("taken", [[], [b"a"]])
+async def test_closing_ends_the_lines_at_once(pipe, taken):
+    os.write(pipe[1], b"a\nb\nc\n")
     reader = LineReader(pipe[0])
+    lines = reader.lines()
+    assert [await anext(lines) for _ in taken] == taken
     reader.close()
 
-    assert [line async for line in reader.lines()] == []
+    assert [line async for line in lines] == []
+    assert not reader.is_at_end
     os.close(pipe[1])
     # Its thread may not have begun to read; the next pipe may have the same descriptor.
     for thread in threading.enumerate():
