@@ -84,7 +84,7 @@ def test_a_program_is_found_at_home_in_the_repo_or_on_the_path(
     configured = AgentSettings(kind="command", command=(program,))
     catalog = Catalog(RunSettings(agent="mine", agents={"mine": configured}))
 
-    (finding,) = catalog.findings()
+    (finding,) = catalog.findings(())
     assert finding.is_fine
     assert finding.detail == found.format(home=tmp_path, sh=shutil.which("sh"))
     assert catalog.problem("mine") == ""
