@@ -134,6 +134,11 @@ class Context:
         self._services.records.done(self.message, command, repo, result, detail)
 
     @property
+    def is_still_admitted(self) -> bool:
+        """Whether the sender may by now still do all that they could when the message came."""
+        return self._services.gate.access.role(self.message) >= self.role
+
+    @property
     def is_last_call(self) -> asyncio.Event:
         """Set once no more messages will come, so a job that waits for one need not."""
         return self._services.jobs.is_last_call

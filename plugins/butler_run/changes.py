@@ -93,7 +93,7 @@ class Changes:
 
 def _before(past: Past) -> str:
     if past.started_at is None and not past.is_over:
-        raise UserError(f"Run {past.number} has not begun yet..")
+        raise UserError(f"Run {past.number} has not begun yet.")
     if past.before is None:
         raise UserError(f"Run {past.number} has no snapshots, so I cannot tell what it changed.")
     return past.before

@@ -1,6 +1,7 @@
 """The runs that wait and work."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from butler_run.queue import Place, Queue
 from butler_run.settings import RunSettings
 from butler_run.work import Work
 from butler_run.working_copy import working_copy
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,11 @@ class Runs:
         state = State.QUEUED
         try:
             async with self._queue.turn(place):
+                if not ctx.is_still_admitted:
+                    logger.info("run %d does not begin: its sender may no longer", place.number)
+                    state = State.STOPPED
+                    self._history.end(place.number, state)
+                    return
                 state = State.CUT_OFF
                 state = await work.carry_out()
         except Exception:

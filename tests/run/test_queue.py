@@ -20,7 +20,7 @@ async def test_a_second_run_in_a_repo_waits_for_the_first(chat, script):
     await chat("/run first")
 
     assert await chat("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
-    assert await chat("/diff 2") == ["Run 2 has not begun yet.."]
+    assert await chat("/diff 2") == ["Run 2 has not begun yet."]
     assert await other("/run third") == ["Run 3 is queued #3, after run 2 in another chat."]
     assert await other("/stop 2") == ["Run 2 is not running in this chat. /runs lists them."]
     assert await other("/stop 3") == ["Run 3 will not start."]
@@ -57,6 +57,25 @@ async def test_the_next_run_begins_when_the_one_before_has_ended(chat, script, w
 
     await wait_for(chat, "Run 2: scripted works in *api*, 0 s", before)
     await chat("/stop")
+
+
+async def test_a_run_does_not_begin_whose_sender_was_shut_out_while_it_waited(
+    chat, script, wait_for
+):
+    script.turns({"wait": True})
+    anna = chat.person("+4930111111")
+    await chat("/use api")
+    await chat("/run first")
+    assert await anna("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
+    await chat("/run third")
+    await chat("/deny +4930111111")
+    await chat("/stop 1")
+    await wait_for(chat, "Run 3: scripted works in *api*")
+    await chat("/stop")
+
+    (entry,) = [each for each in chat.records.audit if "run 2" in each.detail]
+    assert entry.result == "stopped"
+    assert not [each for each in chat.transport.sent if "Run 2: " in each.reply.text]
 
 
 async def test_no_more_runs_go_at_a_time_than_configured(chat, script, tmp_path, wait_for):
