@@ -99,7 +99,7 @@ class Context:
         if found is not None and found in allowed:
             return found
         near = router.nearest(name.lower())
-        hint = f"Did you mean /{near.name}? " if near and near in allowed else ""
+        hint = f"Did you mean /{near}? " if near and router.get(near) in allowed else ""
         raise UserError(f"There is no such command. {hint}/help lists them.")
 
     async def reply(self, text: str) -> str:

@@ -132,7 +132,7 @@ class Gate:
         return Ignore(refusal, mutes=hearing is Hearing.MUTED_NOW)
 
     def _misspelt(self, unknown: Unknown, message: Message, role: Role) -> Verdict:
-        nearest = unknown.nearest
+        nearest = self._router.get(unknown.nearest or "")
         if nearest is None:
             return Ignore(NOT_A_COMMAND)
         if role is not OWNER and (over := self._over_the_limit(message, role)):
@@ -140,7 +140,7 @@ class Gate:
         if role < self._needs(nearest, message):
             return Ignore(NOT_A_COMMAND)
         return Say(
-            f"There is no /{unknown.word}. Did you mean /{nearest.name}?",
+            f"There is no /{unknown.word}. Did you mean /{unknown.nearest}?",
             Refusal("not a command", f"/{unknown.word} is unknown"),
         )
 

@@ -26,10 +26,10 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A text that looks like a command; ``nearest`` is the one that was probably meant."""
+    """A text that looks like a command; ``nearest`` is the name that was probably meant."""
 
     word: str
-    nearest: Command | None
+    nearest: str | None
 
 
 Decision = Call | Unknown | None
@@ -90,10 +90,10 @@ class Router:
         """Return the command with this name or alias, with or without the prefix."""
         return self._by_name.get(name.removeprefix(self.prefix).removeprefix("/").lower())
 
-    def nearest(self, word: str) -> Command | None:
-        """Return the command whose name is close to ``word``, if there is one."""
+    def nearest(self, word: str) -> str | None:
+        """Return the name or alias of a command that is closest to ``word``, if one is close."""
         near = get_close_matches(word[:MAX_WORD_LENGTH], self._by_name, n=1, cutoff=0.7)
-        return self._by_name[near[0]] if near else None
+        return near[0] if near else None
 
     def with_prefix(self, text: str) -> str:
         """Return ``text`` with the commands that it names, such as ``/use``, under the prefix."""
