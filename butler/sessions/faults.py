@@ -1,6 +1,7 @@
 """What failed, said in a sentence: sqlite3 and operating system errors as StoreError."""
 
 import errno
+import os
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,9 @@ def from_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
     """Return what ``error`` means for the database at ``path``."""
     # Errors that sqlite3 raises without asking SQLite have no code.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    # Without room for the log's index, SQLite calls a full disk an error of reading and writing.
+    if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
+        code = sqlite3.SQLITE_FULL
     reason, remedy = _SQLITE.get(code, ("the database failed", f"SQLite says: {error}"))
     return store_error(path, reason, remedy)
 
@@ -48,3 +52,10 @@ def from_os(path: Path, error: OSError) -> StoreError:
         return store_error(path, *_FULL)
     reason = f"the system says {(error.strerror or 'no more').lower()}"
     return store_error(path, reason, "name a file in a writable folder")
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False

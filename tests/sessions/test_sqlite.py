@@ -6,10 +6,11 @@ import stat
 import subprocess
 import sys
 from threading import Event, Thread
+from types import SimpleNamespace
 
 import pytest
 
-from butler.sessions import Session, SessionManager, SqliteStore, StoreError
+from butler.sessions import Session, SessionManager, SqliteStore, StoreError, faults
 from butler.sessions.database import Database
 
 API = Session("group", "api", "/src/api", 10.0)
@@ -257,6 +258,18 @@ def test_on_a_full_disk_a_change_fails_with_one_sentence_and_the_rest_stays(path
         f"Sessions cannot be kept in {path}: the disk is full; free some space."
     )
     assert sqlite_store.get("group") == API
+
+
+@pytest.mark.parametrize(
+    ("free_blocks", "reason"),
+    [(0, "the disk is full"), (1, "the disk cannot be read or written")],
+)
+def test_a_disk_too_full_for_the_index_of_the_log_is_called_full(path, mocker, free_blocks, reason):
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    mocker.patch("os.statvfs", return_value=SimpleNamespace(f_bavail=free_blocks))
+
+    assert faults.from_sqlite(path, error).reason == reason
 
 
 def test_a_name_too_long_for_sqlite_is_refused_with_one_sentence(sqlite_store):
