@@ -104,11 +104,6 @@ class Inbox:
         found = self._db.rows(query, after, limit)
         return [Entry(row, Key(*key), event) for row, *key, event in found]
 
-    def count_open(self) -> int:
-        """Return how many entries have a turn that is not over."""
-        query = "SELECT count(*) FROM inbox WHERE state IN ('received', 'handed')"
-        return int(self._db.rows(query)[0][0])
-
     def changes_of(self, key: Key) -> list[Entry]:
         """Return what its sender changed about a message that waits to be handed, in order."""
         query = (

@@ -186,7 +186,7 @@ async def test_on_a_full_disk_the_end_of_a_turn_waits(
     journal.rows("PRAGMA query_only = OFF")
     await eventually(lambda: Acknowledged(1) in told)
 
-    assert journal.inbox.count_open() == 0
+    assert journal.inbox.open(0, 1) == []
 
 
 async def test_an_edit_that_waits_changes_its_message_also_after_a_crash(
