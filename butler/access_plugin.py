@@ -8,10 +8,9 @@ from butler.chat_names import ChatNames
 from butler.context import Context
 from butler.errors import UserError
 from butler.grants import CODE_LENGTH, StoredGrants
-from butler.message import Message, Person
+from butler.message import Message, Person, printable
 from butler.plugin import Plugin, Settings, command
 from butler.records import Ignored
-from butler.repos import printable
 
 WHY_SHOWN = 10
 

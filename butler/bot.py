@@ -11,9 +11,8 @@ from butler.context import Context, Services
 from butler.errors import TransportError, UserError
 from butler.gate import NOT_A_COMMAND, Hear, Ignore, Say
 from butler.logs import chat_of_log
-from butler.message import Message, Person, Reply
+from butler.message import Message, Person, Reply, printable
 from butler.plugin import Plugin, Settings
-from butler.repos import printable
 from butler.router import Call
 from butler.turns import Turns
 from butler.within import within

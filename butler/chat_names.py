@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from butler.access import Role
-from butler.message import Message
-from butler.repos import printable
+from butler.message import Message, printable
 from butler.transport import Transport
 
 MAX_LENGTH = 60

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from butler.access import Role
 from butler.errors import UnknownRepoError, UsageError
-from butler.message import Reply
-from butler.repos import printable
+from butler.message import Reply, printable
 
 if TYPE_CHECKING:
     from butler.context import Context

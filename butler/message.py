@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 _PHONE = re.compile(r"\+?([0-9]{5,20})(?:@s\.whatsapp\.net)?", re.ASCII)
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# A carriage return stays where a line ends: a patch without it would not fit its file.
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 _LID = re.compile(r"([0-9]{1,20})@lid", re.ASCII)
 
 
@@ -105,6 +106,14 @@ class Message:
 def without_controls(text: str) -> str:
     """Return ``text`` without control characters and marks that turn its direction around."""
     return text if text.isprintable() else _UNSEEN.sub("", text)
+
+
+def printable(text: str, limit: int = 64) -> str:
+    """Return ``text`` fit for a sentence: one line, nothing invisible, at most ``limit`` long."""
+    clean = "".join(
+        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1]
+    )
+    return clean if len(clean) <= limit else f"{clean[:limit]}…"
 
 
 @dataclass(frozen=True, slots=True, init=False)

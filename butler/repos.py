@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from butler.errors import UnknownRepoError, UnusableRepoError
+from butler.message import printable
 
 MAX_NAME_LENGTH = 64
 _NAME = re.compile(r"\w[\w.+-]*")
@@ -186,11 +187,3 @@ def _resolved(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError):
         return path
-
-
-def printable(text: str, limit: int = MAX_NAME_LENGTH) -> str:
-    """Return ``text`` fit for a sentence: one line, nothing invisible, at most ``limit`` long."""
-    clean = "".join(
-        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1]
-    )
-    return clean if len(clean) <= limit else f"{clean[:limit]}…"

@@ -10,8 +10,8 @@ from butler import config as configuration
 from butler.config import Draft
 from butler.errors import ConfigError
 from butler.files import is_there
+from butler.message import printable
 from butler.records import Done, Ignored, SqliteRecords
-from butler.repos import printable
 from butler.schema import Config
 from butler.transports.whatsapp import stored_names
 

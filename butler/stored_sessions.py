@@ -10,7 +10,7 @@ from butler import config as configuration
 from butler.app import open_sessions
 from butler.config import Draft
 from butler.errors import ConfigError
-from butler.repos import printable
+from butler.message import printable
 from butler.schema import Config
 from butler.sessions import Session
 from butler.transports.whatsapp import stored_names

@@ -1,6 +1,7 @@
 import pytest
 
 from butler import Message, Person
+from butler.message import printable, without_controls
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,21 @@ def test_a_person_is_shown_by_phone_number_first():
 )
 def test_the_author_is_the_address_or_the_owner(sender, is_own, author):
     assert Message("1", "team@g.us", sender, "", 0.0, is_own=is_own).author == author
+
+
+def test_text_for_a_sentence_is_one_visible_line():
+    assert printable("a\n\u202eb", 10) == "a\ufffd\ufffdb"
+    assert printable("x" * 11, 10) == "x" * 10 + "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("one\ttwo\nthree", "one\ttwo\nthree"),
+        ("\x1b[31mred\x9b\u202e", "[31mred"),
+        ("one\r\ntwo\r\n", "one\r\ntwo\r\n"),
+        ("seen\runseen\r", "seenunseen"),
+    ],
+)
+def test_text_without_controls_keeps_its_lines(text, clean):
+    assert without_controls(text) == clean

@@ -20,9 +20,10 @@ from butler.app import read_setup
 from butler.config import Draft
 from butler.errors import ConfigError
 from butler.grants import StoredGrants
+from butler.message import printable
 from butler.plugin import commands_of
 from butler.records import MemoryRecords
-from butler.repos import name_problem, printable
+from butler.repos import name_problem
 from butler.router import Call, Router
 from butler.testing import OWNER, make_working_copy, open_chat
 from butler.transports.handled import HandledMessages

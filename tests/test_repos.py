@@ -2,7 +2,7 @@ import pytest
 
 from butler import Repo, UserError
 from butler.errors import UnknownRepoError, UnusableRepoError
-from butler.repos import RepoRegistry, name_problem, printable
+from butler.repos import RepoRegistry, name_problem
 from butler.testing import make_working_copy
 
 
@@ -156,8 +156,3 @@ def test_links_in_a_circle_are_no_repos(tmp_path):
 
 def test_an_unknown_repo_is_told_to_the_chat():
     assert issubclass(UnknownRepoError, UserError)
-
-
-def test_text_for_a_sentence_is_one_visible_line():
-    assert printable("a\n\u202eb", 10) == "a\ufffd\ufffdb"
-    assert printable("x" * 11, 10) == "x" * 10 + "…"

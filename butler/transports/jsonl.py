@@ -15,9 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import ErrorDetails
 
 from butler.access import Refusal
-from butler.message import Message, Person, Reply
+from butler.message import Message, Person, Reply, printable
 from butler.records import Records
-from butler.repos import printable
 from butler.transport import NO_NAMES
 from butler.transports.handled import HandledMessages, Key
 from butler.transports.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
