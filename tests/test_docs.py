@@ -1,5 +1,6 @@
 """What the documents say is true."""
 
+import configparser
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import butler
+from butler import cli
 from butler.app import read_setup
 
 ROOT = Path(__file__).parent.parent
@@ -123,3 +125,16 @@ def test_the_shortest_configuration_of_the_readme_is_one(tmp_path):
     (tmp_path / "config.toml").write_text(config)
 
     assert read_setup(tmp_path / "config.toml").config.repo_folders
+
+
+def test_the_service_of_the_readme_runs_the_daemon():
+    (unit,) = blocks(README, "ini")
+    service = configparser.ConfigParser(interpolation=None)
+    service.read_string(unit)
+    program, *arguments = service["Service"]["ExecStart"].split()
+
+    options = cli._parser().parse_args(arguments)
+
+    assert program == "%h/butler/.venv/bin/butler"
+    assert (options.command, str(options.config)) == (cli._run, "%h/butler/config.toml")
+    assert int(service["Service"]["RestartPreventExitStatus"]) == cli.WRONG
