@@ -25,7 +25,7 @@ from pathlib import Path
 
 from butler.app import Setup, open_bot, read_setup
 from butler.message import Message, Person, Reply
-from butler.records import SqliteRecords
+from butler.sqlite_records import SqliteRecords
 from butler.testing import FakeTransport, make_working_copy
 
 ADMITTED = (1, 1_000)

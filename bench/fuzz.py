@@ -30,7 +30,7 @@ from pathlib import Path
 from butler.access import Refusal
 from butler.app import Setup, open_bot, read_setup
 from butler.message import Message, Person, Reply, without_controls
-from butler.records import SqliteRecords
+from butler.sqlite_records import SqliteRecords
 from butler.testing import FakeTransport, make_working_copy
 from butler.transports.handled import HandledMessages
 from butler.transports.jsonl import JsonLines

@@ -21,14 +21,8 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from butler.transports.whatsapp.account import Account
-from butler.transports.whatsapp.frames import (
-    Acknowledge,
-    Acknowledged,
-    Incoming,
-    ToDaemon,
-    encoded,
-    read_frame,
-)
+from butler.transports.whatsapp.codec import encoded, read_frame
+from butler.transports.whatsapp.frames import Acknowledge, Acknowledged, Incoming, ToDaemon
 from butler.transports.whatsapp.inbox import Key
 from butler.transports.whatsapp.journal import Journal
 from butler.transports.whatsapp.receiving import Receiver

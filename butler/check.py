@@ -9,8 +9,8 @@ from butler.errors import DataError, TransportError
 from butler.files import private_folder
 from butler.finding import Finding
 from butler.plugin import commands_of
-from butler.records import SqliteRecords
 from butler.sessions import StoreError
+from butler.sqlite_records import SqliteRecords
 from butler.transports.whatsapp import installation, linked_account
 
 

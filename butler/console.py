@@ -9,7 +9,7 @@ from butler.app import Setup, converse
 from butler.errors import TransportError
 from butler.files import private_file, private_folder
 from butler.message import Person
-from butler.records import SqliteRecords
+from butler.sqlite_records import SqliteRecords
 
 if TYPE_CHECKING:
     from butler.transports.console import PipedConsole, PromptConsole

@@ -8,8 +8,8 @@ from pathlib import Path
 from butler.app import Setup, converse
 from butler.errors import DataError
 from butler.files import locked, private_folder
-from butler.records import SqliteRecords
 from butler.schema import Config
+from butler.sqlite_records import SqliteRecords
 from butler.status import reporting
 from butler.transports.whatsapp import Pacing, WhatsAppTransport, linked_account
 

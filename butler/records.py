@@ -1,61 +1,10 @@
 """What became of messages: not acted on, by which rule; or done, and how it ended."""
 
-import asyncio
-import logging
-import sqlite3
-import threading
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
-from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, Self
 
 from butler.access import Refusal
-from butler.errors import DataError
-from butler.files import open_database, storable, unusable, used_bytes
-from butler.logs import Complaint
 from butler.message import Message
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-KEEP_S = 30 * 24 * 3600.0
-CLOCKS_APART_S = 24 * 3600.0
-MAX_WAITING = 20_000
-MAX_BYTES = 50_000_000
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS ignored (
-    time REAL NOT NULL,
-    chat_id TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    message_id TEXT NOT NULL,
-    rule TEXT NOT NULL,
-    detail TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS ignored_by_time ON ignored (time);
-CREATE TABLE IF NOT EXISTS audit (
-    time REAL NOT NULL,
-    chat_id TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    message_id TEXT NOT NULL,
-    command TEXT NOT NULL,
-    repo TEXT NOT NULL,
-    result TEXT NOT NULL,
-    detail TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS audit_by_time ON audit (time);
-"""
-_THIN_OUT = """
-DELETE FROM {table} WHERE rowid <= (
-    SELECT min(rowid) + (max(rowid) - min(rowid)) / 20 FROM {table}
-)
-"""
-PAGE_BYTES = 4096
-FULL_AT = 0.8
-"""The part of the size that rows may take; the rest is for SQLite's log of what it changes."""
 
 
 class Ignored(NamedTuple):
@@ -67,6 +16,13 @@ class Ignored(NamedTuple):
     message_id: str
     rule: str
     detail: str
+
+    @classmethod
+    def now(cls, message: Message, refusal: Refusal) -> Self:
+        """Return the record of ``message`` that is decided on now."""
+        return cls(
+            time.time(), message.chat_id, message.author, message.id, refusal.rule, refusal.detail
+        )
 
 
 class Done(NamedTuple):
@@ -80,6 +36,12 @@ class Done(NamedTuple):
     repo: str
     result: str
     detail: str
+
+    @classmethod
+    def now(cls, message: Message, command: str, repo: str, result: str, detail: str) -> Self:
+        """Return the record of a command in ``message`` that has just ended."""
+        author = message.author
+        return cls(time.time(), message.chat_id, author, message.id, command, repo, result, detail)
 
 
 class Records(Protocol):
@@ -117,13 +79,13 @@ class MemoryRecords:
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
         """Note that ``message`` was not acted on, and why."""
-        self.entries.append(_ignored(message, refusal))
+        self.entries.append(Ignored.now(message, refusal))
 
     def done(
         self, message: Message, command: str, repo: str, result: str, detail: str = ""
     ) -> None:
         """Note that ``message`` was acted on, and how that ended."""
-        self.audit.append(_done(message, command, repo, result, detail))
+        self.audit.append(Done.now(message, command, repo, result, detail))
 
     def flush(self) -> None:
         """Nothing is kept, so there is nothing to do."""
@@ -137,181 +99,3 @@ class MemoryRecords:
         """Return the newest messages not acted on, newest first, of one chat or of all."""
         found = [each for each in self.entries if chat_id in {None, each.chat_id}]
         return found[::-1][:limit]
-
-
-class SqliteRecords:
-    """Records on disk, for 30 days and up to a size; the oldest go first.
-
-    What is noted waits in memory for the next :meth:`flush`; transports ask for one before messages
-    count as over, so that many share a transaction. Where more messages were ignored than memory
-    should hold, a count takes the place of the rest.
-    """
-
-    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
-        self._path = path
-        self._max_bytes = max_bytes
-        self._ignored: deque[Ignored] = deque()
-        self._done: deque[Done] = deque()
-        self._overflow = 0
-        self._writing = threading.Lock()
-        self._held: sqlite3.Connection | None = None
-        self._complaint = Complaint(logger)
-        open_database(path, _SCHEMA).close()
-
-    def ignored(self, message: Message, refusal: Refusal) -> None:
-        """Note that ``message`` was not acted on, and why; written at the next flush."""
-        if len(self._ignored) < MAX_WAITING:
-            self._ignored.append(_ignored(message, refusal))
-        else:
-            self._overflow += 1
-
-    def done(
-        self, message: Message, command: str, repo: str, result: str, detail: str = ""
-    ) -> None:
-        """Note that ``message`` was acted on, and how that ended; written at the next flush."""
-        self._done.append(_done(message, command, repo, result, detail))
-
-    def flush(self) -> None:
-        """Write what waits, and forget what is too old; what cannot be written goes on waiting."""
-        with self._writing:
-            ignored, done = _taken(self._ignored), _taken(self._done)
-            try:
-                self._write(ignored, done)
-            except DataError as error:
-                self._put_back(ignored, done)
-                self._complaint.begin("records wait until they can be written: %s", error)
-            else:
-                self._complaint.end("records are written again")
-
-    def _put_back(self, ignored: list[Ignored], done: list[Done]) -> None:
-        kept = ignored[: max(0, MAX_WAITING - len(self._ignored))]
-        self._overflow += len(ignored) - len(kept)
-        self._ignored.extendleft(reversed(kept))
-        self._done.extendleft(reversed(done[-MAX_WAITING:]))
-
-    def _write(self, ignored: list[Ignored], done: list[Done]) -> None:
-        overflow, now = self._overflow, time.time()
-        if overflow:
-            ignored = [*ignored, Ignored(now, "", "", "", "flood", f"{overflow} more messages")]
-        if not ignored and not done:
-            return
-        with self._database(self._held) as db:
-            db.execute(f"PRAGMA journal_size_limit = {self._max_bytes // 10}")
-            db.execute(f"PRAGMA wal_autocheckpoint = {self._max_bytes // 10 // PAGE_BYTES}")
-            db.execute("BEGIN IMMEDIATE")
-            with db:
-                db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", _rows(ignored))
-                db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _rows(done))
-                db.execute("DELETE FROM ignored WHERE time < ?", (now - KEEP_S,))
-                db.execute("DELETE FROM audit WHERE time < ?", (now - KEEP_S,))
-                self._thin_out(db)
-            self._overflow -= overflow
-            self._shrink(db)
-
-    def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
-        """Return the newest messages not acted on, newest first, of one chat or of all."""
-        query = (
-            "SELECT * FROM ignored WHERE ?1 IS NULL OR chat_id = ?1 "
-            "ORDER BY time DESC, rowid DESC LIMIT ?2"
-        )
-        self.flush()
-        with self._database() as db:
-            return [Ignored(*row) for row in db.execute(query, (chat_id, limit))]
-
-    def was_done(self, message: Message) -> bool:
-        """Return whether ``message`` was acted on, as far as is on disk; a failure is logged."""
-        try:
-            done = self.audit(message.time - CLOCKS_APART_S, message.chat_id)
-        except DataError as error:
-            logger.error("%s", error)
-            return False
-        return any(each.message_id == message.id for each in done)
-
-    def audit(self, since: float = 0.0, chat_id: str | None = None) -> list[Done]:
-        """Return what was done since then (Unix seconds), oldest first, in one chat or in all."""
-        query = (
-            "SELECT * FROM audit WHERE time >= ?1 AND (?2 IS NULL OR chat_id = ?2) "
-            "ORDER BY time, rowid"
-        )
-        with self._database() as db:
-            return [Done(*row) for row in db.execute(query, (since, chat_id))]
-
-    def _thin_out(self, db: sqlite3.Connection) -> None:
-        """Make room for new rows in the pages of old ones, where there are more of them.
-
-        So whoever floods Butler with what is refused does not wash away the audit.
-        """
-        while used_bytes(db) > FULL_AT * self._max_bytes:
-            table = max("ignored", "audit", key=lambda each: _length(db, each))
-            if not db.execute(_THIN_OUT.format(table=table)).rowcount:
-                break
-
-    def _shrink(self, db: sqlite3.Connection) -> None:
-        """Give back what the file has too much, as after the limit was lowered."""
-        if self._path.stat().st_size <= self._max_bytes:
-            return
-        try:
-            db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            logger.warning("the records stay larger than they should: %s", error)
-
-    @asynccontextmanager
-    async def flushing(self, every_s: float = 1.0) -> AsyncIterator[None]:
-        """Flush in a worker thread while the block lasts, and once more at its end."""
-        # Whoever closes a file's last connection syncs it to disk; held open, only the end does.
-        with self._database() as self._held:
-            flusher = asyncio.create_task(self._flush_forever(every_s), name="records")
-            try:
-                yield
-            finally:
-                flusher.cancel()
-                await asyncio.gather(flusher, return_exceptions=True)
-                await asyncio.to_thread(self._flush_and_let_go)
-
-    async def _flush_forever(self, every_s: float) -> None:
-        while True:
-            await asyncio.sleep(every_s)
-            await asyncio.to_thread(self.flush)
-
-    def _flush_and_let_go(self) -> None:
-        self.flush()
-        with self._writing:
-            self._held = None
-        if waiting := len(self._ignored) + len(self._done):
-            logger.error("%d records are lost", waiting)
-
-    @contextmanager
-    def _database(self, held: sqlite3.Connection | None = None) -> Iterator[sqlite3.Connection]:
-        try:
-            opened = nullcontext(held) if held else closing(open_database(self._path, _SCHEMA))
-            with opened as db:
-                yield db
-        except sqlite3.Error as error:
-            raise unusable(self._path, error) from error
-
-
-def _taken(waiting: deque[T]) -> list[T]:
-    """Take out what waits; meanwhile another thread may add."""
-    return [waiting.popleft() for _ in range(len(waiting))]
-
-
-def _rows(entries: Iterable[Ignored | Done]) -> Iterator[tuple[object, ...]]:
-    for time_, *texts in entries:
-        yield time_, *(texts if "".join(texts).isascii() else map(storable, texts))
-
-
-def _length(db: sqlite3.Connection, table: str) -> int:
-    """Return about how many rows a table has, without counting them."""
-    query = f"SELECT coalesce(max(rowid) - min(rowid) + 1, 0) FROM {table}"  # noqa: S608 - a constant
-    return int(db.execute(query).fetchone()[0])
-
-
-def _ignored(message: Message, refusal: Refusal) -> Ignored:
-    author = message.author
-    return Ignored(time.time(), message.chat_id, author, message.id, refusal.rule, refusal.detail)
-
-
-def _done(message: Message, command: str, repo: str, result: str, detail: str) -> Done:
-    author = message.author
-    return Done(time.time(), message.chat_id, author, message.id, command, repo, result, detail)

@@ -11,8 +11,9 @@ from butler.config import Draft
 from butler.errors import ConfigError
 from butler.files import is_there
 from butler.message import printable
-from butler.records import Done, Ignored, SqliteRecords
+from butler.records import Done, Ignored
 from butler.schema import Config
+from butler.sqlite_records import SqliteRecords
 from butler.transports.whatsapp import stored_names
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}

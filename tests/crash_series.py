@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from butler.files import private_folder
-from butler.records import SqliteRecords
+from butler.sqlite_records import SqliteRecords
 from butler.testing import make_working_copy
 from butler.transports.whatsapp import pair
 from butler.transports.whatsapp.missed import INTERRUPTED

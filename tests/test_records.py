@@ -8,7 +8,8 @@ import pytest
 from butler.access import Refusal
 from butler.errors import DataError
 from butler.message import Message, Person
-from butler.records import KEEP_S, MAX_WAITING, MemoryRecords, SqliteRecords
+from butler.records import MemoryRecords
+from butler.sqlite_records import KEEP_S, MAX_WAITING, SqliteRecords
 
 REFUSAL = Refusal("not allowed", "because")
 

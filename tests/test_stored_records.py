@@ -4,7 +4,7 @@ import pytest
 
 from butler import Message, Person, stored_records
 from butler.access import Refusal
-from butler.records import SqliteRecords
+from butler.sqlite_records import SqliteRecords
 from butler_process import line, name_chat, run_butler, write_config
 
 

@@ -23,8 +23,9 @@ from butler.echo import EchoGuard
 from butler.gate import Gate
 from butler.limits import Buckets
 from butler.message import Message, Person, Reply
-from butler.records import MemoryRecords, SqliteRecords
+from butler.records import MemoryRecords
 from butler.router import Router
+from butler.sqlite_records import SqliteRecords
 from butler.testing import make_working_copy
 
 PEOPLE = {"owner": Person(phone="+4915112345678"), "user": Person(phone="+4915187654321")}

@@ -21,7 +21,8 @@ from butler.errors import DataError, TransportError
 from butler.files import private_folder
 from butler.transports.whatsapp import installation
 from butler.transports.whatsapp.account import read_account
-from butler.transports.whatsapp.frames import Ended, Options, ProtocolError, encoded, read_frame
+from butler.transports.whatsapp.codec import ProtocolError, encoded, read_frame
+from butler.transports.whatsapp.frames import Ended, Options
 from butler.transports.whatsapp.journal import FILE_NAME, Journal
 from butler.transports.whatsapp.room import lack
 

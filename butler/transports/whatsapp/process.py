@@ -11,16 +11,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 
-from butler.transports.whatsapp.frames import (
-    Frame,
-    Options,
-    Ping,
-    Pong,
-    ProtocolError,
-    ToGateway,
-    encoded,
-    read_frame,
-)
+from butler.transports.whatsapp.codec import ProtocolError, encoded, read_frame
+from butler.transports.whatsapp.frames import Frame, Options, Ping, Pong, ToGateway
 
 logger = logging.getLogger(__name__)
 

@@ -10,16 +10,9 @@ from typing import TYPE_CHECKING, Any
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
 from butler.transports.whatsapp import endings, replies
+from butler.transports.whatsapp.codec import ProtocolError, body_of, decoded
 from butler.transports.whatsapp.failures import Failure, GatewayEnd, SendError, failure
-from butler.transports.whatsapp.frames import (
-    NotSent,
-    ProtocolError,
-    Send,
-    Sent,
-    ToDaemon,
-    body_of,
-    decoded,
-)
+from butler.transports.whatsapp.frames import NotSent, Send, Sent, ToDaemon
 from butler.transports.whatsapp.journal import Journal, UnwritableError
 from butler.transports.whatsapp.outbox import Outcome
 from butler.transports.whatsapp.pacing import Pacer

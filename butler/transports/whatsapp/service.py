@@ -14,6 +14,7 @@ from butler.errors import DataError
 from butler.transports.whatsapp import endings
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.client import Client
+from butler.transports.whatsapp.codec import encoded, read_frame
 from butler.transports.whatsapp.events import Event
 from butler.transports.whatsapp.failures import GatewayEnd
 from butler.transports.whatsapp.frames import (
@@ -30,8 +31,6 @@ from butler.transports.whatsapp.frames import (
     SendAll,
     ToDaemon,
     Typing,
-    encoded,
-    read_frame,
 )
 from butler.transports.whatsapp.journal import Journal
 from butler.transports.whatsapp.line import Line

@@ -8,6 +8,7 @@ import sys
 import time
 
 from butler.message import Message, Person
+from butler.transports.whatsapp.codec import encoded, read_frame
 from butler.transports.whatsapp.frames import (
     WITHDRAWN,
     Acknowledge,
@@ -22,8 +23,6 @@ from butler.transports.whatsapp.frames import (
     Qr,
     Send,
     Sent,
-    encoded,
-    read_frame,
 )
 
 

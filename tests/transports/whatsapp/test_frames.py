@@ -6,8 +6,8 @@ import pytest
 
 from butler.message import Message, Person
 from butler.transports.whatsapp import Pacing
+from butler.transports.whatsapp.codec import MAX_FRAME_BYTES, ProtocolError, encoded, read_frame
 from butler.transports.whatsapp.frames import (
-    MAX_FRAME_BYTES,
     Acknowledge,
     ChatName,
     Connection,
@@ -16,11 +16,8 @@ from butler.transports.whatsapp.frames import (
     Incoming,
     Options,
     Ping,
-    ProtocolError,
     Send,
     SendAll,
-    encoded,
-    read_frame,
 )
 from butler.transports.whatsapp.limits import Limits
 
