@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
@@ -63,7 +64,8 @@ class Receiver:
         self._loop = loop
         self._news = asyncio.Event()
         self._news.set()
-        self._duplicates: list[bytes] = []
+        self._duplicates: deque[bytes] = deque()
+        self._is_waking = False
         self._last_row = 0
         self._in_hand: set[int] = set()
         self._over: list[int] = []
@@ -128,21 +130,28 @@ class Receiver:
             author=address(event.Info.MessageSource.Sender),
             edits=changed.target if changed else None,
         )
-        self._loop.call_soon_threadsafe(self._added, None if is_new else raw)
+        if not is_new:
+            self._duplicates.append(raw)
+        self._wake()
 
     def _set_aside(self, raw: bytes) -> None:
         made_up = hashlib.sha256(raw).hexdigest()[:32]
         if self._inbox.add(Key(made_up, "", ""), raw, state=State.BROKEN):
             logger.error("an event of %d bytes cannot be read; kept as %s", len(raw), made_up)
 
-    def _added(self, duplicate: bytes | None) -> None:
-        if duplicate is not None:
-            self._duplicates.append(duplicate)
+    def _wake(self) -> None:
+        """Have the loop look at what is new; waking it takes longer than keeping an event."""
+        if not self._is_waking:
+            self._is_waking = True
+            self._loop.call_soon_threadsafe(self._woken)
+
+    def _woken(self) -> None:
+        self._is_waking = False
         self._news.set()
 
     async def _report_duplicates(self, translator: Translator) -> None:
         while self._duplicates:
-            event = MessageEvent.FromString(self._duplicates.pop(0))
+            event = MessageEvent.FromString(self._duplicates.popleft())
             message = await persisted(translator.message, event)
             await self._tell(Ignored(None, message, "duplicate", "received before"))
 

@@ -191,21 +191,36 @@ def test_what_is_finished_is_forgotten_after_thirty_days(journal, mocker):
     assert not journal.outbox.has("ID")
 
 
-def test_a_person_keeps_the_newest_pair(journal):
+def test_an_address_that_goes_to_somebody_else_is_no_longer_the_first_ones(journal):
+    people = journal.people
+    people.complete(Person("+491", "1@lid"))
+    people.complete(Person("+492", "2@lid"))
+
+    people.complete(Person("+492", "1@lid"))
+
+    for _ in range(2):
+        assert people.complete(Person(lid="1@lid")).phone == "+492"
+        assert people.complete(Person(phone="+492")).lid == "1@lid"
+        assert people.complete(Person(phone="+491")).lid is None
+        assert people.complete(Person(lid="2@lid")).phone is None
+        people._remembered.clear()
+    assert people.complete(Person()).phone is None
+
+
+def test_somebody_who_was_unknown_is_known_once_seen_with_both_addresses(journal):
+    assert journal.people.complete(Person(lid="1@lid")).phone is None
+
     journal.people.complete(Person("+491", "1@lid"))
-    journal.people.complete(Person("+492", "1@lid"))
 
-    assert journal.people.complete(Person(lid="1@lid")).phone == "+492"
-    assert journal.people.complete(Person(phone="+491")).lid is None
-    assert journal.people.complete(Person()).phone is None
+    assert journal.people.complete(Person(lid="1@lid")).phone == "+491"
 
 
-def test_only_so_many_pairs_are_kept_in_memory(journal, monkeypatch):
-    monkeypatch.setattr("butler.transports.whatsapp.people._REMEMBERED", 2)
+def test_people_are_remembered_up_to_a_number_and_looked_up_beyond_it(journal, monkeypatch):
+    monkeypatch.setattr("butler.transports.whatsapp.people._MOST_REMEMBERED", 4)
     for number in range(5):
         journal.people.complete(Person(f"+49{number}", f"{number}@lid"))
 
-    assert len(journal.people._learnt) == 2
+    assert len(journal.people._remembered) <= 4 + 1
     assert journal.people.complete(Person(lid="0@lid")).phone == "+490"
 
 
