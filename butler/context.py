@@ -170,7 +170,8 @@ class Context:
         Raises:
             UnknownRepoError: None is known, or the sender may not see it here.
         """
-        repo = self._services.repos.get(name, self._may_see)
+        hides_some = self._services.gate.access.audiences
+        repo = self._services.repos.get(name, self._may_see if hides_some else None)
         self.repo_name = repo.name
         return repo
 

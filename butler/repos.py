@@ -86,15 +86,15 @@ class RepoRegistry:
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def get(self, name: str, is_visible: Callable[[Repo], bool] = lambda _repo: True) -> Repo:
+    def get(self, name: str, is_visible: Callable[[Repo], bool] | None = None) -> Repo:
         """Return the repo called ``name``; one that is not visible counts as if it were not there.
 
         Raises:
             UnknownRepoError: There is none; the text has the nearest names.
         """
         repo = self._by_name.get(name.casefold())
-        if repo is None or not is_visible(repo):
-            raise UnknownRepoError(_unknown(name, [each for each in self if is_visible(each)]))
+        if repo is None or (is_visible is not None and not is_visible(repo)):
+            raise UnknownRepoError(_unknown(name, filter(is_visible, self)))
         return repo
 
     @property
