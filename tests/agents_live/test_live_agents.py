@@ -22,7 +22,7 @@ from butler_run.agents import (
     Started,
     Text,
 )
-from butler_run.snapshot import Moment, Snapshots
+from butler_run.snapshot import Moment, Snapshots, summary
 
 pytestmark = [
     pytest.mark.live_agents,
@@ -79,7 +79,7 @@ async def test_a_file_is_written_after_a_yes_and_undone(play, folder, model):
     assert "".join(e.text for e in events if isinstance(e, Text)).endswith(model.ANSWER)
     assert events[-1] == Finished(Reason.DONE)
     assert (folder / "made.txt").read_text() == "made by the model\n"
-    assert (await snapshots.diff(before, after)).added == 1
+    assert summary(await snapshots.files(before, after)) == "1 file +1 −0"
     assert await snapshots.undo(before, after) == ("made.txt",)
     assert not (folder / "made.txt").exists()
 
