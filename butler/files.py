@@ -3,8 +3,9 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 from butler.errors import DataError
@@ -19,6 +20,8 @@ _WAYS_OUT = {
     sqlite3.SQLITE_NOTADB: "restore a copy or move it away",
     sqlite3.SQLITE_READONLY: "make the file and its folder writable",
 }
+
+ROWS_AT_A_TIME = 200
 
 
 def private_folder(path: Path) -> Path:
@@ -135,6 +138,26 @@ def used_bytes(db: sqlite3.Connection) -> int:
 def storable(text: str) -> str:
     """Return ``text`` without what SQLite takes no text with: halves of a surrogate pair."""
     return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def insert_rows(
+    db: sqlite3.Connection, insert_into: str, rows: Sequence[Sequence[str | float]]
+) -> None:
+    """Insert rows of one length, many by one statement; ``insert_into`` is all before ``VALUES``.
+
+    At each step of a statement Python lets go of the interpreter and takes it back. Where another
+    thread is busy that costs it more than the row does, so ``executemany``, which makes a step for
+    each row, slows down everything else.
+    """
+    for start in range(0, len(rows), ROWS_AT_A_TIME):
+        chunk = rows[start : start + ROWS_AT_A_TIME]
+        places = f"({', '.join('?' * len(chunk[0]))})"
+        sql = f"{insert_into} VALUES {', '.join([places] * len(chunk))}"
+        values = list(chain.from_iterable(chunk))
+        try:
+            db.execute(sql, values)
+        except UnicodeEncodeError:
+            db.execute(sql, [storable(each) if isinstance(each, str) else each for each in values])
 
 
 @contextmanager

@@ -6,14 +6,14 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
 from butler.access import Refusal
 from butler.errors import DataError
-from butler.files import open_database, storable, unusable, used_bytes
+from butler.files import insert_rows, open_database, unusable, used_bytes
 from butler.logs import Complaint
 from butler.message import Message
 from butler.records import Done, Ignored
@@ -120,8 +120,8 @@ class SqliteRecords:
             db.execute(f"PRAGMA wal_autocheckpoint = {self._max_bytes // 10 // PAGE_BYTES}")
             db.execute("BEGIN IMMEDIATE")
             with db:
-                db.executemany("INSERT INTO ignored VALUES (?, ?, ?, ?, ?, ?)", _rows(ignored))
-                db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _rows(done))
+                insert_rows(db, "INSERT INTO ignored", ignored)
+                insert_rows(db, "INSERT INTO audit", done)
                 db.execute("DELETE FROM ignored WHERE time < ?", (now - KEEP_S,))
                 db.execute("DELETE FROM audit WHERE time < ?", (now - KEEP_S,))
                 self._thin_out(db)
@@ -214,11 +214,6 @@ class SqliteRecords:
 def _taken(waiting: deque[T]) -> list[T]:
     """Take out what waits; meanwhile another thread may add."""
     return [waiting.popleft() for _ in range(len(waiting))]
-
-
-def _rows(entries: Iterable[Ignored | Done]) -> Iterator[tuple[object, ...]]:
-    for time_, *texts in entries:
-        yield time_, *(texts if "".join(texts).isascii() else map(storable, texts))
 
 
 def _length(db: sqlite3.Connection, table: str) -> int:

@@ -8,7 +8,15 @@ from contextlib import closing
 import pytest
 
 from butler.errors import DataError
-from butler.files import locked, open_database, private_file, private_folder, unusable
+from butler.files import (
+    ROWS_AT_A_TIME,
+    insert_rows,
+    locked,
+    open_database,
+    private_file,
+    private_folder,
+    unusable,
+)
 from butler_process import PATIENCE_S, start_butler, write_config
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT)"
@@ -199,3 +207,28 @@ def test_two_consoles_may_share_a_new_data_folder(tmp_path):
     ends = [(each.communicate(b"", timeout=PATIENCE_S), each.returncode) for each in both]
 
     assert ends == [((b"", b""), 0)] * 2
+
+
+@pytest.mark.parametrize("count", [0, 1, ROWS_AT_A_TIME, 2 * ROWS_AT_A_TIME + 1])
+def test_rows_are_inserted_in_order_many_at_a_time(tmp_path, count):
+    rows = [(str(number), number / 2) for number in range(count)]
+    with closing(
+        open_database(tmp_path / "x.sqlite3", "CREATE TABLE pairs (a TEXT, b REAL)")
+    ) as db:
+        statements = []
+        db.set_trace_callback(statements.append)
+
+        insert_rows(db, "INSERT INTO pairs", rows)
+
+        assert len(statements) == -(-count // ROWS_AT_A_TIME)
+        assert list(db.execute("SELECT * FROM pairs ORDER BY rowid")) == rows
+
+
+def test_a_row_that_sqlite_takes_no_text_of_leaves_the_others_as_they_are(tmp_path):
+    with closing(
+        open_database(tmp_path / "x.sqlite3", "CREATE TABLE pairs (a TEXT, b REAL)")
+    ) as db:
+        insert_rows(db, "INSERT INTO pairs", [("é🙂", 1.5), ("half a \udc80 pair", 2.5)])
+
+        found = list(db.execute("SELECT * FROM pairs ORDER BY rowid"))
+    assert found == [("é🙂", 1.5), ("half a ? pair", 2.5)]

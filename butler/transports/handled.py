@@ -3,10 +3,10 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from butler.files import open_database, unusable
+from butler.files import insert_rows, open_database, unusable
 from butler.logs import Complaint
 
 logger = logging.getLogger(__name__)
@@ -51,21 +51,21 @@ class HandledMessages:
     def add(self, keys: Iterable[Key]) -> None:
         """Note that these were handled, in one transaction; a failure is logged."""
         now = time.time()
-        self._change(
-            "INSERT OR IGNORE INTO handled VALUES (?, ?, ?, ?)", [(*key, now) for key in keys]
-        )
+        rows = [(*key, now) for key in keys]
+        self._change(lambda: insert_rows(self._adding, "INSERT OR IGNORE INTO handled", rows))
 
     def close(self) -> None:
         """Forget what is too old, and give the file back."""
-        self._change("DELETE FROM handled WHERE time < ?", [(time.time() - KEEP_S,)])
+        too_old = "DELETE FROM handled WHERE time < ?"
+        self._change(lambda: self._adding.execute(too_old, (time.time() - KEEP_S,)))
         self._adding.close()
         self._asking.close()
 
-    def _change(self, sql: str, rows: list[tuple[str | float, ...]]) -> None:
+    def _change(self, change: Callable[[], object]) -> None:
         try:
             self._adding.execute("BEGIN IMMEDIATE")
             with self._adding:
-                self._adding.executemany(sql, rows)
+                change()
             self._complaint.end("handled messages are noted again")
         except sqlite3.Error as error:
             self._complaint.begin("handled messages are not noted: %s", unusable(self._path, error))
