@@ -7,6 +7,7 @@ a thread that does nothing but the one blocking call.
 import asyncio
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -14,6 +15,13 @@ from contextlib import suppress
 MAX_LINE_BYTES = 1024 * 1024
 STOP_LIMIT_S = 1.0
 """So long a reader that stands still is waited for once Butler was asked to stop."""
+
+GATHER_S = 0.002
+"""Where more waits as soon as something was written, more is let come for so long.
+
+Two threads that both always have something to do take the interpreter from each other for every
+line, which takes longer than the lines.
+"""
 
 _CHUNK_BYTES = 64 * 1024
 _WRITE_BYTES = 8 * 1024
@@ -102,7 +110,7 @@ class LineWriter:
     Args:
         descriptor: Where they go.
         on_written: Called in the writing thread with the number of bytes written in all: after
-            every 8 KiB, when nothing more waits, and after each :meth:`nudge`.
+            every 8 KiB, when what waited is written, and after each :meth:`nudge`.
         on_broken: Called on the loop, once, when the other side has gone.
     """
 
@@ -162,24 +170,26 @@ class LineWriter:
                 self._wake.clear()
                 is_last = self._is_ending
                 self._write_waiting()
+                if self._waiting and not self._is_ending:
+                    time.sleep(GATHER_S)
         except OSError:
             self._tell(self._broke)
         self._tell(self._ended.set)
 
     def _write_waiting(self) -> None:
+        """Write what waits now; what comes meanwhile has set the event again."""
         told_bytes = self.written_bytes
-        while self._waiting:
-            batch = memoryview(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
-            while batch:
-                # In small pieces, so that what a slow reader has taken is known soon.
-                count = os.write(self._descriptor, batch[:_WRITE_BYTES])
-                batch = batch[count:]
-                self.written_bytes += count
-                if self.written_bytes - told_bytes >= _WRITE_BYTES:
-                    self._on_written(self.written_bytes)
-                    told_bytes = self.written_bytes
-            if not self._room.is_set():
-                self._tell(self._room.set)
+        batch = memoryview(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
+        while batch:
+            # In small pieces, so that what a slow reader has taken is known soon.
+            count = os.write(self._descriptor, batch[:_WRITE_BYTES])
+            batch = batch[count:]
+            self.written_bytes += count
+            if self.written_bytes - told_bytes >= _WRITE_BYTES:
+                self._on_written(self.written_bytes)
+                told_bytes = self.written_bytes
+        if not self._room.is_set():
+            self._tell(self._room.set)
         self._on_written(self.written_bytes)
 
     def _tell(self, callback: Callable[[], object]) -> None:

@@ -5,7 +5,13 @@ import threading
 
 import pytest
 
-from butler.transports.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
+from butler.transports.streams import (
+    GATHER_S,
+    MAX_LINE_BYTES,
+    LineReader,
+    LineWriter,
+    ended,
+)
 
 
 @pytest.fixture
@@ -173,6 +179,29 @@ async def test_a_nudge_tells_again(pipe):
 
     assert await asyncio.to_thread(told.wait, 60)
     await writer.end()
+
+
+async def test_where_more_waits_by_then_it_is_gathered_for_a_moment(pipe, mocker):
+    sleep = mocker.patch("butler.transports.streams.time.sleep")
+    is_first_written, may_go_on, all_written = (threading.Event() for _ in range(3))
+
+    def stand_still(total):
+        is_first_written.set()
+        assert may_go_on.wait(60)
+        if total == 6:
+            all_written.set()
+
+    writer = LineWriter(pipe[1], stand_still)
+    await writer.write(b"1\n")
+    assert await asyncio.to_thread(is_first_written.wait, 60)
+    await writer.write(b"2\n")
+    await writer.write(b"3\n")
+    may_go_on.set()
+    assert await asyncio.to_thread(all_written.wait, 60)
+    await writer.end()
+
+    assert os.read(pipe[0], 100) == b"1\n2\n3\n"
+    assert sleep.mock_calls == [mocker.call(GATHER_S)]
 
 
 async def test_what_is_written_to_nobody_counts_as_not_written(pipe):
