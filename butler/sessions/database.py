@@ -17,6 +17,10 @@ Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Value]]
 
 _PATIENCE_S: Final = 30.0
+_PAGE_BYTES: Final = 1024
+"""Of a new file. A commit writes whole pages, and a session takes about a hundred bytes: with pages
+of a kilobyte rather than SQLite's four, a change takes a quarter less, of 1,000 sessions as of a
+million, and a read at a million a twentieth more (bench/sessions_manager.py)."""
 _creating: Final = Lock()
 
 
@@ -157,6 +161,7 @@ class Database:
                 factory=_Connection,
             )
             on_failure.callback(db.close)
+            db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             on_failure.pop_all()
         return db

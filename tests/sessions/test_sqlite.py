@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from threading import Event, Thread
 from types import SimpleNamespace
 
@@ -127,6 +128,20 @@ def test_synchronous_is_set_on_every_connection(path, synchronous, level):
 
     assert store._database.read("PRAGMA synchronous") == [(level,)]
     store.close()
+
+
+def test_a_new_file_has_small_pages_and_an_older_one_keeps_its_own(path, tmp_path):
+    older = tmp_path / "older.sqlite3"
+    with closing(sqlite3.connect(older)) as db:
+        db.execute("PRAGMA page_size = 4096")
+        db.execute("PRAGMA user_version = 0")
+        db.execute("VACUUM")
+
+    for file, page_bytes in ((path, 1024), (older, 4096)):
+        store = SqliteStore(file)
+        store.put(API)
+        assert store._database.read("PRAGMA page_size") == [(page_bytes,)]
+        store.close()
 
 
 def test_synchronous_is_one_of_two(path):
@@ -303,7 +318,9 @@ def test_a_file_that_is_not_a_database_is_refused_and_left_as_it_is(path, conten
 
 def test_a_damaged_database_is_refused_where_it_is_damaged_and_left_as_it_is(used):
     content = used.read_bytes()
-    damaged = content[:4096] + b"\xff" * (len(content) - 4096)
+    # The first page has the schema; its size stands in the header (sqlite.org/fileformat.html).
+    page_bytes = int.from_bytes(content[16:18], "big")
+    damaged = content[:page_bytes] + b"\xff" * (len(content) - page_bytes)
     used.write_bytes(damaged)
 
     store = SqliteStore(used)
