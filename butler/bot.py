@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 
 from butler.access import Role
 from butler.chat_names import ChatNames
@@ -16,6 +17,7 @@ from butler.plugin import Plugin, Settings
 from butler.router import Call
 from butler.turns import Turns
 from butler.within import within
+from butler.workers import WorkerPool
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +64,9 @@ class Bot:
         for name, plugin in self._plugins.items():
             ready = plugin.ready(self._services.send, self._reopened)
             self._services.jobs.start(ready, f"ready {name}")
-        async with asyncio.TaskGroup() as turns:
-            self._reader = turns.create_task(self._read(turns), name="reader")
+        async with asyncio.TaskGroup() as tasks:
+            workers = WorkerPool(tasks, MAX_TURNS)
+            self._reader = tasks.create_task(self._read(workers), name="reader")
         self._services.jobs.is_last_call.set()
         if not self._reader.cancelled():
             await self._services.jobs.finished()
@@ -84,25 +87,23 @@ class Bot:
         else:
             await self._take_turn(message, role, verdict)
 
-    async def _read(self, turns: asyncio.TaskGroup) -> None:
-        slots = asyncio.Semaphore(MAX_TURNS)
-        ignored = 0
-        async for message in self._services.transport.messages():
-            role, verdict = self._services.gate.judge(message)
-            if not isinstance(verdict, Ignore):
-                work = self._take_turn(message, role, verdict)
-            elif news := self._noted(message, verdict):
-                work = self._leave_alone(message, news)
-            else:
-                # Without a task, as these may come in floods; turns get on in between.
-                await self._leave_alone(message, "")
-                ignored += 1
-                if ignored % IGNORED_AT_A_TIME == 0:
-                    await asyncio.sleep(0)
-                continue
-            await slots.acquire()
-            turn = turns.create_task(work)
-            turn.add_done_callback(lambda _turn: slots.release())
+    async def _read(self, workers: WorkerPool) -> None:
+        try:
+            ignored = 0
+            async for message in self._services.transport.messages():
+                role, verdict = self._services.gate.judge(message)
+                if not isinstance(verdict, Ignore):
+                    await workers.add(partial(self._take_turn, message, role, verdict))
+                elif news := self._noted(message, verdict):
+                    await workers.add(partial(self._leave_alone, message, news))
+                else:
+                    # At once, as these may come in floods; turns get on in between.
+                    await self._leave_alone(message, "")
+                    ignored += 1
+                    if ignored % IGNORED_AT_A_TIME == 0:
+                        await asyncio.sleep(0)
+        finally:
+            workers.close()
 
     def _noted(self, message: Message, verdict: Ignore) -> str:
         """Record a message that is ignored; return what the owner should know of it, if at all."""
