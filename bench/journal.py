@@ -21,7 +21,7 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from butler.transports.whatsapp.account import Account
-from butler.transports.whatsapp.codec import encoded, read_frame
+from butler.transports.whatsapp.codec import encoded, joined, read_frame
 from butler.transports.whatsapp.frames import Acknowledge, Acknowledged, Incoming, ToDaemon
 from butler.transports.whatsapp.inbox import Key
 from butler.transports.whatsapp.journal import Journal
@@ -96,10 +96,13 @@ class Gateway:
 
     async def take(self, events: list[Event]) -> None:
         keeping = asyncio.create_task(asyncio.to_thread(self._keep, events))
-        for _ in events:
-            while not isinstance(frame := await read_frame(self._reader), Acknowledged):
-                assert isinstance(frame, Incoming)
-                self._writer.write(encoded(Acknowledge(frame.row)))
+        left = len(events)
+        while left:
+            match await read_frame(self._reader):
+                case Incoming(row):
+                    self._writer.write(encoded(Acknowledge((row,))))
+                case Acknowledged(rows):
+                    left -= len(rows)
         await keeping
 
     def _keep(self, events: list[Event]) -> None:
@@ -108,7 +111,7 @@ class Gateway:
 
     async def listen(self) -> None:
         while isinstance(frame := await read_frame(self._gateway), Acknowledge):
-            self._receiver.acknowledge(frame.row)
+            self._receiver.acknowledge(frame.rows)
 
 
 @asynccontextmanager
@@ -117,8 +120,9 @@ async def open_gateway(journal: Journal) -> AsyncIterator[Gateway]:
     reader, writer = await asyncio.open_unix_connection(sock=ours)
     daemon = await asyncio.open_unix_connection(sock=theirs)
 
-    async def tell(frame: ToDaemon) -> None:
-        writer.write(encoded(frame))
+    async def tell(*frames: ToDaemon) -> None:
+        for piece in joined(frames):
+            writer.write(piece)
         await writer.drain()
 
     settled = asyncio.Event()

@@ -66,12 +66,13 @@ class BegunTurns:
             slot = self._slots[row] = self._free.pop() if self._free else len(self._slots)
         self._write(slot, _MARK.pack(row, _digest(message_id), is_told))
 
-    def remove(self, row: int) -> None:
-        """Note that a turn is over."""
-        slot = self._slots.pop(row, None)
-        if slot is not None:
-            self._write(slot, _NONE)
-            self._free.append(slot)
+    def remove(self, *rows: int) -> None:
+        """Note that turns are over."""
+        for row in rows:
+            slot = self._slots.pop(row, None)
+            if slot is not None:
+                self._write(slot, _NONE)
+                self._free.append(slot)
 
     def earlier(self, row: int, message_id: str) -> Mark | None:
         """Return the mark that an earlier daemon left on a turn that is not over.

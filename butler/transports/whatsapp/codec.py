@@ -3,7 +3,10 @@
 import asyncio
 import json
 import struct
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from butler.message import Message, Person
 from butler.transports.whatsapp.frames import Frame, Send
@@ -11,6 +14,7 @@ from butler.transports.whatsapp.limits import Limits
 from butler.transports.whatsapp.pacing import Pacing
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
+_PIECE_BYTES = 64 * 1024
 
 _LENGTH = struct.Struct(">I")
 _TYPES: dict[str, type[Frame]] = {each.__name__: each for each in get_args(Frame)}
@@ -26,17 +30,29 @@ def encoded(frame: Frame) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
+def joined(frames: Iterable[Frame]) -> Iterator[bytes]:
+    """Yield the bytes of the frames, of small ones many at a time: each write takes its time."""
+    piece = bytearray()
+    for frame in frames:
+        piece += encoded(frame)
+        if len(piece) >= _PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    if piece:
+        yield bytes(piece)
+
+
 def body_of(frame: Frame) -> bytes:
     """Return the bytes of ``frame`` without its length."""
-    return _encoder.encode([type(frame).__name__, frame]).encode()
+    named = type(frame).__name__, frame
+    try:
+        return to_json(named)
+    except PydanticSerializationError:  # half of a surrogate pair, which UTF-8 has no form for
+        return json.dumps(named, default=_fields).encode()
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """Return the fields of a frame, or of what is in one; ``asdict`` would copy them, too."""
     return {name: getattr(value, name) for name in value.__slots__}
-
-
-_encoder = json.JSONEncoder(default=_fields)
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
@@ -61,10 +77,12 @@ def decoded(body: bytes) -> Frame:
         ProtocolError: They are none.
     """
     try:
-        name, fields = json.loads(body)
+        name, fields = _parsed(body)
         for key in ("message", "answers"):
             if fields.get(key) is not None:
                 fields[key] = _message(**fields[key])
+        if "rows" in fields:
+            fields["rows"] = tuple(fields["rows"])
         if "parts" in fields:
             fields["parts"] = tuple(_send(**each) for each in fields["parts"])
         if "limits" in fields:
@@ -74,6 +92,13 @@ def decoded(body: bytes) -> Frame:
         return _TYPES[name](**fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ProtocolError(f"no frame: {error!r}") from error
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        return json.loads(body)  # takes halves of surrogate pairs, too
 
 
 def _send(**fields: Any) -> Send:

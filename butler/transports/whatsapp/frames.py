@@ -139,16 +139,16 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """The turn of a message is over."""
+    """The turns of these messages are over."""
 
-    row: int
+    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The journal will not hand this row out again."""
+    """The journal will not hand these rows out again."""
 
-    row: int
+    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
 """What was received: every event as it came, until its turn is over."""
 
+import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+# No AUTOINCREMENT and no index on the time: each would write a page more for each message. As the
+# last row is never deleted, no number comes twice.
 INBOX_SCHEMA = """
 CREATE TABLE IF NOT EXISTS inbox (
-    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    row INTEGER PRIMARY KEY,
     message_id TEXT NOT NULL,
     chat TEXT NOT NULL,
     sender TEXT NOT NULL,
@@ -21,8 +24,11 @@ CREATE TABLE IF NOT EXISTS inbox (
 );
 CREATE INDEX IF NOT EXISTS inbox_open ON inbox (row) WHERE state IN ('received', 'handed');
 CREATE INDEX IF NOT EXISTS inbox_edits ON inbox (edits) WHERE edits IS NOT NULL;
-CREATE INDEX IF NOT EXISTS inbox_time ON inbox (time);
+DROP INDEX IF EXISTS inbox_time;
 """
+
+
+_IS_LISTED = "row IN (SELECT value FROM json_each(?))"
 
 
 class Database(Protocol):
@@ -104,18 +110,19 @@ class Inbox:
         found = self._db.rows(query, after, limit)
         return [Entry(row, Key(*key), event) for row, *key, event in found]
 
-    def changes_of(self, key: Key) -> list[Entry]:
-        """Return what its sender changed about a message that waits to be handed, in order."""
+    def changes_of(self, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
+        """Return what their senders changed about messages and waits to be handed, in order."""
         query = (
-            "SELECT row, message_id, event FROM inbox "
-            "WHERE edits = ? AND chat = ? AND sender = ? AND state IN ('received', 'handed') "
-            "ORDER BY row"
+            "SELECT edits, row, message_id, chat, sender, event FROM inbox "
+            "WHERE edits IN (SELECT value FROM json_each(?)) "
+            "AND state IN ('received', 'handed') ORDER BY row"
         )
-        found = self._db.rows(query, *key)
-        return [
-            Entry(row, key._replace(message_id=message_id), event)
-            for row, message_id, event in found
-        ]
+        ids = json.dumps([key.message_id for key in keys])
+        changes: dict[Key, list[Entry]] = {}
+        for edits, row, *key, event in self._db.rows(query, ids):
+            entry = Entry(row, Key(*key), event)
+            changes.setdefault(entry.key._replace(message_id=edits), []).append(entry)
+        return changes
 
     def handed(self, key: Key) -> Entry | None:
         """Return a message that is with the daemon; None if it is not."""
@@ -157,10 +164,18 @@ class Inbox:
         return found[0][0] if found else None
 
     def prune(self, before: float) -> None:
-        """Forget what was finished and received before that time."""
-        self._db.change("DELETE FROM inbox WHERE time < ? AND state = 'done'", before)
+        """Forget what was finished and received before that time, all but the last message.
+
+        Rows are in the order of their times, so this looks no further than it deletes.
+        """
+        query = (
+            "DELETE FROM inbox WHERE state = 'done' AND row < coalesce("
+            "(SELECT row FROM inbox WHERE time >= ? ORDER BY row LIMIT 1), "
+            "(SELECT max(row) FROM inbox))"
+        )
+        self._db.change(query, before)
 
     def _mark(self, rows: Iterable[int], change: str, only: str = "true") -> None:
-        numbers = ", ".join(map(str, rows))
-        if numbers:
-            self._db.change(f"UPDATE inbox SET {change} WHERE row IN ({numbers}) AND {only}")  # noqa: S608 - integers and constants
+        if numbers := list(rows):
+            query = f"UPDATE inbox SET {change} WHERE {only} AND {_IS_LISTED}"  # noqa: S608 - constants
+            self._db.change(query, json.dumps(numbers))

@@ -26,6 +26,9 @@ FILE_NAME = "journal.sqlite3"
 KEEP_S = 30 * 24 * 3600.0
 """Keys of finished messages are kept for so long, so that a late duplicate is one."""
 
+_PAGE_BYTES = 1024
+"""Of a new file; a commit writes whole pages, and a message takes some hundred bytes."""
+
 T = TypeVar("T")
 
 
@@ -117,6 +120,7 @@ class Journal:
             db = sqlite3.connect(
                 self._path, timeout=20, isolation_level=None, check_same_thread=False
             )
+            db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()

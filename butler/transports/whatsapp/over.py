@@ -1,7 +1,7 @@
 """Turns that are over: first on record, then told to the gateway until it confirms them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from butler.transports.whatsapp.frames import Acknowledge
 
@@ -36,9 +36,9 @@ class OverTurns:
         self._has_news.set()
         self.is_settled.clear()
 
-    def confirm(self, row: int) -> None:
-        """Note that the gateway will not hand this row over again."""
-        self._rows.discard(row)
+    def confirm(self, rows: Iterable[int]) -> None:
+        """Note that the gateway will not hand these rows over again."""
+        self._rows.difference_update(rows)
         if not self._rows:
             self.is_settled.set()
 
@@ -54,5 +54,4 @@ class OverTurns:
             self._has_news.clear()
             rows, self._news = self._news, []
             await asyncio.to_thread(self._flush)
-            for row in rows:
-                self._send(Acknowledge(row))
+            self._send(Acknowledge(tuple(rows)))

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 from google.protobuf.message import (  # type: ignore[import-untyped]  # ships no types
@@ -24,9 +24,17 @@ logger = logging.getLogger(__name__)
 MOST_IN_HAND = 2_000
 """So many messages are with the daemon at a time; the others wait in the inbox."""
 
+GATHER_S = 0.005
+"""Where more has come in the meantime, the library's thread gets so long to bring what follows.
+
+The thread and the loop would else take the interpreter from each other for every message, which
+takes longer than what they do with it (bench/journal.py).
+"""
+
 RETRY_S = 0.5
 _BATCH = 100
 
+Tell = Callable[[*tuple[ToDaemon, ...]], Awaitable[None]]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -45,7 +53,7 @@ class Receiver:
 
     Args:
         journal: Where they are kept.
-        tell: Sends a frame to the daemon.
+        tell: Sends frames to the daemon; what is sent in between comes behind all of them.
         is_settled: Nothing is handed over while this is not set.
         loop: Where they are handed over.
     """
@@ -53,7 +61,7 @@ class Receiver:
     def __init__(
         self,
         journal: Journal,
-        tell: Callable[[ToDaemon], Awaitable[None]],
+        tell: Tell,
         is_settled: asyncio.Event,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -92,15 +100,18 @@ class Receiver:
             await self._is_settled.wait()
             self._news.clear()
             await self._report_duplicates(translator)
-            while (room := MOST_IN_HAND - len(self._in_hand)) > 0:
-                entries = self._inbox.open(self._last_row, min(room, _BATCH))
-                if not entries:
+            while (limit := min(_BATCH, MOST_IN_HAND - len(self._in_hand))) > 0:
+                entries = self._inbox.open(self._last_row, limit)
+                if entries:
+                    await self._hand(entries, translator)
+                if len(entries) < limit:
                     break
-                await self._hand(entries, translator)
+            if self._is_waking or self._news.is_set():
+                await asyncio.sleep(GATHER_S)
 
-    def acknowledge(self, row: int) -> None:
-        """Note that a turn is over; it is written by :meth:`finish_turns`."""
-        self._over.append(row)
+    def acknowledge(self, rows: Iterable[int]) -> None:
+        """Note that turns are over; it is written by :meth:`finish_turns`."""
+        self._over += rows
         self._has_over.set()
 
     async def finish_turns(self) -> None:
@@ -112,8 +123,7 @@ class Receiver:
             await persisted(self._inbox.finish, rows)
             self._in_hand.difference_update(rows)
             self._news.set()
-            for row in rows:
-                await self._tell(Acknowledged(row))
+            await self._tell(Acknowledged(tuple(rows)))
 
     def _add(self, raw: bytes) -> None:
         try:
@@ -158,19 +168,21 @@ class Receiver:
     async def _hand(self, entries: list[Entry], translator: Translator) -> None:
         opened = {entry.row for entry in entries}
         self._in_hand |= opened
+        changes = await persisted(self._inbox.changes_of, [entry.key for entry in entries])
         absorbed: set[int] = set()
-        frames = [await self._frame(entry, translator, absorbed) for entry in entries]
+        frames = [
+            await self._frame(entry, changes.get(entry.key, ()), translator, absorbed)
+            for entry in entries
+        ]
         rows = [frame.row for frame in frames if frame is not None and frame.row is not None]
         await persisted(self._inbox.hand, rows)
         self._last_row = entries[-1].row
         self._in_hand -= opened.difference(rows)
-        for frame in frames:
-            # Another gateway of the same daemon may have handed it over; its turn may be over.
-            if frame is not None and frame.row in self._in_hand:
-                await self._tell(frame)
+        # Another gateway of the same daemon may have handed it over; its turn may be over.
+        await self._tell(*(each for each in frames if each and each.row in self._in_hand))
 
     async def _frame(
-        self, entry: Entry, translator: Translator, absorbed: set[int]
+        self, entry: Entry, changes: Sequence[Entry], translator: Translator, absorbed: set[int]
     ) -> Incoming | Ignored | None:
         if entry.row in absorbed:
             return None
@@ -180,19 +192,19 @@ class Receiver:
             logger.error("message %s in the journal cannot be read", entry.key.message_id)
             await persisted(self._inbox.set_aside, entry.row)
             return None
-        absorbed |= await persisted(self._absorb_changes, entry, event)
+        if changes:
+            await persisted(self._absorb, changes, entry, event)
+            absorbed |= {each.row for each in changes}
         return await persisted(self._translated, entry, event, translator)
 
-    def _absorb_changes(self, entry: Entry, event: MessageEvent) -> set[int]:
-        waiting = self._inbox.changes_of(entry.key)
-        for each in waiting:
+    def _absorb(self, changes: Sequence[Entry], entry: Entry, event: MessageEvent) -> None:
+        """Change a message before it is handed over; its changes are over then."""
+        for each in changes:
             changed = change(MessageEvent.FromString(each.event).Message)
             if changed is not None:
                 event.Message.CopyFrom(changed.content)
-        if waiting:
-            self._inbox.replace(entry.row, event.SerializeToString())
-            self._inbox.finish(each.row for each in waiting)
-        return {each.row for each in waiting}
+        self._inbox.replace(entry.row, event.SerializeToString())
+        self._inbox.finish(each.row for each in changes)
 
     def _translated(
         self, entry: Entry, event: MessageEvent, translator: Translator, *, is_edit: bool = False

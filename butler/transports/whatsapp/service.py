@@ -14,7 +14,7 @@ from butler.errors import DataError
 from butler.transports.whatsapp import endings
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.client import Client
-from butler.transports.whatsapp.codec import encoded, read_frame
+from butler.transports.whatsapp.codec import encoded, joined, read_frame
 from butler.transports.whatsapp.events import Event
 from butler.transports.whatsapp.failures import GatewayEnd
 from butler.transports.whatsapp.frames import (
@@ -161,7 +161,7 @@ class Service:
             case LastCall():
                 self._sender.call_last()
             case Acknowledge():
-                self._receiver.acknowledge(frame.row)
+                self._receiver.acknowledge(frame.rows)
             case Typing() if self._line.is_open.is_set():
                 self._typing.put_nowait(frame)
 
@@ -182,8 +182,9 @@ class Service:
     def _post(self, frame: ToDaemon) -> None:
         self._writer.write(encoded(frame))
 
-    async def _tell(self, frame: ToDaemon) -> None:
-        self._post(frame)
+    async def _tell(self, *frames: ToDaemon) -> None:
+        for piece in joined(frames):
+            self._writer.write(piece)
         await self._writer.drain()
 
     # From the library

@@ -223,8 +223,8 @@ class WhatsAppTransport:
             case Unreadable():
                 self._take_unreadable(frame)
             case Acknowledged():
-                self._over.confirm(frame.row)
-                self._begun.remove(frame.row)
+                self._over.confirm(frame.rows)
+                self._begun.remove(*frame.rows)
             case Sent() | NotSent():
                 self._delivery.take(frame)
             case ChatName():

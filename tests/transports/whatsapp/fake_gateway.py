@@ -72,7 +72,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             case Ping():
                 writer.write(encoded(Pong()))
             case Acknowledge():
-                writer.write(encoded(Acknowledged(frame.row)))
+                writer.write(encoded(Acknowledged(frame.rows)))
             case Send():
                 quoted = frame.answers.id if frame.answers else None
                 os.write(1, f"{frame.key} to {quoted}: {frame.text}\n".encode())

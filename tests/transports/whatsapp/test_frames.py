@@ -6,7 +6,13 @@ import pytest
 
 from butler.message import Message, Person
 from butler.transports.whatsapp import Pacing
-from butler.transports.whatsapp.codec import MAX_FRAME_BYTES, ProtocolError, encoded, read_frame
+from butler.transports.whatsapp.codec import (
+    MAX_FRAME_BYTES,
+    ProtocolError,
+    encoded,
+    joined,
+    read_frame,
+)
 from butler.transports.whatsapp.frames import (
     Acknowledge,
     ChatName,
@@ -53,7 +59,7 @@ async def _read(data):
         SendAll((Send("k", "1@lid", "one", MESSAGE), Send("l", "1@lid", "two", follows="k"))),
         Incoming(7, MESSAGE),
         Ignored(None, MESSAGE, "poll", "detail"),
-        Acknowledge(7),
+        Acknowledge((7, 8)),
         Connection(is_up=True),
         ChatName("1@g.us", "Team"),
         Ended("banned", "Sentence.", wait_s=60.0),
@@ -61,6 +67,19 @@ async def _read(data):
 )
 async def test_a_frame_arrives_as_it_was_sent(frame):
     assert await _read(encoded(frame)) == frame
+
+
+def test_small_frames_are_joined_and_large_ones_are_not():
+    small, large = Acknowledge((7,)), ChatName("1@g.us", "x" * 100_000)
+
+    pieces = list(joined([small, small, large, large, small]))
+
+    assert pieces == [
+        encoded(small) + encoded(small) + encoded(large),
+        encoded(large),
+        encoded(small),
+    ]
+    assert list(joined([])) == []
 
 
 async def test_a_message_arrives_with_both_addresses_of_its_people():

@@ -61,13 +61,15 @@ def test_edits_wait_for_their_message_until_they_are_over(journal):
     journal.inbox.add(KEY._replace(message_id="E1"), b"edit", edits="A1")
     journal.inbox.add(KEY._replace(message_id="E2", sender="x@lid"), b"forged", edits="A1")
 
-    (found,) = journal.inbox.changes_of(KEY)
+    other = KEY._replace(message_id="A2")
+    (found,) = journal.inbox.changes_of([other, KEY])[KEY]
     journal.inbox.hand([found.row])
-    assert journal.inbox.changes_of(KEY) == [found]
+    assert journal.inbox.changes_of([KEY])[KEY] == [found]
+    assert other not in journal.inbox.changes_of([KEY, other])
     journal.inbox.finish([found.row])
 
     assert (found.key.message_id, found.event) == ("E1", b"edit")
-    assert journal.inbox.changes_of(KEY) == []
+    assert KEY not in journal.inbox.changes_of([KEY])
 
 
 def test_the_author_is_the_address_that_was_received(journal):
@@ -189,6 +191,36 @@ def test_what_is_finished_is_forgotten_after_thirty_days(journal, mocker):
     assert journal.inbox.add(KEY, b"event")
     assert journal.inbox.has(KEY._replace(message_id="A2"))
     assert not journal.outbox.has("ID")
+
+
+def test_a_row_that_was_forgotten_gives_its_number_to_no_other(tmp_path, mocker):
+    path, later = tmp_path / "journal.sqlite3", journal_module.time.time() + 31 * 24 * 3600
+    with Journal(path) as journal:
+        for number in range(3):
+            journal.inbox.add(KEY._replace(message_id=f"{number}"), b"event")
+        journal.inbox.finish([1, 2, 3])
+        mocker.patch.object(journal_module.time, "time", return_value=later)
+        journal.prune()
+        assert not journal.inbox.has(KEY._replace(message_id="1"))
+
+    with Journal(path) as journal:
+        journal.inbox.add(KEY, b"event")
+        (entry,) = journal.inbox.open(0, 10)
+    assert entry.row == 4
+
+
+def test_what_came_after_a_message_that_is_still_open_is_forgotten_too(journal, mocker):
+    for number in range(3):
+        journal.inbox.add(KEY._replace(message_id=f"{number}"), b"event")
+    journal.inbox.finish([2])
+    now = journal_module.time.time()
+    mocker.patch.object(journal_module.time, "time", return_value=now + 31 * 24 * 3600)
+    journal.inbox.add(KEY, b"event")
+
+    journal.prune()
+
+    assert [entry.row for entry in journal.inbox.open(0, 10)] == [1, 3, 4]
+    assert not journal.inbox.has(KEY._replace(message_id="1"))
 
 
 def test_an_address_that_goes_to_somebody_else_is_no_longer_the_first_ones(journal):

@@ -12,7 +12,7 @@ from butler.transports.whatsapp import receiving
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.frames import Acknowledged, Ignored, Incoming, Unreadable
 from butler.transports.whatsapp.inbox import Key
-from butler.transports.whatsapp.journal import Journal
+from butler.transports.whatsapp.journal import Journal, UnwritableError
 from butler.transports.whatsapp.receiving import Receiver
 from butler.transports.whatsapp.repairs import Repairs
 from butler.transports.whatsapp.translation import Translator, key
@@ -40,8 +40,8 @@ def told():
 
 @pytest.fixture
 def tell(told):
-    async def tell(frame):
-        told.append(frame)
+    async def tell(*frames):
+        told.extend(frames)
 
     return tell
 
@@ -87,28 +87,56 @@ async def test_no_more_are_handed_than_the_daemon_can_hold(receiver, told, handi
     for number in range(5):
         receiver.keep(event("x", message_id=f"{number}").SerializeToString())
     await eventually(lambda: len(told) == 3)
-    receiver.acknowledge(told[0].row)
+    receiver.acknowledge([told[0].row])
     await eventually(lambda: len(told) == 5)
 
-    assert told[3:] == [Acknowledged(1), told[4]]
-    assert [frame.row for frame in told] == [1, 2, 3, 1, 4]
+    assert told[3:] == [Acknowledged((1,)), told[4]]
+    assert [frame.row for frame in (*told[:3], told[4])] == [1, 2, 3, 4]
+
+
+async def test_where_more_comes_meanwhile_it_is_gathered_for_a_moment(
+    journal, translator, told, mocker
+):
+    sleep = mocker.patch.object(receiving.asyncio, "sleep", wraps=asyncio.sleep)
+    settled = asyncio.Event()
+    settled.set()
+
+    async def tell(*frames):
+        told.append([frame.row for frame in frames])
+        if told == [[1]]:
+            keep(2)
+
+    def keep(number):
+        receiver.keep(event("x", message_id=f"{number}").SerializeToString())
+
+    receiver = Receiver(journal, tell, settled, asyncio.get_running_loop())
+    handing = asyncio.create_task(receiver.hand_over(translator))
+    keep(1)
+    await eventually(lambda: len(told) == 2)
+    handing.cancel()
+
+    assert told == [[1], [2]]
+    assert sleep.mock_calls.count(mocker.call(receiving.GATHER_S)) == 1
 
 
 async def test_a_turn_that_ends_while_it_is_handed_again_is_not_handed_afterwards(
-    receiver, journal, translator
+    receiver, journal, translator, tell, told, monkeypatch
 ):
-    told = []
+    monkeypatch.setattr(receiving, "RETRY_S", 0.01)
+    hand, is_full = journal.inbox.hand, [True]
 
-    async def tell(frame):
-        told.append(frame)
-        if frame.row == 1:
-            # The daemon has both from the last gateway, and is done with the second one.
-            finishing.acknowledge(2)
-            await asyncio.sleep(0.01)
+    def hand_at_last(rows):
+        if is_full.pop():
+            is_full.append(False)
+            # The daemon has all from the last gateway, and is done with the second one.
+            finishing.acknowledge([2])
+            raise UnwritableError("not now")
+        hand(rows)
 
     for number in range(3):
         receiver.keep(event("x", message_id=f"{number}").SerializeToString())
     journal.inbox.hand([1, 2, 3])
+    monkeypatch.setattr(journal.inbox, "hand", hand_at_last)
     finishing = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
     tasks = [
         asyncio.create_task(finishing.hand_over(translator)),
@@ -118,9 +146,8 @@ async def test_a_turn_that_ends_while_it_is_handed_again_is_not_handed_afterward
     for task in tasks:
         task.cancel()
 
-    assert [(type(frame), frame.row) for frame in told] == [
-        *((Incoming, 1), (Acknowledged, 2), (Incoming, 3)),
-    ]
+    assert told[0] == Acknowledged((2,))
+    assert [frame.row for frame in told[1:]] == [1, 3]
 
 
 async def test_bytes_that_are_no_event_are_set_aside_and_logged_once(
@@ -181,10 +208,10 @@ async def test_on_a_full_disk_the_end_of_a_turn_waits(
     receiver.keep(event("x").SerializeToString())
     await eventually(lambda: told)
     journal.rows("PRAGMA query_only = ON")
-    receiver.acknowledge(1)
+    receiver.acknowledge([1])
     await eventually(lambda: journal._is_failing)
     journal.rows("PRAGMA query_only = OFF")
-    await eventually(lambda: Acknowledged(1) in told)
+    await eventually(lambda: Acknowledged((1,)) in told)
 
     assert journal.inbox.open(0, 1) == []
 
@@ -247,7 +274,7 @@ async def test_an_edit_of_a_message_that_the_daemon_has_takes_its_place_also_aft
 async def test_a_message_whose_turn_is_over_is_not_edited(receiver, told, handing):
     receiver.keep(event("/use ap", message_id="A1").SerializeToString())
     await eventually(lambda: told)
-    receiver.acknowledge(1)
+    receiver.acknowledge([1])
     await eventually(lambda: len(told) == 2)
     receiver.keep(_edit("A1", "E1", "/use api"))
     await eventually(lambda: len(told) == 3)
