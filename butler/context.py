@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from butler.access import Role
@@ -46,7 +46,7 @@ class Services:
         if reply.file_name is None:
             text = self.router.with_prefix(text)
         if text != reply.text:
-            reply = replace(reply, text=text)
+            reply = reply._replace(text=text)
         return await self.transport.send(chat_id, reply)
 
 

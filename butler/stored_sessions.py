@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from butler import config as configuration
@@ -23,7 +22,7 @@ def shown(config_path: Path | None, *, as_json: bool) -> str:
         found = sessions.recent_sessions(sessions.count_sessions())
     names = stored_names(config.data_dir / "whatsapp")
     if as_json:
-        entries = [asdict(each) | {"name": names.get(each.chat_id)} for each in found]
+        entries = [each._asdict() | {"name": names.get(each.chat_id)} for each in found]
         return json.dumps(entries, indent=1) + "\n"
     if not found:
         return "There are no sessions.\n"

@@ -67,14 +67,7 @@ class SqliteStore:
         return _first(self._database.read(_GET, (chat_id, inf)))
 
     def put(self, session: Session) -> Session | None:
-        chat_id = session.chat_id
-        values = (
-            chat_id,
-            session.active_repo,
-            session.active_repo_path,
-            session.last_command_time,
-        )
-        _changed, was = self._database.change(_PUT, values)
+        _changed, was = self._database.change(_PUT, session)
         return _first(was)
 
     def touch(self, chat_id: str, time: float, *, after: float = -inf) -> bool:
@@ -111,7 +104,7 @@ def _first(rows: list[Row]) -> Session | None:
 
 def _session(row: Row) -> Session:
     if bytes not in map(type, row):
-        return Session(*row)
+        return Session._make(row)
     chat_id, name, path, time = row
     return Session(_text(chat_id), name and _text(name), path and _text(path), time)
 

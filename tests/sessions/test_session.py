@@ -1,5 +1,4 @@
 import pickle
-from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -12,7 +11,7 @@ SESSION = Session("group", "api", "/src/api", 5.0)
     "field", ["chat_id", "active_repo", "active_repo_path", "last_command_time"]
 )
 def test_a_session_cannot_be_changed(field):
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         setattr(SESSION, field, "other")
 
 
@@ -24,7 +23,7 @@ def test_a_session_is_a_value():
     assert same == SESSION
     assert hash(same) == hash(SESSION)
     assert pickle.loads(pickle.dumps(SESSION)) == SESSION  # noqa: S301  the bytes are our own
-    assert replace(SESSION, active_repo=None).active_repo is None
+    assert SESSION._replace(active_repo=None).active_repo is None
     assert repr(SESSION) == (
         "Session(chat_id='group', active_repo='api', active_repo_path='/src/api',"
         " last_command_time=5.0)"
@@ -32,5 +31,5 @@ def test_a_session_is_a_value():
 
 
 def test_a_session_takes_no_other_attributes():
-    with pytest.raises((AttributeError, TypeError)):
+    with pytest.raises(AttributeError):
         SESSION.mood = "good"

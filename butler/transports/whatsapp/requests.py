@@ -22,7 +22,7 @@ def in_parts(turns: Turns, chat_id: str, reply: Reply, pieces: Sequence[str]) ->
     first, *others = fewer(pieces)
     found = [whole(turns, chat_id, reply, first)]
     for piece in others:
-        part = whole(turns, chat_id, replace(reply, edits=None), piece)
+        part = whole(turns, chat_id, reply._replace(edits=None), piece)
         found.append(replace(part, follows=found[-1].key))
     return found
 
