@@ -2,14 +2,12 @@
 
 import inspect
 from types import NoneType, SimpleNamespace, UnionType
-from typing import TYPE_CHECKING, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Literal, Union, get_args, get_origin, get_type_hints
 
 from butler.commands import Convert, Handler, Kind, Parameter
+from butler.context import Context
 from butler.errors import PluginError
 from butler.repos import Repo
-
-if TYPE_CHECKING:
-    from butler.context import Context
 
 _KINDS: dict[object, Kind] = {
     inspect.Parameter.VAR_POSITIONAL: Kind.MANY,
@@ -67,38 +65,34 @@ def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str
         str: (_text, "a word"),
         int: (_whole_number, "a whole number"),
         float: (_number, "a number"),
-        Repo: (_repo, "a repo"),
+        Repo: (Context.known_repo, "a repo"),
     }
     if annotation not in known:
         raise PluginError(f"{place}: its type is none of str, int, float, Literal and Repo.")
     return *known[annotation], ()
 
 
-def _text(_ctx: "Context", word: str) -> str:
+def _text(_ctx: Context, word: str) -> str:
     return word
 
 
-def _whole_number(_ctx: "Context", word: str) -> int:
+def _whole_number(_ctx: Context, word: str) -> int:
     if len(word) > 18:
         raise ValueError(word)
     return int(word)
 
 
-def _number(_ctx: "Context", word: str) -> float:
+def _number(_ctx: Context, word: str) -> float:
     number = float(word)
     if number - number != 0:  # nan and the infinities
         raise ValueError(word)
     return number
 
 
-def _repo(ctx: "Context", word: str) -> Repo:
-    return ctx.known_repo(word)
-
-
 def _one_of(choices: tuple[str, ...]) -> Convert:
     by_name = {choice.casefold(): choice for choice in choices}
 
-    def convert(_ctx: "Context", word: str) -> str:
+    def convert(_ctx: Context, word: str) -> str:
         if word.casefold() not in by_name:
             raise ValueError(word)
         return by_name[word.casefold()]
