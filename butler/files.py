@@ -21,7 +21,7 @@ _WAYS_OUT = {
     sqlite3.SQLITE_READONLY: "make the file and its folder writable",
 }
 
-ROWS_AT_A_TIME = 200
+ROWS_AT_A_TIME = 256
 
 
 def private_folder(path: Path) -> Path:
@@ -147,10 +147,14 @@ def insert_rows(
 
     At each step of a statement Python lets go of the interpreter and takes it back. Where another
     thread is busy that costs it more than the row does, so ``executemany``, which makes a step for
-    each row, slows down everything else.
+    each row, slows down everything else. Statements are of powers of two rows, as each one that
+    differs is kept by the connection.
     """
-    for start in range(0, len(rows), ROWS_AT_A_TIME):
-        chunk = rows[start : start + ROWS_AT_A_TIME]
+    start = 0
+    while left := len(rows) - start:
+        size = min(ROWS_AT_A_TIME, 1 << left.bit_length() - 1)
+        chunk = rows[start : start + size]
+        start += size
         places = f"({', '.join('?' * len(chunk[0]))})"
         sql = f"{insert_into} VALUES {', '.join([places] * len(chunk))}"
         values = list(chain.from_iterable(chunk))

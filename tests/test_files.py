@@ -209,8 +209,11 @@ def test_two_consoles_may_share_a_new_data_folder(tmp_path):
     assert ends == [((b"", b""), 0)] * 2
 
 
-@pytest.mark.parametrize("count", [0, 1, ROWS_AT_A_TIME, 2 * ROWS_AT_A_TIME + 1])
-def test_rows_are_inserted_in_order_many_at_a_time(tmp_path, count):
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [(0, []), (1, [1]), (7, [4, 2, 1]), (2 * ROWS_AT_A_TIME + 8, [*[ROWS_AT_A_TIME] * 2, 8])],
+)
+def test_rows_are_inserted_in_order_many_at_a_time(tmp_path, count, sizes):
     rows = [(str(number), number / 2) for number in range(count)]
     with closing(
         open_database(tmp_path / "x.sqlite3", "CREATE TABLE pairs (a TEXT, b REAL)")
@@ -220,7 +223,7 @@ def test_rows_are_inserted_in_order_many_at_a_time(tmp_path, count):
 
         insert_rows(db, "INSERT INTO pairs", rows)
 
-        assert len(statements) == -(-count // ROWS_AT_A_TIME)
+        assert [each.count("(") for each in statements] == sizes
         assert list(db.execute("SELECT * FROM pairs ORDER BY rowid")) == rows
 
 

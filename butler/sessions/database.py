@@ -23,7 +23,7 @@ of a kilobyte rather than SQLite's four, a change takes a quarter less, of 1,000
 million, and a read at a million a twentieth more (bench/sessions_manager.py)."""
 
 _LOG_PAGES: Final = 4000
-"""After so many, four megabytes, what changed is copied from the log; whoever writes waits for it."""
+"""After so many, four megabytes, the log is copied into the file; whoever writes waits for that."""
 _creating: Final = Lock()
 
 
