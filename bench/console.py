@@ -94,7 +94,8 @@ class Console(Process):
 
     def flood(self, count: int) -> Measured:
         """Send ``count`` commands as fast as they are taken; wait for all replies and the end."""
-        start_s = self.ask(0) + time.perf_counter() - self._started
+        self.ask(0)
+        start_s = time.perf_counter() - self._started
         feeder = threading.Thread(target=self._feed, args=(count,))
         began = time.perf_counter()
         feeder.start()
