@@ -81,17 +81,20 @@ class Bot:
 
         Whether it may is judged when it arrives.
         """
-        role, verdict = self._services.gate.judge(message)
+        gate = self._services.gate
+        role = gate.access.role(message)
+        verdict = gate.judge(message, role)
         if isinstance(verdict, Ignore):
             await self._leave_alone(message, self._noted(message, verdict))
         else:
             await self._take_turn(message, role, verdict)
 
     async def _read(self, workers: WorkerPool) -> None:
+        gate, ignored = self._services.gate, 0
         try:
-            ignored = 0
             async for message in self._services.transport.messages():
-                role, verdict = self._services.gate.judge(message)
+                role = gate.access.role(message)
+                verdict = gate.judge(message, role)
                 if not isinstance(verdict, Ignore):
                     await workers.add(partial(self._take_turn, message, role, verdict))
                 elif news := self._noted(message, verdict):
@@ -134,25 +137,21 @@ class Bot:
         await self._services.transport.acknowledge(message)
 
     async def _act(self, ctx: Context, verdict: Call | Say | Hear) -> None:
+        services = self._services
         if isinstance(verdict, Call):
-            answer = await self._called(ctx, verdict)
+            services.transport.begin(ctx.message)
+            command = verdict.command
+            answer, result = await self._bounded(command.call(ctx, verdict.argument))
+            services.records.done(ctx.message, command.name, ctx.repo_name, result, ctx.detail)
         elif isinstance(verdict, Hear):
             answer = await self._heard(ctx)
         else:
             answer = verdict.text
-            self._services.records.ignored(ctx.message, verdict.refusal)
+            services.records.ignored(ctx.message, verdict.refusal)
         if isinstance(answer, str):
             answer = Reply(answer, answers=ctx.message)
         if answer is not None:
             await self._send(ctx.message.chat_id, answer)
-
-    async def _called(self, ctx: Context, call: Call) -> Answer:
-        self._services.transport.begin(ctx.message)
-        answer, result = await self._bounded(call.command.call(ctx, call.argument))
-        self._services.records.done(
-            ctx.message, call.command.name, ctx.repo_name, result, ctx.detail
-        )
-        return answer
 
     async def _heard(self, ctx: Context) -> Answer:
         answer, _result = await self._bounded(self._first_answer(ctx))

@@ -66,13 +66,21 @@ class Gate:
         self._per_chat = per_chat
         self._echoes = echoes
 
-    def judge(self, message: Message) -> tuple[Role, Verdict]:
-        """Return what the sender of ``message`` is in its chat, and what becomes of it.
+    def judge(self, message: Message, role: Role) -> Verdict:
+        """Return what becomes of ``message``, whose sender has this role in its chat.
 
         A call is one that its sender may make.
         """
-        role = self.access.role(message)
-        return role, self._verdict(message, role)
+        if role is EVERYONE and not self._is_for_everyone(message):
+            return Ignore(self.access.refusal(message), is_stranger=True)
+        if message.is_forwarded:
+            return Ignore(FORWARDED)
+        decision = None if message.is_reaction else self._router.route(message.text)
+        if decision is None:
+            return self._heard(message, role)
+        if isinstance(decision, Call):
+            return self._called(decision, message, role)
+        return self._misspelt(decision, message, role)
 
     def count(self, message: Message, role: Role) -> None:
         """Count plain text that was answered like a command."""
@@ -93,18 +101,6 @@ class Gate:
     def allowed_commands(self, message: Message, role: Role) -> list[Command]:
         """Return the commands that the sender may use in this chat."""
         return [each for each in self._router.commands if role >= self._needs(each, message)]
-
-    def _verdict(self, message: Message, role: Role) -> Verdict:
-        if role is EVERYONE and not self._is_for_everyone(message):
-            return Ignore(self.access.refusal(message), is_stranger=True)
-        if message.is_forwarded:
-            return Ignore(FORWARDED)
-        decision = None if message.is_reaction else self._router.route(message.text)
-        if decision is None:
-            return self._heard(message, role)
-        if isinstance(decision, Call):
-            return self._called(decision, message, role)
-        return self._misspelt(decision, message, role)
 
     def _needs(self, command: Command, message: Message) -> Role:
         return self.access.needs(command.name, command.needs, message.chat_id)

@@ -39,21 +39,21 @@ def message(text, sender=ANNA, **details):
 
 
 def verdict_of(gate, message):
-    return gate.judge(message)[1]
+    return gate.judge(message, gate.access.role(message))
 
 
 @pytest.mark.parametrize(
-    ("text", "sender", "judged"),
+    ("text", "sender", "verdict"),
     [
-        ("/use api", ANNA, (Role.USER, Call(ROUTER.commands[0], "api"))),
-        ("/use api", OWNER, (Role.OWNER, Call(ROUTER.commands[0], "api"))),
-        ("/allow", OWNER, (Role.OWNER, Call(ROUTER.commands[1], ""))),
-        ("hello", ANNA, (Role.USER, HEAR)),
-        ("/zzzzz", ANNA, (Role.USER, Ignore(NOT_A_COMMAND))),
+        ("/use api", ANNA, Call(ROUTER.commands[0], "api")),
+        ("/use api", OWNER, Call(ROUTER.commands[0], "api")),
+        ("/allow", OWNER, Call(ROUTER.commands[1], "")),
+        ("hello", ANNA, HEAR),
+        ("/zzzzz", ANNA, Ignore(NOT_A_COMMAND)),
     ],
 )
-def test_a_message_is_called_heard_or_ignored(text, sender, judged):
-    assert gate().judge(message(text, sender)) == judged
+def test_a_message_is_called_heard_or_ignored(text, sender, verdict):
+    assert verdict_of(gate(), message(text, sender)) == verdict
 
 
 @pytest.mark.parametrize("text", ["/use api", "/us api", "/allow", "hello", "", "/zzzzz"])
@@ -117,7 +117,7 @@ def test_a_command_for_everyone_is_limited_like_every_other():
 def test_chatter_does_not_use_up_what_commands_may():
     limited = gate(burst=1)
     for _ in range(10):
-        limited.judge(message("hello"))
+        verdict_of(limited, message("hello"))
 
     assert isinstance(verdict_of(limited, message("/use api")), Call)
 
