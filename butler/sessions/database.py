@@ -21,9 +21,6 @@ _PAGE_BYTES: Final = 1024
 """Of a new file. A commit writes whole pages, and a session takes about a hundred bytes: with pages
 of a kilobyte rather than SQLite's four, a change takes a quarter less, of 1,000 sessions as of a
 million, and a read at a million a twentieth more (bench/sessions_manager.py)."""
-
-_LOG_PAGES: Final = 4000
-"""After so many, four megabytes, the log is copied into the file; whoever writes waits for that."""
 _creating: Final = Lock()
 
 
@@ -165,7 +162,6 @@ class Database:
             )
             on_failure.callback(db.close)
             db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-            db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             on_failure.pop_all()
         return db
