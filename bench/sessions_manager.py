@@ -7,6 +7,7 @@ The program that Butler descends from is written in Go and takes 60 to 105 ns fo
 memory: a figure that is quoted, not measured here.
 """
 
+import gc
 import itertools
 import random
 import sqlite3
@@ -158,6 +159,9 @@ def compare_threads(calls: dict[str, Call], keys: Sequence[str]) -> None:
 
 
 def compare_lists(lists: dict[str, Callable[[], object]]) -> None:
+    """Print the median of each; what the bench itself holds is no work for the collector."""
+    gc.collect()
+    gc.freeze()
     samples: dict[str, list[float]] = {name: [] for name in lists}
     for _ in range(10):
         for name, call in lists.items():
