@@ -42,10 +42,12 @@ class Services:
 
         A document is a file, not Butler's words, so what looks like a command in it stays.
         """
-        text = without_controls(reply.text)
-        if reply.file_name is None:
+        text = reply.text
+        if not text.isprintable():
+            text = without_controls(text)
+        if self.router.prefix != "/" and reply.file_name is None:
             text = self.router.with_prefix(text)
-        if text != reply.text:
+        if text is not reply.text:
             reply = reply._replace(text=text)
         return await self.transport.send(chat_id, reply)
 

@@ -105,7 +105,7 @@ class Message:
 
 def without_controls(text: str) -> str:
     """Return ``text`` without control characters and marks that turn its direction around."""
-    return text if text.isprintable() else _UNSEEN.sub("", text)
+    return _UNSEEN.sub("", text)
 
 
 def printable(text: str, limit: int = 64) -> str:

@@ -97,7 +97,7 @@ class Router:
 
     def with_prefix(self, text: str) -> str:
         """Return ``text`` with the commands that it names, such as ``/use``, under the prefix."""
-        return text if self.prefix == "/" else self._mention.sub(lambda _: self.prefix, text)
+        return self._mention.sub(lambda _: self.prefix, text)
 
     def _register(self, name: str, command: Command) -> None:
         other = self._by_name.setdefault(name, command)
