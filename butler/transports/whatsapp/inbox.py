@@ -164,14 +164,10 @@ class Inbox:
         return found[0][0] if found else None
 
     def prune(self, before: float) -> None:
-        """Forget what was finished and received before that time, all but the last message.
-
-        Rows are in the order of their times, so this looks no further than it deletes.
-        """
+        """Forget what was finished and received before that time, all but the last message."""
         query = (
-            "DELETE FROM inbox WHERE state = 'done' AND row < coalesce("
-            "(SELECT row FROM inbox WHERE time >= ? ORDER BY row LIMIT 1), "
-            "(SELECT max(row) FROM inbox))"
+            "DELETE FROM inbox WHERE time < ? AND state = 'done' "
+            "AND row < (SELECT max(row) FROM inbox)"
         )
         self._db.change(query, before)
 

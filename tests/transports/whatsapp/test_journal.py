@@ -202,25 +202,12 @@ def test_a_row_that_was_forgotten_gives_its_number_to_no_other(tmp_path, mocker)
         mocker.patch.object(journal_module.time, "time", return_value=later)
         journal.prune()
         assert not journal.inbox.has(KEY._replace(message_id="1"))
+        assert journal.inbox.has(KEY._replace(message_id="2"))
 
     with Journal(path) as journal:
         journal.inbox.add(KEY, b"event")
         (entry,) = journal.inbox.open(0, 10)
     assert entry.row == 4
-
-
-def test_what_came_after_a_message_that_is_still_open_is_forgotten_too(journal, mocker):
-    for number in range(3):
-        journal.inbox.add(KEY._replace(message_id=f"{number}"), b"event")
-    journal.inbox.finish([2])
-    now = journal_module.time.time()
-    mocker.patch.object(journal_module.time, "time", return_value=now + 31 * 24 * 3600)
-    journal.inbox.add(KEY, b"event")
-
-    journal.prune()
-
-    assert [entry.row for entry in journal.inbox.open(0, 10)] == [1, 3, 4]
-    assert not journal.inbox.has(KEY._replace(message_id="1"))
 
 
 def test_an_address_that_goes_to_somebody_else_is_no_longer_the_first_ones(journal):
