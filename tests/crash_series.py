@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, Self
 
@@ -23,6 +24,9 @@ from whatsapp_server import PATIENCE_S, Group, Person, Sent, WhatsAppServer
 CHATS = 50
 MESSAGES = 500
 LIBRARY_QUEUE = 100
+MOST_IN_A_ROW = 5
+"""So many gateways are killed one after the other; before the next one the daemon waits 16 s."""
+
 REPOS = ("api", "web")
 
 Victim = Literal["gateway", "daemon"]
@@ -299,8 +303,7 @@ class Series:
     async def run(self, victims: Iterable[Victim]) -> Outcome:
         """Kill these in random order while messages come; return what became of the messages."""
         await link(self._server, self.config)
-        order = list(victims)
-        self._random.shuffle(order)
+        order = self._shuffled(victims)
         await self._start()
         try:
             shares = _shares(MESSAGES, len(order) + 1)
@@ -314,6 +317,14 @@ class Series:
         assert self._butler.process.returncode == 0
         await eventually(lambda: not any(map(is_alive, self._gateways)))
         return self._outcome(answers)
+
+    def _shuffled(self, victims: Iterable[Victim]) -> list[Victim]:
+        order = list(victims)
+        while True:
+            self._random.shuffle(order)
+            runs = [len(list(run)) for victim, run in groupby(order) if victim == "gateway"]
+            if max(runs, default=0) <= MOST_IN_A_ROW:
+                return order
 
     async def _start(self) -> None:
         self._butler = Butler(self.config, self._server, "run")
