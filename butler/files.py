@@ -21,7 +21,8 @@ _WAYS_OUT = {
     sqlite3.SQLITE_READONLY: "make the file and its folder writable",
 }
 
-ROWS_AT_A_TIME = 256
+ROWS_AT_A_TIME = 64
+"""Of up to eight values each, so no more than the 999 that an older SQLite takes."""
 
 
 def private_folder(path: Path) -> Path:

@@ -19,8 +19,8 @@ Statement = tuple[str, Sequence[Value]]
 _PATIENCE_S: Final = 30.0
 _PAGE_BYTES: Final = 1024
 """Of a new file. A commit writes whole pages, and a session takes about a hundred bytes: with pages
-of a kilobyte rather than SQLite's four, a change takes a quarter less, of 1,000 sessions as of a
-million, and a read at a million a twentieth more (bench/sessions_manager.py)."""
+of a kilobyte rather than SQLite's four, a change takes a quarter less on average, a tenth with a
+million sessions, where a read takes a twentieth more (bench/sessions_manager.py)."""
 _creating: Final = Lock()
 
 
