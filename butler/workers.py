@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 Job = Callable[[], Awaitable[None]]
 
 MAX_IDLE = 50
+"""So many tasks are kept for later when there is nothing to do."""
+
 JOBS_AT_A_TIME = 50
 """After so many jobs in a row, also where none of them waited, others on the loop get on."""
 
@@ -78,9 +80,19 @@ class WorkerPool:
             # Whatever still waits has a task that is coming, after all else on the loop.
             if self._is_closed or len(self._idle) >= MAX_IDLE:
                 return
-            idle = asyncio.get_running_loop().create_future()
-            self._idle.append(idle)
+            await self._be_called()
+
+    async def _be_called(self) -> None:
+        idle = asyncio.get_running_loop().create_future()
+        self._idle.append(idle)
+        try:
             await idle
+        except asyncio.CancelledError:
+            if not idle.cancelled():  # The call had come, and nobody else knows.
+                self._is_one_coming = False
+                if self._waiting:
+                    self._call_one()
+            raise
 
     async def _do(self, job: Job) -> None:
         try:

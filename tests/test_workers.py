@@ -130,6 +130,21 @@ async def test_a_job_whose_work_was_cancelled_elsewhere_ends_only_itself(journal
     assert journal.lines == ["next begins", "next ends"]
 
 
+async def test_a_task_that_is_cancelled_as_it_is_called_leaves_the_job_to_another(journal):
+    async with open_pool() as pool:
+        await pool.add(partial(journal.note, "first"))
+        await settle()
+        (task,) = journal.tasks
+        await pool.add(partial(journal.note, "second"))
+        task.cancel()
+        await settle()
+
+        assert journal.lines[2:] == ["second begins", "second ends"]
+        await pool.add(partial(journal.note, "third"))
+        await settle()
+        assert journal.lines[4:] == ["third begins", "third ends"]
+
+
 async def test_an_error_of_a_job_ends_all(journal):
     async def fail():
         raise RuntimeError("a bug")
