@@ -21,12 +21,12 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from butler.transports.whatsapp.account import Account
-from butler.transports.whatsapp.codec import encoded, joined, read_frame
-from butler.transports.whatsapp.frames import Acknowledge, Acknowledged, Incoming, ToDaemon
-from butler.transports.whatsapp.inbox import Key
-from butler.transports.whatsapp.journal import Journal
-from butler.transports.whatsapp.receiving import Receiver
-from butler.transports.whatsapp.translation import Translator
+from butler.transports.whatsapp.gateway.receiving import Receiver
+from butler.transports.whatsapp.gateway.translation import Translator
+from butler.transports.whatsapp.journal.database import Journal
+from butler.transports.whatsapp.journal.inbox import Key
+from butler.transports.whatsapp.protocol.codec import encoded, joined, read_frame
+from butler.transports.whatsapp.protocol.frames import Acknowledge, Acknowledged, Incoming, ToDaemon
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "transports" / "whatsapp"))
 from events import event  # type: ignore[import-not-found]

@@ -11,7 +11,8 @@ from butler.finding import Finding
 from butler.plugin import commands_of
 from butler.sessions import StoreError
 from butler.sqlite_records import SqliteRecords
-from butler.transports.whatsapp import installation, linked_account
+from butler.transports.whatsapp import linked_account
+from butler.transports.whatsapp.gateway import installation
 
 
 def findings(setup: Setup) -> list[Finding]:

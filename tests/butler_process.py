@@ -6,7 +6,7 @@ import sys
 
 from butler.files import private_folder
 from butler.testing import make_working_copy
-from butler.transports.whatsapp.journal import FILE_NAME, Journal
+from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
 
 BUTLER = (sys.executable, "-m", "butler")
 

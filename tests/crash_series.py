@@ -18,7 +18,7 @@ from butler.files import private_folder
 from butler.sqlite_records import SqliteRecords
 from butler.testing import make_working_copy
 from butler.transports.whatsapp import pair
-from butler.transports.whatsapp.missed import INTERRUPTED
+from butler.transports.whatsapp.daemon.notices import INTERRUPTED
 from whatsapp_server import PATIENCE_S, Group, Person, Sent, WhatsAppServer
 
 CHATS = 50

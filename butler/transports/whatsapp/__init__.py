@@ -4,11 +4,11 @@ Importing this does not import neonize; only the gateway process does.
 """
 
 from butler.transports.whatsapp.account import Account, linked_account
-from butler.transports.whatsapp.journal import stored_names
-from butler.transports.whatsapp.link import LinkState
-from butler.transports.whatsapp.pacing import Pacing
-from butler.transports.whatsapp.pairing import pair
-from butler.transports.whatsapp.transport import WhatsAppTransport
+from butler.transports.whatsapp.daemon.pairing import pair
+from butler.transports.whatsapp.daemon.supervisor import LinkState
+from butler.transports.whatsapp.daemon.transport import WhatsAppTransport
+from butler.transports.whatsapp.journal.views import stored_names
+from butler.transports.whatsapp.protocol.frames import Pacing
 
 __all__ = [
     "Account",

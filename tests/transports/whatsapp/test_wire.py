@@ -12,9 +12,8 @@ import pytest
 
 from butler.message import Person, Reply
 from butler.transports.whatsapp import linked_account
+from whatsapp_daemon import daemon, eventually
 from whatsapp_server import STATUS, contents, element
-
-from .conftest import daemon, eventually
 
 pytestmark = pytest.mark.wire
 

@@ -6,9 +6,8 @@ import signal
 import pytest
 
 from butler.message import Reply
+from whatsapp_daemon import daemon, eventually
 from whatsapp_server import contents
-
-from .conftest import daemon, eventually
 
 pytestmark = pytest.mark.wire
 

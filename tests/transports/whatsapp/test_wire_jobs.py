@@ -9,8 +9,7 @@ import pytest
 
 from butler.errors import TransportError
 from butler.message import Reply
-
-from .conftest import daemon, eventually
+from whatsapp_daemon import daemon, eventually
 
 pytestmark = pytest.mark.wire
 

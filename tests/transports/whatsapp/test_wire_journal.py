@@ -6,8 +6,7 @@ from contextlib import closing
 import pytest
 
 from butler.errors import TransportError
-
-from .conftest import daemon, eventually
+from whatsapp_daemon import daemon, eventually
 
 pytestmark = pytest.mark.wire
 

@@ -6,9 +6,8 @@ import pytest
 
 from butler.errors import TransportError
 from butler.message import Reply
-from butler.transports.whatsapp.limits import Limits
-
-from .conftest import daemon
+from butler.transports.whatsapp.protocol.frames import Limits
+from whatsapp_daemon import daemon
 
 pytestmark = pytest.mark.wire
 

@@ -3,9 +3,8 @@
 import pytest
 
 from butler.message import Person
+from whatsapp_daemon import daemon, eventually
 from whatsapp_server import contents
-
-from .conftest import daemon, eventually
 
 pytestmark = pytest.mark.wire
 

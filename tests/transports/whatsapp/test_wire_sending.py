@@ -10,10 +10,10 @@ import pytest
 
 from butler.errors import TransportError
 from butler.message import Reply
-from butler.transports.whatsapp import Pacing, composing, missed
-from butler.transports.whatsapp.limits import Limits
-
-from .conftest import daemon, eventually
+from butler.transports.whatsapp import Pacing
+from butler.transports.whatsapp.daemon import notices, typing_indicator
+from butler.transports.whatsapp.protocol.frames import Limits
+from whatsapp_daemon import daemon, eventually
 
 pytestmark = pytest.mark.wire
 
@@ -155,7 +155,7 @@ async def test_a_reply_cut_short_by_a_kill_is_unknown_and_not_repeated(server, f
 
 
 async def test_typing_is_shown_during_a_slow_turn_and_ends_with_it(server, folder, monkeypatch):
-    monkeypatch.setattr(composing, "SHOW_AFTER_S", 0.05)
+    monkeypatch.setattr(typing_indicator, "SHOW_AFTER_S", 0.05)
     alice = server.person("Alice")
 
     async with daemon(folder, echoes=False) as bot:
@@ -191,7 +191,7 @@ async def test_a_chat_is_not_written_to_faster_than_its_pace(server, folder):
 
 
 async def test_late_messages_are_summed_up_once_a_chat(server, folder, monkeypatch):
-    monkeypatch.setattr(missed, "QUIET_S", 1.0)
+    monkeypatch.setattr(notices, "QUIET_S", 1.0)
     alice, bob = server.person("Alice"), server.person("Bob")
     async with daemon(folder):
         await server.wait_online()
@@ -208,7 +208,7 @@ async def test_late_messages_are_summed_up_once_a_chat(server, folder, monkeypat
         await server.send_text("/help", sender=bob)
         await server.next_reply()
 
-    assert replies == {bob: "echo /use web", alice: missed.summary(2)}
+    assert replies == {bob: "echo /use web", alice: notices.summary(2)}
     assert [message.text for message in bot.messages] == ["/help"]
 
 
@@ -222,7 +222,7 @@ async def test_an_unreadable_message_is_asked_for_once_and_a_repaired_one_is_not
         first, second = await server.next_reply(), await server.next_reply()
 
     assert (first.chat, first.text) == (bob, "echo /repaired")
-    assert (second.chat, second.text) == (alice, missed.ASK_AGAIN)
+    assert (second.chat, second.text) == (alice, notices.ASK_AGAIN)
     assert [entry.rule for entry in bot.records.entries] == ["not readable"]
     assert len(server.replies) == 2
 

@@ -9,12 +9,12 @@ import pytest
 
 from butler.errors import TransportError
 from butler.message import Reply
-from butler.transports.whatsapp import linked_account, process
-from butler.transports.whatsapp.limits import Limits
+from butler.transports.whatsapp import linked_account
+from butler.transports.whatsapp.daemon import process
+from butler.transports.whatsapp.protocol.frames import Limits
 from crash_series import is_alive
+from whatsapp_daemon import daemon, eventually, linked
 from whatsapp_server import Door
-
-from .conftest import daemon, eventually, linked
 
 pytestmark = pytest.mark.wire
 

@@ -1,0 +1,1 @@
+"""The daemon's side: messages from the gateway, replies to it, and its supervision."""

@@ -1,0 +1,174 @@
+"""Replies on their way to WhatsApp: each waits for what its gateway says became of it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from butler.errors import TransportError
+from butler.message import Message, Reply
+from butler.transports.whatsapp.daemon.splitting import fewer
+from butler.transports.whatsapp.daemon.turns import Turns
+from butler.transports.whatsapp.protocol.frames import (
+    MOST_QUOTED_CHARS,
+    LastCall,
+    NotSent,
+    Retract,
+    Send,
+    SendAll,
+    Sent,
+)
+
+SEND_LIMIT_S = 600.0
+"""A reply waits so long for WhatsApp to be reached again."""
+
+LAST_CALL_S = 5.0
+"""And so long once Butler is about to end; a gateway waits shorter for what it has sent."""
+
+
+class RefusedError(TransportError):
+    """The reply surely did not arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """One part of a reply, and all of them."""
+
+    parts: Sequence[Send]
+    request: Send
+    message_id: asyncio.Future[str]
+    limit: asyncio.Timeout
+
+
+class Delivery:
+    """The replies that were handed to a gateway and of which nothing is known yet.
+
+    Args:
+        send: Sends a frame to the gateway; lost if there is none.
+        limit_s: How long a reply waits.
+    """
+
+    def __init__(
+        self, send: Callable[[Send | SendAll | Retract | LastCall], None], limit_s: float
+    ) -> None:
+        self._send = send
+        self._limit_s = limit_s
+        self._pending: dict[str, _Pending] = {}
+        self._failure: TransportError | None = None
+        self._is_last_call = False
+
+    async def deliver(self, request: Send) -> str:
+        """Hand over a reply; return its id on WhatsApp once it was sent.
+
+        Raises:
+            RefusedError: It surely did not arrive.
+            TransportError: It was not sent, or nobody can say; it is not repeated.
+        """
+        return await self.deliver_all([request])
+
+    async def deliver_all(self, parts: Sequence[Send]) -> str:
+        """Hand over the parts of one text; return the id of the first once all were sent.
+
+        Raises:
+            RefusedError: One of them surely did not arrive, nor did those behind it.
+            TransportError: One was not sent, or nobody can say; it is not repeated.
+        """
+        if self._failure is not None:
+            raise TransportError(str(self._failure))
+        loop, limit = asyncio.get_running_loop(), asyncio.timeout(self._limit_s)
+        pending = [_Pending(parts, each, loop.create_future(), limit) for each in parts]
+        self._pending.update((each.request.key, each) for each in pending)
+        self._hand_over(parts)
+        try:
+            async with limit:
+                outcomes = await asyncio.gather(
+                    *(each.message_id for each in pending), return_exceptions=True
+                )
+        except TimeoutError:
+            raise TransportError(self._too_late()) from None
+        finally:
+            for each in pending:
+                self._let_go(each)
+        return _first_id(outcomes)
+
+    def call_last(self) -> None:
+        """Wait no longer than needed, as Butler is about to end."""
+        self._is_last_call = True
+        self._limit_s = min(self._limit_s, LAST_CALL_S)
+        self._send(LastCall())
+        at = asyncio.get_running_loop().time() + self._limit_s
+        for each in self._pending.values():
+            if not each.message_id.done():
+                each.limit.reschedule(min(at, each.limit.when() or at))
+
+    def ask_again(self) -> None:
+        """Hand all of them to a new gateway; its journal knows which were sent."""
+        if self._is_last_call:
+            self._send(LastCall())
+        for _parts, pending in groupby(self._pending.values(), key=lambda each: id(each.parts)):
+            self._hand_over([each.request for each in pending if not each.message_id.done()])
+
+    def _hand_over(self, parts: Sequence[Send]) -> None:
+        if len(parts) == 1:
+            self._send(parts[0])
+        elif parts:
+            self._send(SendAll(tuple(parts)))
+
+    def _let_go(self, pending: _Pending) -> None:
+        del self._pending[pending.request.key]
+        # At the end of Butler it is left to the gateway, or to the next one.
+        if pending.message_id.cancelled() and not self._is_last_call:
+            self._send(Retract(pending.request.key))
+
+    def _too_late(self) -> str:
+        if self._is_last_call:
+            return "A reply still waited for WhatsApp when Butler was asked to end."
+        # Not "was not sent": it may be with the library, which says nothing until it is online.
+        return f"A reply was given up after {self._limit_s:g} s, as WhatsApp could not be reached."
+
+    def take(self, frame: Sent | NotSent) -> None:
+        """Note what became of a reply."""
+        pending = self._pending.get(frame.key)
+        if pending is None or pending.message_id.done():
+            return
+        if isinstance(frame, Sent):
+            pending.message_id.set_result(frame.id)
+        else:
+            error = TransportError if frame.may_have_arrived else RefusedError
+            pending.message_id.set_exception(error(frame.reason))
+
+    def fail(self, error: TransportError) -> None:
+        """Give up those that wait, and those that come."""
+        self._failure = error
+        for each in self._pending.values():
+            if not each.message_id.done():
+                each.message_id.set_exception(TransportError(str(error)))
+
+
+def _first_id(outcomes: Sequence[str | BaseException]) -> str:
+    for each in outcomes:
+        if isinstance(each, BaseException):
+            raise each
+    return str(outcomes[0])
+
+
+def whole(
+    turns: Turns, chat_id: str, reply: Reply, text: str, file_name: str | None = None
+) -> Send:
+    """Return the request for a reply in one piece, as a document if it has a name."""
+    key = turns.reply_key(reply.answers)
+    return Send(key, chat_id, text, _quoted(reply.answers), reply.edits, file_name)
+
+
+def in_parts(turns: Turns, chat_id: str, reply: Reply, pieces: Sequence[str]) -> list[Send]:
+    """Return the requests for the parts of a reply; only the first one can be an edit."""
+    first, *others = fewer(pieces)
+    found = [whole(turns, chat_id, reply, first)]
+    for piece in others:
+        part = whole(turns, chat_id, reply._replace(edits=None), piece)
+        found.append(replace(part, follows=found[-1].key))
+    return found
+
+
+def _quoted(message: Message | None) -> Message | None:
+    return message and replace(message, text=message.text[:MOST_QUOTED_CHARS])

@@ -1,0 +1,123 @@
+"""Messages that Butler does not act on though they were meant for it.
+
+They came too late, could not be read, or were being worked on when an earlier daemon was killed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+
+from butler.errors import TransportError
+from butler.message import Message
+from butler.transports.whatsapp.protocol.frames import Send
+
+logger = logging.getLogger(__name__)
+
+QUIET_S = 2.0
+"""The summary of a chat is sent when no late message came for so long."""
+
+ASK_EVERY_S = 600.0
+ASK_AGAIN = "I could not read your message. Please send it again."
+INTERRUPTED = (
+    "I was restarted while I worked on your message, so it may not be done. "
+    "Please look, and send it again if needed."
+)
+
+
+@dataclass(slots=True)
+class _Missed:
+    timer: asyncio.TimerHandle
+    rows: list[int] = field(default_factory=list)
+
+
+class Missed:
+    """What is said about such messages.
+
+    That is one summary a chat, one question in ten minutes, and a sentence for each interruption.
+
+    Args:
+        send: Sends a text to a chat; the same key is never sent twice.
+        forget: Called with the rows of messages of which was told.
+        note_interrupted: Puts a message on record whose turn was cut short; blocks.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Send], Awaitable[object]],
+        forget: Callable[[int], None],
+        note_interrupted: Callable[[Message], None],
+    ) -> None:
+        self._send = send
+        self._forget = forget
+        self._note_interrupted = note_interrupted
+        self._late: dict[str, _Missed] = {}
+        self._asked: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add_late(self, chat_id: str, row: int) -> None:
+        """Count a message that came too late into the summary of its chat."""
+        timer = asyncio.get_running_loop().call_later(QUIET_S, self._sum_up, chat_id)
+        missed = self._late.setdefault(chat_id, _Missed(timer))
+        if missed.timer is not timer:
+            missed.timer.cancel()
+            missed.timer = timer
+        missed.rows.append(row)
+
+    def ask_again(self, chat_id: str, message_id: str) -> None:
+        """Ask for a message that could not be read."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked.get(chat_id, -ASK_EVERY_S) >= ASK_EVERY_S:
+            self._asked = {chat: at for chat, at in self._asked.items() if now - at < ASK_EVERY_S}
+            self._asked[chat_id] = now
+            self._start(self._say(Send(f"unreadable.{message_id}", chat_id, ASK_AGAIN)))
+
+    def was_interrupted(self, message: Message, row: int, key: str | None) -> None:
+        """Note that the turn of a message was cut short, and say so to its chat if there is a key.
+
+        That is the key of the turn's reply: if that was sent, or will be, nothing is said.
+        """
+        notice = Send(key, message.chat_id, INTERRUPTED, message) if key else None
+        self._start(self._say_interrupted(message, notice, row))
+
+    def close(self) -> None:
+        """Say nothing any more; messages of which was not told will be handed over again."""
+        for missed in self._late.values():
+            missed.timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def _sum_up(self, chat_id: str) -> None:
+        self._start(self._say_late(chat_id, self._late.pop(chat_id).rows))
+
+    async def _say_late(self, chat_id: str, rows: Sequence[int]) -> None:
+        await self._say(Send(f"late.{rows[0]}-{rows[-1]}", chat_id, summary(len(rows))))
+        for row in rows:
+            self._forget(row)
+
+    async def _say_interrupted(self, message: Message, notice: Send | None, row: int) -> None:
+        # First of all, as the replies to what came behind it are soon under way.
+        if notice is not None:
+            await self._say(notice)
+        await asyncio.to_thread(self._note_interrupted, message)
+        self._forget(row)
+
+    async def _say(self, notice: Send) -> None:
+        try:
+            await self._send(notice)
+        except TransportError as error:
+            logger.warning("a notice was not sent: %s", error)
+
+    def _start(self, saying: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(saying)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def summary(count: int) -> str:
+    """Return what is said about ``count`` late messages."""
+    messages = "1 message" if count == 1 else f"{count} messages"
+    return (
+        f"While I was away: {messages} came in that I did not act on. "
+        "Send again what still matters."
+    )

@@ -1,0 +1,92 @@
+"""Linking an account, by QR code or by a code typed on the phone."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from butler.errors import TransportError
+from butler.files import private_folder
+from butler.transports.whatsapp.account import Account, read_account
+from butler.transports.whatsapp.daemon.process import gateway
+from butler.transports.whatsapp.protocol.frames import Ended, Linked, Options, PairCode, Qr
+
+MOST_ROUNDS = 3
+"""More of them, and WhatsApp answers "Can't link new devices right now"."""
+
+ROUND_LIMIT_S = 200.0
+"""The codes of a round live for 160 s; what comes after that may be a login under way."""
+
+
+async def pair(
+    folder: Path,
+    device_name: str,
+    *,
+    phone: str | None = None,
+    on_qr: Callable[[str], None],
+    on_code: Callable[[str], None],
+) -> Account:
+    """Link an account and wait until it was logged in once; return it.
+
+    Args:
+        folder: Where its credentials are kept.
+        device_name: What the phone shows under "Linked devices".
+        phone: Link by a code typed on the phone with this number, instead of a QR code.
+        on_qr: Called with the text of each QR code; each takes the place of the last.
+        on_code: Called with the code to type.
+
+    Raises:
+        TransportError: The account was not linked.
+        DataError: The folder cannot be used.
+    """
+    options = Options(
+        str(private_folder(folder).absolute()), device_name, is_pairing=True, phone=_digits(phone)
+    )
+    for _round in range(MOST_ROUNDS):
+        try:
+            async with asyncio.timeout(ROUND_LIMIT_S):
+                ended = await _one_round(options, on_qr, on_code)
+        except TimeoutError:
+            continue
+        if ended is None:
+            return await _linked(folder)
+        if ended.rule != "timeout":
+            raise TransportError(ended.sentence)
+    raise TransportError(
+        "Nobody used a code in time, so linking was given up. Wait a few minutes and try again."
+    )
+
+
+async def _one_round(
+    options: Options, on_qr: Callable[[str], None], on_code: Callable[[str], None]
+) -> Ended | None:
+    async with gateway(options) as process:
+        async for frame in process.frames():
+            match frame:
+                case Qr():
+                    on_qr(frame.text)
+                case PairCode():
+                    on_code(frame.code)
+                case Linked():
+                    return None
+                case Ended():
+                    return frame
+                case _:
+                    pass
+    return Ended("died", f"The gateway to WhatsApp {process.end}. What it printed says more.")
+
+
+async def _linked(folder: Path) -> Account:
+    account = await asyncio.to_thread(read_account, folder)
+    if account is None:
+        raise TransportError("WhatsApp linked the device, but its credentials were not written.")
+    return account
+
+
+def _digits(phone: str | None) -> str | None:
+    if phone is None:
+        return None
+    digits = re.sub(r"[\s()/.-]", "", phone).removeprefix("+")
+    if not re.fullmatch(r"[1-9][0-9]{6,14}", digits):
+        raise TransportError(f"{phone!r} is not a phone number in international form (+49…).")
+    return digits

@@ -1,0 +1,179 @@
+"""One gateway process, from its start to its certain end."""
+
+import asyncio
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
+
+from butler.transports.whatsapp.protocol.codec import ProtocolError, encoded, read_frame
+from butler.transports.whatsapp.protocol.frames import Frame, Options, Ping, Pong, ToGateway
+
+logger = logging.getLogger(__name__)
+
+PING_EVERY_S = 10.0
+SILENCE_LIMIT_S = 30.0
+LAST_BREATH_S = 1.0
+"""From its last word to its end by itself, of which it is good to know how that was."""
+
+GRACE_S = 3.0
+"""From SIGTERM to SIGKILL."""
+
+COMMAND = (sys.executable, "-P", "-m", "butler.transports.whatsapp.gateway")
+"""What starts a gateway; the number of its socket and the daemon's process id follow."""
+
+_LOG_LINE = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", re.DOTALL)
+_CHATTER = "Press Ctrl+C to exit"
+"""Printed by the library at each start; it means nothing here."""
+
+_LONGEST_LINE = 2_000
+_LINES_A_MINUTE = 200
+
+
+class GatewayProcess:
+    """A gateway that was started."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._fault = ""
+
+    @property
+    def end(self) -> str:
+        """How it ended, as the end of a sentence; only known once it has."""
+        status = self._process.returncode
+        if self._fault or status is None:
+            return self._fault or "has not ended"
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"ended with status {status}"
+
+    @property
+    def id(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def send(self, frame: ToGateway) -> None:
+        """Send a frame; one that comes too late is lost."""
+        if not self._writer.is_closing():
+            self._writer.write(encoded(frame))
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """Yield what the gateway says, until it ends or is silent for half a minute."""
+        pinging = asyncio.create_task(self._ping_forever(), name="gateway-ping")
+        try:
+            while (frame := await self._next()) is not None:
+                if not isinstance(frame, Pong):
+                    yield frame
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_BREATH_S):
+                    await self._process.wait()
+        finally:
+            pinging.cancel()
+
+    async def _next(self) -> Frame | None:
+        try:
+            async with asyncio.timeout(SILENCE_LIMIT_S):
+                return await read_frame(self._reader)
+        except TimeoutError:
+            self._fault = "did not answer any more"
+        except ProtocolError as error:
+            self._fault = f"could not be understood: {error}"
+        self._process.kill()
+        return None
+
+    async def _ping_forever(self) -> None:
+        while True:
+            self.send(Ping())
+            await asyncio.sleep(PING_EVERY_S)
+
+
+@asynccontextmanager
+async def gateway(options: Options) -> AsyncIterator[GatewayProcess]:
+    """Run a gateway for the time of the block; at its end the process is gone."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        with closing(writer):
+            process = await _started(theirs)
+            theirs.close()
+            logging_task = asyncio.create_task(_log_output(process.stdout), name="gateway-log")
+            try:
+                handle = GatewayProcess(process, reader, writer)
+                handle.send(options)
+                yield handle
+            finally:
+                writer.close()
+                await _end(process)
+                await asyncio.wait([logging_task], timeout=1)
+                logging_task.cancel()
+
+
+async def _started(theirs: socket.socket) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *COMMAND,
+        str(theirs.fileno()),
+        str(os.getpid()),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        pass_fds=[theirs.fileno()],
+        start_new_session=True,
+    )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        # Not `terminate`, which would reap a dead process before asyncio does.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                await process.wait()
+    # Also what the gateway may have started itself.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+class _Log:
+    """Lines of a gateway, at most 200 a minute."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._count = 0
+
+    def write(self, line: str) -> None:
+        if line == _CHATTER:
+            return
+        if (minute := int(time.monotonic() / 60)) != self._minute:
+            self._minute, self._count = minute, 0
+        self._count += 1
+        if self._count > _LINES_A_MINUTE:
+            return
+        if self._count == _LINES_A_MINUTE:
+            line = "… and more, which is left out for the rest of this minute"
+        level, text = match.groups() if (match := _LOG_LINE.match(line)) else ("INFO", line)
+        logger.log(logging.getLevelNamesMapping()[level], "gateway: %s", text[:_LONGEST_LINE])
+
+
+async def _log_output(output: asyncio.StreamReader | None) -> None:
+    log, rest = _Log(), b""
+    while output and (chunk := await output.read(65_536)):
+        *lines, rest = (rest + chunk).split(b"\n")
+        rest = rest[-65_536:]
+        for line in lines:
+            log.write(line.decode(errors="replace"))
+    if rest:
+        log.write(rest.decode(errors="replace"))

@@ -1,0 +1,119 @@
+"""The gateway, kept alive: started again whenever it ends, until a person has to do something."""
+
+import logging
+import time
+from asyncio import sleep
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from butler.errors import TransportError
+from butler.transports.whatsapp.daemon.process import GatewayProcess, gateway
+from butler.transports.whatsapp.protocol.frames import Connection, Ended, Frame, Options, ToGateway
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
+STEADY_S = 60.0
+"""A gateway that lived so long starts the waits from the beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How the link to WhatsApp is.
+
+    Attributes:
+        name: One word.
+        since: Since when it is connected, or since when it is not, in Unix seconds.
+        reason: Why, if there is something to say.
+    """
+
+    name: Literal["starting", "connected", "disconnected", "waiting", "ended"]
+    since: float
+    reason: str = ""
+
+
+class Link:
+    """A gateway that is there as long as this runs.
+
+    Args:
+        options: What each gateway is told first.
+        on_frame: Called with what it says.
+        on_start: Called when a new one is there.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        on_frame: Callable[[Frame], None],
+        on_start: Callable[[], None],
+    ) -> None:
+        self._options = options
+        self._on_frame = on_frame
+        self._on_start = on_start
+        self._process: GatewayProcess | None = None
+        self.state = LinkState("starting", time.time())
+
+    @property
+    def process_id(self) -> int | None:
+        """The id of the present gateway's process."""
+        return self._process.id if self._process else None
+
+    def send(self, frame: ToGateway) -> None:
+        """Send a frame; lost if there is no gateway."""
+        if self._process is not None:
+            self._process.send(frame)
+
+    async def hold(self) -> None:
+        """Keep a gateway running.
+
+        Raises:
+            TransportError: Starting it again would not help; the text says what would.
+        """
+        wait_s = FIRST_WAIT_S
+        while True:
+            started = time.monotonic()
+            ended = await self._run()
+            if ended.is_final:
+                self._note("ended", ended.sentence)
+                raise TransportError(ended.sentence)
+            if time.monotonic() - started > STEADY_S:
+                wait_s = FIRST_WAIT_S
+            pause_s = max(wait_s, ended.wait_s)
+            self._note("waiting", ended.sentence)
+            logger.warning("%s Trying again in %g s.", ended.sentence, pause_s)
+            await sleep(pause_s)
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+    async def _run(self) -> Ended:
+        self._note("starting", self.state.reason)
+        ended: Ended | None = None
+        async with gateway(self._options) as process:
+            self._process = process
+            self._on_start()
+            try:
+                async for frame in process.frames():
+                    if isinstance(frame, Ended):
+                        ended = frame
+                    elif isinstance(frame, Connection):
+                        self._note_connection(frame)
+                    else:
+                        self._on_frame(frame)
+            finally:
+                self._process = None
+        return ended or Ended("died", f"The gateway to WhatsApp {process.end}.")
+
+    def _note_connection(self, frame: Connection) -> None:
+        name: Literal["connected", "disconnected"] = "connected" if frame.is_up else "disconnected"
+        if name != self.state.name:
+            logger.info("WhatsApp is %s%s", name, f": {frame.detail}" if frame.detail else "")
+            self._note(name, frame.detail)
+
+    def _note(
+        self,
+        name: Literal["starting", "connected", "disconnected", "waiting", "ended"],
+        reason: str = "",
+    ) -> None:
+        is_news = "connected" in (name, self.state.name)
+        self.state = LinkState(name, time.time() if is_news else self.state.since, reason)

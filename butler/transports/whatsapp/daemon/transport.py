@@ -1,0 +1,302 @@
+"""Butler on WhatsApp: the daemon's side."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from butler.access import Refusal
+from butler.errors import TransportError
+from butler.files import private_folder
+from butler.message import Message, Reply
+from butler.records import Records
+from butler.transports.whatsapp.account import read_account
+from butler.transports.whatsapp.daemon.acknowledgements import OverTurns
+from butler.transports.whatsapp.daemon.delivery import (
+    SEND_LIMIT_S,
+    Delivery,
+    RefusedError,
+    in_parts,
+    whole,
+)
+from butler.transports.whatsapp.daemon.notices import Missed
+from butler.transports.whatsapp.daemon.splitting import bounded, parts
+from butler.transports.whatsapp.daemon.started_marks import FILE_NAME, BegunTurns
+from butler.transports.whatsapp.daemon.supervisor import Link, LinkState
+from butler.transports.whatsapp.daemon.turns import Turns, place
+from butler.transports.whatsapp.daemon.typing_indicator import Composing
+from butler.transports.whatsapp.protocol.frames import (
+    EDITED_TOO_LATE,
+    WITHDRAWN,
+    Acknowledged,
+    ChatName,
+    Frame,
+    Ignored,
+    Incoming,
+    Limits,
+    NotSent,
+    Options,
+    Pacing,
+    Sent,
+    Unreadable,
+)
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE_AGE_S = 900.0
+MOST_PARTS = 5
+DOCUMENT_NAME = "reply.txt"
+CLOSE_LIMIT_S = 2.0
+INTERRUPTED = Refusal("interrupted", "I was ended during its turn, so it is not repeated")
+
+
+class WhatsAppTransport:
+    """A linked account, served by a gateway process; a :class:`~butler.transport.Transport`.
+
+    Leaving the block ends the gateway. If the link had to be given up, leaving raises a
+    TransportError that says why.
+
+    Args:
+        folder: Where the account's credentials and the journal are.
+        device_name: What the phone shows under "Linked devices".
+        records: Where messages are noted that are not acted on.
+        is_for_bot: Whether Butler would answer a message; only where it would, it says that one
+            came too late or could not be read. The text of the latter is empty.
+        max_message_age_s: Older messages are not acted on; None for no limit.
+        pacing: How fast a chat is written to; None for no limit.
+        send_limit_s: How long a reply waits for WhatsApp to be reached.
+        limits: How long the gateway waits.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device_name: str,
+        records: Records,
+        is_for_bot: Callable[[Message], bool] = lambda _message: False,
+        max_message_age_s: float | None = MAX_MESSAGE_AGE_S,
+        pacing: Pacing | None = Pacing(),  # noqa: B008 - frozen
+        send_limit_s: float = SEND_LIMIT_S,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        account = read_account(folder)
+        self.owner_chat_id = account.chat_id if account else None
+        self.chat_names: dict[str, str] = {}
+        self._records = records
+        self._is_for_bot = is_for_bot
+        self._max_age_s = math.inf if max_message_age_s is None else max_message_age_s
+        options = Options(str(folder.absolute()), device_name, limits, pacing)
+        self._link = Link(options, self._take, self._greet)
+        self._delivery = Delivery(self._link.send, send_limit_s)
+        self._composing = Composing(self._link.send)
+        self._missed = Missed(self._delivery.deliver, self._finish, self._note_interrupted)
+        self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._turns = Turns()
+        self._in_hand: set[int] = set()
+        self._over = OverTurns(self._link.send, records.flush)
+        self._folder = folder
+        self._failure: TransportError | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._begun = BegunTurns(private_folder(self._folder) / FILE_NAME)
+        self._tasks = [
+            asyncio.create_task(self._hold(), name="whatsapp"),
+            asyncio.create_task(self._over.tell(), name="turns over"),
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._composing.close()
+        self._missed.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_LIMIT_S if self._failure is None else 0):
+                await self._over.is_settled.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        self._begun.close()
+        if exc is None and self._failure is not None:
+            raise self._failure
+
+    @property
+    def state(self) -> LinkState:
+        """How the link to WhatsApp is, since when and why."""
+        return self._link.state
+
+    @property
+    def gateway_id(self) -> int | None:
+        """The id of the gateway process, if there is one now."""
+        return self._link.process_id
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Yield each message once, also if a new gateway hands it over again."""
+        while (message := await self._messages.get()) is not None:
+            self._composing.begin(message.chat_id)
+            yield message
+
+    async def send(self, chat_id: str, reply: Reply) -> str:
+        """Send ``reply``; return its id on WhatsApp, that of the first part if it is long.
+
+        What a turn has put on record is on disk before a reply of it leaves, and no reply of it is
+        sent twice, whatever is killed meanwhile.
+        The text is sent in parts where it is long, and as a document where it is very long.
+
+        Raises:
+            TransportError: It was not sent, or nobody can say; it is not repeated.
+        """
+        if reply.answers is not None and reply.answers in self._turns:
+            await asyncio.to_thread(self._records.flush)
+        text = bounded(reply.text)
+        pieces = parts(text)
+        file_name = reply.file_name
+        if len(pieces) > MOST_PARTS and reply.edits is None:
+            file_name = file_name or DOCUMENT_NAME
+        if file_name:
+            try:
+                request = whole(self._turns, chat_id, reply, text, file_name)
+                return await self._delivery.deliver(request)
+            except RefusedError as error:
+                logger.warning("a document is sent in parts instead: %s", error)
+        requests = in_parts(self._turns, chat_id, reply, pieces)
+        message_id = await self._delivery.deliver_all(requests)
+        return reply.edits or message_id
+
+    def call_last(self) -> None:
+        """Say that Butler is about to end, so that no reply is waited for longer than needed."""
+        self._delivery.call_last()
+
+    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
+        """Show that an answer is being worked on, or no longer."""
+        if is_typing:
+            self._composing.begin(chat_id)
+        else:
+            self._composing.end(chat_id)
+
+    def begin(self, message: Message, *, is_told: bool = True) -> None:
+        """Mark the turn of ``message`` as begun; the mark outlives a sudden end of this process."""
+        row = self._turns.begin(message)
+        if row is not None:
+            self._begun.add(row, message.id, is_told=is_told)
+
+    def is_withdrawn(self, message: Message) -> bool:
+        """Return whether its sender deleted ``message`` before its turn."""
+        return self._turns.is_withdrawn(message)
+
+    async def acknowledge(self, message: Message) -> None:
+        """Say that the turn of ``message`` is over; it counts once what came of it is on record."""
+        if message in self._turns:
+            self._composing.end(message.chat_id)
+        row = self._turns.end(message)
+        if row is not None:
+            self._finish(row)
+
+    def _finish(self, row: int) -> None:
+        self._in_hand.discard(row)
+        self._over.add(row)
+
+    async def _hold(self) -> None:
+        try:
+            await self._link.hold()
+        except TransportError as error:
+            self._failure = error
+            self._delivery.fail(error)
+        finally:
+            self._messages.put_nowait(None)
+
+    def _greet(self) -> None:
+        self._delivery.ask_again()
+        self._over.say_again()
+
+    def _take(self, frame: Frame) -> None:
+        match frame:
+            case Incoming():
+                self._take_message(frame)
+            case Ignored():
+                self._take_ignored(frame)
+            case Unreadable():
+                self._take_unreadable(frame)
+            case Acknowledged():
+                self._over.confirm(frame.rows)
+                self._begun.remove(*frame.rows)
+            case Sent() | NotSent():
+                self._delivery.take(frame)
+            case ChatName():
+                self.chat_names[frame.chat_id] = frame.name
+
+    def _take_ignored(self, frame: Ignored) -> None:
+        if frame.row is not None and frame.row in self._in_hand:
+            # To a new gateway, a message and its deletion are one.
+            self._withdraw(frame.row)
+            return
+        if frame.withdraws is not None:
+            self._withdraw(frame.withdraws)
+        self._records.ignored(frame.message, Refusal(frame.rule, frame.detail))
+        if frame.row is not None:
+            self._over.add(frame.row)
+
+    def _withdraw(self, row: int) -> None:
+        message = self._turns.withdraw(row)
+        if message is not None:
+            self._records.ignored(message, WITHDRAWN)
+            self._finish(row)
+
+    def _take_message(self, frame: Incoming) -> None:
+        if frame.row in self._in_hand or frame.row in self._over:
+            self._take_again(frame)
+            return
+        if frame.message in self._turns:
+            self._records.ignored(frame.message, Refusal("duplicate", "in hand already"))
+            self._over.add(frame.row)
+            return
+        self._in_hand.add(frame.row)
+        mark = self._begun.earlier(frame.row, frame.message.id)
+        age_s = time.time() - frame.message.time
+        if mark is not None:
+            self._take_interrupted(frame, is_told=mark.is_told)
+        elif age_s > self._max_age_s:
+            self._take_late(frame, age_s)
+        else:
+            self._turns.add(frame.row, frame.message)
+            self._messages.put_nowait(frame.message)
+
+    def _take_again(self, frame: Incoming) -> None:
+        """Take a message that is known: from a new gateway, or as its sender has edited it."""
+        is_edit = self._turns.is_edit(frame.row, frame.message)
+        if is_edit and self._turns.replace(frame.row, frame.message):
+            self._messages.put_nowait(frame.message)
+        elif is_edit or frame.is_edit:
+            self._records.ignored(frame.message, EDITED_TOO_LATE)
+
+    def _take_interrupted(self, frame: Incoming, *, is_told: bool) -> None:
+        is_told = is_told and self._is_for_bot(frame.message)
+        key = place(frame.row, 1) if is_told else None
+        self._missed.was_interrupted(frame.message, frame.row, key)
+
+    def _note_interrupted(self, message: Message) -> None:
+        if not self._records.was_done(message):
+            self._records.ignored(message, INTERRUPTED)
+
+    def _take_late(self, frame: Incoming, age_s: float) -> None:
+        self._records.ignored(frame.message, Refusal("too late", f"{age_s:.0f} s old"))
+        if self._is_for_bot(frame.message):
+            self._missed.add_late(frame.message.chat_id, frame.row)
+        else:
+            self._finish(frame.row)
+
+    def _take_unreadable(self, frame: Unreadable) -> None:
+        detail = "it did not come again" if frame.is_lost else "only the phone can show it"
+        self._records.ignored(frame.message, Refusal("not readable", detail))
+        if frame.is_lost and self._is_for_bot(frame.message):
+            self._missed.ask_again(frame.message.chat_id, frame.message.id)

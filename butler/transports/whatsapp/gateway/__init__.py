@@ -1,0 +1,1 @@
+"""The gateway process: the only part of Butler that imports neonize."""

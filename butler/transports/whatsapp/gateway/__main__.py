@@ -1,0 +1,120 @@
+"""The gateway process: the only one that loads neonize, so that its crashes and leaks end here.
+
+It ends whenever something is wrong beyond a plain reconnect; the daemon starts it again.
+"""
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from butler.errors import DataError, TransportError
+from butler.files import private_folder
+from butler.transports.whatsapp.account import read_account
+from butler.transports.whatsapp.gateway import installation
+from butler.transports.whatsapp.gateway.disk_space import lack
+from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
+from butler.transports.whatsapp.protocol.codec import ProtocolError, encoded, read_frame
+from butler.transports.whatsapp.protocol.frames import Ended, Options
+
+logger = logging.getLogger(__name__)
+
+THREADS = 32
+"""The connection keeps one for good, and each call that is stuck another."""
+
+FAREWELL_S = 2.0
+WATCH_EVERY_S = 1.0
+ORPHAN_LIMIT_S = 5.0
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> NoReturn:
+    """Serve the daemon at the other end of the socket whose number is the first argument."""
+    os.umask(0o077)
+    descriptor, daemon = map(int, sys.argv[1:])
+    _end_with(daemon)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True
+    )
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(descriptor))
+    os._exit(1)
+
+
+def _end_with(daemon: int) -> None:
+    """End when the daemon is gone: cleanly if the loop still can, else by force."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    threading.Thread(target=_watch, args=(daemon,), name="watch", daemon=True).start()
+
+
+def _watch(daemon: int) -> None:
+    while os.getppid() == daemon:
+        time.sleep(WATCH_EVERY_S)
+    time.sleep(ORPHAN_LIMIT_S)
+    os._exit(1)
+
+
+async def _serve(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="library"))
+    reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=descriptor))
+    ended = await _serve_daemon(reader, writer)
+    if ended is not None:
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                writer.write(encoded(ended))
+                await writer.drain()
+    # Go may neither return from stop() nor let the interpreter end.
+    os._exit(0)
+
+
+async def _serve_daemon(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Ended | None:
+    try:
+        options = await read_frame(reader)
+        if not isinstance(options, Options):
+            return None
+        installation.check()
+        folder = private_folder(Path(options.folder))
+        if (ended := lack(folder)) is not None:
+            return ended
+        # Never closed: the library may deliver a message until the very end.
+        journal = Journal(folder / FILE_NAME)
+        return await _serve_account(options, journal, reader, writer)
+    except (DataError, TransportError) as error:
+        return Ended("unusable", str(error), is_final=True)
+    except ProtocolError:
+        logger.exception("the daemon cannot be understood")
+        return None
+
+
+async def _serve_account(
+    options: Options,
+    journal: Journal,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> Ended | None:
+    account = await asyncio.to_thread(read_account, Path(options.folder))
+    # Imported here: it takes a second and must not happen before the installation is checked.
+    from butler.transports.whatsapp.gateway.service import Service
+
+    logging.getLogger("neonize.utils.log").setLevel(logging.WARNING)
+    # It warns that ffmpeg is missing, which only media need.
+    logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
+    if cut_short := journal.outbox.recover():
+        logger.warning("%d replies were cut short; nobody can say if they arrived", cut_short)
+    service = Service(options, journal, account, reader, writer)
+    return await service.run()
+
+
+if __name__ == "__main__":
+    main()

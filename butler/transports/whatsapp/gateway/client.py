@@ -1,0 +1,129 @@
+"""The border to neonize: one client, its calls with a time limit, its events as bytes."""
+
+import ctypes
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from neonize.aioze.client import NewAClient
+from neonize.exc import NeonizeError
+from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
+from neonize.utils.enum import ChatPresence, ChatPresenceMedia, ClientType, MediaType
+
+from butler.transports.whatsapp.account import CREDENTIALS
+from butler.transports.whatsapp.gateway.events import Event
+from butler.transports.whatsapp.gateway.replies import jid
+from butler.transports.whatsapp.gateway.send_errors import SendError
+
+if TYPE_CHECKING:
+    import asyncio
+
+# WAL and a busy time-out go through as options of the Go driver; "_x=" swallows what neonize
+# appends to the name.
+_OPTIONS = "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=20000&_synchronous=NORMAL&_x="
+
+
+class Client:
+    """One client of one account.
+
+    Args:
+        folder: Where its credentials are.
+        device_name: What the phone shows under "Linked devices"; fixed when it is linked.
+        on_event: Called with each event, in order, on a thread of the library.
+        on_login_status: Called with the steps of linking, on a thread of the library.
+        on_qr: Called with each QR code, on the loop.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        device_name: str,
+        on_event: Callable[[int, bytes], None],
+        on_login_status: Callable[[str], None],
+        on_qr: Callable[[str], Awaitable[None]],
+    ) -> None:
+        async def show(_client: NewAClient, qr: bytes) -> None:
+            await on_qr(qr.decode())
+
+        def execute(_uuid: int, pointer: int, size: int, code: int) -> None:
+            on_event(code, ctypes.string_at(pointer, size))
+
+        def status(_uuid: int, pointer: int) -> None:
+            on_login_status(ctypes.string_at(pointer).decode(errors="replace"))
+
+        properties = DeviceProps(os=device_name, platformType=DeviceProps.DESKTOP)
+        path = quote(str(folder.absolute() / CREDENTIALS))
+        self._client = NewAClient(f"{path}{_OPTIONS}", props=properties, uuid="butler")
+        self._client.event.list_func.update(dict.fromkeys(Event, None))
+        self._client.event.execute = execute
+        self._client.event.qr(show)
+        # The only way to learn the login status is to replace this no-op (aioze/client.py).
+        self._client._NewAClient__onLoginStatus = status  # noqa: SLF001
+
+    async def connect(self) -> "asyncio.Task[None]":
+        """Connect; the task returned ends with the library's connection, as it should never do."""
+        task: asyncio.Task[None] = await self._client.connect()
+        return task
+
+    async def is_logged_in(self) -> bool:
+        """Ask the library whether messages can be sent and received."""
+        return bool(await self._client.is_logged_in)
+
+    async def pair_code(self, digits: str) -> str:
+        """Return the code to type on the phone with this number.
+
+        Raises:
+            NeonizeError: WhatsApp gives none.
+        """
+        # WhatsApp takes only the name of a browser it knows here.
+        return str(await self._client.PairPhone(digits, True, client_type=ClientType.CHROME))
+
+    async def send(self, chat_id: str, content: Content) -> str:
+        """Send ``content``; return its id.
+
+        Raises:
+            SendError: WhatsApp did not take it, or nobody can say.
+        """
+        try:
+            response = await self._client.send_message(jid(chat_id), content)
+        except NeonizeError as error:
+            raise SendError(str(error)) from error
+        return str(response.ID)
+
+    async def upload(self, data: bytes) -> Any:
+        """Upload a document; return what a message needs to point at it.
+
+        Raises:
+            SendError: It was not taken.
+        """
+        try:
+            return await self._client.upload(data, MediaType.MediaDocument)
+        except NeonizeError as error:
+            raise SendError(str(error)) from error
+
+    async def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
+        """Show that Butler types, or that it has stopped.
+
+        Raises:
+            NeonizeError: It cannot be shown.
+        """
+        state = (
+            ChatPresence.CHAT_PRESENCE_COMPOSING if is_typing else ChatPresence.CHAT_PRESENCE_PAUSED
+        )
+        media = ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
+        await self._client.send_chat_presence(jid(chat_id), state, media)
+
+    async def group_subject(self, chat_id: str) -> str:
+        """Ask WhatsApp what a group is called.
+
+        Raises:
+            NeonizeError: It does not tell.
+            DecodeError: It tells what cannot be read.
+        """
+        return str((await self._client.get_group_info(jid(chat_id))).GroupName.Name)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._client.stop()

@@ -1,0 +1,111 @@
+"""Why a gateway ends, in sentences for the operator."""
+
+import re
+
+from neonize.proto.Neonize_pb2 import ConnectFailure, PairStatus, TemporaryBan
+
+from butler.transports.whatsapp.protocol.frames import Ended
+
+NOT_LINKED = Ended(
+    "not linked", "No WhatsApp account is linked. Link one with: butler pair", is_final=True
+)
+LOGGED_OUT = Ended(
+    "logged out",
+    "WhatsApp has logged this device out: it was removed on the phone, or the account was closed. "
+    "Link it again with: butler pair",
+    is_final=True,
+)
+REPLACED = Ended(
+    "replaced",
+    "Another process uses the same WhatsApp session, and WhatsApp gave it the connection. "
+    "End that process, then start this one again.",
+    is_final=True,
+)
+OUTDATED = Ended(
+    "outdated",
+    "WhatsApp says that this client is too old. Install a newer version of neonize.",
+    is_final=True,
+)
+UNREACHABLE = Ended("unreachable", "WhatsApp could not be reached for a minute.")
+STUCK = Ended("stuck", "The WhatsApp library does not answer any more.")
+UNANSWERED = Ended("stuck", "WhatsApp did not acknowledge a message in time.")
+PUMP_ENDED = Ended("broken", "The WhatsApp library has stopped to deliver events.")
+
+_BANS = {
+    TemporaryBan.SEND_TO_TOO_MANY_PEOPLE: "it wrote to too many people who do not know it",
+    TemporaryBan.BLOCKED_BY_USERS: "too many people have blocked it",
+    TemporaryBan.CREATED_TOO_MANY_GROUPS: "it created too many groups",
+    TemporaryBan.SENT_TOO_MANY_SAME_MESSAGE: "it sent the same message too often",
+    TemporaryBan.BROADCAST_LIST: "it used broadcast lists too much",
+}
+_DIALLING = re.compile(r'failed to dial whatsapp .*? Get "[^"]*": ')
+"""Before what went wrong the library names each of its steps."""
+
+_REFUSAL_WAIT_S = 600.0
+_PAIRING = {
+    "timeout": Ended("timeout", "The code was not used in time."),
+    "passkey-request": Ended(
+        "passkey",
+        "WhatsApp asks this account for a passkey before it links a device, and the library that "
+        "Butler uses cannot answer that. This account cannot be linked as long as WhatsApp "
+        "asks for one; try again another day, or use another account.",
+        is_final=True,
+    ),
+    "err-client-outdated": OUTDATED,
+    "err-scanned-without-multidevice": Ended(
+        "refused",
+        "The phone's WhatsApp is too old for linked devices. Update it and try again.",
+        is_final=True,
+    ),
+}
+
+
+def not_started(reason: str) -> Ended:
+    """Return the end of a gateway that could not connect at all."""
+    return Ended("unreachable", f"WhatsApp could not be reached: {_DIALLING.sub('', reason)}.")
+
+
+def unusable(sentence: str) -> Ended:
+    """Return the end of a gateway that lacks something on this machine."""
+    return Ended("unusable", sentence, is_final=True)
+
+
+def banned(event: bytes) -> Ended:
+    """Return the end that a temporary ban means."""
+    ban = TemporaryBan.FromString(event)
+    reason = _BANS.get(ban.Code, f"reason {ban.Code}")
+    count = -(-ban.Expire // 60)
+    minutes = "1 minute" if count == 1 else f"{count} minutes"
+    sentence = f"WhatsApp has banned the account for {minutes}, because {reason}."
+    return Ended("banned", sentence, wait_s=float(ban.Expire))
+
+
+def refused(event: bytes) -> Ended:
+    """Return the end that a refused login means."""
+    failure = ConnectFailure.FromString(event)
+    reason = failure.Message or f"reason {failure.Reason}"
+    sentence = f"WhatsApp has refused the login ({reason})."
+    return Ended("refused", sentence, wait_s=_REFUSAL_WAIT_S)
+
+
+def linking(status: str) -> Ended | None:
+    """Return the end that a step of linking means; None if it goes on."""
+    if status in _PAIRING:
+        return _PAIRING[status]
+    if status.startswith("err") or status == "error":
+        return Ended("refused", f"WhatsApp did not link the device: {status}.", is_final=True)
+    return None
+
+
+def pairing(event: bytes) -> Ended | None:
+    """Return the end that a PairStatus means; None if the device is linked."""
+    status = PairStatus.FromString(event)
+    if status.Status == PairStatus.SUCCESS:
+        return None
+    reason = status.Error or "no reason given"
+    return Ended("refused", f"WhatsApp did not link the device: {reason}.", is_final=True)
+
+
+def no_code(reason: str) -> Ended:
+    """Return the end of linking by code where WhatsApp gives none."""
+    return Ended("refused", f"WhatsApp gave no pairing code: {reason}.", is_final=True)

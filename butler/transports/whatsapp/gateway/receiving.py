@@ -1,0 +1,236 @@
+"""The way in: from the library's thread into the inbox, and from there to the daemon."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import ParamSpec, TypeVar
+
+from google.protobuf.message import (  # type: ignore[import-untyped]  # ships no types
+    DecodeError,
+)
+from neonize.proto.Neonize_pb2 import Message as MessageEvent
+
+from butler.transports.whatsapp.gateway.contents import Change, change, is_key_only
+from butler.transports.whatsapp.gateway.translation import Translator, address, key
+from butler.transports.whatsapp.journal.database import Journal, UnwritableError
+from butler.transports.whatsapp.journal.inbox import Entry, Key, State
+from butler.transports.whatsapp.protocol.frames import Acknowledged, Ignored, Incoming, ToDaemon
+
+logger = logging.getLogger(__name__)
+
+MOST_IN_HAND = 2_000
+"""So many messages are with the daemon at a time; the others wait in the inbox."""
+
+GATHER_S = 0.005
+"""Where more has come in the meantime, the library's thread gets so long to bring what follows.
+
+The thread and the loop would else take the interpreter from each other for every message, which
+takes longer than what they do with it (bench/journal.py).
+"""
+
+RETRY_S = 0.5
+_BATCH = 100
+
+Tell = Callable[[*tuple[ToDaemon, ...]], Awaitable[None]]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def persisted(change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what ``change`` does, waiting for as long as the journal cannot be written."""
+    while True:
+        try:
+            return change(*args, **kwargs)
+        except UnwritableError:
+            await asyncio.sleep(RETRY_S)
+
+
+class Receiver:
+    """Keeps events, and hands them to the daemon in order.
+
+    Args:
+        journal: Where they are kept.
+        tell: Sends frames to the daemon; what is sent in between comes behind all of them.
+        is_settled: Nothing is handed over while this is not set.
+        loop: Where they are handed over.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        tell: Tell,
+        is_settled: asyncio.Event,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._journal = journal
+        self._inbox = journal.inbox
+        self._tell = tell
+        self._is_settled = is_settled
+        self._loop = loop
+        self._news = asyncio.Event()
+        self._news.set()
+        self._duplicates: deque[bytes] = deque()
+        self._is_waking = False
+        self._last_row = 0
+        self._in_hand: set[int] = set()
+        self._over: list[int] = []
+        self._has_over = asyncio.Event()
+
+    def keep(self, raw: bytes) -> None:
+        """Write an event to the journal; on the library's thread, which it holds up meanwhile.
+
+        While the disk is full this waits, so that the library takes nothing more.
+
+        Raises:
+            DataError: The journal is damaged.
+        """
+        while True:
+            try:
+                return self._add(raw)
+            except UnwritableError:
+                time.sleep(RETRY_S)
+
+    async def hand_over(self, translator: Translator) -> None:
+        """Hand over what is in the inbox and what comes, for ever."""
+        while True:
+            await self._news.wait()
+            await self._is_settled.wait()
+            self._news.clear()
+            await self._report_duplicates(translator)
+            while (limit := min(_BATCH, MOST_IN_HAND - len(self._in_hand))) > 0:
+                entries = self._inbox.open(self._last_row, limit)
+                if entries:
+                    await self._hand(entries, translator)
+                if len(entries) < limit:
+                    break
+            if self._is_waking or self._news.is_set():
+                await asyncio.sleep(GATHER_S)
+
+    def acknowledge(self, rows: Iterable[int]) -> None:
+        """Note that turns are over; it is written by :meth:`finish_turns`."""
+        self._over += rows
+        self._has_over.set()
+
+    async def finish_turns(self) -> None:
+        """Write down the turns that are over, and confirm them to the daemon, for ever."""
+        while True:
+            await self._has_over.wait()
+            self._has_over.clear()
+            rows, self._over = self._over, []
+            await persisted(self._inbox.finish, rows)
+            self._in_hand.difference_update(rows)
+            self._news.set()
+            await self._tell(Acknowledged(tuple(rows)))
+
+    def _add(self, raw: bytes) -> None:
+        try:
+            event = MessageEvent.FromString(raw)
+        except DecodeError:
+            self._set_aside(raw)
+            return
+        if is_key_only(event.Message):
+            return
+        changed = change(event.Message)
+        is_new = self._inbox.add(
+            key(event.Info),
+            raw,
+            author=address(event.Info.MessageSource.Sender),
+            edits=changed.target if changed else None,
+        )
+        if not is_new:
+            self._duplicates.append(raw)
+        self._wake()
+
+    def _set_aside(self, raw: bytes) -> None:
+        made_up = hashlib.sha256(raw).hexdigest()[:32]
+        if self._inbox.add(Key(made_up, "", ""), raw, state=State.BROKEN):
+            logger.error("an event of %d bytes cannot be read; kept as %s", len(raw), made_up)
+
+    def _wake(self) -> None:
+        """Have the loop look at what is new; waking it takes longer than keeping an event."""
+        if not self._is_waking:
+            self._is_waking = True
+            self._loop.call_soon_threadsafe(self._woken)
+
+    def _woken(self) -> None:
+        self._is_waking = False
+        self._news.set()
+
+    async def _report_duplicates(self, translator: Translator) -> None:
+        while self._duplicates:
+            event = MessageEvent.FromString(self._duplicates.popleft())
+            message = await persisted(translator.message, event)
+            await self._tell(Ignored(None, message, "duplicate", "received before"))
+
+    async def _hand(self, entries: list[Entry], translator: Translator) -> None:
+        opened = {entry.row for entry in entries}
+        self._in_hand |= opened
+        changes = await persisted(self._inbox.changes_of, [entry.key for entry in entries])
+        absorbed: set[int] = set()
+        frames = [
+            await self._frame(entry, changes.get(entry.key, ()), translator, absorbed)
+            for entry in entries
+        ]
+        rows = [frame.row for frame in frames if frame is not None and frame.row is not None]
+        await persisted(self._inbox.hand, rows)
+        self._last_row = entries[-1].row
+        self._in_hand -= opened.difference(rows)
+        # Another gateway of the same daemon may have handed it over; its turn may be over.
+        await self._tell(*(each for each in frames if each and each.row in self._in_hand))
+
+    async def _frame(
+        self, entry: Entry, changes: Sequence[Entry], translator: Translator, absorbed: set[int]
+    ) -> Incoming | Ignored | None:
+        if entry.row in absorbed:
+            return None
+        try:
+            event = MessageEvent.FromString(entry.event)
+        except DecodeError:
+            logger.error("message %s in the journal cannot be read", entry.key.message_id)
+            await persisted(self._inbox.set_aside, entry.row)
+            return None
+        if changes:
+            await persisted(self._absorb, changes, entry, event)
+            absorbed |= {each.row for each in changes}
+        return await persisted(self._translated, entry, event, translator)
+
+    def _absorb(self, changes: Sequence[Entry], entry: Entry, event: MessageEvent) -> None:
+        """Change a message before it is handed over; its changes are over then."""
+        for each in changes:
+            changed = change(MessageEvent.FromString(each.event).Message)
+            if changed is not None:
+                event.Message.CopyFrom(changed.content)
+        self._inbox.replace(entry.row, event.SerializeToString())
+        self._inbox.finish(each.row for each in changes)
+
+    def _translated(
+        self, entry: Entry, event: MessageEvent, translator: Translator, *, is_edit: bool = False
+    ) -> Incoming | Ignored:
+        message = translator.message(event)
+        refusal = translator.refusal(event, message)
+        if refusal is None:
+            return Incoming(entry.row, message, is_edit=is_edit)
+        changed = change(event.Message)
+        target = self._target(entry, changed)
+        if changed is not None and target is not None and not changed.is_deletion:
+            edited = self._edited(entry, target, changed)
+            return self._translated(target, edited, translator, is_edit=True)
+        withdraws = None if target is None else target.row
+        return Ignored(entry.row, message, refusal.rule, refusal.detail, withdraws)
+
+    def _target(self, entry: Entry, changed: Change | None) -> Entry | None:
+        """Return the message with the daemon that is changed, if there is one."""
+        if changed is None or changed.target == entry.key.message_id:
+            return None
+        return self._inbox.handed(entry.key._replace(message_id=changed.target))
+
+    def _edited(self, entry: Entry, target: Entry, changed: Change) -> MessageEvent:
+        """Return ``target`` as this entry edits it; from now on that is what the journal has."""
+        event = MessageEvent.FromString(target.event)
+        event.Message.CopyFrom(changed.content)
+        self._inbox.replace(target.row, event.SerializeToString())
+        self._inbox.finish([entry.row])
+        return event

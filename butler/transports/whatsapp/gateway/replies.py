@@ -1,0 +1,75 @@
+"""From replies to what the library sends: texts with their quote, edits, documents."""
+
+import time
+from typing import Any
+
+from neonize.proto.Neonize_pb2 import JID
+from neonize.proto.waCommon.WACommon_pb2 import MessageKey
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
+    ContextInfo,
+    DocumentMessage,
+    ExtendedTextMessage,
+    FutureProofMessage,
+    ProtocolMessage,
+)
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
+
+from butler.message import Message
+from butler.transports.whatsapp.protocol.frames import MOST_QUOTED_CHARS
+
+
+def jid(address: str) -> JID:
+    """Return the library's form of ``user@server``."""
+    user, _, server = address.partition("@")
+    return JID(User=user, Server=server, RawAgent=0, Device=0, Integrator=0, IsEmpty=False)
+
+
+def quote(message: Message, author: str | None) -> ContextInfo:
+    """Return the context that makes a reply quote ``message``.
+
+    Args:
+        message: What is quoted.
+        author: The address of its sender as it was received; else the best one known.
+    """
+    phone = (
+        f"{message.sender.phone.removeprefix('+')}@s.whatsapp.net" if message.sender.phone else ""
+    )
+    return ContextInfo(
+        stanzaID=message.id,
+        participant=author or message.sender.lid or phone,
+        quotedMessage=Content(conversation=message.text[:MOST_QUOTED_CHARS]),
+    )
+
+
+def text(text: str, context: ContextInfo | None) -> Content:
+    """Return a text, taken literally: nothing in it becomes a mention or a link preview."""
+    return Content(extendedTextMessage=ExtendedTextMessage(text=text, contextInfo=context))
+
+
+def edit(chat_id: str, message_id: str, content: Content) -> Content:
+    """Return the edit that gives an own message in this chat the new ``content``."""
+    protocol = ProtocolMessage(
+        key=MessageKey(fromMe=True, ID=message_id, remoteJID=chat_id),
+        type=ProtocolMessage.MESSAGE_EDIT,
+        editedMessage=content,
+        timestampMS=int(time.time() * 1000),
+    )
+    return Content(editedMessage=FutureProofMessage(message=Content(protocolMessage=protocol)))
+
+
+def document(upload: Any, file_name: str, context: ContextInfo | None) -> Content:
+    """Return a text file that was uploaded."""
+    return Content(
+        documentMessage=DocumentMessage(
+            URL=upload.url,
+            directPath=upload.DirectPath,
+            mediaKey=upload.MediaKey,
+            fileEncSHA256=upload.FileEncSHA256,
+            fileSHA256=upload.FileSHA256,
+            fileLength=upload.FileLength,
+            mimetype="text/plain",
+            title=file_name,
+            fileName=file_name,
+            contextInfo=context,
+        )
+    )

@@ -1,0 +1,229 @@
+"""The way out: one reply at a time, none of them twice."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
+
+from butler.transports.whatsapp.gateway import exit_reasons, replies
+from butler.transports.whatsapp.gateway.pacing import Pacer
+from butler.transports.whatsapp.gateway.receiving import persisted
+from butler.transports.whatsapp.gateway.send_errors import Failure, GatewayEnd, SendError, failure
+from butler.transports.whatsapp.journal.database import Journal, UnwritableError
+from butler.transports.whatsapp.journal.outbox import Outcome
+from butler.transports.whatsapp.protocol.codec import ProtocolError, body_of, decoded
+from butler.transports.whatsapp.protocol.frames import NotSent, Send, Sent, ToDaemon
+
+if TYPE_CHECKING:
+    from butler.transports.whatsapp.gateway.client import Client
+
+logger = logging.getLogger(__name__)
+
+UPLOAD_LIMIT_S = 60.0
+LAST_CALL_S = 3.0
+"""Before Butler ends, an acknowledgement, which takes milliseconds, is waited for so long."""
+
+_AGAIN_AFTER_S = 1.0
+
+
+class Sender:
+    """Sends replies in the order they were asked for.
+
+    Args:
+        client: The library.
+        journal: Where replies are kept.
+        tell: Sends a frame to the daemon.
+        is_open: Set while replies can be sent.
+        limit_s: How long WhatsApp may take to acknowledge one.
+        pacer: How fast chats are written to.
+        on_sent: Called with the chat of each one that was sent.
+    """
+
+    def __init__(
+        self,
+        client: "Client",
+        journal: Journal,
+        tell: Callable[[ToDaemon], Awaitable[None]],
+        is_open: asyncio.Event,
+        limit_s: float,
+        pacer: Pacer,
+        on_sent: Callable[[str], None] = lambda _chat_id: None,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._outbox = journal.outbox
+        self._tell = tell
+        self._requests: asyncio.Queue[Send] = asyncio.Queue()
+        self._ready: asyncio.Queue[Send] = asyncio.Queue()
+        self._retracted: set[str] = set()
+        self._waiting: set[str] = set()
+        self._is_open = is_open
+        self._limit_s = limit_s
+        self._limit: asyncio.Timeout | None = None
+        self._is_last_call = False
+        self._free_at = 0.0
+        self._pacer = pacer
+        self._on_sent = on_sent
+
+    def ask(self, *parts: Send) -> None:
+        """Send this to its chat when the time has come, also if the daemon is gone by then."""
+        # What cannot be kept on a full disk is sent all the same.
+        with suppress(UnwritableError):
+            self._outbox.ask(parts[0].chat_id, [(each.key, body_of(each)) for each in parts])
+        for each in parts:
+            self._queue(each)
+
+    async def resume(self) -> None:
+        """Take up what an earlier gateway was asked for; to be called before this one is asked."""
+        for key, body in await persisted(self._outbox.waiting):
+            try:
+                request = decoded(body)
+            except ProtocolError:
+                request = None
+            if isinstance(request, Send):
+                self._queue(request)
+            else:
+                logger.error("reply %s in the journal cannot be read", key)
+                await persisted(self._outbox.drop, key)
+
+    def retract(self, key: str) -> None:
+        """Do not send this if it has not begun."""
+        if key in self._waiting:
+            self._retracted.add(key)
+
+    def call_last(self) -> None:
+        """Wait no longer for an acknowledgement than can be waited before Butler ends."""
+        self._is_last_call = True
+        self._limit_s = min(self._limit_s, LAST_CALL_S)
+        if self._limit is not None:
+            at = asyncio.get_running_loop().time() + self._limit_s
+            self._limit.reschedule(min(at, self._limit.when() or at))
+
+    async def pace(self) -> None:
+        """Make each reply ready when its chat may have another, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            request = await self._requests.get()
+            await self._is_open.wait()
+            delay_s = self._pacer.reserve(request.chat_id, loop.time())
+            loop.call_later(delay_s, self._ready.put_nowait, request)
+
+    async def send_all(self) -> None:
+        """Send what is ready, for ever, or until the last call goes unacknowledged.
+
+        Raises:
+            GatewayEnd: A reply was not acknowledged in time, and there was no last call.
+        """
+        try:
+            while True:
+                await self._send_next()
+        except GatewayEnd:
+            # Behind such a reply the library holds all others back; but this gateway still has to
+            # write down which turns are over.
+            if not self._is_last_call:
+                raise
+
+    def _queue(self, request: Send) -> None:
+        if request.key not in self._waiting:
+            self._waiting.add(request.key)
+            self._requests.put_nowait(request)
+
+    async def _send_next(self) -> None:
+        request = await self._ready.get()
+        known = await persisted(self._outbox.outcome, request.key)
+        outcome = known or await self._send(request)
+        self._waiting.discard(request.key)
+        self._retracted.discard(request.key)
+        await self._tell(_answer(request.key, outcome))
+        if isinstance(outcome, Outcome) and outcome.message_id is not None:
+            self._on_sent(request.chat_id)
+
+    async def _send(self, request: Send) -> Outcome | str:
+        """Return the outcome, or why it was not sent."""
+        may_repeat = True
+        while True:
+            await self._is_open.wait()
+            if (reason := await self._needless(request)) is not None:
+                return reason
+            try:
+                message_id = await self._attempt(request)
+            except SendError as error:
+                reason = str(error)
+            else:
+                await persisted(self._outbox.sent, request.key, message_id)
+                return Outcome(message_id)
+            kind = failure(reason)
+            if kind is Failure.UNKNOWN:
+                return await self._unknown(request, reason)
+            if kind is Failure.OFFLINE:
+                await persisted(self._outbox.wait_on, request.key)
+                self._is_open.clear()
+            elif kind is Failure.STALE and may_repeat:
+                await persisted(self._outbox.wait_on, request.key)
+                may_repeat = False
+                await asyncio.sleep(_AGAIN_AFTER_S)
+            else:
+                await persisted(self._outbox.failed, request.key, reason)
+                return reason
+
+    async def _needless(self, request: Send) -> str | None:
+        """Return why this is not to be sent any more; None if it is."""
+        if request.key in self._retracted:
+            await persisted(self._outbox.drop, request.key)
+            return "nobody waits for it any more"
+        if request.follows is None or not await persisted(self._outbox.has_failed, request.follows):
+            return None
+        reason = "the part before it was not taken"
+        await persisted(self._outbox.failed, request.key, reason)
+        return reason
+
+    async def _attempt(self, request: Send) -> str:
+        content = await self._content(request)
+        await asyncio.sleep(self._free_at - time.monotonic())
+        await persisted(self._outbox.begin, request.key, request.chat_id)
+        try:
+            async with asyncio.timeout(self._limit_s) as self._limit:
+                return await self._client.send(request.chat_id, content)
+        except TimeoutError:
+            outcome = await self._unknown(request, "WhatsApp did not acknowledge it in time")
+            await self._tell(_answer(request.key, outcome))
+            raise GatewayEnd(exit_reasons.UNANSWERED) from None
+        finally:
+            self._limit = None
+            self._free_at = time.monotonic() + self._pacer.gap_s
+
+    async def _unknown(self, request: Send, reason: str) -> Outcome:
+        await persisted(self._outbox.unknown, request.key, reason)
+        return Outcome(None, reason)
+
+    async def _content(self, request: Send) -> Content:
+        context = None
+        if (quoted := request.answers) is not None:
+            author = await persisted(self._journal.inbox.author, quoted.id, quoted.chat_id)
+            context = replies.quote(quoted, author)
+        if request.file_name is not None:
+            return replies.document(await self._upload(request.text), request.file_name, context)
+        content = replies.text(request.text, context)
+        if request.edits is not None:
+            return replies.edit(request.chat_id, request.edits, content)
+        return content
+
+    async def _upload(self, text: str) -> Any:
+        try:
+            async with asyncio.timeout(UPLOAD_LIMIT_S):
+                return await self._client.upload(text.encode())
+        except TimeoutError:
+            raise SendError("the upload took too long") from None
+
+
+def _answer(key: str, outcome: Outcome | str) -> Sent | NotSent:
+    if isinstance(outcome, str):
+        return NotSent(key, f"WhatsApp did not take a reply: {outcome}.")
+    if outcome.message_id is None:
+        reason = f"Nobody can say whether a reply arrived, so it is not repeated: {outcome.reason}."
+        return NotSent(key, reason, may_have_arrived=True)
+    return Sent(key, outcome.message_id)

@@ -1,0 +1,221 @@
+"""What the gateway does from its first connection to its end."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVarTuple
+
+from neonize.exc import NeonizeError
+
+from butler.errors import DataError
+from butler.transports.whatsapp.account import Account
+from butler.transports.whatsapp.gateway import exit_reasons
+from butler.transports.whatsapp.gateway.client import Client
+from butler.transports.whatsapp.gateway.connection import Line
+from butler.transports.whatsapp.gateway.disk_space import Room
+from butler.transports.whatsapp.gateway.events import Event
+from butler.transports.whatsapp.gateway.group_names import Naming
+from butler.transports.whatsapp.gateway.pacing import Pacer
+from butler.transports.whatsapp.gateway.pairing import Linking
+from butler.transports.whatsapp.gateway.receiving import Receiver, persisted
+from butler.transports.whatsapp.gateway.send_errors import GatewayEnd
+from butler.transports.whatsapp.gateway.sending import Sender
+from butler.transports.whatsapp.gateway.translation import Translator
+from butler.transports.whatsapp.gateway.undecryptable import Repairs
+from butler.transports.whatsapp.journal.database import Journal
+from butler.transports.whatsapp.protocol.codec import encoded, joined, read_frame
+from butler.transports.whatsapp.protocol.frames import (
+    Acknowledge,
+    Ended,
+    Frame,
+    LastCall,
+    Linked,
+    Options,
+    Ping,
+    Pong,
+    Retract,
+    Send,
+    SendAll,
+    ToDaemon,
+    Typing,
+)
+
+logger = logging.getLogger(__name__)
+
+PRUNE_EVERY_S = 3600.0
+TYPING_LIMIT_S = 5.0
+
+Ts = TypeVarTuple("Ts")
+
+
+class Service:
+    """One connection of one account, and its daemon."""
+
+    def __init__(
+        self,
+        options: Options,
+        journal: Journal,
+        account: Account | None,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._options = options
+        self._journal = journal
+        self._account = account
+        self._reader = reader
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._typing: asyncio.Queue[Typing] = asyncio.Queue()
+        self._end: asyncio.Future[Ended | None] = self._loop.create_future()
+        self._client = Client(
+            Path(options.folder),
+            options.device_name,
+            on_event=self._on_event,
+            on_login_status=lambda status: self._on_loop(self._linking.on_status, status),
+            on_qr=self._on_qr,
+        )
+        self._linking = Linking(options.phone, self._post, self._finish)
+        self._line = Line(self._client, self._post, self._finish, options.limits)
+        self._room = Room(Path(options.folder), self._finish)
+        self._receiver = Receiver(journal, self._tell, self._line.is_settled, self._loop)
+        self._repairs = Repairs(journal.inbox, self._tell, options.limits.repair_s)
+        self._naming = Naming(self._client, journal, self._tell, self._line.is_open)
+        self._sender = Sender(
+            self._client,
+            journal,
+            self._tell,
+            self._line.is_open,
+            options.limits.send_s,
+            Pacer(options.pacing),
+            self._naming.want,
+        )
+
+    async def run(self) -> Ended | None:
+        """Serve until there is a reason to end; return it, or None if the daemon wants the end."""
+        if self._account is None and not self._options.is_pairing:
+            return exit_reasons.NOT_LINKED
+        self._loop.add_signal_handler(signal.SIGTERM, self._finish, None)
+        if not self._options.is_pairing:
+            await self._sender.resume()
+        tasks = [asyncio.create_task(self._guarded(work)) for work in self._work()]
+        ended = await self._end
+        for task in tasks:
+            task.cancel()
+        if ended != exit_reasons.STUCK:
+            await self._line.close()
+        return ended
+
+    def _work(self) -> list[Awaitable[None]]:
+        common = [self._listen(), self._line.hold(), self._prune()]
+        if self._account is None or self._options.is_pairing:
+            return [*common]
+        translator = Translator(self._account, self._journal.people, self._journal.outbox)
+        return [
+            *common,
+            self._line.watch(),
+            self._room.watch(),
+            self._show_typing(),
+            self._receiver.finish_turns(),
+            self._sender.pace(),
+            self._sender.send_all(),
+            self._receiver.hand_over(translator),
+            self._repairs.report(translator),
+            self._naming.learn(),
+        ]
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except GatewayEnd as end:
+            self._finish(end.ended)
+        except DataError as error:
+            self._finish(exit_reasons.unusable(str(error)))
+        except Exception:  # the boundary of the gateway's tasks: a bug must end it, not silence it
+            logger.exception("the gateway failed")
+            self._finish(exit_reasons.PUMP_ENDED)
+
+    def _finish(self, ended: Ended | None) -> None:
+        if not self._end.done():
+            self._end.set_result(ended)
+
+    # From the daemon
+
+    async def _listen(self) -> None:
+        while (frame := await read_frame(self._reader)) is not None:
+            self._take(frame)
+        self._finish(None)
+
+    def _take(self, frame: Frame) -> None:
+        match frame:
+            case Ping():
+                self._post(Pong())
+            case Send():
+                self._sender.ask(frame)
+            case SendAll():
+                self._sender.ask(*frame.parts)
+            case Retract():
+                self._sender.retract(frame.key)
+            case LastCall():
+                self._sender.call_last()
+            case Acknowledge():
+                self._receiver.acknowledge(frame.rows)
+            case Typing() if self._line.is_open.is_set():
+                self._typing.put_nowait(frame)
+
+    async def _show_typing(self) -> None:
+        while True:
+            frame = await self._typing.get()
+            with suppress(NeonizeError, TimeoutError):  # decoration: not worth a line in the log
+                async with asyncio.timeout(TYPING_LIMIT_S):
+                    await self._client.show_typing(frame.chat_id, is_typing=frame.is_typing)
+
+    async def _prune(self) -> None:
+        while True:
+            await persisted(self._journal.prune)
+            await asyncio.sleep(PRUNE_EVERY_S)
+
+    # To the daemon
+
+    def _post(self, frame: ToDaemon) -> None:
+        self._writer.write(encoded(frame))
+
+    async def _tell(self, *frames: ToDaemon) -> None:
+        for piece in joined(frames):
+            self._writer.write(piece)
+        await self._writer.drain()
+
+    # From the library
+
+    def _on_event(self, code: int, event: bytes) -> None:
+        try:
+            if code == Event.MESSAGE:
+                self._receiver.keep(event)
+            elif code == Event.PAIR_STATUS:
+                self._on_loop(self._linking.on_pair_status, event)
+            else:
+                self._on_loop(self._on_state, code, event)
+        except DataError as error:
+            self._on_loop(self._finish, exit_reasons.unusable(str(error)))
+        except Exception:  # a foreign callback: ctypes would print the error and go on
+            logger.exception("event %d was lost", code)
+
+    def _on_state(self, code: int, event: bytes) -> None:
+        if code == Event.UNDECRYPTABLE:
+            self._repairs.expect(event)
+            # The library cannot decrypt either what it cannot store.
+            self._room.doubt()
+        self._line.on_event(code, event)
+        if code == Event.CONNECTED and self._options.is_pairing:
+            self._post(Linked())
+
+    async def _on_qr(self, qr: str) -> None:
+        if self._options.is_pairing:
+            await self._linking.show(qr, self._client)
+        else:
+            self._finish(exit_reasons.NOT_LINKED)
+
+    def _on_loop(self, callback: Callable[[*Ts], object], *args: *Ts) -> None:
+        self._loop.call_soon_threadsafe(callback, *args)

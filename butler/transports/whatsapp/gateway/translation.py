@@ -1,0 +1,195 @@
+"""From the library's events to messages, and the rules for what is no message to act on."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from neonize.proto.Neonize_pb2 import JID
+from neonize.proto.Neonize_pb2 import Message as MessageEvent
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ProtocolMessage
+
+from butler.access import Refusal
+from butler.message import Message, Person
+from butler.transports.whatsapp.account import Account
+from butler.transports.whatsapp.gateway.contents import Body, body
+from butler.transports.whatsapp.journal.addresses import People
+from butler.transports.whatsapp.journal.inbox import Key
+from butler.transports.whatsapp.journal.outbox import Outbox
+from butler.transports.whatsapp.protocol.frames import EDITED_TOO_LATE, MAX_TEXT_CHARS, WITHDRAWN
+
+_PHONES, _LIDS = "s.whatsapp.net", "lid"
+_LEADING_MENTION = re.compile(r"\s*@([0-9]{5,20})\b[\s,:]*")
+_DEVICE = re.compile(r"[.:][0-9.:]+(?=@)")
+
+
+def address(jid: JID) -> str:
+    """Return the address without its device."""
+    return f"{jid.User}@{jid.Server}"
+
+
+def key(info: Any) -> Key:
+    """Return what makes two events the same message; addressed by LID wherever one is given."""
+    source = info.MessageSource
+    other_end = source.RecipientAlt if source.IsFromMe else source.SenderAlt
+    return Key(
+        info.ID,
+        _stable(source.Chat, other_end),
+        _stable(source.Sender, source.SenderAlt),
+    )
+
+
+def _stable(jid: JID, other: JID) -> str:
+    is_other_better = jid.Server == _PHONES and other.Server == _LIDS
+    return address(other if is_other_better else jid)
+
+
+class Translator:
+    """Makes messages of events.
+
+    Args:
+        account: Whose events they are.
+        people: Who has which LID.
+        outbox: What Butler itself has sent.
+    """
+
+    def __init__(self, account: Account, people: People, outbox: Outbox) -> None:
+        self._account = account
+        self._people = people
+        self._outbox = outbox
+        self._own_names = {account.phone.removeprefix("+")}
+        if account.lid:
+            self._own_names.add(account.lid.partition("@")[0])
+
+    def message(self, event: MessageEvent) -> Message:
+        """Return what ``event`` says; the text is empty where it has none."""
+        info, found = event.Info, body(event.Message)
+        message = Message(
+            id=info.ID,
+            chat_id=self._chat_id(info.MessageSource),
+            sender=self._sender(info.MessageSource),
+            text=found.text,
+            time=info.Timestamp / 1000,
+            name=info.Pushname,
+            is_own=info.MessageSource.IsFromMe,
+        )
+        if found.kind == "reactionMessage":
+            return self._reaction(message, found.part)
+        return self._without_own_name(self._in_context(message, found.context))
+
+    def refusal(self, event: MessageEvent, message: Message) -> Refusal | None:
+        """Return why ``message``, made of ``event``, is not acted on; None if it is."""
+        source = event.Info.MessageSource
+        if source.Chat.Server in _UNANSWERED:
+            return Refusal(_UNANSWERED[source.Chat.Server], address(source.Chat))
+        if self._is_echo(event, message):
+            return Refusal("own reply", "this device has sent it")
+        if message.sender.phone is None and message.sender.lid is None:
+            return Refusal("unknown sender", f"{address(source.Sender)} is no person's address")
+        if len(message.text) > MAX_TEXT_CHARS:
+            return Refusal("too long", f"{len(message.text)} characters")
+        return None if message.text.strip() else _textless(body(event.Message), message.id)
+
+    def _in_context(self, message: Message, context: Any) -> Message:
+        if context is None:
+            return message
+        people = [person for each in context.mentionedJID if (person := self._named(each))]
+        quoted_sender = self._named(context.participant)
+        return replace(
+            message,
+            quoted_id=self._quoted_id(context.stanzaID, quoted_sender),
+            quoted_sender=quoted_sender,
+            is_forwarded=context.isForwarded,
+            is_to_bot=self._account.person in people,
+            mentions=tuple(people),
+        )
+
+    def _reaction(self, message: Message, reaction: Any) -> Message:
+        target = self._named(reaction.key.participant)
+        if target is None and not message.is_group:
+            target = message.sender if reaction.key.fromMe else self._account.person
+        return replace(
+            message,
+            text=reaction.text,
+            quoted_id=self._quoted_id(reaction.key.ID, target),
+            quoted_sender=target,
+            is_reaction=True,
+        )
+
+    def _quoted_id(self, message_id: str, sender: Person | None) -> str | None:
+        """Return the id of the message that is quoted; a reply of Butler's is only its own.
+
+        Ids are chosen by their senders. Who gives a message the id of Butler's question could have
+        the answer to theirs taken for one to it.
+        """
+        if not message_id or sender is None or not self._is_somebody_else(sender):
+            return message_id or None
+        return f"{message_id} of {sender}" if self._outbox.has(message_id) else message_id
+
+    def _is_somebody_else(self, person: Person) -> bool:
+        own = self._account.person
+        pairs = ((person.phone, own.phone), (person.lid, own.lid))
+        return person != own and any(one and other for one, other in pairs)
+
+    def _without_own_name(self, message: Message) -> Message:
+        leading = _LEADING_MENTION.match(message.text)
+        if leading is None or leading[1] not in self._own_names:
+            return message
+        return replace(message, text=message.text[leading.end() :], is_to_bot=True)
+
+    def _named(self, jid: str) -> Person | None:
+        try:
+            return self._people.complete(Person.parse(_DEVICE.sub("", jid)))
+        except ValueError:
+            return None
+
+    def _chat_id(self, source: Any) -> str:
+        if source.Chat.Server not in (_PHONES, _LIDS):
+            return address(source.Chat)
+        if source.Chat.User in self._own_names:
+            person = self._account.person
+        else:
+            other = source.RecipientAlt if source.IsFromMe else source.SenderAlt
+            person = self._person(source.Chat, other)
+        return person.lid or address(source.Chat)
+
+    def _sender(self, source: Any) -> Person:
+        if source.IsFromMe:
+            return self._account.person
+        return self._person(source.Sender, source.SenderAlt)
+
+    def _person(self, *jids: JID) -> Person:
+        phone = next((f"+{jid.User}" for jid in jids if jid.Server == _PHONES and jid.User), None)
+        lid = next((address(jid) for jid in jids if jid.Server == _LIDS and jid.User), None)
+        return self._people.complete(Person(phone=phone, lid=lid))
+
+    def _is_echo(self, event: MessageEvent, message: Message) -> bool:
+        if not message.is_own:
+            return False
+        is_this_device = event.Info.MessageSource.Sender.Device == self._account.device
+        return is_this_device or self._outbox.has(message.id)
+
+
+_UNANSWERED = {"newsletter": "newsletter", "broadcast": "status or broadcast list"}
+_NAMED = {
+    "reactionMessage": "reaction taken back",
+    "encReactionMessage": "reaction",
+    "pollCreationMessage": "poll",
+    "pollCreationMessageV2": "poll",
+    "pollCreationMessageV3": "poll",
+    "pollUpdateMessage": "poll",
+    "": "unknown kind",
+}
+_PROTOCOL = {
+    ProtocolMessage.REVOKE: "deleted",
+    ProtocolMessage.MESSAGE_EDIT: EDITED_TOO_LATE.rule,
+}
+
+
+def _textless(found: Body, message_id: str) -> Refusal:
+    if found.kind == "protocolMessage":
+        if found.part.type == ProtocolMessage.REVOKE and message_id == found.part.key.ID:
+            # The deletion has taken the place of what it deletes.
+            return WITHDRAWN
+        rule = _PROTOCOL.get(found.part.type, "protocol")
+        return Refusal(rule, f"message {found.part.key.ID}" if found.part.key.ID else "")
+    return Refusal(_NAMED.get(found.kind, "not a text"), found.kind or "nothing that is understood")

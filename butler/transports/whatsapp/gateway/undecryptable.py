@@ -1,0 +1,53 @@
+"""Messages that could not be decrypted: most come again by themselves, the others are reported."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from neonize.proto.Neonize_pb2 import Message as MessageEvent
+from neonize.proto.Neonize_pb2 import UndecryptableMessage
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
+
+from butler.transports.whatsapp.gateway.receiving import persisted
+from butler.transports.whatsapp.gateway.translation import Translator, key
+from butler.transports.whatsapp.journal.inbox import Inbox, Key
+from butler.transports.whatsapp.protocol.frames import ToDaemon, Unreadable
+
+
+class Repairs:
+    """The messages that are expected to come again.
+
+    Args:
+        inbox: Where they are once they have come.
+        tell: Sends a frame to the daemon.
+        wait_s: How long they are waited for; the library asks for them by itself.
+    """
+
+    def __init__(
+        self, inbox: Inbox, tell: Callable[[ToDaemon], Awaitable[None]], wait_s: float
+    ) -> None:
+        self._inbox = inbox
+        self._tell = tell
+        self._wait_s = wait_s
+        self._expected: set[Key] = set()
+        self._due: asyncio.Queue[Any] = asyncio.Queue()
+
+    def expect(self, event: bytes) -> None:
+        """Take note of a message that could not be decrypted."""
+        failure = UndecryptableMessage.FromString(event)
+        is_decoration = failure.DecryptFailMode == UndecryptableMessage.DECRYPT_FAIL_HIDE
+        if is_decoration or key(failure.Info) in self._expected:
+            return
+        self._expected.add(key(failure.Info))
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._wait_s, self._due.put_nowait, failure)
+
+    async def report(self, translator: Translator) -> None:
+        """Tell the daemon of those that did not come again, for ever."""
+        while True:
+            failure = await self._due.get()
+            self._expected.discard(key(failure.Info))
+            if not await persisted(self._inbox.has, key(failure.Info)):
+                event = MessageEvent(Info=failure.Info, Message=Content())
+                message = await persisted(translator.message, event)
+                await self._tell(Unreadable(message, is_lost=not failure.IsUnavailable))

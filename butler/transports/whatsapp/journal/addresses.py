@@ -1,0 +1,58 @@
+"""Who has which LID: pairs of addresses, learnt from traffic."""
+
+from butler.message import Person
+from butler.transports.whatsapp.journal.inbox import Database
+
+PEOPLE_SCHEMA = """
+CREATE TABLE IF NOT EXISTS people (
+    lid TEXT PRIMARY KEY,
+    phone TEXT NOT NULL UNIQUE
+) WITHOUT ROWID;
+"""
+
+_PHONE_OF = "SELECT phone FROM people WHERE lid = ?"
+_LID_OF = "SELECT lid FROM people WHERE phone = ?"
+_MOST_REMEMBERED = 10_000
+
+
+class People:
+    """The pairs of LID and phone number that messages have shown."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        # By each address the other one, or that there is none; nobody else writes to the journal.
+        self._remembered: dict[str, str | None] = {}
+
+    def complete(self, person: Person) -> Person:
+        """Return ``person`` with both addresses where they are known, and learn them."""
+        lid, phone = person.lid, person.phone
+        if lid is not None and phone is not None:
+            self._learn(lid, phone)
+            return person
+        if lid is not None:
+            return Person(phone=self._other(_PHONE_OF, lid), lid=lid)
+        if phone is not None:
+            return Person(phone=phone, lid=self._other(_LID_OF, phone))
+        return person
+
+    def _other(self, query: str, address: str) -> str | None:
+        if address not in self._remembered:
+            found = self._db.rows(query, address)
+            self._remember(address, found[0][0] if found else None)
+        return self._remembered[address]
+
+    def _learn(self, lid: str, phone: str) -> None:
+        if self._remembered.get(lid) != phone:
+            self._db.change("INSERT OR REPLACE INTO people VALUES (?, ?)", lid, phone)
+            self._remember(lid, phone)
+
+    def _remember(self, address: str, other: str | None) -> None:
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        if other is None:
+            self._remembered[address] = None
+            return
+        for each in (address, other):
+            if (former := self._remembered.get(each)) is not None:
+                del self._remembered[former]
+        self._remembered |= {address: other, other: address}

@@ -1,0 +1,1 @@
+"""What daemon and gateway say to each other; imports neither."""

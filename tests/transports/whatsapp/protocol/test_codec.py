@@ -1,0 +1,109 @@
+"""What the daemon and its gateway say to each other."""
+
+import asyncio
+
+import pytest
+
+from butler.message import Message, Person
+from butler.transports.whatsapp import Pacing
+from butler.transports.whatsapp.protocol.codec import (
+    MAX_FRAME_BYTES,
+    ProtocolError,
+    encoded,
+    joined,
+    read_frame,
+)
+from butler.transports.whatsapp.protocol.frames import (
+    Acknowledge,
+    ChatName,
+    Connection,
+    Ended,
+    Ignored,
+    Incoming,
+    Limits,
+    Options,
+    Ping,
+    Send,
+    SendAll,
+)
+
+MESSAGE = Message(
+    "A1",
+    "120363@g.us",
+    Person("+491", "1@lid"),
+    "hi \x00 ünï 😀",
+    1.5,
+    name="Al",
+    quoted_id="Q",
+    quoted_sender=Person(lid="3@lid"),
+    is_forwarded=True,
+    mentions=(Person(lid="2@lid"),),
+)
+
+
+async def _read(data):
+    reader = asyncio.StreamReader()
+    reader.feed_data(data)
+    reader.feed_eof()
+    return await read_frame(reader)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Ping(),
+        Options("/data", "Butler", Limits(send_s=1), Pacing(burst=2), phone="49"),
+        Options("/data", "Butler"),
+        Send("k", "1@lid", "text", MESSAGE, "E1", "reply.txt"),
+        Send("k", "1@lid", "lone \ud800 surrogate"),
+        SendAll((Send("k", "1@lid", "one", MESSAGE), Send("l", "1@lid", "two", follows="k"))),
+        Incoming(7, MESSAGE),
+        Ignored(None, MESSAGE, "poll", "detail"),
+        Acknowledge((7, 8)),
+        Connection(is_up=True),
+        ChatName("1@g.us", "Team"),
+        Ended("banned", "Sentence.", wait_s=60.0),
+    ],
+)
+async def test_a_frame_arrives_as_it_was_sent(frame):
+    assert await _read(encoded(frame)) == frame
+
+
+def test_small_frames_are_joined_and_large_ones_are_not():
+    small, large = Acknowledge((7,)), ChatName("1@g.us", "x" * 100_000)
+
+    pieces = list(joined([small, small, large, large, small]))
+
+    assert pieces == [
+        encoded(small) + encoded(small) + encoded(large),
+        encoded(large),
+        encoded(small),
+    ]
+    assert list(joined([])) == []
+
+
+async def test_a_message_arrives_with_both_addresses_of_its_people():
+    frame = await _read(encoded(Incoming(1, MESSAGE)))
+
+    assert (frame.message.sender.phone, frame.message.sender.lid) == ("+491", "1@lid")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (MAX_FRAME_BYTES + 1).to_bytes(4, "big"),
+        b"\0\0\0\4junk",
+        b'\0\0\0\x0d["Nothing",{}]'[:17],
+        b'\0\0\0\x12["Acknowledge",{}]',
+        b"\0\0\0\2{}",
+        b'\0\0\0\x0b["Ping",[]]',
+    ],
+)
+async def test_what_is_no_frame_is_refused(data):
+    with pytest.raises(ProtocolError):
+        await _read(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\0", b"\0\0\0\x09half"])
+async def test_a_stream_that_ends_has_no_more_frames(data):
+    assert await _read(data) is None
