@@ -24,8 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from butler.app import Setup, open_bot, read_setup
-from butler.message import Message, Person, Reply
-from butler.sqlite_records import SqliteRecords
+from butler.chat.message import Message, Person, Reply
+from butler.records.sqlite import SqliteRecords
 from butler.testing import FakeTransport, make_working_copy
 
 ADMITTED = (1, 1_000)

@@ -27,10 +27,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from butler.access import Refusal
+from butler.access.rules import Refusal
 from butler.app import Setup, open_bot, read_setup
-from butler.message import Message, Person, Reply, without_controls
-from butler.sqlite_records import SqliteRecords
+from butler.chat.message import Message, Person, Reply
+from butler.chat.text import without_controls
+from butler.records.sqlite import SqliteRecords
 from butler.testing import FakeTransport, make_working_copy
 from butler.transports.handled import HandledMessages
 from butler.transports.jsonl import JsonLines

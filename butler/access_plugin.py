@@ -3,14 +3,15 @@
 import re
 import time
 
-from butler.access import AccessRules, Role
+from butler.access.grants import CODE_LENGTH, StoredGrants
+from butler.access.rules import AccessRules, Role
+from butler.chat.message import Message, Person
+from butler.chat.text import printable
 from butler.chat_names import ChatNames
 from butler.context import Context
 from butler.errors import UserError
-from butler.grants import CODE_LENGTH, StoredGrants
-from butler.message import Message, Person, printable
 from butler.plugin import Plugin, Settings, command
-from butler.records import Ignored
+from butler.records.model import Ignored
 
 WHY_SHOWN = 10
 

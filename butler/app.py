@@ -10,25 +10,25 @@ from pathlib import Path
 
 from butler import config as configuration
 from butler import loader
+from butler.access.grants import StoredGrants
+from butler.access.loop_guard import EchoGuard
+from butler.access.rate_limits import Buckets
 from butler.access_plugin import AccessPlugin
 from butler.bot import Bot
+from butler.chat.transport import Transport
 from butler.config import Draft
 from butler.context import Services
-from butler.echo import EchoGuard
 from butler.errors import ButlerError, PluginError
-from butler.files import private_folder
 from butler.gate import Gate
-from butler.grants import StoredGrants
 from butler.help import HelpPlugin
 from butler.jobs import Jobs
-from butler.limits import Buckets
 from butler.plugin import Plugin, Settings, command_names, commands_of, listeners_of
-from butler.records import Records
-from butler.repos import RepoRegistry
+from butler.records.model import Records
+from butler.repos.registry import RepoRegistry
 from butler.router import Router
 from butler.schema import Config, LimitsConfig
 from butler.sessions import MemoryStore, SessionManager, SqliteStore
-from butler.transport import Transport
+from butler.storage.files import private_folder
 
 SHUTDOWN_S = 8.0
 """Turns have this long to end once Butler is asked to stop; what is left is repeated later."""

@@ -5,14 +5,15 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 
-from butler.access import Role
+from butler.access.rules import Role
+from butler.chat.message import Message, Person, Reply
+from butler.chat.text import printable
 from butler.chat_names import ChatNames
 from butler.commands import PASS, Answer
 from butler.context import Context, Services
 from butler.errors import TransportError, UserError
 from butler.gate import NOT_A_COMMAND, Hear, Ignore, Say
 from butler.logs import chat_of_log
-from butler.message import Message, Person, Reply, printable
 from butler.plugin import Plugin, Settings
 from butler.router import Call
 from butler.turns import Turns

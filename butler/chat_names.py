@@ -1,31 +1,12 @@
 """What chats are called, and who may read it."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from butler.access import Role
-from butler.message import Message, printable
-from butler.transport import Transport
-
-MAX_LENGTH = 60
-
-_MOST_LOOKED_AT = 500
-_LOOK_ALIKES = str.maketrans(
-    "*_~`",
-    "\N{ASTERISK OPERATOR}\N{FULLWIDTH LOW LINE}\N{TILDE OPERATOR}\N{MODIFIER LETTER GRAVE ACCENT}",
-)
-
-
-def readable(name: str) -> str:
-    """Return a name from outside fit for a sentence: one line of at most 60 characters.
-
-    It holds nothing invisible and no mark-up, only what looks like it; it may be empty.
-    """
-    # Joiners, as within emoji, are left out rather than replaced.
-    seen = "".join(c for c in name[:_MOST_LOOKED_AT] if unicodedata.category(c) != "Cf")
-    return printable(" ".join(seen.split()), MAX_LENGTH).translate(_LOOK_ALIKES)
+from butler.access.rules import Role
+from butler.chat.message import Message
+from butler.chat.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)

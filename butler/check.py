@@ -6,11 +6,11 @@ from importlib.metadata import version
 from butler import loader
 from butler.app import Setup, open_sessions
 from butler.errors import DataError, TransportError
-from butler.files import private_folder
 from butler.finding import Finding
 from butler.plugin import commands_of
+from butler.records.sqlite import SqliteRecords
 from butler.sessions import StoreError
-from butler.sqlite_records import SqliteRecords
+from butler.storage.files import private_folder
 from butler.transports.whatsapp import linked_account
 from butler.transports.whatsapp.gateway import installation
 

@@ -199,8 +199,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _console(options: argparse.Namespace) -> int:
     from butler import app, console, logs
+    from butler.chat.message import Person
     from butler.errors import ConfigError
-    from butler.message import Person
 
     if options.jsonl and (options.chat or options.sender) is not None:
         raise ConfigError("--chat and --sender are for the terminal; JSON lines name their own.")

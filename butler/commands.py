@@ -7,9 +7,10 @@ from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from butler.access import Role
+from butler.access.rules import Role
+from butler.chat.message import Reply
+from butler.chat.text import printable
 from butler.errors import UnknownRepoError, UsageError
-from butler.message import Reply, printable
 
 if TYPE_CHECKING:
     from butler.context import Context

@@ -14,10 +14,10 @@ from typing import TypeVar
 import platformdirs
 from pydantic import BaseModel, ValidationError
 
+from butler.chat.text import printable
 from butler.errors import ConfigError
-from butler.message import printable
 from butler.mistakes import expected, hint, unknown_key
-from butler.repos import name_problem
+from butler.repos.registry import name_problem
 from butler.schema import Config, PluginsConfig, RepoConfig
 from butler.secret import lines_with_secrets, secrets_in
 

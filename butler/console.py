@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from butler.app import Setup, converse
+from butler.chat.message import Person
 from butler.errors import TransportError
-from butler.files import private_file, private_folder
-from butler.message import Person
-from butler.sqlite_records import SqliteRecords
+from butler.records.sqlite import SqliteRecords
+from butler.storage.files import private_file, private_folder
 
 if TYPE_CHECKING:
     from butler.transports.console import PipedConsole, PromptConsole

@@ -5,15 +5,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
-from butler.access import Role
+from butler.access.rules import Role
+from butler.chat.message import Message, Person, Reply
+from butler.chat.text import without_controls
+from butler.chat.transport import Transport
 from butler.chat_names import ChatNames
 from butler.errors import UnknownRepoError, UserError
 from butler.jobs import Jobs
-from butler.message import Message, Person, Reply, without_controls
-from butler.records import Ignored, Records
-from butler.repos import Repo, RepoRegistry
+from butler.records.model import Ignored, Records
+from butler.repos.registry import Repo, RepoRegistry
 from butler.sessions import NoActiveRepoError, Session, SessionManager, StoreError
-from butler.transport import Transport
 
 if TYPE_CHECKING:
     from butler.commands import Command, Listener

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from butler.app import Setup, converse
 from butler.errors import DataError
-from butler.files import locked, private_folder
+from butler.records.sqlite import SqliteRecords
 from butler.schema import Config
-from butler.sqlite_records import SqliteRecords
 from butler.status import reporting
+from butler.storage.files import locked, private_folder
 from butler.transports.whatsapp import Pacing, WhatsAppTransport, linked_account
 
 logger = logging.getLogger(__name__)

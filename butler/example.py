@@ -9,7 +9,7 @@ from pathlib import Path
 
 from butler.config import FILE_NAME
 from butler.errors import ConfigError
-from butler.repos import is_working_copy, name_problem
+from butler.repos.registry import is_working_copy, name_problem
 
 USUAL_FOLDERS = ("src", "code", "projects", "repos", "git", "dev")
 

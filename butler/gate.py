@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from butler.access import EVERYONE, OWNER, AccessRules, Refusal, Role
+from butler.access.loop_guard import LISTENING, EchoGuard, Hearing
+from butler.access.rate_limits import Admission, Buckets
+from butler.access.rules import EVERYONE, OWNER, AccessRules, Refusal, Role
+from butler.chat.message import Message
 from butler.commands import Command
-from butler.echo import LISTENING, EchoGuard, Hearing
-from butler.limits import Admission, Buckets
-from butler.message import Message
 from butler.router import Call, Router, Unknown
 
 NOT_A_COMMAND = Refusal("not a command", "nothing answers to this text")

@@ -8,7 +8,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from butler.message import printable
+from butler.chat.text import printable
 from butler.secret import may_hold_secret
 
 

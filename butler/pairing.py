@@ -12,9 +12,9 @@ import segno
 
 from butler.daemon import whatsapp_folder
 from butler.errors import DataError, TransportError
-from butler.files import replace_file
 from butler.schema import Config
 from butler.status import forget
+from butler.storage.files import replace_file
 from butler.transports.whatsapp import linked_account, pair
 
 _SCAN = """\

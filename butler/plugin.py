@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
-from butler.access import Role
+from butler.access.rules import Role
+from butler.chat.message import Message, Reply
 from butler.commands import Answer, Command, Handler, Listener, Pass
 from butler.errors import PluginError
 from butler.finding import Finding
-from butler.message import Message, Reply
-from butler.repos import Repo
+from butler.repos.registry import Repo
 from butler.signature import parameters_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from butler.access import Role
+from butler.access.rules import Role
 from butler.commands import Command
 from butler.errors import PluginError
 

@@ -17,9 +17,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from butler.access import AccessRules, Audience, ChatRules, Grants, People, Role
-from butler.message import Person, printable
-from butler.repos import Repo
+from butler.access.rules import AccessRules, Audience, ChatRules, Grants, People, Role
+from butler.chat.message import Person
+from butler.chat.text import printable
+from butler.repos.registry import Repo
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")

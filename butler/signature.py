@@ -7,7 +7,7 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 from butler.commands import Convert, Handler, Kind, Parameter
 from butler.context import Context
 from butler.errors import PluginError
-from butler.repos import Repo
+from butler.repos.registry import Repo
 
 _KINDS: dict[object, Kind] = {
     inspect.Parameter.VAR_POSITIONAL: Kind.MANY,

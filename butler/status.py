@@ -16,8 +16,8 @@ from typing import TextIO
 from butler import config as configuration
 from butler.config import Draft
 from butler.errors import DataError
-from butler.files import is_there, replace_file
 from butler.schema import Config
+from butler.storage.files import is_there, replace_file
 from butler.transports.whatsapp import LinkState, linked_account
 
 logger = logging.getLogger(__name__)

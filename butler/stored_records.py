@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from butler import config as configuration
+from butler.chat.text import printable
 from butler.config import Draft
 from butler.errors import ConfigError
-from butler.files import is_there
-from butler.message import printable
-from butler.records import Done, Ignored
+from butler.records.model import Done, Ignored
+from butler.records.sqlite import SqliteRecords
 from butler.schema import Config
-from butler.sqlite_records import SqliteRecords
+from butler.storage.files import is_there
 from butler.transports.whatsapp import stored_names
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}

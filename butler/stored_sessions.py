@@ -7,9 +7,9 @@ from pathlib import Path
 
 from butler import config as configuration
 from butler.app import open_sessions
+from butler.chat.text import printable
 from butler.config import Draft
 from butler.errors import ConfigError
-from butler.message import printable
 from butler.schema import Config
 from butler.sessions import Session
 from butler.transports.whatsapp import stored_names

@@ -32,8 +32,8 @@ import pytest_asyncio
 
 from butler.app import Setup, open_bot, read_setup
 from butler.bot import Bot
-from butler.message import Message, Person, Reply
-from butler.records import Ignored, MemoryRecords
+from butler.chat.message import Message, Person, Reply
+from butler.records.model import Ignored, MemoryRecords
 
 OWNER = Person(phone="+4915112345678")
 """The owner in the configuration that ``butler_toml`` gives."""
@@ -51,7 +51,7 @@ class Sent:
 
 
 class FakeTransport:
-    """A chat network in memory; a :class:`~butler.transport.Transport`."""
+    """A chat network in memory; a ``Transport``."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from butler.files import private_folder
+from butler.storage.files import private_folder
 from butler.testing import make_working_copy
 from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
 

@@ -14,8 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal, Self
 
-from butler.files import private_folder
-from butler.sqlite_records import SqliteRecords
+from butler.records.sqlite import SqliteRecords
+from butler.storage.files import private_folder
 from butler.testing import make_working_copy
 from butler.transports.whatsapp import pair
 from butler.transports.whatsapp.daemon.notices import INTERRUPTED

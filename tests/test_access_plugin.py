@@ -1,7 +1,7 @@
 import pytest
 
 from butler import Person
-from butler.access import Refusal
+from butler.access.rules import Refusal
 from butler.app import read_setup
 from butler.testing import OWNER, make_working_copy, open_chat
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 from butler import Context, Plugin, Role, UserError, command
+from butler.access.loop_guard import EchoGuard
+from butler.access.rate_limits import Buckets
 from butler.app import open_bot, read_setup
 from butler.bot import APOLOGY, IGNORED_AT_A_TIME, TOO_SLOW, Bot
-from butler.echo import EchoGuard
 from butler.errors import TransportError
 from butler.gate import Gate
 from butler.help import HelpPlugin
-from butler.limits import Buckets
 from butler.plugin import Settings, commands_of
-from butler.records import MemoryRecords
+from butler.records.model import MemoryRecords
 from butler.router import Router
 from butler.testing import Chat, FakeTransport, open_chat
 

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butler.access import Role
-from butler.chat_names import ChatNames, readable
-from butler.message import Message, Person
+from butler.access.rules import Role
+from butler.chat.message import Message, Person
+from butler.chat.text import readable
+from butler.chat_names import ChatNames
 from butler.testing import OWNER, FakeTransport
 
 TEAM, BOARD, TWIN, ALICE = "1@g.us", "2@g.us", "3@g.us", "77@lid"

@@ -72,7 +72,7 @@ def test_a_data_folder_that_is_a_file_is_wrong(found, tmp_path):
 
 
 def test_a_data_folder_of_somebody_else_is_wrong(found, tmp_path, mocker):
-    mocker.patch("butler.files.os.access", return_value=False)
+    mocker.patch("butler.storage.files.os.access", return_value=False)
 
     lines = found()
 
@@ -83,7 +83,9 @@ def test_a_data_folder_of_somebody_else_is_wrong(found, tmp_path, mocker):
 @pytest.mark.parametrize("command", ["check", "status", "why", "audit"])
 def test_a_folder_that_may_not_be_looked_into_is_no_traceback(tmp_path, mocker, capsys, command):
     config = write_config(tmp_path)
-    mocker.patch("butler.files.Path.exists", side_effect=PermissionError(13, "Permission denied"))
+    mocker.patch(
+        "butler.storage.files.Path.exists", side_effect=PermissionError(13, "Permission denied")
+    )
 
     cli.main([command, "--config", str(config)])
 

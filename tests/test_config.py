@@ -6,9 +6,9 @@ import pytest
 from pydantic import BaseModel, Field, PositiveInt, field_validator, model_validator
 
 from butler.app import read_setup
+from butler.chat.message import Person
 from butler.config import MAX_FILE_BYTES, Draft, find
 from butler.errors import ConfigError
-from butler.message import Person
 from butler.plugin import Settings
 from butler.schema import Config
 from butler.secret import Secret

@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from butler.sqlite_records import SqliteRecords
+from butler.records.sqlite import SqliteRecords
 from butler_process import BUTLER, PATIENCE_S, line, run_butler, write_config
 
 

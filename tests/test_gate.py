@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from butler import Message, Person, Role
-from butler.access import AccessRules, ChatRules, People
+from butler.access.loop_guard import EchoGuard
+from butler.access.rate_limits import Buckets
+from butler.access.rules import AccessRules, ChatRules, People
 from butler.commands import Command
-from butler.echo import EchoGuard
 from butler.gate import HEAR, NOT_A_COMMAND, Gate, Ignore, Say
-from butler.limits import Buckets
 from butler.router import Call, Router
 
 OWNER, ANNA, STRANGER = Person(phone="+4930000000"), Person(lid="1@lid"), Person(lid="2@lid")

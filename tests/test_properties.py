@@ -15,15 +15,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from butler import Context, Message, Person, Plugin, Role, Settings, UserError, command
-from butler.access import AccessRules, Audience, ChatRules, People
+from butler.access.grants import StoredGrants
+from butler.access.rules import AccessRules, Audience, ChatRules, People
 from butler.app import read_setup
+from butler.chat.text import printable
 from butler.config import Draft
 from butler.errors import ConfigError
-from butler.grants import StoredGrants
-from butler.message import printable
 from butler.plugin import commands_of
-from butler.records import MemoryRecords
-from butler.repos import name_problem
+from butler.records.model import MemoryRecords
+from butler.repos.registry import name_problem
 from butler.router import Call, Router
 from butler.testing import OWNER, make_working_copy, open_chat
 from butler.transports.handled import HandledMessages

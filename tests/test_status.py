@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from butler.files import locked
 from butler.status import forget, lines, reporting
+from butler.storage.files import locked
 from butler.transports.whatsapp import LinkState
 from butler_process import write_config
 

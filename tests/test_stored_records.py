@@ -3,8 +3,8 @@ import json
 import pytest
 
 from butler import Message, Person, stored_records
-from butler.access import Refusal
-from butler.sqlite_records import SqliteRecords
+from butler.access.rules import Refusal
+from butler.records.sqlite import SqliteRecords
 from butler_process import line, name_chat, run_butler, write_config
 
 

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from butler.chat.message import Message, Reply
 from butler.errors import TransportError
-from butler.message import Message, Reply
-from butler.records import MemoryRecords
+from butler.records.model import MemoryRecords
 from butler.transports.whatsapp import Pacing, WhatsAppTransport, pair
 from butler.transports.whatsapp.protocol.frames import Limits
 from whatsapp_server import PATIENCE_S, WhatsAppServer

@@ -17,15 +17,15 @@ from pathlib import Path
 
 from worker import COMMANDS, OTHER_COMMANDS, REPOS, Sink, chat_number, one_by_one, serve
 
+from butler.access.loop_guard import EchoGuard
+from butler.access.rate_limits import Buckets
 from butler.app import Setup, open_bot, read_setup
 from butler.bot import Bot
-from butler.echo import EchoGuard
+from butler.chat.message import Message, Person, Reply
 from butler.gate import Gate
-from butler.limits import Buckets
-from butler.message import Message, Person, Reply
-from butler.records import MemoryRecords
+from butler.records.model import MemoryRecords
+from butler.records.sqlite import SqliteRecords
 from butler.router import Router
-from butler.sqlite_records import SqliteRecords
 from butler.testing import make_working_copy
 
 PEOPLE = {"owner": Person(phone="+4915112345678"), "user": Person(phone="+4915187654321")}

@@ -17,10 +17,10 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import print_formatted_text
 
-from butler.message import Message, Person, Reply
-from butler.repos import RepoRegistry
+from butler.chat.message import Message, Person, Reply
+from butler.chat.transport import NO_NAMES
+from butler.repos.registry import RepoRegistry
 from butler.router import Router
-from butler.transport import NO_NAMES
 from butler.transports.streams import LineReader, LineWriter, ended
 
 ANSWER_WAIT_S = 0.5
@@ -71,7 +71,7 @@ class _Typed:
 
 
 class PipedConsole(_Typed):
-    """A line of stdin a message, the replies on stdout; a :class:`~butler.transport.Transport`."""
+    """A line of stdin a message, the replies on stdout; a ``Transport``."""
 
     def __init__(
         self, reader_fd: int, writer_fd: int, chat_id: str, sender: Person | None = None
@@ -100,7 +100,7 @@ class PipedConsole(_Typed):
 
 
 class PromptConsole(_Typed):
-    """A prompt with history and completion; a :class:`~butler.transport.Transport`."""
+    """A prompt with history and completion; a ``Transport``."""
 
     def __init__(
         self, history: Path, completer: Completer, chat_id: str, sender: Person | None = None

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from butler.files import insert_rows, open_database, unusable
 from butler.logs import Complaint
+from butler.storage.files import insert_rows, open_database, unusable
 
 logger = logging.getLogger(__name__)
 

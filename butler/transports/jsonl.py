@@ -14,10 +14,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
-from butler.access import Refusal
-from butler.message import Message, Person, Reply, printable
-from butler.records import Records
-from butler.transport import NO_NAMES
+from butler.access.rules import Refusal
+from butler.chat.message import Message, Person, Reply
+from butler.chat.text import printable
+from butler.chat.transport import NO_NAMES
+from butler.records.model import Records
 from butler.transports.handled import HandledMessages, Key
 from butler.transports.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
 
@@ -38,7 +39,7 @@ class _Line(BaseModel):
 
 
 class JsonLines:
-    """Messages from stdin, replies to stdout; a :class:`~butler.transport.Transport`.
+    """Messages from stdin, replies to stdout; a ``Transport``.
 
     A message whose id the program chose is handled once, also over restarts: it counts as handled
     as soon as its replies are written. What was not answered, the program sends again.

@@ -16,7 +16,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from butler.app import read_setup
-from butler.message import Reply
+from butler.chat.message import Reply
 from butler.transports.console import CommandCompleter, PromptConsole, styled
 from butler_process import BUTLER, PATIENCE_S, run_butler, start_butler, write_config
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from butler.message import Message, Person, Reply
-from butler.records import MemoryRecords
-from butler.sqlite_records import SqliteRecords
+from butler.chat.message import Message, Person, Reply
+from butler.records.model import MemoryRecords
+from butler.records.sqlite import SqliteRecords
 from butler.transports.handled import HandledMessages
 from butler.transports.jsonl import JsonLines
 from butler_process import BUTLER, PATIENCE_S, line, replies, run_butler, start_butler, write_config

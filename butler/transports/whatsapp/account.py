@@ -6,9 +6,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from butler.chat.message import Person
 from butler.errors import DataError
-from butler.files import is_there
-from butler.message import Person
+from butler.storage.files import is_there
 
 CREDENTIALS = "credentials.sqlite3"
 

@@ -8,9 +8,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from butler.chat.message import Reply
 from butler.errors import TransportError
-from butler.message import Reply
-from butler.records import MemoryRecords
+from butler.records.model import MemoryRecords
 from butler.transports.whatsapp import Pacing, WhatsAppTransport
 
 UNLIMITED = Pacing(burst=100_000, per_second=1_000, per_minute=100_000)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from butler.message import Person, Reply
+from butler.chat.message import Person, Reply
 from butler.transports.whatsapp import linked_account
 from whatsapp_daemon import daemon, eventually
 from whatsapp_server import STATUS, contents, element

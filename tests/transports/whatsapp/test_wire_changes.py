@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from butler.message import Reply
+from butler.chat.message import Reply
 from whatsapp_daemon import daemon, eventually
 from whatsapp_server import contents
 

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
+from butler.chat.message import Reply
 from butler.errors import TransportError
-from butler.message import Reply
 from whatsapp_daemon import daemon, eventually
 
 pytestmark = pytest.mark.wire

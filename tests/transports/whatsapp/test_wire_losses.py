@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from butler.chat.message import Reply
 from butler.errors import TransportError
-from butler.message import Reply
 from butler.transports.whatsapp.protocol.frames import Limits
 from whatsapp_daemon import daemon
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from butler.message import Person
+from butler.chat.message import Person
 from whatsapp_daemon import daemon, eventually
 from whatsapp_server import contents
 

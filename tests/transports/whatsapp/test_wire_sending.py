@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
+from butler.chat.message import Reply
 from butler.errors import TransportError
-from butler.message import Reply
 from butler.transports.whatsapp import Pacing
 from butler.transports.whatsapp.daemon import notices, typing_indicator
 from butler.transports.whatsapp.protocol.frames import Limits

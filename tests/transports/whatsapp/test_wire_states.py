@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from butler.chat.message import Reply
 from butler.errors import TransportError
-from butler.message import Reply
 from butler.transports.whatsapp import linked_account
 from butler.transports.whatsapp.daemon import process
 from butler.transports.whatsapp.protocol.frames import Limits

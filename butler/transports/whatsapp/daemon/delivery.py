@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from butler.chat.message import Message, Reply
 from butler.errors import TransportError
-from butler.message import Message, Reply
 from butler.transports.whatsapp.daemon.splitting import fewer
 from butler.transports.whatsapp.daemon.turns import Turns
 from butler.transports.whatsapp.protocol.frames import (

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
+from butler.chat.message import Message
 from butler.errors import TransportError
-from butler.message import Message
 from butler.transports.whatsapp.protocol.frames import Send
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from butler.errors import TransportError
-from butler.files import private_folder
+from butler.storage.files import private_folder
 from butler.transports.whatsapp.account import Account, read_account
 from butler.transports.whatsapp.daemon.process import gateway
 from butler.transports.whatsapp.protocol.frames import Ended, Linked, Options, PairCode, Qr

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from butler.errors import DataError
-from butler.files import private_file
+from butler.storage.files import private_file
 
 logger = logging.getLogger(__name__)
 

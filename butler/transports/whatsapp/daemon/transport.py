@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from butler.access import Refusal
+from butler.access.rules import Refusal
+from butler.chat.message import Message, Reply
 from butler.errors import TransportError
-from butler.files import private_folder
-from butler.message import Message, Reply
-from butler.records import Records
+from butler.records.model import Records
+from butler.storage.files import private_folder
 from butler.transports.whatsapp.account import read_account
 from butler.transports.whatsapp.daemon.acknowledgements import OverTurns
 from butler.transports.whatsapp.daemon.delivery import (
@@ -56,7 +56,7 @@ INTERRUPTED = Refusal("interrupted", "I was ended during its turn, so it is not 
 
 
 class WhatsAppTransport:
-    """A linked account, served by a gateway process; a :class:`~butler.transport.Transport`.
+    """A linked account, served by a gateway process; a ``Transport``.
 
     Leaving the block ends the gateway. If the link had to be given up, leaving raises a
     TransportError that says why.

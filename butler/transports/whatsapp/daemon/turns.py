@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
-from butler.message import Message
+from butler.chat.message import Message
 
 _Key = tuple[str, str, str]
 

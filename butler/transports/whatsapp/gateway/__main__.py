@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from butler.errors import DataError, TransportError
-from butler.files import private_folder
+from butler.storage.files import private_folder
 from butler.transports.whatsapp.account import read_account
 from butler.transports.whatsapp.gateway import installation
 from butler.transports.whatsapp.gateway.disk_space import lack

@@ -10,8 +10,8 @@ from google.protobuf.message import (  # type: ignore[import-untyped]  # ships n
 )
 from neonize.exc import NeonizeError
 
-from butler.chat_names import readable
-from butler.message import Person
+from butler.chat.message import Person
+from butler.chat.text import readable
 from butler.transports.whatsapp.gateway.receiving import persisted
 from butler.transports.whatsapp.journal.database import Journal
 from butler.transports.whatsapp.protocol.frames import ChatName, ToDaemon

@@ -14,7 +14,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
 )
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
-from butler.message import Message
+from butler.chat.message import Message
 from butler.transports.whatsapp.protocol.frames import MOST_QUOTED_CHARS
 
 

@@ -8,8 +8,8 @@ from neonize.proto.Neonize_pb2 import JID
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ProtocolMessage
 
-from butler.access import Refusal
-from butler.message import Message, Person
+from butler.access.rules import Refusal
+from butler.chat.message import Message, Person
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.gateway.contents import Body, body
 from butler.transports.whatsapp.journal.addresses import People

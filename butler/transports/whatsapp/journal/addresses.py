@@ -1,6 +1,6 @@
 """Who has which LID: pairs of addresses, learnt from traffic."""
 
-from butler.message import Person
+from butler.chat.message import Person
 from butler.transports.whatsapp.journal.inbox import Database
 
 PEOPLE_SCHEMA = """

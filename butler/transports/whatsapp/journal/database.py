@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from butler.errors import DataError
-from butler.files import private_file
+from butler.storage.files import private_file
 from butler.transports.whatsapp.journal.addresses import PEOPLE_SCHEMA, People
 from butler.transports.whatsapp.journal.inbox import INBOX_SCHEMA, Inbox
 from butler.transports.whatsapp.journal.names import NAMES_SCHEMA, Names

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from butler.message import Message, Person
+from butler.chat.message import Message, Person
 from butler.transports.whatsapp.protocol.frames import Frame, Limits, Pacing, Send
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024

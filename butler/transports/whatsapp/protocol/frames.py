@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from butler.access import Refusal
-from butler.message import Message
+from butler.access.rules import Refusal
+from butler.chat.message import Message
 
 MAX_TEXT_CHARS = 1024 * 1024
 """Longer texts are not handed over; escaped in JSON, one of these still fits a frame."""

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 
-from butler.message import Message, Person
+from butler.chat.message import Message, Person
 from butler.transports.whatsapp.protocol.codec import encoded, read_frame
 from butler.transports.whatsapp.protocol.frames import (
     WITHDRAWN,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from butler.chat.message import Message, Person, Reply
 from butler.errors import TransportError
-from butler.message import Message, Person, Reply
 from butler.transports.whatsapp import linked_account, pair
 from butler.transports.whatsapp.daemon import pairing, process, supervisor
 from butler.transports.whatsapp.daemon.notices import INTERRUPTED

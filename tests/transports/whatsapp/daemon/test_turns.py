@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from butler.message import Message, Person
+from butler.chat.message import Message, Person
 from butler.transports.whatsapp.daemon.turns import Turns
 
 OLD = Message("A1", "1@lid", Person(lid="1@lid"), "/use ap", 0.0)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from butler.chat.message import Message, Person
 from butler.errors import TransportError
-from butler.message import Message, Person
 from butler.transports.whatsapp.daemon import notices, typing_indicator
 from butler.transports.whatsapp.daemon.notices import ASK_AGAIN, INTERRUPTED, Missed, summary
 from butler.transports.whatsapp.daemon.typing_indicator import Composing

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import DecodeError
 from neonize.exc import NeonizeError
 
-from butler.message import Person
+from butler.chat.message import Person
 from butler.transports.whatsapp import stored_names
 from butler.transports.whatsapp.gateway import group_names
 from butler.transports.whatsapp.gateway.group_names import Naming

@@ -4,7 +4,7 @@ import pytest
 from neonize.proto.waCommon.WACommon_pb2 import MessageKey
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
 
-from butler.message import Person
+from butler.chat.message import Person
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.gateway import contents
 from butler.transports.whatsapp.gateway.translation import Translator, key

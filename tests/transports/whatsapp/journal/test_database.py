@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
+from butler.chat.message import Person
 from butler.errors import DataError
-from butler.message import Person
 from butler.transports.whatsapp.journal import database as journal_module
 from butler.transports.whatsapp.journal.database import Journal, UnwritableError
 from butler.transports.whatsapp.journal.inbox import Key, State

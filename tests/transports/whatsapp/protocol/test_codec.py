@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from butler.message import Message, Person
+from butler.chat.message import Message, Person
 from butler.transports.whatsapp import Pacing
 from butler.transports.whatsapp.protocol.codec import (
     MAX_FRAME_BYTES,

@@ -1,7 +1,7 @@
 import pytest
 
 from butler import Message, Person
-from butler.message import printable, without_controls
+from butler.chat.text import printable, without_controls
 
 
 @pytest.mark.parametrize(

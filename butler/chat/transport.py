@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from butler.message import Message, Reply
+from butler.chat.message import Message, Reply
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 

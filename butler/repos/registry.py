@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from butler.chat.text import printable
 from butler.errors import UnknownRepoError, UnusableRepoError
-from butler.message import printable
 
 MAX_NAME_LENGTH = 64
 _NAME = re.compile(r"\w[\w.+-]*")

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
-from butler.access import Refusal
+from butler.access.rules import Refusal
+from butler.chat.message import Message
 from butler.errors import DataError
-from butler.files import insert_rows, open_database, unusable, used_bytes
 from butler.logs import Complaint
-from butler.message import Message
-from butler.records import Done, Ignored
+from butler.records.model import Done, Ignored
+from butler.storage.files import insert_rows, open_database, unusable, used_bytes
 
 logger = logging.getLogger(__name__)
 

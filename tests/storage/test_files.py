@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from butler.errors import DataError
-from butler.files import (
+from butler.storage.files import (
     ROWS_AT_A_TIME,
     insert_rows,
     locked,
@@ -137,7 +137,7 @@ def sqlite_error(code):
     ],
 )
 def test_what_sqlite_refuses_comes_with_the_way_out(tmp_path, mocker, code, blocks_left, sentence):
-    mocker.patch("butler.files.os.statvfs", return_value=mocker.Mock(f_bavail=blocks_left))
+    mocker.patch("butler.storage.files.os.statvfs", return_value=mocker.Mock(f_bavail=blocks_left))
 
     said = str(unusable(tmp_path / "db", sqlite_error(code)))
 

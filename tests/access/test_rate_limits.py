@@ -1,6 +1,6 @@
 import pytest
 
-from butler.limits import MAX_BUCKETS, Admission, Buckets
+from butler.access.rate_limits import MAX_BUCKETS, Admission, Buckets
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import time
 from typing import NamedTuple, Protocol, Self
 
-from butler.access import Refusal
-from butler.message import Message
+from butler.access.rules import Refusal
+from butler.chat.message import Message
 
 
 class Ignored(NamedTuple):

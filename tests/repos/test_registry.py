@@ -2,7 +2,7 @@ import pytest
 
 from butler import Repo, UserError
 from butler.errors import UnknownRepoError, UnusableRepoError
-from butler.repos import RepoRegistry, name_problem
+from butler.repos.registry import RepoRegistry, name_problem
 from butler.testing import make_working_copy
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
-from butler.message import Message, Person
+from butler.chat.message import Message, Person
 
 
 class Role(IntEnum):

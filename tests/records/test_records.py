@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from butler.access import Refusal
+from butler.access.rules import Refusal
+from butler.chat.message import Message, Person
 from butler.errors import DataError
-from butler.message import Message, Person
-from butler.records import MemoryRecords
-from butler.sqlite_records import KEEP_S, MAX_WAITING, SqliteRecords
+from butler.records.model import MemoryRecords
+from butler.records.sqlite import KEEP_S, MAX_WAITING, SqliteRecords
 
 REFUSAL = Refusal("not allowed", "because")
 
@@ -30,7 +30,7 @@ def records(request, path):
 
 @pytest.fixture
 def clock(mocker):
-    return mocker.patch("butler.records.time.time", return_value=1_000.0)
+    return mocker.patch("butler.records.model.time.time", return_value=1_000.0)
 
 
 def flushed(records):

@@ -1,7 +1,7 @@
 import pytest
 
 from butler import Message, Person
-from butler.echo import ECHO_S, MAX_CHATS, MUTED_S, EchoGuard, Hearing
+from butler.access.loop_guard import ECHO_S, MAX_CHATS, MUTED_S, EchoGuard, Hearing
 
 ANNA, BOT = Person(lid="1@lid"), Person(lid="2@lid")
 

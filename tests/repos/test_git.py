@@ -146,7 +146,7 @@ async def test_git_dies_with_the_task_that_asked(api, own_git, tmp_path):
 
 
 async def test_git_that_writes_without_end_is_refused(api, own_git, mocker):
-    mocker.patch("butler.git.MAX_OUTPUT_BYTES", 2**20)
+    mocker.patch("butler.repos.git.MAX_OUTPUT_BYTES", 2**20)
     own_git("head -c 3000000 /dev/zero")
 
     with pytest.raises(GitError, match="git wrote more than 1 MiB"):

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 _PHONE = re.compile(r"\+?([0-9]{5,20})(?:@s\.whatsapp\.net)?", re.ASCII)
-# A carriage return stays where a line ends: a patch without it would not fit its file.
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 _LID = re.compile(r"([0-9]{1,20})@lid", re.ASCII)
 
 
@@ -101,19 +99,6 @@ class Message:
     def is_group(self) -> bool:
         """Whether others read along."""
         return self.chat_id.endswith("@g.us")
-
-
-def without_controls(text: str) -> str:
-    """Return ``text`` without control characters and marks that turn its direction around."""
-    return _UNSEEN.sub("", text)
-
-
-def printable(text: str, limit: int = 64) -> str:
-    """Return ``text`` fit for a sentence: one line, nothing invisible, at most ``limit`` long."""
-    clean = "".join(
-        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1]
-    )
-    return clean if len(clean) <= limit else f"{clean[:limit]}…"
 
 
 class Reply(NamedTuple):

@@ -1,7 +1,7 @@
 import pytest
 
 from butler import Message, Person, Role
-from butler.access import AccessRules, Audience, ChatRules, People
+from butler.access.rules import AccessRules, Audience, ChatRules, People
 
 ANNA = Person(phone="+4930111111", lid="111@lid")
 BOB = Person(phone="+4930222222")

@@ -4,9 +4,9 @@ from contextlib import closing
 import pytest
 
 from butler import Person
+from butler.access.grants import _SCHEMA, CODE_LIFE_S, LOOK_EVERY_S, StoredGrants
 from butler.errors import DataError
-from butler.files import open_database
-from butler.grants import _SCHEMA, CODE_LIFE_S, LOOK_EVERY_S, StoredGrants
+from butler.storage.files import open_database
 
 ANNA = Person(phone="+4930111111", lid="111@lid")
 BOB = Person(phone="+4930222222")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from butler.chat.message import Person
 from butler.errors import DataError
-from butler.files import open_database, private_folder, unusable
 from butler.logs import Complaint
-from butler.message import Person
+from butler.storage.files import open_database, private_folder, unusable
 
 logger = logging.getLogger(__name__)
 

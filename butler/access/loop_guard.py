@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from butler.message import Message
+from butler.chat.message import Message
 
 ECHO_S = 10.0
 """The same command, quoting a message, within this time of the last one is an echo."""

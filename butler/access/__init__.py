@@ -1,0 +1,1 @@
+"""What protects the user: who may do what, and how often."""

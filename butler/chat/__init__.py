@@ -1,0 +1,1 @@
+"""What people say, and the seam that they say it through."""

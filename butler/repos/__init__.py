@@ -1,0 +1,1 @@
+"""The repos there are, and git."""

@@ -1,0 +1,1 @@
+"""Files and SQLite; knows no table."""
