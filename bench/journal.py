@@ -28,8 +28,8 @@ from butler.transports.whatsapp.journal.inbox import Key
 from butler.transports.whatsapp.protocol.codec import encoded, joined, read_frame
 from butler.transports.whatsapp.protocol.frames import Acknowledge, Acknowledged, Incoming, ToDaemon
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "transports" / "whatsapp"))
-from events import event  # type: ignore[import-not-found]
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from library_events import event  # type: ignore[import-not-found]
 
 ROUNDS = 15
 COUNT = 1_000

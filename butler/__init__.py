@@ -12,56 +12,56 @@ if TYPE_CHECKING:
     from butler.chat.message import Message as Message
     from butler.chat.message import Person as Person
     from butler.chat.message import Reply as Reply
-    from butler.chat_names import ChatNames as ChatNames
-    from butler.commands import PASS as PASS
-    from butler.commands import Command as Command
-    from butler.commands import Pass as Pass
-    from butler.context import Context as Context
+    from butler.config.schema import Seconds as Seconds
+    from butler.config.secrets import SECRET_SHAPES as SECRET_SHAPES
+    from butler.config.secrets import Secret as Secret
+    from butler.core.chat_names import ChatNames as ChatNames
+    from butler.core.check_result import Finding as Finding
+    from butler.core.commands import PASS as PASS
+    from butler.core.commands import Command as Command
+    from butler.core.commands import Pass as Pass
+    from butler.core.context import Context as Context
+    from butler.core.plugin import Plugin as Plugin
+    from butler.core.plugin import Send as Send
+    from butler.core.plugin import Settings as Settings
+    from butler.core.plugin import command as command
+    from butler.core.plugin import listener as listener
     from butler.errors import ButlerError as ButlerError
     from butler.errors import ConfigError as ConfigError
     from butler.errors import GitError as GitError
     from butler.errors import PluginError as PluginError
     from butler.errors import UserError as UserError
-    from butler.finding import Finding as Finding
-    from butler.plugin import Plugin as Plugin
-    from butler.plugin import Send as Send
-    from butler.plugin import Settings as Settings
-    from butler.plugin import command as command
-    from butler.plugin import listener as listener
     from butler.repos.git import run_git as run_git
     from butler.repos.registry import Repo as Repo
-    from butler.schema import Seconds as Seconds
-    from butler.secret import SECRET_SHAPES as SECRET_SHAPES
-    from butler.secret import Secret as Secret
     from butler.sessions import Session as Session
     from butler.storage.files import open_database as open_database
 
 _HOMES = {
     "ButlerError": "butler.errors",
-    "ChatNames": "butler.chat_names",
-    "Command": "butler.commands",
+    "ChatNames": "butler.core.chat_names",
+    "Command": "butler.core.commands",
     "ConfigError": "butler.errors",
-    "Context": "butler.context",
-    "Finding": "butler.finding",
+    "Context": "butler.core.context",
+    "Finding": "butler.core.check_result",
     "GitError": "butler.errors",
     "Message": "butler.chat.message",
-    "PASS": "butler.commands",
-    "Pass": "butler.commands",
+    "PASS": "butler.core.commands",
+    "Pass": "butler.core.commands",
     "Person": "butler.chat.message",
-    "Plugin": "butler.plugin",
+    "Plugin": "butler.core.plugin",
     "PluginError": "butler.errors",
     "Reply": "butler.chat.message",
     "Repo": "butler.repos.registry",
     "Role": "butler.access.rules",
-    "SECRET_SHAPES": "butler.secret",
-    "Seconds": "butler.schema",
-    "Secret": "butler.secret",
-    "Send": "butler.plugin",
+    "SECRET_SHAPES": "butler.config.secrets",
+    "Seconds": "butler.config.schema",
+    "Secret": "butler.config.secrets",
+    "Send": "butler.core.plugin",
     "Session": "butler.sessions",
-    "Settings": "butler.plugin",
+    "Settings": "butler.core.plugin",
     "UserError": "butler.errors",
-    "command": "butler.plugin",
-    "listener": "butler.plugin",
+    "command": "butler.core.plugin",
+    "listener": "butler.core.plugin",
     "open_database": "butler.storage.files",
     "run_git": "butler.repos.git",
 }

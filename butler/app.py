@@ -8,25 +8,25 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from butler import config as configuration
-from butler import loader
 from butler.access.grants import StoredGrants
 from butler.access.loop_guard import EchoGuard
 from butler.access.rate_limits import Buckets
-from butler.access_plugin import AccessPlugin
-from butler.bot import Bot
+from butler.builtin.access import AccessPlugin
+from butler.builtin.help import HelpPlugin
 from butler.chat.transport import Transport
-from butler.config import Draft
-from butler.context import Services
+from butler.config import loading
+from butler.config.loading import Draft
+from butler.config.schema import Config, LimitsConfig
+from butler.core import loader
+from butler.core.bot import Bot
+from butler.core.context import Services
+from butler.core.gate import Gate
+from butler.core.jobs import Jobs
+from butler.core.plugin import Plugin, Settings, command_names, commands_of, listeners_of
+from butler.core.router import Router
 from butler.errors import ButlerError, PluginError
-from butler.gate import Gate
-from butler.help import HelpPlugin
-from butler.jobs import Jobs
-from butler.plugin import Plugin, Settings, command_names, commands_of, listeners_of
 from butler.records.model import Records
 from butler.repos.registry import RepoRegistry
-from butler.router import Router
-from butler.schema import Config, LimitsConfig
 from butler.sessions import MemoryStore, SessionManager, SqliteStore
 from butler.storage.files import private_folder
 
@@ -56,7 +56,7 @@ def read_setup(path: Path | None = None) -> Setup:
         ConfigError: There are mistakes in the file; it has all of them.
         PluginError: A handler breaks a rule, or two commands share a name.
     """
-    path = configuration.find(path)
+    path = loading.find(path)
     draft = Draft(path)
     loaded = _load_plugins(draft)
     options = _repo_options(draft, loaded)
@@ -162,13 +162,11 @@ async def open_bot(setup: Setup, transport: Transport, records: Records) -> Asyn
             transport,
             jobs,
             records,
-            tuple(
-                each
-                for name, plugin in setup.plugins.items()
-                for each in listeners_of(plugin, name)
-            ),
         )
-        yield Bot(services, setup.plugins, setup.grants.announce)
+        listeners = (
+            each for name, plugin in setup.plugins.items() for each in listeners_of(plugin, name)
+        )
+        yield Bot(services, setup.plugins, listeners, setup.grants.announce)
 
 
 async def _enter(stack: AsyncExitStack, plugin: Plugin[Settings], name: str) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from butler import loader
 from butler.app import Setup, open_sessions
+from butler.core import loader
+from butler.core.check_result import Finding
+from butler.core.plugin import commands_of
 from butler.errors import DataError, TransportError
-from butler.finding import Finding
-from butler.plugin import commands_of
 from butler.records.sqlite import SqliteRecords
 from butler.sessions import StoreError
 from butler.storage.files import private_folder

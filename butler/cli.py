@@ -283,7 +283,7 @@ def _plugins(options: argparse.Namespace) -> int:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from butler import example
+    from butler.config import template
 
-    _show(example.write(options.config) + "\n")
+    _show(template.write(options.config) + "\n")
     return OK

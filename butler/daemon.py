@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from butler.app import Setup, converse
+from butler.config.schema import Config
 from butler.errors import DataError
 from butler.records.sqlite import SqliteRecords
-from butler.schema import Config
 from butler.status import reporting
 from butler.storage.files import locked, private_folder
 from butler.transports.whatsapp import Pacing, WhatsAppTransport, linked_account

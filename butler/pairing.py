@@ -10,9 +10,9 @@ from typing import TextIO, TypeVar
 
 import segno
 
+from butler.config.schema import Config
 from butler.daemon import whatsapp_folder
 from butler.errors import DataError, TransportError
-from butler.schema import Config
 from butler.status import forget
 from butler.storage.files import replace_file
 from butler.transports.whatsapp import linked_account, pair

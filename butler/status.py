@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from butler import config as configuration
-from butler.config import Draft
+from butler.config import loading
+from butler.config.schema import Config
 from butler.errors import DataError
-from butler.schema import Config
 from butler.storage.files import is_there, replace_file
 from butler.transports.whatsapp import LinkState, linked_account
 
@@ -80,7 +79,7 @@ def _write(path: Path, report: _Report) -> None:
 
 def lines(config_path: Path | None) -> list[str]:
     """Return what there is to say, a line each."""
-    config = Draft(configuration.find(config_path)).finish()
+    config = loading.read(config_path)
     account = linked_account(config.data_dir / "whatsapp")
     return [
         _line("account", account or "not linked; link with: butler pair"),

@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from butler import config as configuration
 from butler.chat.text import printable
-from butler.config import Draft
+from butler.config import loading
+from butler.config.schema import Config
 from butler.errors import ConfigError
 from butler.records.model import Done, Ignored
 from butler.records.sqlite import SqliteRecords
-from butler.schema import Config
 from butler.storage.files import is_there
 from butler.transports.whatsapp import stored_names
 
@@ -40,7 +39,7 @@ def audit(
 
 
 def _config(config_path: Path | None) -> Config:
-    return Draft(configuration.find(config_path)).finish()
+    return loading.read(config_path)
 
 
 def _names(config: Config) -> Mapping[str, str]:

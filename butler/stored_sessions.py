@@ -5,12 +5,11 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from butler import config as configuration
 from butler.app import open_sessions
 from butler.chat.text import printable
-from butler.config import Draft
+from butler.config import loading
+from butler.config.schema import Config
 from butler.errors import ConfigError
-from butler.schema import Config
 from butler.sessions import Session
 from butler.transports.whatsapp import stored_names
 
@@ -37,7 +36,7 @@ def clear(config_path: Path | None, chat_id: str) -> str:
 
 
 def _config(config_path: Path | None) -> Config:
-    config = Draft(configuration.find(config_path)).finish()
+    config = loading.read(config_path)
     if config.sessions.store == "memory":
         raise ConfigError('sessions.store is "memory": only the daemon itself can see them.')
     return config

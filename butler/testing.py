@@ -31,8 +31,8 @@ import pytest
 import pytest_asyncio
 
 from butler.app import Setup, open_bot, read_setup
-from butler.bot import Bot
 from butler.chat.message import Message, Person, Reply
+from butler.core.bot import Bot
 from butler.records.model import Ignored, MemoryRecords
 
 OWNER = Person(phone="+4915112345678")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from butler import cli
+from butler.core.loader import installed
 from butler.errors import TransportError
-from butler.loader import installed
 from butler_process import BUTLER, PATIENCE_S, line, run_butler, start_butler, write_config
 
 

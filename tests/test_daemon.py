@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from butler import pairing
-from butler.config import Draft
+from butler.config.loading import Draft
 from butler.errors import DataError
 from butler.testing import make_working_copy
 from whatsapp_server.fixtures import whatsapp_server

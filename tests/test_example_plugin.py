@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from butler.app import read_setup
+from butler.core.loader import installed
 from butler.errors import ConfigError
-from butler.loader import installed
 
 SOURCE = Path(__file__).parent / "example_plugin"
 

@@ -18,13 +18,13 @@ def test_a_line_has_the_chat_that_it_is_about(capsys):
     logs.configure()
     token = logs.chat_of_log.set("team@g.us")
 
-    logging.getLogger("butler.bot").info("a turn ended after %.1f s", 0.25)
+    logging.getLogger("butler.core.bot").info("a turn ended after %.1f s", 0.25)
     logs.chat_of_log.reset(token)
-    logging.getLogger("butler.bot").warning("no chat")
+    logging.getLogger("butler.core.bot").warning("no chat")
 
     first, second = capsys.readouterr().err.splitlines()
-    assert first.endswith("INFO    [team@g.us] butler.bot: a turn ended after 0.2 s")
-    assert second.endswith("WARNING [-] butler.bot: no chat")
+    assert first.endswith("INFO    [team@g.us] butler.core.bot: a turn ended after 0.2 s")
+    assert second.endswith("WARNING [-] butler.core.bot: no chat")
 
 
 def test_what_is_below_the_level_is_left_out(capsys):
@@ -41,15 +41,15 @@ def test_what_comes_from_outside_cannot_pass_for_a_line_of_its_own(capsys):
     token = logs.chat_of_log.set("team\u2028@g.us")
     name = "Bob\n2030-01-01 00:00:00,000 INFO \x1b[31m\u202e\udc80é"
 
-    logging.getLogger("butler.bot").warning("%s is away", name)
+    logging.getLogger("butler.core.bot").warning("%s is away", name)
     try:
         raise ValueError(name)
     except ValueError:
-        logging.getLogger("butler.bot").exception("a turn failed")
+        logging.getLogger("butler.core.bot").exception("a turn failed")
     logs.chat_of_log.reset(token)
 
     first, second, *rest = capsys.readouterr().err.splitlines()
     said = r"Bob\n2030-01-01 00:00:00,000 INFO \x1b[31m\u202e\udc80é is away"
-    assert first.endswith(rf"[team\u2028@g.us] butler.bot: {said}")
-    assert second.endswith("butler.bot: a turn failed")
+    assert first.endswith(rf"[team\u2028@g.us] butler.core.bot: {said}")
+    assert second.endswith("butler.core.bot: a turn failed")
     assert all(line.startswith("  ") and line.isprintable() for line in rest)

@@ -19,12 +19,12 @@ from butler.access.grants import StoredGrants
 from butler.access.rules import AccessRules, Audience, ChatRules, People
 from butler.app import read_setup
 from butler.chat.text import printable
-from butler.config import Draft
+from butler.config.loading import Draft
+from butler.core.plugin import commands_of
+from butler.core.router import Call, Router
 from butler.errors import ConfigError
-from butler.plugin import commands_of
 from butler.records.model import MemoryRecords
 from butler.repos.registry import name_problem
-from butler.router import Call, Router
 from butler.testing import OWNER, make_working_copy, open_chat
 from butler.transports.handled import HandledMessages
 from butler.transports.jsonl import JsonLines

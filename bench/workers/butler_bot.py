@@ -20,12 +20,12 @@ from worker import COMMANDS, OTHER_COMMANDS, REPOS, Sink, chat_number, one_by_on
 from butler.access.loop_guard import EchoGuard
 from butler.access.rate_limits import Buckets
 from butler.app import Setup, open_bot, read_setup
-from butler.bot import Bot
 from butler.chat.message import Message, Person, Reply
-from butler.gate import Gate
+from butler.core.bot import Bot
+from butler.core.gate import Gate
+from butler.core.router import Router
 from butler.records.model import MemoryRecords
 from butler.records.sqlite import SqliteRecords
-from butler.router import Router
 from butler.testing import make_working_copy
 
 PEOPLE = {"owner": Person(phone="+4915112345678"), "user": Person(phone="+4915187654321")}

@@ -19,8 +19,8 @@ from prompt_toolkit.shortcuts import print_formatted_text
 
 from butler.chat.message import Message, Person, Reply
 from butler.chat.transport import NO_NAMES
+from butler.core.router import Router
 from butler.repos.registry import RepoRegistry
-from butler.router import Router
 from butler.transports.streams import LineReader, LineWriter, ended
 
 ANSWER_WAIT_S = 0.5

@@ -8,9 +8,9 @@ from butler import Message, Person, Role
 from butler.access.loop_guard import EchoGuard
 from butler.access.rate_limits import Buckets
 from butler.access.rules import AccessRules, ChatRules, People
-from butler.commands import Command
-from butler.gate import HEAR, NOT_A_COMMAND, Gate, Ignore, Say
-from butler.router import Call, Router
+from butler.core.commands import Command
+from butler.core.gate import HEAR, NOT_A_COMMAND, Gate, Ignore, Say
+from butler.core.router import Call, Router
 
 OWNER, ANNA, STRANGER = Person(phone="+4930000000"), Person(lid="1@lid"), Person(lid="2@lid")
 TEAM = "team@g.us"

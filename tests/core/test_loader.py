@@ -4,9 +4,9 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from butler import PASS, PluginError, listener
-from butler.help import HelpPlugin
-from butler.loader import GROUP, installed, load, make
-from butler.plugin import Plugin, Settings
+from butler.builtin.help import HelpPlugin
+from butler.core.loader import GROUP, installed, load, make
+from butler.core.plugin import Plugin, Settings
 
 
 def entries(**values):
@@ -31,7 +31,7 @@ def test_the_session_plugin_is_installed_like_any_other():
 
 
 def test_a_plugin_is_the_class_that_its_entry_point_names():
-    assert load("help", entries(help="butler.help:HelpPlugin")) is HelpPlugin
+    assert load("help", entries(help="butler.builtin.help:HelpPlugin")) is HelpPlugin
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,16 @@ def test_a_plugin_that_is_broken_stops_the_start_with_one_sentence(module, sourc
 
 def test_two_distributions_with_one_name_are_refused(mocker):
     both = [EntryPoint("it", value, GROUP) for value in ("a:It", "b:It")]
-    mocker.patch("butler.loader.entry_points", return_value=both)
+    mocker.patch("butler.core.loader.entry_points", return_value=both)
 
     with pytest.raises(PluginError, match=r"plugin 'it' is installed twice: a:It and b:It\."):
         installed()
 
 
 def test_a_distribution_that_is_found_twice_is_one(mocker):
-    mocker.patch("butler.loader.entry_points", return_value=[EntryPoint("it", "a:It", GROUP)] * 2)
+    mocker.patch(
+        "butler.core.loader.entry_points", return_value=[EntryPoint("it", "a:It", GROUP)] * 2
+    )
 
     assert list(installed()) == ["it"]
 

@@ -7,11 +7,11 @@ from pydantic import BaseModel, Field, PositiveInt, field_validator, model_valid
 
 from butler.app import read_setup
 from butler.chat.message import Person
-from butler.config import MAX_FILE_BYTES, Draft, find
+from butler.config.loading import MAX_FILE_BYTES, Draft, find
+from butler.config.schema import Config
+from butler.config.secrets import Secret
+from butler.core.plugin import Settings
 from butler.errors import ConfigError
-from butler.plugin import Settings
-from butler.schema import Config
-from butler.secret import Secret
 
 
 @pytest.fixture
@@ -348,7 +348,9 @@ def test_the_file_is_looked_for_in_this_order(tmp_path, monkeypatch):
 
 
 def test_a_file_that_may_not_be_looked_at_is_not_passed_over(mocker):
-    mocker.patch("butler.config.Path.exists", side_effect=PermissionError(13, "Permission denied"))
+    mocker.patch(
+        "butler.config.loading.Path.exists", side_effect=PermissionError(13, "Permission denied")
+    )
 
     assert find() == Path("config.toml")
 

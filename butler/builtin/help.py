@@ -1,8 +1,8 @@
 """/help: what there is, from the docstrings of the handlers."""
 
-from butler.commands import Command
-from butler.context import Context
-from butler.plugin import Plugin, command
+from butler.core.commands import Command
+from butler.core.context import Context
+from butler.core.plugin import Plugin, command
 
 
 class HelpPlugin(Plugin):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from butler.config import FILE_NAME
+from butler.config.loading import FILE_NAME
 from butler.errors import ConfigError
 from butler.repos.registry import is_working_copy, name_problem
 

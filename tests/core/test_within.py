@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from butler.within import within
+from butler.core.within import within
 
 
 async def test_work_that_does_not_wait_gives_its_result():

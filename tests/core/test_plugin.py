@@ -3,10 +3,10 @@ from typing import Literal, Optional, Union
 import pytest
 
 from butler import Context, Plugin, PluginError, Repo, Role, Settings, command, listener
-from butler.commands import MOST_WORDS, Kind
+from butler.core.commands import MOST_WORDS, Kind
+from butler.core.plugin import commands_of, listeners_of
+from butler.core.router import Router
 from butler.errors import UsageError
-from butler.plugin import commands_of, listeners_of
-from butler.router import Router
 
 
 def plugin_with(*handlers, **marks):

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from butler.turns import Turns
+from butler.core.turns import Turns
 
 
 @pytest.fixture

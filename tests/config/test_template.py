@@ -6,14 +6,14 @@ import pytest
 from pydantic import BaseModel
 
 from butler.app import read_setup
-from butler.config import Draft
+from butler.config.loading import Draft
+from butler.config.schema import Config
+from butler.config.template import Named, text, write
 from butler.errors import ConfigError
-from butler.example import Named, text, write
-from butler.schema import Config
 from butler.testing import make_working_copy
 from butler_run.settings import RepoRunSettings, RunSettings
 
-EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
 
 def keys_of(model, place=""):

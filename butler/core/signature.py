@@ -4,8 +4,7 @@ import inspect
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
-from butler.commands import Convert, Handler, Kind, Parameter
-from butler.context import Context
+from butler.core.commands import Convert, Handler, Kind, KnownRepos, Parameter
 from butler.errors import PluginError
 from butler.repos.registry import Repo
 
@@ -65,24 +64,28 @@ def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str
         str: (_text, "a word"),
         int: (_whole_number, "a whole number"),
         float: (_number, "a number"),
-        Repo: (Context.known_repo, "a repo"),
+        Repo: (_repo, "a repo"),
     }
     if annotation not in known:
         raise PluginError(f"{place}: its type is none of str, int, float, Literal and Repo.")
     return *known[annotation], ()
 
 
-def _text(_ctx: Context, word: str) -> str:
+def _repo(repos: KnownRepos, word: str) -> Repo:
+    return repos.known_repo(word)
+
+
+def _text(_repos: KnownRepos, word: str) -> str:
     return word
 
 
-def _whole_number(_ctx: Context, word: str) -> int:
+def _whole_number(_repos: KnownRepos, word: str) -> int:
     if len(word) > 18:
         raise ValueError(word)
     return int(word)
 
 
-def _number(_ctx: Context, word: str) -> float:
+def _number(_repos: KnownRepos, word: str) -> float:
     number = float(word)
     if number - number != 0:  # nan and the infinities
         raise ValueError(word)
@@ -92,7 +95,7 @@ def _number(_ctx: Context, word: str) -> float:
 def _one_of(choices: tuple[str, ...]) -> Convert:
     by_name = {choice.casefold(): choice for choice in choices}
 
-    def convert(_ctx: Context, word: str) -> str:
+    def convert(_repos: KnownRepos, word: str) -> str:
         if word.casefold() not in by_name:
             raise ValueError(word)
         return by_name[word.casefold()]

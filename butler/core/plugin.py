@@ -5,21 +5,19 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, Self
+from typing import ClassVar, Generic, Self
 
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
 from butler.access.rules import Role
 from butler.chat.message import Message, Reply
-from butler.commands import Answer, Command, Handler, Listener, Pass
+from butler.core.check_result import Finding
+from butler.core.commands import Answer, Command, Handler, Pass
+from butler.core.context import Context
+from butler.core.signature import parameters_of
 from butler.errors import PluginError
-from butler.finding import Finding
 from butler.repos.registry import Repo
-from butler.signature import parameters_of
-
-if TYPE_CHECKING:
-    from butler.context import Context
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _MARK = "__butler_command__"
@@ -33,6 +31,7 @@ class Settings(BaseModel):
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings, default=Settings)
+Listener = Callable[[Context], Awaitable[Answer | Pass]]
 HandlerT = TypeVar("HandlerT", bound=Handler)
 ListenerT = TypeVar("ListenerT", bound=Callable[..., Awaitable[Answer | Pass]])
 Send = Callable[[str, Reply], Awaitable[str]]
@@ -75,7 +74,7 @@ class Plugin(Generic[SettingsT]):
         """
         return ()
 
-    async def ready(self, send: Send, reopen: Callable[[Message], "Context"]) -> None:
+    async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
         """Do what there is to do once messages can be sent, as a job; by default nothing.
 
         Args:

@@ -2,31 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVarTuple
 
 from butler.access.rules import Role
 from butler.chat.message import Message, Person, Reply
 from butler.chat.text import printable
-from butler.chat_names import ChatNames
-from butler.commands import PASS, Answer
-from butler.context import Context, Services
+from butler.core.chat_names import ChatNames
+from butler.core.commands import PASS, Answer
+from butler.core.context import Context, Services
+from butler.core.gate import NOT_A_COMMAND, Hear, Ignore, Say
+from butler.core.plugin import Listener, Plugin, Settings
+from butler.core.router import Call
+from butler.core.turns import Turns
+from butler.core.within import within
 from butler.errors import TransportError, UserError
-from butler.gate import NOT_A_COMMAND, Hear, Ignore, Say
 from butler.logs import chat_of_log
-from butler.plugin import Plugin, Settings
-from butler.router import Call
-from butler.turns import Turns
-from butler.within import within
-from butler.workers import WorkerPool
 
 logger = logging.getLogger(__name__)
 
+Ts = TypeVarTuple("Ts")
+
 MAX_TURNS = 1_000
-"""So many messages are handled or wait for their chat at a time; the others stay outside."""
+"""Maximum number of messages in progress or queued; beyond it the transport is not read."""
 
 IGNORED_AT_A_TIME = 50
-"""After so many messages in a row that were ignored, turns get on."""
+"""Number of ignored messages after which the reader lets turns go on."""
 
 TURN_LIMIT_S = 120.0
 APOLOGY = "Sorry, that went wrong on my side. I have noted it in my log."
@@ -39,6 +40,7 @@ class Bot:
     Args:
         services: What handlers work with.
         plugins: Those it is made of, by name; told once messages can be sent.
+        listeners: What hears the text that is no command, in order.
         announce: Returns a code for a person who may be announced to the owner.
         turn_limit_s: A handler that takes longer is stopped; its chat must go on.
     """
@@ -47,14 +49,17 @@ class Bot:
         self,
         services: Services,
         plugins: Mapping[str, Plugin[Settings]],
+        listeners: Iterable[Listener] = (),
         announce: Callable[[Person], str | None] = lambda _person: None,
         turn_limit_s: float = TURN_LIMIT_S,
     ) -> None:
         self._services = services
         self._plugins = plugins
+        self._listeners = tuple(listeners)
         self._announce = announce
         self._turn_limit_s = turn_limit_s
         self._turns = Turns()
+        self._room = asyncio.Semaphore(MAX_TURNS)
         self._reader: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
@@ -66,8 +71,7 @@ class Bot:
             ready = plugin.ready(self._services.send, self._reopened)
             self._services.jobs.start(ready, f"ready {name}")
         async with asyncio.TaskGroup() as tasks:
-            workers = WorkerPool(tasks, MAX_TURNS)
-            self._reader = tasks.create_task(self._read(workers), name="reader")
+            self._reader = tasks.create_task(self._read(tasks), name="reader")
         self._services.jobs.is_last_call.set()
         if not self._reader.cancelled():
             await self._services.jobs.finished()
@@ -90,24 +94,34 @@ class Bot:
         else:
             await self._take_turn(message, role, verdict)
 
-    async def _read(self, workers: WorkerPool) -> None:
+    async def _read(self, tasks: asyncio.TaskGroup) -> None:
         gate, ignored = self._services.gate, 0
-        try:
-            async for message in self._services.transport.messages():
-                role = gate.access.role(message)
-                verdict = gate.judge(message, role)
-                if not isinstance(verdict, Ignore):
-                    await workers.add(partial(self._take_turn, message, role, verdict))
-                elif news := self._noted(message, verdict):
-                    await workers.add(partial(self._leave_alone, message, news))
-                else:
-                    # At once, as these may come in floods; turns get on in between.
-                    await self._leave_alone(message, "")
-                    ignored += 1
-                    if ignored % IGNORED_AT_A_TIME == 0:
-                        await asyncio.sleep(0)
-        finally:
-            workers.close()
+        async for message in self._services.transport.messages():
+            role = gate.access.role(message)
+            verdict = gate.judge(message, role)
+            if not isinstance(verdict, Ignore):
+                await self._start(tasks, self._take_turn, message, role, verdict)
+            elif news := self._noted(message, verdict):
+                await self._start(tasks, self._leave_alone, message, news)
+            else:
+                # At once, as these may come in floods; turns get on in between.
+                await self._leave_alone(message, "")
+                ignored += 1
+                if ignored % IGNORED_AT_A_TIME == 0:
+                    await asyncio.sleep(0)
+
+    async def _start(
+        self,
+        tasks: asyncio.TaskGroup,
+        turn: Callable[[*Ts], Coroutine[Any, Any, None]],
+        *args: *Ts,
+    ) -> None:
+        """Give a turn a task of its own; wait while there are too many."""
+        await self._room.acquire()
+        tasks.create_task(turn(*args), name="turn").add_done_callback(self._end)
+
+    def _end(self, _turn: asyncio.Task[None]) -> None:
+        self._room.release()
 
     def _noted(self, message: Message, verdict: Ignore) -> str:
         """Record a message that is ignored; return what the owner should know of it, if at all."""
@@ -161,10 +175,9 @@ class Bot:
         return answer
 
     async def _first_answer(self, ctx: Context) -> Answer:
-        listeners = self._services.listeners
-        if listeners:
+        if self._listeners:
             self._services.transport.begin(ctx.message)
-        for listener in listeners:
+        for listener in self._listeners:
             answer = await listener(ctx)
             if answer is not PASS:
                 return answer

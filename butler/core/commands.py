@@ -5,15 +5,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from butler.access.rules import Role
 from butler.chat.message import Reply
 from butler.chat.text import printable
 from butler.errors import UnknownRepoError, UsageError
-
-if TYPE_CHECKING:
-    from butler.context import Context
+from butler.repos.registry import Repo
 
 
 class Pass(Enum):
@@ -24,9 +22,8 @@ class Pass(Enum):
 
 PASS = Pass.PASS
 Answer = str | Reply | None
-Listener = Callable[["Context"], Awaitable[Answer | Pass]]
 Handler = Callable[..., Awaitable[Answer]]
-Convert = Callable[["Context", str], object]
+Convert = Callable[["KnownRepos", str], object]
 Arguments = tuple[list[object], dict[str, object]]
 
 _QUOTES = '"“”„«»'
@@ -37,6 +34,22 @@ _WORD = re.compile(
 
 MOST_WORDS = 100
 """More are one too many, also for a handler that takes all further words."""
+
+
+class KnownRepos(Protocol):
+    """The repos that the words behind a command may name; a ``Context`` is one."""
+
+    def known_repo(self, name: str) -> Repo:
+        """Return the repo called ``name``, without looking at the disk.
+
+        Raises:
+            UnknownRepoError: None is known, or the sender may not see it here.
+        """
+        ...
+
+    async def look_for_repos(self) -> None:
+        """Look on the disk for repos that have come up, or gone, since the last look."""
+        ...
 
 
 class Kind(Enum):
@@ -117,7 +130,7 @@ class Command:
         """``/use [repo]``."""
         return " ".join([f"/{self.name}", *(parameter.usage for parameter in self.parameters)])
 
-    async def call(self, ctx: "Context", argument: str) -> Answer:
+    async def call(self, ctx: KnownRepos, argument: str) -> Answer:
         """Call the handler with what was written behind the command.
 
         Raises:
@@ -130,7 +143,7 @@ class Command:
             positional, named = self._bind(ctx, argument)
         return await self.handler(ctx, *positional, **named)
 
-    def _bind(self, ctx: "Context", argument: str) -> Arguments:
+    def _bind(self, ctx: KnownRepos, argument: str) -> Arguments:
         positional: list[object] = []
         named: dict[str, object] = {}
         rest = argument
@@ -148,7 +161,7 @@ class Command:
             raise UsageError(f"{printable(extra)} is one word too many. Usage: {self.usage}")
         return positional, named
 
-    def _value(self, ctx: "Context", parameter: Parameter, word: str | None) -> object:
+    def _value(self, ctx: KnownRepos, parameter: Parameter, word: str | None) -> object:
         if word is None:
             if parameter.is_required:
                 raise UsageError(f"What is missing is the {parameter.name}. Usage: {self.usage}")

@@ -9,13 +9,13 @@ from butler import Context, Plugin, Role, UserError, command
 from butler.access.loop_guard import EchoGuard
 from butler.access.rate_limits import Buckets
 from butler.app import open_bot, read_setup
-from butler.bot import APOLOGY, IGNORED_AT_A_TIME, TOO_SLOW, Bot
+from butler.builtin.help import HelpPlugin
+from butler.core.bot import APOLOGY, IGNORED_AT_A_TIME, TOO_SLOW, Bot
+from butler.core.gate import Gate
+from butler.core.plugin import Settings, commands_of
+from butler.core.router import Router
 from butler.errors import TransportError
-from butler.gate import Gate
-from butler.help import HelpPlugin
-from butler.plugin import Settings, commands_of
 from butler.records.model import MemoryRecords
-from butler.router import Router
 from butler.testing import Chat, FakeTransport, open_chat
 
 
@@ -207,7 +207,7 @@ async def test_a_flood_of_strangers_does_not_keep_a_turn_waiting(talk):
 @pytest.fixture
 def two_turns(monkeypatch):
     """Make room for no more than two turns at a time."""
-    monkeypatch.setattr("butler.bot.MAX_TURNS", 2)
+    monkeypatch.setattr("butler.core.bot.MAX_TURNS", 2)
 
 
 async def test_a_flood_of_strangers_takes_no_place_of_a_turn(two_turns, talk, gate):
@@ -229,7 +229,7 @@ async def test_answers_to_plain_text_are_limited(setup):
     gate = Gate(setup.gate.access, setup.router, *buckets, EchoGuard(time.monotonic))
     transport, records = FakeTransport(), MemoryRecords()
     async with open_bot(replace(setup, gate=gate), transport, records) as bot:
-        bot._services = replace(bot._services, listeners=(hears,))
+        bot._listeners = (hears,)
         member = Chat(transport, records, bot).person("77@lid")
         for _ in range(4):
             await bot.handle(member.message("hello"))
@@ -356,7 +356,7 @@ async def test_what_listeners_hear_is_begun(setup):
 
     transport = FakeTransport()
     async with open_bot(setup, transport, MemoryRecords()) as bot:
-        bot._services = replace(bot._services, listeners=(hears,))
+        bot._listeners = (hears,)
         await bot.handle(Chat(transport, MemoryRecords(), bot).message("hello"))
 
     assert [each.reply.text for each in transport.sent] == ["I hear."]

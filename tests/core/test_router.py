@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from butler import PluginError, Role
-from butler.commands import Command
-from butler.router import Call, Router, Unknown
+from butler.core.commands import Command
+from butler.core.router import Call, Router, Unknown
 
 
 async def nothing(ctx):
@@ -30,7 +30,7 @@ router = Router(COMMANDS)
         ("/use\napi", "use", "api"),
         ("/use  \n\tapi web ", "use", "api web "),
         ("/use@butler api", "use", "api"),
-        ("/use@butler.bot: api", "use", "api"),
+        ("/use@butler.core.bot: api", "use", "api"),
         ("/repos.", "repos", ""),
         ("/use, api", "use", "api"),
         ("/repos?!", "repos", ""),

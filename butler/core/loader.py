@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 
+from butler.core.plugin import Plugin, Settings, listeners_of
 from butler.errors import PluginError
-from butler.plugin import Plugin, Settings, listeners_of
 
 GROUP = "butler.plugins"
 

@@ -15,11 +15,11 @@ import platformdirs
 from pydantic import BaseModel, ValidationError
 
 from butler.chat.text import printable
+from butler.config.messages import expected, hint, unknown_key
+from butler.config.schema import Config, PluginsConfig, RepoConfig
+from butler.config.secrets import lines_with_secrets, secrets_in
 from butler.errors import ConfigError
-from butler.mistakes import expected, hint, unknown_key
 from butler.repos.registry import name_problem
-from butler.schema import Config, PluginsConfig, RepoConfig
-from butler.secret import lines_with_secrets, secrets_in
 
 FILE_NAME = "config.toml"
 MAX_FILE_BYTES = 1_000_000
@@ -42,6 +42,15 @@ def find(explicit: Path | None = None) -> Path:
         if _is_there(path):
             return path
     raise ConfigError(f"There is no {FILE_NAME} here and no {users}. Write one with: butler init")
+
+
+def read(path: Path | None = None) -> Config:
+    """Return the configuration, without that of the plugins.
+
+    Raises:
+        ConfigError: There is none, or there are mistakes in it.
+    """
+    return Draft(find(path)).finish()
 
 
 def _is_there(path: Path) -> bool:

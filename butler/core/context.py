@@ -3,23 +3,21 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 
 from butler.access.rules import Role
 from butler.chat.message import Message, Person, Reply
 from butler.chat.text import without_controls
 from butler.chat.transport import Transport
-from butler.chat_names import ChatNames
+from butler.core.chat_names import ChatNames
+from butler.core.commands import Command
+from butler.core.gate import Gate
+from butler.core.jobs import Jobs
+from butler.core.router import Router
 from butler.errors import UnknownRepoError, UserError
-from butler.jobs import Jobs
 from butler.records.model import Ignored, Records
 from butler.repos.registry import Repo, RepoRegistry
 from butler.sessions import NoActiveRepoError, Session, SessionManager, StoreError
-
-if TYPE_CHECKING:
-    from butler.commands import Command, Listener
-    from butler.gate import Gate
-    from butler.router import Router
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -31,12 +29,11 @@ class Services:
 
     sessions: SessionManager
     repos: RepoRegistry
-    router: "Router"
-    gate: "Gate"
+    router: Router
+    gate: Gate
     transport: Transport
     jobs: Jobs
     records: Records
-    listeners: tuple["Listener", ...] = ()
 
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Send ``reply`` without control characters, its commands under the prefix in use.
@@ -87,11 +84,11 @@ class Context:
         return ChatNames.in_answer(self.message, self.role, self._services.transport)
 
     @property
-    def commands(self) -> list["Command"]:
+    def commands(self) -> list[Command]:
         """The commands that the sender may use here."""
         return self._services.gate.allowed_commands(self.message, self.role)
 
-    def command(self, name: str) -> "Command":
+    def command(self, name: str) -> Command:
         """Return the command with this name or alias.
 
         Raises:

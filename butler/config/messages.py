@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from butler.chat.text import printable
-from butler.secret import may_hold_secret
+from butler.config.secrets import may_hold_secret
 
 
 def expected(model: type[BaseModel], error: ErrorDetails) -> str:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from butler.access.rules import Role
-from butler.commands import Command
+from butler.core.commands import Command
 from butler.errors import PluginError
 
 MAX_WORD_LENGTH = 32

@@ -6,8 +6,8 @@ from butler.access.loop_guard import LISTENING, EchoGuard, Hearing
 from butler.access.rate_limits import Admission, Buckets
 from butler.access.rules import EVERYONE, OWNER, AccessRules, Refusal, Role
 from butler.chat.message import Message
-from butler.commands import Command
-from butler.router import Call, Router, Unknown
+from butler.core.commands import Command
+from butler.core.router import Call, Router, Unknown
 
 NOT_A_COMMAND = Refusal("not a command", "nothing answers to this text")
 FORWARDED = Refusal("forwarded", "what others wrote is not obeyed")

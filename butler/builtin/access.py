@@ -7,10 +7,10 @@ from butler.access.grants import CODE_LENGTH, StoredGrants
 from butler.access.rules import AccessRules, Role
 from butler.chat.message import Message, Person
 from butler.chat.text import printable
-from butler.chat_names import ChatNames
-from butler.context import Context
+from butler.core.chat_names import ChatNames
+from butler.core.context import Context
+from butler.core.plugin import Plugin, Settings, command
 from butler.errors import UserError
-from butler.plugin import Plugin, Settings, command
 from butler.records.model import Ignored
 
 WHY_SHOWN = 10

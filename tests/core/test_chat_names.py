@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from butler.access.rules import Role
 from butler.chat.message import Message, Person
 from butler.chat.text import readable
-from butler.chat_names import ChatNames
+from butler.core.chat_names import ChatNames
 from butler.testing import OWNER, FakeTransport
 
 TEAM, BOARD, TWIN, ALICE = "1@g.us", "2@g.us", "3@g.us", "77@lid"

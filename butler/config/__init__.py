@@ -1,0 +1,1 @@
+"""What can be configured, and the only reader of TOML."""
