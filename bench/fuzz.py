@@ -33,8 +33,8 @@ from butler.chat.message import Message, Person, Reply
 from butler.chat.text import without_controls
 from butler.records.sqlite import SqliteRecords
 from butler.testing import FakeTransport, make_working_copy
-from butler.transports.handled import HandledMessages
-from butler.transports.jsonl import JsonLines
+from butler.transports.console.jsonl import JsonLines
+from butler.transports.console.seen import HandledMessages
 
 COUNT = 200_000
 LIMIT_S = 10.0

@@ -22,8 +22,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from butler import daemon
 from butler.app import read_setup
+from butler.ops import daemon
 from crash_series import Butler, link, write_config
 from whatsapp_server import Person, WhatsAppServer
 from whatsapp_server.bot_process import BotProcess

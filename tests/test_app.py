@@ -3,8 +3,8 @@
 import pytest
 
 from butler.app import read_setup
-from butler.check import findings
 from butler.errors import PluginError, UserError
+from butler.ops.checks import findings
 from butler.testing import open_chat
 from butler_process import write_config
 

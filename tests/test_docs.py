@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import butler
-from butler import cli
 from butler.app import read_setup
+from butler.cli.exit_status import WRONG
+from butler.cli.parser import make_parser
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -106,11 +107,9 @@ def test_the_readme_names_every_command_and_no_other(commands):
 
 
 def test_the_readme_names_every_sub_command():
-    from butler.cli import _parser
-
     table = README.split("## Commands in a terminal")[1].split("## Configuration")[0]
     named = set(re.findall(r"`butler ([a-z]+)", table))
-    (actions,) = [each for each in _parser()._actions if each.choices]
+    (actions,) = [each for each in make_parser()._actions if each.choices]
 
     assert named == set(actions.choices)
 
@@ -133,8 +132,8 @@ def test_the_service_of_the_readme_runs_the_daemon():
     service.read_string(unit)
     program, *arguments = service["Service"]["ExecStart"].split()
 
-    options = cli._parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
 
     assert program == "%h/butler/.venv/bin/butler"
-    assert (options.command, str(options.config)) == (cli._run, "%h/butler/config.toml")
-    assert int(service["Service"]["RestartPreventExitStatus"]) == cli.WRONG
+    assert (arguments[0], str(options.config)) == ("run", "%h/butler/config.toml")
+    assert int(service["Service"]["RestartPreventExitStatus"]) == WRONG

@@ -26,9 +26,9 @@ from butler.errors import ConfigError
 from butler.records.model import MemoryRecords
 from butler.repos.registry import name_problem
 from butler.testing import OWNER, make_working_copy, open_chat
-from butler.transports.handled import HandledMessages
-from butler.transports.jsonl import JsonLines
-from butler.transports.streams import LineReader
+from butler.transports.console.jsonl import JsonLines
+from butler.transports.console.seen import HandledMessages
+from butler.transports.console.streams import LineReader
 
 few = settings(max_examples=50)
 NASTY = ["/", "..", "%s", "{}", "{0.__class__}", "'--", '"', "„", "\0", "\n", "\u202e", "\ud7ff🙂"]

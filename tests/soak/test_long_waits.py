@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from butler import status
+from butler.ops import report
 from crash_series import Butler, eventually, link, query, write_config
 from whatsapp_server import Door, Sent, WhatsAppServer
 
@@ -111,7 +111,7 @@ async def test_after_minutes_all_is_well_with(running, scenario):
 
 def _link_shown(config: Path) -> str:
     """Return what ``butler status`` says of the link."""
-    return next(line for line in status.lines(config) if line.startswith("link"))
+    return next(line for line in report.lines(config) if line.startswith("link"))
 
 
 _linking = asyncio.Lock()

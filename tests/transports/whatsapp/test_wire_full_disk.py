@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from butler import status
+from butler.ops import report as status
 from crash_series import Butler, eventually, link, query, write_config
 from whatsapp_server.fixtures import whatsapp_server
 

@@ -1,10 +1,7 @@
-"""Butler in a terminal: one chat, typed by hand or piped in."""
+"""Butler in a terminal: one chat, typed by hand."""
 
 import asyncio
-import itertools
 import re
-import secrets
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +15,9 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import print_formatted_text
 
 from butler.chat.message import Message, Person, Reply
-from butler.chat.transport import NO_NAMES
 from butler.core.router import Router
 from butler.repos.registry import RepoRegistry
-from butler.transports.streams import LineReader, LineWriter, ended
+from butler.transports.console.typed import Author, Typed
 
 ANSWER_WAIT_S = 0.5
 """The prompt comes back after the answer, or after this time where there is none yet."""
@@ -30,82 +26,13 @@ _BOLD = re.compile(r"(?<!\w)\*(\S(?:[^*\n]*\S)?)\*(?!\w)")
 _ITALIC = re.compile(r"(?<!\w)_(\S(?:[^_\n]*\S)?)_(?!\w)")
 
 
-class _Author:
-    """Makes messages out of what is typed."""
-
-    def __init__(self, chat_id: str, sender: Person | None) -> None:
-        self.chat_id = chat_id
-        self._sender = sender
-        start = secrets.token_hex(4)
-        self._ids = (f"{start}-{n}" for n in itertools.count(1))
-
-    def next_id(self) -> str:
-        return next(self._ids)
-
-    def message(self, text: str) -> Message:
-        return Message(
-            id=self.next_id(),
-            chat_id=self.chat_id,
-            sender=self._sender or Person(),
-            text=text,
-            time=time.time(),
-            is_own=self._sender is None,
-        )
-
-
-class _Typed:
-    """What a transport does about messages that somebody types: nothing is kept of them."""
-
-    owner_chat_id: str | None = None
-    chat_names = NO_NAMES
-
-    def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
-        """Nobody would see it."""
-
-    def begin(self, message: Message, *, is_told: bool = True) -> None:
-        """Nothing is kept, so nothing is yielded twice."""
-
-    def is_withdrawn(self, message: Message) -> bool:
-        """Return False: a line that was typed stays."""
-        return False
-
-
-class PipedConsole(_Typed):
-    """A line of stdin a message, the replies on stdout; a ``Transport``."""
-
-    def __init__(
-        self, reader_fd: int, writer_fd: int, chat_id: str, sender: Person | None = None
-    ) -> None:
-        self._reader = LineReader(reader_fd)
-        self._writer = LineWriter(writer_fd, on_broken=self._reader.close)
-        self._author = _Author(chat_id, sender)
-
-    async def messages(self) -> AsyncIterator[Message]:
-        """Yield a message for each line that is not empty."""
-        async for line in self._reader.lines():
-            if line is not None and line.strip():
-                yield self._author.message(line.decode(errors="replace").strip("\r"))
-
-    async def send(self, chat_id: str, reply: Reply) -> str:
-        """Write the text of ``reply``; waits while nobody reads."""
-        await self._writer.write(reply.text.encode("utf-8", "backslashreplace") + b"\n\n")
-        return reply.edits or self._author.next_id()
-
-    async def acknowledge(self, message: Message) -> None:
-        """Nothing is kept, so there is nothing to do."""
-
-    async def aclose(self) -> bool:
-        """Write out what is left; return False if nobody read to the end."""
-        return await ended(self._reader, self._writer)
-
-
-class PromptConsole(_Typed):
+class PromptConsole(Typed):
     """A prompt with history and completion; a ``Transport``."""
 
     def __init__(
         self, history: Path, completer: Completer, chat_id: str, sender: Person | None = None
     ) -> None:
-        self._author = _Author(chat_id, sender)
+        self._author = Author(chat_id, sender)
         self._turn_over = asyncio.Event()
         self._prompt: PromptSession[str] = PromptSession(
             history=FileHistory(str(history)), completer=completer, complete_while_typing=False

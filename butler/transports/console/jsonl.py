@@ -19,8 +19,8 @@ from butler.chat.message import Message, Person, Reply
 from butler.chat.text import printable
 from butler.chat.transport import NO_NAMES
 from butler.records.model import Records
-from butler.transports.handled import HandledMessages, Key
-from butler.transports.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
+from butler.transports.console.seen import HandledMessages, Key
+from butler.transports.console.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
 
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]

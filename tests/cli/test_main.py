@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from butler import cli
+from butler.cli.exit_status import run_to_the_end
 from butler.core.loader import installed
 from butler.errors import TransportError
 from butler_process import BUTLER, PATIENCE_S, line, run_butler, start_butler, write_config
@@ -194,7 +195,7 @@ def test_python_m_butler_is_butler(mocker):
     [(KeyboardInterrupt(), 1), (BrokenPipeError(), 1), (TransportError("x"), 1)],
 )
 def test_an_interrupted_command_has_failed(butler, mocker, error, status):
-    mocker.patch("butler.cli._version", side_effect=error)
+    mocker.patch("butler.cli.parser._version", side_effect=error)
 
     assert butler("--version")[0] == status
 
@@ -207,18 +208,18 @@ def test_the_one_error_of_a_task_group_is_that_error(mocker):
     inner = TransportError("The link is gone.")
 
     with pytest.raises(TransportError):
-        cli._run_to_the_end(_raise(ExceptionGroup("a", [ExceptionGroup("b", [inner])])))
+        run_to_the_end(_raise(ExceptionGroup("a", [ExceptionGroup("b", [inner])])))
 
 
 def test_several_errors_of_a_task_group_are_a_bug():
     with pytest.raises(ExceptionGroup):
-        cli._run_to_the_end(_raise(ExceptionGroup("a", [ValueError(), TypeError()])))
+        run_to_the_end(_raise(ExceptionGroup("a", [ValueError(), TypeError()])))
 
 
 def test_what_a_signal_cut_short_has_failed():
     import asyncio
 
-    assert cli._run_to_the_end(_raise(asyncio.CancelledError())) == 1
+    assert run_to_the_end(_raise(asyncio.CancelledError())) == 1
 
 
 @pytest.mark.parametrize(

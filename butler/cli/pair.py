@@ -1,5 +1,6 @@
 """`butler pair`: what a person sees while an account is linked."""
 
+import argparse
 import asyncio
 import io
 import signal
@@ -10,10 +11,12 @@ from typing import TextIO, TypeVar
 
 import segno
 
+from butler import app, logs
+from butler.cli.exit_status import run_to_the_end
 from butler.config.schema import Config
-from butler.daemon import whatsapp_folder
 from butler.errors import DataError, TransportError
-from butler.status import forget
+from butler.ops.daemon import whatsapp_folder
+from butler.ops.report import forget
 from butler.storage.files import replace_file
 from butler.transports.whatsapp import linked_account, pair
 
@@ -27,6 +30,13 @@ Type this code there:  {code}
 """
 
 T = TypeVar("T")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Link an account."""
+    setup = app.read_setup(options.config)
+    logs.configure("WARNING")
+    return run_to_the_end(link(setup.config, phone=options.phone, png=options.png))
 
 
 async def link(config: Config, *, phone: str | None, png: Path | None) -> None:
@@ -56,7 +66,7 @@ async def link(config: Config, *, phone: str | None, png: Path | None) -> None:
         if linked is None:
             raise TransportError("Linking was given up. To start again: butler pair")
         forget(config.data_dir)
-    print(f"Linked as {linked}. Next: butler run", flush=True)  # noqa: T201 - it is a command
+    print(f"Linked as {linked}. Next: butler run", flush=True)
 
 
 async def _unless_interrupted(work: Coroutine[object, object, T]) -> T | None:
@@ -71,7 +81,7 @@ async def _unless_interrupted(work: Coroutine[object, object, T]) -> T | None:
             task.cancel()
         numbers.append(number)
         if number == signal.SIGINT and sys.stdout.isatty():
-            print()  # noqa: T201 - ends the line on which the terminal shows ^C
+            print()  # ends the line on which the terminal shows ^C
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt, number)

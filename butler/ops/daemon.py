@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from butler.app import Setup, converse
+from butler.app import Setup
 from butler.config.schema import Config
 from butler.errors import DataError
+from butler.ops.report import reporting
+from butler.ops.shutdown import converse
 from butler.records.sqlite import SqliteRecords
-from butler.status import reporting
 from butler.storage.files import locked, private_folder
 from butler.transports.whatsapp import Pacing, WhatsAppTransport, linked_account
 

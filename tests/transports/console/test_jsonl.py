@@ -12,8 +12,8 @@ import pytest
 from butler.chat.message import Message, Person, Reply
 from butler.records.model import MemoryRecords
 from butler.records.sqlite import SqliteRecords
-from butler.transports.handled import HandledMessages
-from butler.transports.jsonl import JsonLines
+from butler.transports.console.jsonl import JsonLines
+from butler.transports.console.seen import HandledMessages
 from butler_process import BUTLER, PATIENCE_S, line, replies, run_butler, start_butler, write_config
 
 OPEN = '[access]\nchats = ["team@g.us"]\n'

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from butler.cli.sessions import cleared, shown
 from butler.errors import ConfigError
 from butler.sessions import SessionManager, SqliteStore
-from butler.stored_sessions import clear, shown
 from butler_process import PATIENCE_S, line, name_chat, run_butler, start_butler, write_config
 
 
@@ -68,8 +68,8 @@ def test_without_sessions_there_is_a_sentence_or_an_empty_array(config):
 def test_clear_forgets_one_chat(config, sessions):
     sessions.set_active_repo("a@g.us", "api", "/src/api")
 
-    assert clear(config, "a@g.us") == "a@g.us is cleared."
-    assert clear(config, "a@g.us") == "a@g.us had no session."
+    assert cleared(config, "a@g.us") == "a@g.us is cleared."
+    assert cleared(config, "a@g.us") == "a@g.us had no session."
     assert sessions.list_sessions() == []
 
 

@@ -1,24 +1,48 @@
 """`butler console`: the bot in a terminal, or for programs."""
 
+import argparse
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from butler.app import Setup, converse
+from butler import app, logs
+from butler.app import Setup
 from butler.chat.message import Person
-from butler.errors import TransportError
+from butler.cli.exit_status import run_to_the_end
+from butler.errors import ConfigError, TransportError
+from butler.ops.shutdown import converse
 from butler.records.sqlite import SqliteRecords
 from butler.storage.files import private_file, private_folder
 
 if TYPE_CHECKING:
-    from butler.transports.console import PipedConsole, PromptConsole
-    from butler.transports.jsonl import JsonLines
+    from butler.transports.console.jsonl import JsonLines
+    from butler.transports.console.piped import PipedConsole
+    from butler.transports.console.terminal import PromptConsole
 
 
-async def talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
+def main(options: argparse.Namespace) -> int:
+    """Talk to whoever types or what is piped in, or JSON lines to a program."""
+    if options.jsonl and (options.chat or options.sender) is not None:
+        raise ConfigError("--chat and --sender are for the terminal; JSON lines name their own.")
+    try:
+        sender = Person.parse(options.sender) if options.sender is not None else None
+    except ValueError as error:
+        raise ConfigError(f"--sender: {error}") from None
+    setup = app.read_setup(options.config)
+    # A person types here, so the log speaks up only when something is wrong.
+    logs.configure("WARNING")
+    for problem in setup.repos.problems():
+        print(problem, file=sys.stderr)
+    if options.jsonl:
+        return run_to_the_end(_talk_json(setup))
+    return run_to_the_end(_talk(setup, options.chat or "console", sender))
+
+
+async def _talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
     """Talk to whoever types, or to what is piped in; return False if nobody read to the end."""
-    from butler.transports.console import CommandCompleter, PipedConsole, PromptConsole
+    from butler.transports.console.piped import PipedConsole
+    from butler.transports.console.terminal import CommandCompleter, PromptConsole
 
     folder = private_folder(setup.config.data_dir)
     transport: PipedConsole | PromptConsole
@@ -31,10 +55,10 @@ async def talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
     return await _converse(setup, transport, _records(setup, folder))
 
 
-async def talk_json(setup: Setup) -> bool:
+async def _talk_json(setup: Setup) -> bool:
     """Talk JSON lines over stdin and stdout; return False if nobody read to the end."""
-    from butler.transports.handled import HandledMessages
-    from butler.transports.jsonl import JsonLines
+    from butler.transports.console.jsonl import JsonLines
+    from butler.transports.console.seen import HandledMessages
 
     folder = private_folder(setup.config.data_dir)
     records = _records(setup, folder)

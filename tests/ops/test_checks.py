@@ -6,7 +6,7 @@ import pytest
 
 from butler import Person, cli
 from butler.app import read_setup
-from butler.check import findings, plugin_lines
+from butler.ops.checks import findings, plugin_lines
 from butler_process import run_butler, write_config
 
 

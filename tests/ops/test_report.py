@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from butler.status import forget, lines, reporting
+from butler.ops.report import forget, lines, reporting
 from butler.storage.files import locked
 from butler.transports.whatsapp import LinkState
 from butler_process import write_config

@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from butler.errors import DataError
-from butler.transports.handled import KEEP_S, HandledMessages
+from butler.transports.console.seen import KEEP_S, HandledMessages
 
 KEY = ("team@g.us", "+4915112345678", "m1")
 
@@ -53,7 +53,7 @@ def test_the_file_is_private(path, handled):
 
 
 def test_a_message_is_forgotten_after_thirty_days(path, mocker):
-    clock = mocker.patch("butler.transports.handled.time.time", return_value=1_000.0)
+    clock = mocker.patch("butler.transports.console.seen.time.time", return_value=1_000.0)
     handled = HandledMessages(path)
     handled.add([KEY])
     handled.close()
@@ -78,7 +78,7 @@ def test_a_message_that_cannot_be_noted_is_logged(path, handled, caplog):
 
     assert caplog.record_tuples == [
         (
-            "butler.transports.handled",
+            "butler.transports.console.seen",
             logging.ERROR,
             f"handled messages are not noted: {path} cannot be used: no such table: handled.",
         )

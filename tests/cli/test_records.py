@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from butler import Message, Person, stored_records
+from butler import Message, Person
 from butler.access.rules import Refusal
 from butler.records.sqlite import SqliteRecords
 from butler_process import line, name_chat, run_butler, write_config
@@ -54,11 +54,11 @@ def test_whatever_people_write_a_terminal_gets_nothing_to_obey(tmp_path, as_json
     records.done(message, "run", "api", "done", hostile)
     records.flush()
 
-    (ignored,) = stored_records.ignored(path, chat_id=None, last=9, as_json=as_json)
-    (done,) = stored_records.audit(path, since="1d", chat_id=None, as_json=as_json)
+    (refused,) = ignored(path, chat_id=None, last=9, as_json=as_json)
+    (acted_on,) = done(path, since="1d", chat_id=None, as_json=as_json)
 
-    assert ignored.isprintable()
-    assert done.isprintable()
+    assert refused.isprintable()
+    assert acted_on.isprintable()
 
 
 def test_why_shows_the_newest_of_a_chat_and_no_more_than_asked(config):

@@ -1,5 +1,6 @@
 """`butler why` and `butler audit`: what became of messages."""
 
+import argparse
 import json
 import re
 import time
@@ -7,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from butler.chat.text import printable
+from butler.cli.exit_status import OK
+from butler.cli.output import show_lines
 from butler.config import loading
 from butler.config.schema import Config
 from butler.errors import ConfigError
@@ -16,6 +19,22 @@ from butler.storage.files import is_there
 from butler.transports.whatsapp import stored_names
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
+
+
+def why(options: argparse.Namespace) -> int:
+    """Print the messages that were not acted on."""
+    show_lines(
+        ignored(options.config, chat_id=options.chat, last=options.last, as_json=options.json)
+    )
+    return OK
+
+
+def audit(options: argparse.Namespace) -> int:
+    """Print what was done."""
+    show_lines(
+        done(options.config, since=options.since, chat_id=options.chat, as_json=options.json)
+    )
+    return OK
 
 
 def ignored(
@@ -29,7 +48,7 @@ def ignored(
     ]
 
 
-def audit(
+def done(
     config_path: Path | None, *, since: str, chat_id: str | None, as_json: bool
 ) -> Iterable[str]:
     """Return a line for each command that was carried out, oldest first."""

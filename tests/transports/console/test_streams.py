@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from butler.transports.streams import (
+from butler.transports.console.streams import (
     GATHER_S,
     MAX_LINE_BYTES,
     LineReader,
@@ -182,7 +182,7 @@ async def test_a_nudge_tells_again(pipe):
 
 
 async def test_where_more_waits_by_then_it_is_gathered_for_a_moment(pipe, mocker):
-    sleep = mocker.patch("butler.transports.streams.time.sleep")
+    sleep = mocker.patch("butler.transports.console.streams.time.sleep")
     is_first_written, may_go_on, all_written = (threading.Event() for _ in range(3))
 
     def stand_still(total):
@@ -246,7 +246,7 @@ async def test_at_the_end_of_the_input_a_slow_reader_has_its_time(pipe):
 
 
 async def test_asked_to_stop_a_reader_that_stands_still_is_given_up(pipe, mocker):
-    mocker.patch("butler.transports.streams.STOP_LIMIT_S", 0.05)
+    mocker.patch("butler.transports.console.streams.STOP_LIMIT_S", 0.05)
     reader, writer = LineReader(pipe[0]), LineWriter(pipe[1])
     await writer.write(b"x" * 200_000)
 

@@ -1,5 +1,6 @@
 """`butler sessions`: what the store holds, also while the daemon runs."""
 
+import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -7,11 +8,25 @@ from pathlib import Path
 
 from butler.app import open_sessions
 from butler.chat.text import printable
+from butler.cli.exit_status import OK
+from butler.cli.output import show
 from butler.config import loading
 from butler.config.schema import Config
 from butler.errors import ConfigError
 from butler.sessions import Session
 from butler.transports.whatsapp import stored_names
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the sessions."""
+    show(shown(options.config, as_json=options.json))
+    return OK
+
+
+def clear(options: argparse.Namespace) -> int:
+    """Forget the session of a chat."""
+    show(cleared(options.config, options.chat) + "\n")
+    return OK
 
 
 def shown(config_path: Path | None, *, as_json: bool) -> str:
@@ -28,7 +43,7 @@ def shown(config_path: Path | None, *, as_json: bool) -> str:
     return "".join(f"{line}\n" for line in _lines(found, names))
 
 
-def clear(config_path: Path | None, chat_id: str) -> str:
+def cleared(config_path: Path | None, chat_id: str) -> str:
     """Forget the session of a chat; return what to tell the user."""
     with open_sessions(_config(config_path)) as sessions:
         had_one = sessions.clear_session(chat_id)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from butler import pairing
+from butler.cli import pair
 from butler.config.loading import Draft
 from butler.errors import DataError
 from butler.testing import make_working_copy
@@ -32,15 +32,15 @@ async def linked(config, whatsapp_server, monkeypatch, mocker):
     for name, value in whatsapp_server.environment().items():
         monkeypatch.setenv(name, value)
     codes = asyncio.Queue()
-    shown = pairing.Display.show_qr
+    shown = pair.Display.show_qr
 
     def show_qr(display, text):
         shown(display, text)
         codes.put_nowait(text)
 
-    mocker.patch.object(pairing.Display, "show_qr", show_qr)
+    mocker.patch.object(pair.Display, "show_qr", show_qr)
     settings = Draft(config).finish()
-    linking = asyncio.create_task(pairing.link(settings, phone=None, png=config.parent / "qr.png"))
+    linking = asyncio.create_task(pair.link(settings, phone=None, png=config.parent / "qr.png"))
     await whatsapp_server.scan(await codes.get())
     await linking
     return config
@@ -132,7 +132,7 @@ async def test_an_account_is_linked_once_and_kept_private(linked, whatsapp_serve
     folder = linked.parent / "data"
 
     with pytest.raises(DataError, match="is linked already"):
-        await pairing.link(Draft(linked).finish(), phone=None, png=None)
+        await pair.link(Draft(linked).finish(), phone=None, png=None)
 
     assert whatsapp_server.linked_device_name == "Butler"
     assert folder.stat().st_mode & 0o777 == 0o700

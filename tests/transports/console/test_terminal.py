@@ -17,7 +17,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from butler.app import read_setup
 from butler.chat.message import Reply
-from butler.transports.console import CommandCompleter, PromptConsole, styled
+from butler.transports.console.terminal import CommandCompleter, PromptConsole, styled
 from butler_process import BUTLER, PATIENCE_S, run_butler, start_butler, write_config
 
 CTRL_C, CTRL_D, UP, TAB = "\x03", "\x04", "\x1b[A", "\t"

@@ -1,0 +1,34 @@
+"""The command line. What a sub-command needs is imported when it runs."""
+
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+from butler.cli.exit_status import FAILED, WRONG
+from butler.cli.parser import make_parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the sub-command that ``arguments`` name and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Folders may have names that are no text.
+            stream.reconfigure(errors="backslashreplace")
+    options = make_parser().parse_args(arguments)
+    from butler.errors import ButlerError, ConfigError, PluginError
+    from butler.sessions import StoreError
+
+    try:
+        status: int = options.command(options)
+    except (ConfigError, PluginError) as error:
+        return _complain(str(error), WRONG)
+    except (ButlerError, StoreError) as error:
+        return _complain(str(error), FAILED)
+    except (KeyboardInterrupt, BrokenPipeError):
+        return FAILED
+    return status
+
+
+def _complain(sentence: str, status: int) -> int:
+    print(sentence, file=sys.stderr)
+    return status

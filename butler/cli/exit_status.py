@@ -1,0 +1,26 @@
+"""How a sub-command ends."""
+
+from collections.abc import Coroutine
+
+OK, FAILED, WRONG = 0, 1, 2
+"""Fine; failed at run time; wrong configuration or usage."""
+
+
+def run_to_the_end(work: Coroutine[object, object, object]) -> int:
+    """Run ``work`` on an event loop; it failed if it returns False or a signal cut it short."""
+    import asyncio
+
+    try:
+        return FAILED if asyncio.run(work) is False else OK
+    except asyncio.CancelledError:
+        return FAILED
+    except ExceptionGroup as group:
+        raise _only(group) from group
+
+
+def _only(group: ExceptionGroup[Exception]) -> Exception:
+    """Return the one error that a task group wrapped; the group if there are more."""
+    inner = group.exceptions[0]
+    if len(group.exceptions) > 1:
+        return group
+    return _only(inner) if isinstance(inner, ExceptionGroup) else inner

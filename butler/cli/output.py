@@ -1,0 +1,29 @@
+"""What a sub-command prints."""
+
+import os
+import sys
+from collections.abc import Iterable
+
+
+def show(text: str) -> None:
+    """Print ``text`` at once: when Python exits, nobody could say any more that it failed."""
+    from butler.errors import TransportError
+
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        _give_up_output()
+        raise
+    except OSError as error:
+        _give_up_output()
+        raise TransportError(f"The output cannot be written: {error.strerror}.") from None
+
+
+def _give_up_output() -> None:
+    """Keep Python from complaining once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_lines(lines: Iterable[object]) -> None:
+    """Print the lines at once."""
+    show("".join(f"{line}\n" for line in lines))

@@ -1,0 +1,14 @@
+"""`butler run`: the daemon."""
+
+import argparse
+
+from butler import app, logs
+from butler.cli.exit_status import run_to_the_end
+from butler.ops import daemon
+
+
+def main(options: argparse.Namespace) -> int:
+    """Serve the linked account until a signal asks to stop."""
+    setup = app.read_setup(options.config)
+    logs.configure(setup.config.log.level.upper())
+    return run_to_the_end(daemon.serve(setup))

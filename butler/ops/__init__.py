@@ -1,0 +1,1 @@
+"""Running Butler: the daemon, its shutdown, its report, its checks."""

@@ -1,0 +1,1 @@
+"""Butler without a phone: typed, piped in, or JSON lines for programs."""

@@ -1,0 +1,36 @@
+"""Butler for what is piped in: one chat, a line a message."""
+
+from collections.abc import AsyncIterator
+
+from butler.chat.message import Message, Person, Reply
+from butler.transports.console.streams import LineReader, LineWriter, ended
+from butler.transports.console.typed import Author, Typed
+
+
+class PipedConsole(Typed):
+    """A line of stdin a message, the replies on stdout; a ``Transport``."""
+
+    def __init__(
+        self, reader_fd: int, writer_fd: int, chat_id: str, sender: Person | None = None
+    ) -> None:
+        self._reader = LineReader(reader_fd)
+        self._writer = LineWriter(writer_fd, on_broken=self._reader.close)
+        self._author = Author(chat_id, sender)
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Yield a message for each line that is not empty."""
+        async for line in self._reader.lines():
+            if line is not None and line.strip():
+                yield self._author.message(line.decode(errors="replace").strip("\r"))
+
+    async def send(self, chat_id: str, reply: Reply) -> str:
+        """Write the text of ``reply``; waits while nobody reads."""
+        await self._writer.write(reply.text.encode("utf-8", "backslashreplace") + b"\n\n")
+        return reply.edits or self._author.next_id()
+
+    async def acknowledge(self, message: Message) -> None:
+        """Nothing is kept, so there is nothing to do."""
+
+    async def aclose(self) -> bool:
+        """Write out what is left; return False if nobody read to the end."""
+        return await ended(self._reader, self._writer)
