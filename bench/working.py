@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from butler.testing import OWNER, make_working_copy
-from butler.testing_agents import scripted_agent
+from butler.testing.agents import scripted_agent
 
 MB = 1_000_000
 Steps = Sequence[Mapping[str, object]]

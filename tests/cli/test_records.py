@@ -4,6 +4,7 @@ import pytest
 
 from butler import Message, Person
 from butler.access.rules import Refusal
+from butler.cli.records import done, ignored
 from butler.records.sqlite import SqliteRecords
 from butler_process import line, name_chat, run_butler, write_config
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from butler.testing import OWNER, make_working_copy
-from butler.testing_agents import scripted_agent
+from butler.testing.agents import scripted_agent
 from butler_process import PATIENCE_S
 
 

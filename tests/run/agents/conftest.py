@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from butler.testing_agents import scripted_agent
+from butler.testing.agents import scripted_agent
 from butler_run.agents import (
     AcpAgent,
     Agent,

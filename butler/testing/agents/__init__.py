@@ -22,4 +22,4 @@ def scripted_agent(kind: str, folder: Path, script: Mapping[str, object]) -> lis
     """
     path = folder / f"{kind}-script.json"
     path.write_text(json.dumps(script))
-    return [sys.executable, "-m", f"butler.testing_agents.{kind}", str(path)]
+    return [sys.executable, "-m", f"butler.testing.agents.{kind}", str(path)]

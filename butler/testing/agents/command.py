@@ -1,13 +1,13 @@
 """A scripted program that just prints: reads the prompt from stdin, or has it as an argument.
 
-``python -m butler.testing_agents.command SCRIPT.json [PROMPT]``
+``python -m butler.testing.agents.command SCRIPT.json [PROMPT]``
 """
 
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from butler.testing_agents.script import Player, Script, TurnFailedError, TurnFinishedError
+from butler.testing.agents.script import Player, Script, TurnFailedError, TurnFinishedError
 
 
 class CommandVoice:

@@ -1,6 +1,6 @@
 """A scripted agent that speaks the Agent Client Protocol.
 
-``python -m butler.testing_agents.acp SCRIPT.json``
+``python -m butler.testing.agents.acp SCRIPT.json``
 """
 
 import sys
@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from butler.testing_agents.messages import Message, encoded, receive, send
-from butler.testing_agents.script import (
+from butler.testing.agents.messages import Message, encoded, receive, send
+from butler.testing.agents.script import (
     Player,
     Script,
     TurnCancelledError,

@@ -1,6 +1,6 @@
 """A scripted stand-in for Claude Code's command, as it is driven by JSON lines.
 
-``python -m butler.testing_agents.claude SCRIPT.json [OPTIONS]``
+``python -m butler.testing.agents.claude SCRIPT.json [OPTIONS]``
 """
 
 import argparse
@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from butler.testing_agents.messages import Message, encoded, receive, send
-from butler.testing_agents.script import (
+from butler.testing.agents.messages import Message, encoded, receive, send
+from butler.testing.agents.script import (
     Player,
     Script,
     TurnCancelledError,

@@ -4,7 +4,7 @@ import json
 import sys
 from typing import Any
 
-from butler.testing_agents.script import write
+from butler.testing.agents.script import write
 
 Message = dict[str, Any]
 
