@@ -34,7 +34,7 @@ from butler.chat.text import without_controls
 from butler.records.sqlite import SqliteRecords
 from butler.testing import FakeTransport, make_working_copy
 from butler.transports.console.jsonl import JsonLines
-from butler.transports.console.seen import HandledMessages
+from butler.transports.console.seen import SeenMessages
 
 COUNT = 200_000
 LIMIT_S = 10.0
@@ -302,7 +302,7 @@ async def fuzz_lines(setup: Setup, watch: Watch, fuzz: Fuzz, count: int) -> Coun
     records = CountingRecords(data / "records.sqlite3")
     (to_read, to_write), (answers, replies) = os.pipe(), os.pipe()
     lines = [fuzz.line() for _ in range(count)]
-    transport = JsonLines(to_read, replies, HandledMessages(data / "console.sqlite3"), records)
+    transport = JsonLines(to_read, replies, SeenMessages(data / "console.sqlite3"), records)
     with ThreadPoolExecutor() as threads:
         threads.submit(feed, to_write, [line for line, _ in lines])
         reading = threads.submit(read_replies, answers, records.ends)

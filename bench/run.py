@@ -32,7 +32,7 @@ from working import MB, Steps, butler, write_config
 from butler import Reply, testing
 from butler.app import read_setup
 from butler.testing import Chat, FakeTransport, Sent, open_chat
-from butler_run import status
+from butler_run.runs.scheduler import progress as status
 
 KINDS = ("acp", "claude", "command")
 MESSAGES = {"512 B": 512, "4 KB": 4096, "64 KB": 65_536, "10 MB": 10 * MB}
@@ -109,7 +109,7 @@ async def run(chat: Chat) -> Sent:
 async def starts(folder: Path, kind: str, amounts: Amounts) -> list[float]:
     """Return the milliseconds from a message to its agent's process, for each run."""
     noted = Starts()
-    log = logging.getLogger("butler_run.agents.process")
+    log = logging.getLogger("butler_run.agents.process.process")
     log.setLevel(logging.INFO)
     log.addHandler(noted)
     times = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from butler.access.grants import StoredGrants
-from butler.access.loop_guard import EchoGuard
+from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.builtin.access import AccessPlugin
 from butler.builtin.help import HelpPlugin
@@ -70,7 +70,7 @@ def read_setup(path: Path | None = None) -> Setup:
         config.prefix,
     )
     repos = RepoRegistry(config.configured_repos(options), config.repo_folders)
-    gate = Gate(access, router, *_buckets(config.limits), EchoGuard(time.monotonic))
+    gate = Gate(access, router, *_buckets(config.limits), LoopGuard(time.monotonic))
     return Setup(config, path, plugins, repos, router, gate, grants)
 
 

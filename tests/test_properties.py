@@ -27,7 +27,7 @@ from butler.records.model import MemoryRecords
 from butler.repos.registry import name_problem
 from butler.testing import OWNER, make_working_copy, open_chat
 from butler.transports.console.jsonl import JsonLines
-from butler.transports.console.seen import HandledMessages
+from butler.transports.console.seen import SeenMessages
 from butler.transports.console.streams import LineReader
 
 few = settings(max_examples=50)
@@ -229,7 +229,7 @@ def test_every_line_is_a_message_a_duplicate_or_an_error(lines):
         reader = piped(descriptors, b"".join(line + b"\n" for line in lines))
         path = Path(folder) / "errors"
         with path.open("wb") as file:
-            handled = HandledMessages(Path(folder) / "console.sqlite3")
+            handled = SeenMessages(Path(folder) / "console.sqlite3")
             received = asyncio.run(talk(reader, file.fileno(), handled))
         errors = [json.loads(line) for line in path.read_bytes().splitlines()]
 

@@ -47,7 +47,7 @@ class Daemon:
 
     def be_patient(self) -> None:
         """Give the next gateway the usual limits, which it keeps on a busy machine, too."""
-        link = self.transport._link
+        link = self.transport._supervisor
         link._options = replace(link._options, limits=LIMITS)
 
     async def echo(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from worker import COMMANDS, OTHER_COMMANDS, REPOS, Sink, chat_number, one_by_one, serve
 
-from butler.access.loop_guard import EchoGuard
+from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.app import Setup, open_bot, read_setup
 from butler.chat.message import Message, Person, Reply
@@ -103,7 +103,7 @@ def padded(setup: Setup) -> Setup:
     others = OTHER_COMMANDS[: COMMANDS - len(known)]
     router = Router([*known, *(replace(known[0], name=name, aliases=()) for name in others)])
     buckets = endless_buckets(), endless_buckets()
-    gate = Gate(setup.gate.access, router, *buckets, EchoGuard(time.monotonic))
+    gate = Gate(setup.gate.access, router, *buckets, LoopGuard(time.monotonic))
     return replace(setup, router=router, gate=gate)
 
 

@@ -36,7 +36,7 @@ def text(number: int) -> str:
     return f"/use {REPOS[number // CHATS % len(REPOS)]}"
 
 
-class Work:
+class Run:
     """Messages without end, made before they are needed."""
 
     def __init__(self, make: Make[T]) -> None:
@@ -69,7 +69,7 @@ async def serve(
         replies: Counts what reached the sink since it was last asked; a wrong count ends the bench.
         package: Whose version is told.
     """
-    work = Work(make)
+    work = Run(make)
     print("ready", version(package) if package else "", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         count = int(line.removeprefix("run "))

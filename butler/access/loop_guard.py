@@ -33,7 +33,7 @@ class _Chat:
     muted_until: float = float("-inf")
 
 
-class EchoGuard:
+class LoopGuard:
     """Mutes a chat for a minute when commands are said back in it.
 
     The first echo is still answered: it may be a person who repeats somebody. The second within a

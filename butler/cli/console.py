@@ -58,11 +58,11 @@ async def _talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
 async def _talk_json(setup: Setup) -> bool:
     """Talk JSON lines over stdin and stdout; return False if nobody read to the end."""
     from butler.transports.console.jsonl import JsonLines
-    from butler.transports.console.seen import HandledMessages
+    from butler.transports.console.seen import SeenMessages
 
     folder = private_folder(setup.config.data_dir)
     records = _records(setup, folder)
-    handled = HandledMessages(folder / "console.sqlite3")
+    handled = SeenMessages(folder / "console.sqlite3")
     transport = JsonLines(*_streams(), handled, records)
     return await _converse(setup, transport, records)
 

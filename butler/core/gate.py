@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from butler.access.loop_guard import LISTENING, EchoGuard, Hearing
+from butler.access.loop_guard import LISTENING, Hearing, LoopGuard
 from butler.access.rate_limits import Admission, Buckets
 from butler.access.rules import EVERYONE, OWNER, AccessRules, Refusal, Role
 from butler.chat.message import Message
@@ -58,7 +58,7 @@ class Gate:
         router: Router,
         per_person: Buckets,
         per_chat: Buckets,
-        echoes: EchoGuard,
+        echoes: LoopGuard,
     ) -> None:
         self.access = access
         self._router = router

@@ -22,16 +22,16 @@ from butler import (
     command,
     listener,
 )
-from butler_run.answering import answered
 from butler_run.catalog import Catalog, Choice
-from butler_run.changes import Changes
-from butler_run.history import FILE_NAME, History, Past, Request, State, history_finding
-from butler_run.markup import Redactor
-from butler_run.questions import Questions, said
-from butler_run.runs import Runs
+from butler_run.history.runs import FILE_NAME, History, Past, Request, State, history_finding
+from butler_run.permissions.answer import answered
+from butler_run.permissions.questions import Questions, said
+from butler_run.runs.progress import duration
+from butler_run.runs.scheduler import Scheduler
 from butler_run.settings import RepoRunSettings, RunSettings
-from butler_run.status import duration
-from butler_run.working_copy import working_copy
+from butler_run.snapshots.undo import Changes
+from butler_run.snapshots.working_copy import working_copy
+from butler_run.text.redaction import Redactor
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class RunPlugin(Plugin[RunSettings]):
     async def __aenter__(self) -> Self:
         self._history = History(self.data_folder / FILE_NAME)
         secrets = Redactor(self._catalog.secrets)
-        self._runs = Runs(self.settings, self._history, self._questions, secrets)
+        self._runs = Scheduler(self.settings, self._history, self._questions, secrets)
         self._changes = Changes(self._history, secrets)
         self._cut_off = self._history.cut_off()
         self._untold = self._history.take_untold()

@@ -16,7 +16,7 @@ from butler import (
     UserError,
     command,
 )
-from butler_session.working_copy import Branches, Status, status
+from butler_session.git_status import Branches, Status, status
 
 PAGE = 20
 SESSIONS_SHOWN = 30

@@ -1,7 +1,7 @@
 import pytest
 
 from butler import Message, Person
-from butler.access.loop_guard import ECHO_S, MAX_CHATS, MUTED_S, EchoGuard, Hearing
+from butler.access.loop_guard import ECHO_S, MAX_CHATS, MUTED_S, Hearing, LoopGuard
 
 ANNA, BOT = Person(lid="1@lid"), Person(lid="2@lid")
 
@@ -13,7 +13,7 @@ def clock(mocker):
 
 @pytest.fixture
 def guard(clock):
-    return EchoGuard(clock)
+    return LoopGuard(clock)
 
 
 def message(text="/repos", sender=ANNA, quoted_id=None, chat_id="team@g.us"):

@@ -22,7 +22,7 @@ from butler_run.agents import (
     Started,
     Text,
 )
-from butler_run.snapshot import Moment, Snapshots, summary
+from butler_run.snapshots.snapshots import Moment, Snapshots, summary
 
 pytestmark = [
     pytest.mark.live_agents,

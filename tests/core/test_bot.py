@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from butler import Context, Plugin, Role, UserError, command
-from butler.access.loop_guard import EchoGuard
+from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.app import open_bot, read_setup
 from butler.builtin.help import HelpPlugin
@@ -104,7 +104,7 @@ def setup(butler_toml, tmp_path, gate):
     commands = [each for name, plugin in plugins.items() for each in commands_of(plugin, name)]
     router = Router(commands)
     buckets = (Buckets(600, 100, time.monotonic) for _ in range(2))
-    gate = Gate(made.gate.access, router, *buckets, EchoGuard(time.monotonic))
+    gate = Gate(made.gate.access, router, *buckets, LoopGuard(time.monotonic))
     return replace(made, plugins=plugins, router=router, gate=gate)
 
 
@@ -226,7 +226,7 @@ async def test_answers_to_plain_text_are_limited(setup):
         raise UserError("I hear.")
 
     buckets = (Buckets(600, 2, time.monotonic) for _ in range(2))
-    gate = Gate(setup.gate.access, setup.router, *buckets, EchoGuard(time.monotonic))
+    gate = Gate(setup.gate.access, setup.router, *buckets, LoopGuard(time.monotonic))
     transport, records = FakeTransport(), MemoryRecords()
     async with open_bot(replace(setup, gate=gate), transport, records) as bot:
         bot._listeners = (hears,)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from butler import Message, Person, Role
-from butler.access.loop_guard import EchoGuard
+from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.access.rules import AccessRules, ChatRules, People
 from butler.core.commands import Command
@@ -31,7 +31,7 @@ ACCESS = AccessRules(owners=People([OWNER]), users=People([ANNA]))
 
 def gate(router=ROUTER, access=ACCESS, burst=1000):
     people, chats = Buckets(60, burst, lambda: 0.0), Buckets(60, 1000, lambda: 0.0)
-    return Gate(access, router, people, chats, EchoGuard(lambda: 0.0))
+    return Gate(access, router, people, chats, LoopGuard(lambda: 0.0))
 
 
 def message(text, sender=ANNA, **details):

@@ -19,7 +19,7 @@ from butler.chat.message import Message, Person, Reply
 from butler.chat.text import printable
 from butler.chat.transport import NO_NAMES
 from butler.records.model import Records
-from butler.transports.console.seen import HandledMessages, Key
+from butler.transports.console.seen import Key, SeenMessages
 from butler.transports.console.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
 
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
@@ -49,7 +49,7 @@ class JsonLines:
     chat_names = NO_NAMES
 
     def __init__(
-        self, reader_fd: int, writer_fd: int, handled: HandledMessages, records: Records
+        self, reader_fd: int, writer_fd: int, handled: SeenMessages, records: Records
     ) -> None:
         self._reader = LineReader(reader_fd)
         self._writer = LineWriter(writer_fd, self._note_handled, self._reader.close)

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS handled (
 """
 
 
-class HandledMessages:
+class SeenMessages:
     """The keys of handled messages, on disk, for 30 days.
 
     One thread asks and another one adds: each has its own connection, so neither waits.

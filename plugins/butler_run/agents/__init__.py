@@ -4,7 +4,7 @@
 ``LimitedRun`` puts limits on a run of any of them.
 """
 
-from butler_run.agents.acp import AcpAgent
+from butler_run.agents.acp.agent import AcpAgent
 from butler_run.agents.agent import (
     Agent,
     Change,
@@ -23,6 +23,7 @@ from butler_run.agents.agent import (
     Usage,
     Working,
 )
+from butler_run.agents.base import Patience
 from butler_run.agents.claude import ClaudeAgent
 from butler_run.agents.command import CommandAgent
 from butler_run.agents.environment import allowed_environment
@@ -34,8 +35,7 @@ from butler_run.agents.errors import (
 )
 from butler_run.agents.limits import LimitedRun, RunLimits
 from butler_run.agents.presets import PRESETS, Preset
-from butler_run.agents.process import ProcessLimits
-from butler_run.agents.run import Patience
+from butler_run.agents.process.process import ProcessLimits
 
 __all__ = [
     "PRESETS",

@@ -26,13 +26,12 @@ from butler_run.agents.agent import (
     Usage,
     Working,
 )
+from butler_run.agents.base import Patience, ProcessRun
 from butler_run.agents.errors import AgentError, ConversationLostError
-from butler_run.agents.handy import handy
-from butler_run.agents.messages import Messages
-from butler_run.agents.process import AgentProcess, ProcessLimits, spawned
-from butler_run.agents.questions import changes_of, command_of, detail_of, numbered, relative
-from butler_run.agents.run import Patience, ProcessRun
-from butler_run.agents.texts import on_one_line
+from butler_run.agents.process.json_lines import Messages
+from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
+from butler_run.agents.text import coalesced, on_one_line
+from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
 
 HOW_TO_GET = "To get it: npm install -g @anthropic-ai/claude-code"
 
@@ -115,11 +114,11 @@ class _ClaudeRun(ProcessRun):
                 first = await self._first(reading)
         except TimeoutError:
             raise self._messages.not_started(self._patience.start_s) from None
-        for event in handy(self._told(first)):
+        for event in coalesced(self._told(first)):
             yield event
         try:
             while not self._is_turn_over.is_set():
-                for event in handy(self._told(await anext(reading))):
+                for event in coalesced(self._told(await anext(reading))):
                     yield event
         except StopAsyncIteration:
             yield await self._broken_off()

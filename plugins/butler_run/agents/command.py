@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from butler_run.agents.agent import Event, Finished, Mode, Reason, Run, Started, Text
+from butler_run.agents.base import Patience, ProcessRun
 from butler_run.agents.errors import AgentError
-from butler_run.agents.process import AgentProcess, ProcessLimits, spawned
-from butler_run.agents.run import Patience, ProcessRun
+from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
 
 PLACEHOLDER = "{prompt}"
 # Linux takes no single argument of 128 KiB with its end, see execve(2).

@@ -13,7 +13,7 @@ from butler.chat.message import Message, Person, Reply
 from butler.records.model import MemoryRecords
 from butler.records.sqlite import SqliteRecords
 from butler.transports.console.jsonl import JsonLines
-from butler.transports.console.seen import HandledMessages
+from butler.transports.console.seen import SeenMessages
 from butler_process import BUTLER, PATIENCE_S, line, replies, run_butler, start_butler, write_config
 
 OPEN = '[access]\nchats = ["team@g.us"]\n'
@@ -275,7 +275,7 @@ async def transport(tmp_path):
     """JSON lines over pipes: the transport, and the end to read what it writes from."""
     (in_read, in_write), (out_read, out_write) = os.pipe(), os.pipe()
     os.close(in_write)
-    handled = HandledMessages(tmp_path / "console.sqlite3")
+    handled = SeenMessages(tmp_path / "console.sqlite3")
     yield JsonLines(in_read, out_write, handled, MemoryRecords()), out_read
     for each in (in_read, out_read, out_write):
         os.close(each)

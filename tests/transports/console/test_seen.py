@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from butler.errors import DataError
-from butler.transports.console.seen import KEEP_S, HandledMessages
+from butler.transports.console.seen import KEEP_S, SeenMessages
 
 KEY = ("team@g.us", "+4915112345678", "m1")
 
@@ -17,7 +17,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def handled(path):
-    handled = HandledMessages(path)
+    handled = SeenMessages(path)
     yield handled
     handled.close()
 
@@ -43,7 +43,7 @@ def test_a_message_may_be_noted_twice(handled):
 def test_what_one_process_noted_the_next_one_knows(path, handled):
     handled.add([KEY])
 
-    again = HandledMessages(path)
+    again = SeenMessages(path)
     assert KEY in again
     again.close()
 
@@ -54,17 +54,17 @@ def test_the_file_is_private(path, handled):
 
 def test_a_message_is_forgotten_after_thirty_days(path, mocker):
     clock = mocker.patch("butler.transports.console.seen.time.time", return_value=1_000.0)
-    handled = HandledMessages(path)
+    handled = SeenMessages(path)
     handled.add([KEY])
     handled.close()
 
     clock.return_value += KEEP_S
-    handled = HandledMessages(path)
+    handled = SeenMessages(path)
     assert KEY in handled
     clock.return_value += 1
     handled.close()
 
-    handled = HandledMessages(path)
+    handled = SeenMessages(path)
     assert KEY not in handled
     handled.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from butler.transports.whatsapp.protocol.frames import Acknowledge
 
 
-class OverTurns:
+class Acknowledgements:
     """The rows whose turns are over and of which the gateway has not said that it knows.
 
     Args:

@@ -31,7 +31,7 @@ class _Missed:
     rows: list[int] = field(default_factory=list)
 
 
-class Missed:
+class Notices:
     """What is said about such messages.
 
     That is one summary a chat, one question in ten minutes, and a sentence for each interruption.

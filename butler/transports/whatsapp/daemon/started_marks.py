@@ -28,7 +28,7 @@ class Mark(NamedTuple):
     is_told: bool
 
 
-class BegunTurns:
+class StartedMarks:
     """A mark for each turn under way, in a slot of its own that is free again after the turn.
 
     A mark is one small write that is not synced: it outlives a killed process, not a loss of power.

@@ -34,7 +34,7 @@ class LinkState:
     reason: str = ""
 
 
-class Link:
+class Supervisor:
     """A gateway that is there as long as this runs.
 
     Args:

@@ -16,7 +16,7 @@ from butler.errors import TransportError
 from butler.records.model import Records
 from butler.storage.files import private_folder
 from butler.transports.whatsapp.account import read_account
-from butler.transports.whatsapp.daemon.acknowledgements import OverTurns
+from butler.transports.whatsapp.daemon.acknowledgements import Acknowledgements
 from butler.transports.whatsapp.daemon.delivery import (
     SEND_LIMIT_S,
     Delivery,
@@ -24,12 +24,12 @@ from butler.transports.whatsapp.daemon.delivery import (
     in_parts,
     whole,
 )
-from butler.transports.whatsapp.daemon.notices import Missed
+from butler.transports.whatsapp.daemon.notices import Notices
 from butler.transports.whatsapp.daemon.splitting import bounded, parts
-from butler.transports.whatsapp.daemon.started_marks import FILE_NAME, BegunTurns
-from butler.transports.whatsapp.daemon.supervisor import Link, LinkState
+from butler.transports.whatsapp.daemon.started_marks import FILE_NAME, StartedMarks
+from butler.transports.whatsapp.daemon.supervisor import LinkState, Supervisor
 from butler.transports.whatsapp.daemon.turns import Turns, place
-from butler.transports.whatsapp.daemon.typing_indicator import Composing
+from butler.transports.whatsapp.daemon.typing_indicator import TypingIndicator
 from butler.transports.whatsapp.protocol.frames import (
     EDITED_TOO_LATE,
     WITHDRAWN,
@@ -92,23 +92,23 @@ class WhatsAppTransport:
         self._is_for_bot = is_for_bot
         self._max_age_s = math.inf if max_message_age_s is None else max_message_age_s
         options = Options(str(folder.absolute()), device_name, limits, pacing)
-        self._link = Link(options, self._take, self._greet)
-        self._delivery = Delivery(self._link.send, send_limit_s)
-        self._composing = Composing(self._link.send)
-        self._missed = Missed(self._delivery.deliver, self._finish, self._note_interrupted)
+        self._supervisor = Supervisor(options, self._take, self._greet)
+        self._delivery = Delivery(self._supervisor.send, send_limit_s)
+        self._typing = TypingIndicator(self._supervisor.send)
+        self._notices = Notices(self._delivery.deliver, self._finish, self._note_interrupted)
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
         self._turns = Turns()
         self._in_hand: set[int] = set()
-        self._over = OverTurns(self._link.send, records.flush)
+        self._acknowledgements = Acknowledgements(self._supervisor.send, records.flush)
         self._folder = folder
         self._failure: TransportError | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._begun = BegunTurns(private_folder(self._folder) / FILE_NAME)
+        self._marks = StartedMarks(private_folder(self._folder) / FILE_NAME)
         self._tasks = [
             asyncio.create_task(self._hold(), name="whatsapp"),
-            asyncio.create_task(self._over.tell(), name="turns over"),
+            asyncio.create_task(self._acknowledgements.tell(), name="turns over"),
         ]
         return self
 
@@ -118,32 +118,32 @@ class WhatsAppTransport:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._composing.close()
-        self._missed.close()
+        self._typing.close()
+        self._notices.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_LIMIT_S if self._failure is None else 0):
-                await self._over.is_settled.wait()
+                await self._acknowledgements.is_settled.wait()
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
-        self._begun.close()
+        self._marks.close()
         if exc is None and self._failure is not None:
             raise self._failure
 
     @property
     def state(self) -> LinkState:
         """How the link to WhatsApp is, since when and why."""
-        return self._link.state
+        return self._supervisor.state
 
     @property
     def gateway_id(self) -> int | None:
         """The id of the gateway process, if there is one now."""
-        return self._link.process_id
+        return self._supervisor.process_id
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield each message once, also if a new gateway hands it over again."""
         while (message := await self._messages.get()) is not None:
-            self._composing.begin(message.chat_id)
+            self._typing.begin(message.chat_id)
             yield message
 
     async def send(self, chat_id: str, reply: Reply) -> str:
@@ -180,15 +180,15 @@ class WhatsAppTransport:
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Show that an answer is being worked on, or no longer."""
         if is_typing:
-            self._composing.begin(chat_id)
+            self._typing.begin(chat_id)
         else:
-            self._composing.end(chat_id)
+            self._typing.end(chat_id)
 
     def begin(self, message: Message, *, is_told: bool = True) -> None:
         """Mark the turn of ``message`` as begun; the mark outlives a sudden end of this process."""
         row = self._turns.begin(message)
         if row is not None:
-            self._begun.add(row, message.id, is_told=is_told)
+            self._marks.add(row, message.id, is_told=is_told)
 
     def is_withdrawn(self, message: Message) -> bool:
         """Return whether its sender deleted ``message`` before its turn."""
@@ -197,18 +197,18 @@ class WhatsAppTransport:
     async def acknowledge(self, message: Message) -> None:
         """Say that the turn of ``message`` is over; it counts once what came of it is on record."""
         if message in self._turns:
-            self._composing.end(message.chat_id)
+            self._typing.end(message.chat_id)
         row = self._turns.end(message)
         if row is not None:
             self._finish(row)
 
     def _finish(self, row: int) -> None:
         self._in_hand.discard(row)
-        self._over.add(row)
+        self._acknowledgements.add(row)
 
     async def _hold(self) -> None:
         try:
-            await self._link.hold()
+            await self._supervisor.hold()
         except TransportError as error:
             self._failure = error
             self._delivery.fail(error)
@@ -217,7 +217,7 @@ class WhatsAppTransport:
 
     def _greet(self) -> None:
         self._delivery.ask_again()
-        self._over.say_again()
+        self._acknowledgements.say_again()
 
     def _take(self, frame: Frame) -> None:
         match frame:
@@ -228,8 +228,8 @@ class WhatsAppTransport:
             case Unreadable():
                 self._take_unreadable(frame)
             case Acknowledged():
-                self._over.confirm(frame.rows)
-                self._begun.remove(*frame.rows)
+                self._acknowledgements.confirm(frame.rows)
+                self._marks.remove(*frame.rows)
             case Sent() | NotSent():
                 self._delivery.take(frame)
             case ChatName():
@@ -244,7 +244,7 @@ class WhatsAppTransport:
             self._withdraw(frame.withdraws)
         self._records.ignored(frame.message, Refusal(frame.rule, frame.detail))
         if frame.row is not None:
-            self._over.add(frame.row)
+            self._acknowledgements.add(frame.row)
 
     def _withdraw(self, row: int) -> None:
         message = self._turns.withdraw(row)
@@ -253,15 +253,15 @@ class WhatsAppTransport:
             self._finish(row)
 
     def _take_message(self, frame: Incoming) -> None:
-        if frame.row in self._in_hand or frame.row in self._over:
+        if frame.row in self._in_hand or frame.row in self._acknowledgements:
             self._take_again(frame)
             return
         if frame.message in self._turns:
             self._records.ignored(frame.message, Refusal("duplicate", "in hand already"))
-            self._over.add(frame.row)
+            self._acknowledgements.add(frame.row)
             return
         self._in_hand.add(frame.row)
-        mark = self._begun.earlier(frame.row, frame.message.id)
+        mark = self._marks.earlier(frame.row, frame.message.id)
         age_s = time.time() - frame.message.time
         if mark is not None:
             self._take_interrupted(frame, is_told=mark.is_told)
@@ -282,7 +282,7 @@ class WhatsAppTransport:
     def _take_interrupted(self, frame: Incoming, *, is_told: bool) -> None:
         is_told = is_told and self._is_for_bot(frame.message)
         key = place(frame.row, 1) if is_told else None
-        self._missed.was_interrupted(frame.message, frame.row, key)
+        self._notices.was_interrupted(frame.message, frame.row, key)
 
     def _note_interrupted(self, message: Message) -> None:
         if not self._records.was_done(message):
@@ -291,7 +291,7 @@ class WhatsAppTransport:
     def _take_late(self, frame: Incoming, age_s: float) -> None:
         self._records.ignored(frame.message, Refusal("too late", f"{age_s:.0f} s old"))
         if self._is_for_bot(frame.message):
-            self._missed.add_late(frame.message.chat_id, frame.row)
+            self._notices.add_late(frame.message.chat_id, frame.row)
         else:
             self._finish(frame.row)
 
@@ -299,4 +299,4 @@ class WhatsAppTransport:
         detail = "it did not come again" if frame.is_lost else "only the phone can show it"
         self._records.ignored(frame.message, Refusal("not readable", detail))
         if frame.is_lost and self._is_for_bot(frame.message):
-            self._missed.ask_again(frame.message.chat_id, frame.message.id)
+            self._notices.ask_again(frame.message.chat_id, frame.message.id)

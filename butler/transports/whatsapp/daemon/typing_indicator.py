@@ -18,7 +18,7 @@ class _Chat:
     is_shown: bool = field(default=False)
 
 
-class Composing:
+class TypingIndicator:
     """The chats in which turns are under way.
 
     Args:

@@ -33,7 +33,7 @@ _ENDINGS: dict[int, Callable[[bytes], Ended]] = {
 }
 
 
-class Line:
+class ServerConnection:
     """The library's connection to WhatsApp.
 
     Args:

@@ -20,7 +20,7 @@ _PROBE = bytes(64 * 1024)
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class Room:
+class DiskSpace:
     """The room in a folder.
 
     Args:

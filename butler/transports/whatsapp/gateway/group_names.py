@@ -28,7 +28,7 @@ PAUSE_S = 1.0
 _MOST_WANTED = 1_000
 
 
-class Naming:
+class GroupNames:
     """Asks for the names of the chats that Butler writes to, each once a day at most.
 
     WhatsApp tells the subject of a group; who a direct chat is with stands in the journal.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CODE_LIMIT_S = 30.0
 
 
-class Linking:
+class Pairing:
     """One round of codes, or one pairing code.
 
     Args:

@@ -14,17 +14,17 @@ from butler.errors import DataError
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.gateway import exit_reasons
 from butler.transports.whatsapp.gateway.client import Client
-from butler.transports.whatsapp.gateway.connection import Line
-from butler.transports.whatsapp.gateway.disk_space import Room
+from butler.transports.whatsapp.gateway.connection import ServerConnection
+from butler.transports.whatsapp.gateway.disk_space import DiskSpace
 from butler.transports.whatsapp.gateway.events import Event
-from butler.transports.whatsapp.gateway.group_names import Naming
+from butler.transports.whatsapp.gateway.group_names import GroupNames
 from butler.transports.whatsapp.gateway.pacing import Pacer
-from butler.transports.whatsapp.gateway.pairing import Linking
+from butler.transports.whatsapp.gateway.pairing import Pairing
 from butler.transports.whatsapp.gateway.receiving import Receiver, persisted
 from butler.transports.whatsapp.gateway.send_errors import GatewayEnd
 from butler.transports.whatsapp.gateway.sending import Sender
 from butler.transports.whatsapp.gateway.translation import Translator
-from butler.transports.whatsapp.gateway.undecryptable import Repairs
+from butler.transports.whatsapp.gateway.undecryptable import UndecryptableMessages
 from butler.transports.whatsapp.journal.database import Journal
 from butler.transports.whatsapp.protocol.codec import encoded, joined, read_frame
 from butler.transports.whatsapp.protocol.frames import (
@@ -74,23 +74,25 @@ class Service:
             Path(options.folder),
             options.device_name,
             on_event=self._on_event,
-            on_login_status=lambda status: self._on_loop(self._linking.on_status, status),
+            on_login_status=lambda status: self._on_loop(self._pairing.on_status, status),
             on_qr=self._on_qr,
         )
-        self._linking = Linking(options.phone, self._post, self._finish)
-        self._line = Line(self._client, self._post, self._finish, options.limits)
-        self._room = Room(Path(options.folder), self._finish)
-        self._receiver = Receiver(journal, self._tell, self._line.is_settled, self._loop)
-        self._repairs = Repairs(journal.inbox, self._tell, options.limits.repair_s)
-        self._naming = Naming(self._client, journal, self._tell, self._line.is_open)
+        self._pairing = Pairing(options.phone, self._post, self._finish)
+        self._connection = ServerConnection(self._client, self._post, self._finish, options.limits)
+        self._disk_space = DiskSpace(Path(options.folder), self._finish)
+        self._receiver = Receiver(journal, self._tell, self._connection.is_settled, self._loop)
+        self._undecryptable = UndecryptableMessages(
+            journal.inbox, self._tell, options.limits.repair_s
+        )
+        self._group_names = GroupNames(self._client, journal, self._tell, self._connection.is_open)
         self._sender = Sender(
             self._client,
             journal,
             self._tell,
-            self._line.is_open,
+            self._connection.is_open,
             options.limits.send_s,
             Pacer(options.pacing),
-            self._naming.want,
+            self._group_names.want,
         )
 
     async def run(self) -> Ended | None:
@@ -105,25 +107,25 @@ class Service:
         for task in tasks:
             task.cancel()
         if ended != exit_reasons.STUCK:
-            await self._line.close()
+            await self._connection.close()
         return ended
 
     def _work(self) -> list[Awaitable[None]]:
-        common = [self._listen(), self._line.hold(), self._prune()]
+        common = [self._listen(), self._connection.hold(), self._prune()]
         if self._account is None or self._options.is_pairing:
             return [*common]
         translator = Translator(self._account, self._journal.people, self._journal.outbox)
         return [
             *common,
-            self._line.watch(),
-            self._room.watch(),
+            self._connection.watch(),
+            self._disk_space.watch(),
             self._show_typing(),
             self._receiver.finish_turns(),
             self._sender.pace(),
             self._sender.send_all(),
             self._receiver.hand_over(translator),
-            self._repairs.report(translator),
-            self._naming.learn(),
+            self._undecryptable.report(translator),
+            self._group_names.learn(),
         ]
 
     async def _guarded(self, work: Awaitable[None]) -> None:
@@ -162,7 +164,7 @@ class Service:
                 self._sender.call_last()
             case Acknowledge():
                 self._receiver.acknowledge(frame.rows)
-            case Typing() if self._line.is_open.is_set():
+            case Typing() if self._connection.is_open.is_set():
                 self._typing.put_nowait(frame)
 
     async def _show_typing(self) -> None:
@@ -194,7 +196,7 @@ class Service:
             if code == Event.MESSAGE:
                 self._receiver.keep(event)
             elif code == Event.PAIR_STATUS:
-                self._on_loop(self._linking.on_pair_status, event)
+                self._on_loop(self._pairing.on_pair_status, event)
             else:
                 self._on_loop(self._on_state, code, event)
         except DataError as error:
@@ -204,16 +206,16 @@ class Service:
 
     def _on_state(self, code: int, event: bytes) -> None:
         if code == Event.UNDECRYPTABLE:
-            self._repairs.expect(event)
+            self._undecryptable.expect(event)
             # The library cannot decrypt either what it cannot store.
-            self._room.doubt()
-        self._line.on_event(code, event)
+            self._disk_space.doubt()
+        self._connection.on_event(code, event)
         if code == Event.CONNECTED and self._options.is_pairing:
             self._post(Linked())
 
     async def _on_qr(self, qr: str) -> None:
         if self._options.is_pairing:
-            await self._linking.show(qr, self._client)
+            await self._pairing.show(qr, self._client)
         else:
             self._finish(exit_reasons.NOT_LINKED)
 

@@ -12,7 +12,7 @@ from butler.access.rules import Refusal
 from butler.chat.message import Message, Person
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.gateway.contents import Body, body
-from butler.transports.whatsapp.journal.addresses import People
+from butler.transports.whatsapp.journal.addresses import Addresses
 from butler.transports.whatsapp.journal.inbox import Key
 from butler.transports.whatsapp.journal.outbox import Outbox
 from butler.transports.whatsapp.protocol.frames import EDITED_TOO_LATE, MAX_TEXT_CHARS, WITHDRAWN
@@ -52,7 +52,7 @@ class Translator:
         outbox: What Butler itself has sent.
     """
 
-    def __init__(self, account: Account, people: People, outbox: Outbox) -> None:
+    def __init__(self, account: Account, people: Addresses, outbox: Outbox) -> None:
         self._account = account
         self._people = people
         self._outbox = outbox

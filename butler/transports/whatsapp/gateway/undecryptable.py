@@ -14,7 +14,7 @@ from butler.transports.whatsapp.journal.inbox import Inbox, Key
 from butler.transports.whatsapp.protocol.frames import ToDaemon, Unreadable
 
 
-class Repairs:
+class UndecryptableMessages:
     """The messages that are expected to come again.
 
     Args:

@@ -15,7 +15,7 @@ _LID_OF = "SELECT lid FROM people WHERE phone = ?"
 _MOST_REMEMBERED = 10_000
 
 
-class People:
+class Addresses:
     """The pairs of LID and phone number that messages have shown."""
 
     def __init__(self, db: Database) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from butler.errors import DataError
 from butler.storage.files import private_file
-from butler.transports.whatsapp.journal.addresses import PEOPLE_SCHEMA, People
+from butler.transports.whatsapp.journal.addresses import PEOPLE_SCHEMA, Addresses
 from butler.transports.whatsapp.journal.inbox import INBOX_SCHEMA, Inbox
 from butler.transports.whatsapp.journal.names import NAMES_SCHEMA, Names
 from butler.transports.whatsapp.journal.outbox import OUTBOX_CHANGES, OUTBOX_SCHEMA, Outbox
@@ -56,7 +56,7 @@ class Journal:
         self._db = self._open()
         self.inbox = Inbox(self)
         self.outbox = Outbox(self)
-        self.people = People(self)
+        self.people = Addresses(self)
         self.names = Names(self)
 
     def __enter__(self) -> Self:

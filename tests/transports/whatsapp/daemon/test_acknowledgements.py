@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from butler.transports.whatsapp.daemon.acknowledgements import OverTurns
+from butler.transports.whatsapp.daemon.acknowledgements import Acknowledgements
 from butler.transports.whatsapp.protocol.frames import Acknowledge
 
 
@@ -15,7 +15,7 @@ def happened():
 
 @pytest.fixture
 async def over(happened):
-    over = OverTurns(happened.append, lambda: happened.append("on record"))
+    over = Acknowledgements(happened.append, lambda: happened.append("on record"))
     telling = asyncio.create_task(over.tell())
     yield over
     telling.cancel()

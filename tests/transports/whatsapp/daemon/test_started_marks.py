@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from butler.errors import DataError
-from butler.transports.whatsapp.daemon.started_marks import SLOTS, BegunTurns
+from butler.transports.whatsapp.daemon.started_marks import SLOTS, StartedMarks
 
 
 @pytest.fixture
@@ -20,14 +20,14 @@ def path(tmp_path):
 
 @pytest.fixture
 def begun(path):
-    begun = BegunTurns(path)
+    begun = StartedMarks(path)
     yield begun
     begun.close()
 
 
 def reopened(path):
     """Return the marks as the next daemon finds them."""
-    begun = BegunTurns(path)
+    begun = StartedMarks(path)
     begun.close()
     return begun
 
@@ -35,8 +35,8 @@ def reopened(path):
 def test_a_mark_outlives_a_killed_process(path):
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from butler.transports.whatsapp.daemon.started_marks import BegunTurns\n"
-        "BegunTurns(Path(sys.argv[1])).add(7, 'A7', is_told=True)\n"
+        "from butler.transports.whatsapp.daemon.started_marks import StartedMarks\n"
+        "StartedMarks(Path(sys.argv[1])).add(7, 'A7', is_told=True)\n"
         "os.kill(os.getpid(), 9)"
     )
 
@@ -69,7 +69,7 @@ def test_a_mark_says_whether_the_chat_is_told_and_the_last_word_counts(begun, pa
 def test_a_mark_of_another_message_in_that_row_counts_for_nothing(begun, path):
     begun.add(1, "A1", is_told=True)
 
-    again = BegunTurns(path)
+    again = StartedMarks(path)
     assert again.earlier(1, "B1") is None
     again.close()
     assert reopened(path).earlier(1, "A1") is None
@@ -79,7 +79,7 @@ def test_what_was_left_on_lower_rows_is_forgotten(begun, path):
     for row in (1, 5, 9):
         begun.add(row, f"A{row}", is_told=True)
 
-    again = BegunTurns(path)
+    again = StartedMarks(path)
     assert again.earlier(5, "A5") is not None
     again.close()
     assert reopened(path).earlier(1, "A1") is None
@@ -110,7 +110,7 @@ def test_only_the_user_can_read_it(begun, path):
 @pytest.mark.parametrize("content", [b"\xff" * 100, os.urandom(50_001)])
 def test_a_file_with_anything_else_in_it_says_nothing(path, content):
     path.write_bytes(content)
-    begun = BegunTurns(path)
+    begun = StartedMarks(path)
     begun.add(1, "A1", is_told=True)
     begun.close()
 
@@ -121,7 +121,7 @@ def test_a_file_with_anything_else_in_it_says_nothing(path, content):
 
 def test_a_folder_in_its_place_is_said(tmp_path):
     with pytest.raises(DataError, match="cannot be used: Is a directory"):
-        BegunTurns(tmp_path)
+        StartedMarks(tmp_path)
 
 
 def test_a_disk_that_takes_nothing_is_logged_once_and_turns_go_on(begun, caplog, mocker):

@@ -52,7 +52,7 @@ async def test_a_gateway_that_dies_is_started_again_ever_less_often(
 
     scenario("dies")
     monkeypatch.setattr(supervisor, "FIRST_WAIT_S", 1.0)
-    kept = supervisor.Link(Options(str(tmp_path), "Butler"), pytest.fail, lambda: None)
+    kept = supervisor.Supervisor(Options(str(tmp_path), "Butler"), pytest.fail, lambda: None)
     monkeypatch.setattr(supervisor, "sleep", no_sleep)
 
     with pytest.raises(TransportError, match="enough"):
@@ -75,7 +75,9 @@ async def test_the_waits_begin_anew_after_a_steady_gateway(scenario, tmp_path, m
     monkeypatch.setattr(supervisor, "sleep", no_sleep)
 
     with pytest.raises(TransportError, match="enough"):
-        await supervisor.Link(Options(str(tmp_path), "Butler"), pytest.fail, lambda: None).hold()
+        await supervisor.Supervisor(
+            Options(str(tmp_path), "Butler"), pytest.fail, lambda: None
+        ).hold()
 
     assert waits == [1, 1, 1]
 
@@ -91,7 +93,7 @@ async def test_an_outage_is_counted_from_its_beginning_whatever_is_tried(
             raise TransportError("enough")
 
     scenario("aborts")
-    kept = supervisor.Link(
+    kept = supervisor.Supervisor(
         Options(str(tmp_path), "Butler"), pytest.fail, lambda: states.append(kept.state)
     )
     monkeypatch.setattr(supervisor, "sleep", no_sleep)
@@ -238,7 +240,7 @@ async def test_a_turn_that_was_cut_off_is_not_repeated_but_told_to_its_chat(
     for _ in range(2):
         async with daemon(tmp_path) as bot:
             await eventually(
-                lambda: bot.turns_over == 1 and bot.transport._over.is_settled.is_set()
+                lambda: bot.turns_over == 1 and bot.transport._acknowledgements.is_settled.is_set()
             )
             await eventually(lambda: len(_said(caplog)) == 2)
         assert [message.text for message in bot.messages] == ["/two"]
@@ -270,7 +272,9 @@ async def test_chatter_and_what_a_plugin_tells_itself_are_only_on_record(
     await _cut_off(tmp_path, **how)
 
     async with daemon(tmp_path) as bot:
-        await eventually(lambda: bot.turns_over == 1 and bot.transport._over.is_settled.is_set())
+        await eventually(
+            lambda: bot.turns_over == 1 and bot.transport._acknowledgements.is_settled.is_set()
+        )
         await eventually(lambda: _said(caplog))
 
     assert _interrupted(bot) == ["A1"]
@@ -285,7 +289,9 @@ async def test_a_turn_whose_work_was_done_is_not_on_record_as_interrupted(scenar
         await eventually(lambda: bot.transport.gateway_id)
         cut_off = Message("A1", "1@lid", Person(lid="1@lid"), "", time.time())
         bot.records.done(cut_off, "use", "api", "done")
-        await eventually(lambda: bot.turns_over == 1 and bot.transport._over.is_settled.is_set())
+        await eventually(
+            lambda: bot.turns_over == 1 and bot.transport._acknowledgements.is_settled.is_set()
+        )
 
     assert _interrupted(bot) == []
 
@@ -301,7 +307,7 @@ async def test_a_turn_of_this_daemon_goes_on_whatever_becomes_of_the_gateway(sce
         await eventually(lambda: bot.transport.state.name == "connected")
         assert await bot.transport.send("1@lid", Reply("x", message)) == "id of 1.1"
         await bot.transport.acknowledge(message)
-        await eventually(bot.transport._over.is_settled.is_set)
+        await eventually(bot.transport._acknowledgements.is_settled.is_set)
         again = await anext(bot.transport.messages())
 
     assert again.text == "/two"
@@ -329,8 +335,8 @@ async def test_what_was_over_while_there_was_no_gateway_is_told_to_the_next(scen
         os.kill(first, 9)
         await eventually(lambda: bot.transport.gateway_id is None)
         await bot.transport.acknowledge(message)
-        await eventually(lambda: not bot.transport._over._news)
-        await eventually(bot.transport._over.is_settled.is_set)
+        await eventually(lambda: not bot.transport._acknowledgements._news)
+        await eventually(bot.transport._acknowledgements.is_settled.is_set)
 
 
 async def test_leaving_does_not_wait_for_ever_for_what_is_not_confirmed(
@@ -344,7 +350,7 @@ async def test_leaving_does_not_wait_for_ever_for_what_is_not_confirmed(
         scenario("dies")
         await bot.transport.acknowledge(message)
 
-    assert not bot.transport._over.is_settled.is_set()
+    assert not bot.transport._acknowledgements.is_settled.is_set()
 
 
 async def test_a_final_end_fails_what_waits_and_what_comes(scenario, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from butler.chat.message import Message, Person
 from butler.errors import TransportError
 from butler.transports.whatsapp.daemon import notices, typing_indicator
-from butler.transports.whatsapp.daemon.notices import ASK_AGAIN, INTERRUPTED, Missed, summary
-from butler.transports.whatsapp.daemon.typing_indicator import Composing
+from butler.transports.whatsapp.daemon.notices import ASK_AGAIN, INTERRUPTED, Notices, summary
+from butler.transports.whatsapp.daemon.typing_indicator import TypingIndicator
 from butler.transports.whatsapp.protocol.frames import Send, Typing
 from whatsapp_daemon import eventually
 
@@ -23,7 +23,7 @@ def sent(monkeypatch):
 
 
 async def test_typing_is_repeated_until_the_last_turn_of_a_chat_is_over(sent):
-    typing = Composing(sent.append)
+    typing = TypingIndicator(sent.append)
     typing.begin("1@lid")
     typing.begin("1@lid")
     typing.end("1@lid")
@@ -35,7 +35,7 @@ async def test_typing_is_repeated_until_the_last_turn_of_a_chat_is_over(sent):
 
 
 async def test_a_quick_turn_shows_nothing(sent):
-    typing = Composing(sent.append)
+    typing = TypingIndicator(sent.append)
     typing.begin("1@lid")
     typing.end("1@lid")
     typing.end("1@lid")
@@ -45,7 +45,7 @@ async def test_a_quick_turn_shows_nothing(sent):
 
 
 async def test_closing_ends_what_is_shown(sent):
-    typing = Composing(sent.append)
+    typing = TypingIndicator(sent.append)
     typing.begin("1@lid")
     await eventually(lambda: sent)
     typing.close()
@@ -71,7 +71,7 @@ class Chats:
 async def test_late_messages_are_forgotten_once_they_are_summed_up(monkeypatch, is_broken):
     monkeypatch.setattr(notices, "QUIET_S", 0.01)
     chats = Chats(is_broken=is_broken)
-    late = Missed(chats.say, chats.forgotten.append, pytest.fail)
+    late = Notices(chats.say, chats.forgotten.append, pytest.fail)
     for row in (3, 4):
         late.add_late("1@lid", row)
     await eventually(lambda: len(chats.forgotten) == 2)
@@ -82,7 +82,7 @@ async def test_late_messages_are_forgotten_once_they_are_summed_up(monkeypatch, 
 
 async def test_a_chat_is_asked_again_only_once_in_ten_minutes():
     chats = Chats()
-    unreadable = Missed(chats.say, chats.forgotten.append, pytest.fail)
+    unreadable = Notices(chats.say, chats.forgotten.append, pytest.fail)
     for number in range(3):
         unreadable.ask_again("1@lid", f"A{number}")
     unreadable.ask_again("2@lid", "B")
@@ -96,7 +96,7 @@ async def test_a_chat_is_asked_again_only_once_in_ten_minutes():
 
 async def test_a_sentence_about_an_interruption_is_under_way_before_anything_is_looked_up():
     chats, order = Chats(), []
-    interrupted = Missed(
+    interrupted = Notices(
         chats.say, chats.forgotten.append, lambda _message: order.extend(chats.notices)
     )
     message = Message("A1", "1@lid", Person(lid="1@lid"), "/use api", 0.0)
@@ -113,11 +113,11 @@ async def test_a_sentence_about_an_interruption_is_under_way_before_anything_is_
 async def test_closing_leaves_late_messages_for_the_next_start(monkeypatch):
     monkeypatch.setattr(notices, "QUIET_S", 0.01)
     chats, others = Chats(), Chats()
-    late = Missed(chats.say, chats.forgotten.append, pytest.fail)
+    late = Notices(chats.say, chats.forgotten.append, pytest.fail)
     late.add_late("1@lid", 3)
     late.ask_again("2@lid", "B")
     late.close()
-    Missed(others.say, others.forgotten.append, pytest.fail).add_late("3@lid", 4)
+    Notices(others.say, others.forgotten.append, pytest.fail).add_late("3@lid", 4)
     await eventually(lambda: others.forgotten)
 
     assert chats.notices == []

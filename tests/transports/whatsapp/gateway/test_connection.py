@@ -12,7 +12,7 @@ from neonize.proto.Neonize_pb2 import (
 )
 
 from butler.transports.whatsapp.gateway import connection, exit_reasons
-from butler.transports.whatsapp.gateway.connection import Line
+from butler.transports.whatsapp.gateway.connection import ServerConnection
 from butler.transports.whatsapp.gateway.events import Event
 from butler.transports.whatsapp.protocol.frames import Connection, Limits
 from library_events import filled
@@ -45,7 +45,7 @@ class Kept:
         self.client = Library()
         self.posted = []
         self.ended = []
-        self.line = Line(self.client, self.posted.append, self.ended.append, limits)
+        self.line = ServerConnection(self.client, self.posted.append, self.ended.append, limits)
 
     def on(self, code, event=None):
         self.line.on_event(code, b"" if event is None else filled(event).SerializeToString())

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from butler.transports.whatsapp.gateway import disk_space
-from butler.transports.whatsapp.gateway.disk_space import Room, lack
+from butler.transports.whatsapp.gateway.disk_space import DiskSpace, lack
 
 
 def test_a_disk_with_room_is_no_reason_to_end(tmp_path):
@@ -47,7 +47,7 @@ async def test_lack_of_room_ends_the_gateway_soon(tmp_path, mocker, is_doubted):
     full = disk_space.Ended("full", "Full.")
     mocker.patch.object(disk_space, "lack", side_effect=[None, None, full])
     ends = []
-    watched = Room(tmp_path, ends.append)
+    watched = DiskSpace(tmp_path, ends.append)
 
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(watched.watch())

@@ -10,7 +10,7 @@ from neonize.exc import NeonizeError
 from butler.chat.message import Person
 from butler.transports.whatsapp import stored_names
 from butler.transports.whatsapp.gateway import group_names
-from butler.transports.whatsapp.gateway.group_names import Naming
+from butler.transports.whatsapp.gateway.group_names import GroupNames
 from butler.transports.whatsapp.journal import names
 from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
 from butler.transports.whatsapp.protocol.frames import ChatName
@@ -37,14 +37,14 @@ class Library:
 
 
 class Learning:
-    """Naming at work, and what it told the daemon."""
+    """GroupNames at work, and what it told the daemon."""
 
     def __init__(self, journal):
         self.client = Library()
         self.told = asyncio.Queue()
         self.is_open = asyncio.Event()
         self.is_open.set()
-        self.naming = Naming(self.client, journal, self.told.put, self.is_open)
+        self.naming = GroupNames(self.client, journal, self.told.put, self.is_open)
 
     async def __aenter__(self):
         self._task = asyncio.create_task(self.naming.learn())

@@ -7,7 +7,7 @@ from neonize.exc import NeonizeError
 from neonize.proto.Neonize_pb2 import PairStatus
 
 from butler.transports.whatsapp.gateway import exit_reasons, pairing
-from butler.transports.whatsapp.gateway.pairing import Linking
+from butler.transports.whatsapp.gateway.pairing import Pairing
 from butler.transports.whatsapp.protocol.frames import PairCode, Qr
 from library_events import filled
 
@@ -35,7 +35,7 @@ class Round:
     def __init__(self, phone=None):
         self.posted = []
         self.ended = []
-        self.linking = Linking(phone, self.posted.append, self.ended.append)
+        self.linking = Pairing(phone, self.posted.append, self.ended.append)
 
 
 async def test_every_qr_code_is_shown():

@@ -12,7 +12,7 @@ from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.gateway import receiving
 from butler.transports.whatsapp.gateway.receiving import Receiver
 from butler.transports.whatsapp.gateway.translation import Translator, key
-from butler.transports.whatsapp.gateway.undecryptable import Repairs
+from butler.transports.whatsapp.gateway.undecryptable import UndecryptableMessages
 from butler.transports.whatsapp.journal.database import Journal, UnwritableError
 from butler.transports.whatsapp.journal.inbox import Key
 from butler.transports.whatsapp.protocol.frames import Acknowledged, Ignored, Incoming, Unreadable
@@ -353,7 +353,7 @@ def _undecryptable(mode=UndecryptableMessage.DECRYPT_FAIL_SHOW, is_unavailable=F
 async def test_what_does_not_come_again_is_reported_once(
     journal, tell, told, translator, is_unavailable
 ):
-    repairs = Repairs(journal.inbox, tell, wait_s=0.01)
+    repairs = UndecryptableMessages(journal.inbox, tell, wait_s=0.01)
     for _ in range(3):
         repairs.expect(_undecryptable(is_unavailable=is_unavailable))
     task = asyncio.create_task(repairs.report(translator))
@@ -366,7 +366,7 @@ async def test_what_does_not_come_again_is_reported_once(
 
 
 async def test_what_came_again_or_is_decoration_is_not_reported(journal, tell, told, translator):
-    repairs = Repairs(journal.inbox, tell, wait_s=0.0)
+    repairs = UndecryptableMessages(journal.inbox, tell, wait_s=0.0)
     repairs.expect(_undecryptable(UndecryptableMessage.DECRYPT_FAIL_HIDE))
     assert not repairs._expected
     repairs.expect(_undecryptable())

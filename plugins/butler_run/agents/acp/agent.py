@@ -1,0 +1,52 @@
+"""Any agent that speaks the Agent Client Protocol over stdio."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from butler_run.agents.agent import Mode, Run
+from butler_run.agents.base import Patience
+from butler_run.agents.process.process import ProcessLimits, spawned
+
+
+class AcpAgent:
+    """Runs a command that speaks the Agent Client Protocol."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        limits: ProcessLimits | None = None,
+        patience: Patience | None = None,
+        how_to_get: str = "",
+    ) -> None:
+        self._command = tuple(command)
+        self._limits = limits or ProcessLimits()
+        self._patience = patience or Patience()
+        self._how_to_get = how_to_get
+
+    @asynccontextmanager
+    async def start(
+        self,
+        prompt: str,
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        conversation_id: str | None = None,
+        mode: Mode = Mode.ASK,
+    ) -> AsyncIterator[Run]:
+        """Start a run, see ``Agent``."""
+        async with spawned(
+            self._command,
+            folder=folder,
+            environment=environment,
+            limits=self._limits,
+            how_to_get=self._how_to_get,
+        ) as process:
+            # It takes half a second, once, as does an agent to start: both at the same time.
+            await asyncio.to_thread(importlib.import_module, "butler_run.agents.acp.run")
+            from butler_run.agents.acp.conversation import Wanted
+            from butler_run.agents.acp.run import AcpRun
+
+            yield AcpRun(process, self._patience, Wanted(prompt, folder, conversation_id, mode))

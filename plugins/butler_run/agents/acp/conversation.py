@@ -1,0 +1,144 @@
+"""Opening a conversation with an agent that speaks the Agent Client Protocol."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import acp
+from acp.client import ClientSideConnection
+from acp.schema import (
+    AgentCapabilities,
+    ClientCapabilities,
+    Implementation,
+    LoadSessionResponse,
+    NewSessionResponse,
+    ResumeSessionResponse,
+)
+
+from butler_run.agents.acp.modes import ModeChoice, choice_of_mode
+from butler_run.agents.agent import Mode
+from butler_run.agents.errors import AgentError, ConversationLostError
+from butler_run.agents.text import on_one_line
+
+AUTH_REQUIRED = -32000
+
+_Session = NewSessionResponse | LoadSessionResponse | ResumeSessionResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run is to do, see ``Agent.start``."""
+
+    prompt: str
+    folder: Path
+    conversation_id: str | None
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """An open conversation; ``notice`` is what the chat should know about it."""
+
+    id: str
+    notice: str = ""
+
+
+class Opening:
+    """The steps from a connection to a conversation."""
+
+    def __init__(
+        self,
+        connection: ClientSideConnection,
+        agent_name: str,
+        wanted: Wanted,
+    ) -> None:
+        self._connection = connection
+        self._name = agent_name
+        self._wanted = wanted
+
+    async def conversation(self) -> Conversation:
+        """Return the conversation, in the mode wanted.
+
+        Raises:
+            AgentError: There is no safe way to work with the agent.
+            ConversationLostError: The conversation wanted cannot be resumed.
+            acp.RequestError: The agent does not want to.
+        """
+        agent = await self._connection.initialize(
+            protocol_version=acp.PROTOCOL_VERSION,
+            client_capabilities=ClientCapabilities(),
+            client_info=Implementation(name="butler", version="1"),
+        )
+        if self._wanted.conversation_id is None:
+            new = await self._connection.new_session(cwd=self._cwd, mcp_servers=[])
+            return await self._in_mode(new.session_id, new)
+        capabilities = agent.agent_capabilities or AgentCapabilities()
+        resumed = await self._resumed(self._wanted.conversation_id, capabilities)
+        return await self._in_mode(self._wanted.conversation_id, resumed)
+
+    async def _resumed(self, wanted_id: str, capabilities: AgentCapabilities) -> _Session:
+        try:
+            return await self._reopened(wanted_id, capabilities)
+        except acp.RequestError as error:
+            if error.code == AUTH_REQUIRED:
+                raise
+            raise ConversationLostError(
+                f"{self._name} cannot resume the conversation: {told(error)}."
+            ) from None
+
+    async def _reopened(self, wanted_id: str, capabilities: AgentCapabilities) -> _Session:
+        session: _Session
+        session_capabilities = capabilities.session_capabilities
+        if session_capabilities and session_capabilities.resume:
+            session = await self._connection.resume_session(
+                cwd=self._cwd, session_id=wanted_id, mcp_servers=[]
+            )
+            return session
+        if not capabilities.load_session:
+            raise ConversationLostError(f"{self._name} cannot resume conversations.")
+        session = await self._connection.load_session(
+            cwd=self._cwd, session_id=wanted_id, mcp_servers=[]
+        )
+        return session
+
+    async def _in_mode(self, conversation_id: str, session: _Session) -> Conversation:
+        choice = choice_of_mode(self._wanted.mode, session)
+        if choice.id is None:
+            return Conversation(conversation_id, self._unset(choice))
+        try:
+            await self._set(conversation_id, choice.id, choice.option_id)
+        except acp.RequestError as error:
+            return Conversation(conversation_id, self._not_taken(choice, told(error)))
+        return Conversation(conversation_id)
+
+    async def _set(self, conversation_id: str, mode_id: str, option_id: str | None) -> None:
+        if option_id is None:
+            await self._connection.set_session_mode(session_id=conversation_id, mode_id=mode_id)
+        else:
+            await self._connection.set_config_option(
+                config_id=option_id, session_id=conversation_id, value=mode_id
+            )
+
+    def _unset(self, choice: ModeChoice) -> str:
+        if choice.is_unasking and self._wanted.mode is not Mode.BYPASS:
+            raise AgentError(
+                f"{self._name} acts without asking and offers no mode in which it asks."
+            )
+        if not choice.is_missing:
+            return ""
+        return f"{self._name} has no mode like {self._wanted.mode}; it goes on in its usual one."
+
+    def _not_taken(self, choice: ModeChoice, why: str) -> str:
+        sentence = f"{self._name} did not take the mode {self._wanted.mode}: {why}"
+        if choice.is_unasking and self._wanted.mode is not Mode.BYPASS:
+            raise AgentError(f"{sentence}. Left in its usual one it acts without asking.")
+        return f"{sentence}. It goes on in its usual one."
+
+    @property
+    def _cwd(self) -> str:
+        return str(self._wanted.folder)
+
+
+def told(error: acp.RequestError) -> str:
+    """Return what an error says, with its cause, which agents put into the data."""
+    details = error.data.get("details") if isinstance(error.data, dict) else error.data
+    return on_one_line(f"{error}: {details}" if details else str(error))

@@ -1,0 +1,121 @@
+"""What an agent says by the Agent Client Protocol → events."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from butler_run.agents.agent import (
+    Change,
+    Event,
+    OptionKind,
+    PermissionAsked,
+    Text,
+    Tool,
+    Usage,
+    Working,
+)
+from butler_run.agents.text import on_one_line
+from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
+
+_KINDS = {
+    "allow_once": OptionKind.ALLOW_ONCE,
+    "allow_always": OptionKind.ALLOW_ALWAYS,
+    "reject_once": OptionKind.REJECT,
+    "reject_always": OptionKind.REJECT,
+}
+_OVER = {"completed": False, "failed": True}
+_TITLE_LENGTH = 80
+_LABEL_LENGTH = 60
+
+Params = dict[str, Any]
+
+
+class Updates:
+    """Translates; remembers the tools at work, as a question may name no more than a tool's id."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cost_usd: float | None = None
+        self._folder = folder
+        self._tools: dict[str, Params] = {}
+        self._has_text = False
+        self._is_new_paragraph = False
+
+    def events(self, update: Params) -> Iterator[Event]:
+        """Yield what ``update`` means, at least a sign of life."""
+        match update:
+            case {
+                "sessionUpdate": "agent_message_chunk",
+                "content": {"type": "text", "text": str(text)},
+            } if text:
+                yield self._text(text)
+            case {"sessionUpdate": "tool_call" | "tool_call_update", "toolCallId": str(id)}:
+                yield self._tool(id, update)
+            case {"sessionUpdate": "usage_update", "used": int(tokens)}:
+                self._note_cost(update.get("cost"))
+                yield Usage(tokens, self.cost_usd)
+            case _:
+                yield Working()
+
+    def question(self, question_id: str, params: Params) -> PermissionAsked:
+        """Return the question that a request for permission asks."""
+        call = params.get("toolCall")
+        tool = self._merged(call) if isinstance(call, dict) else {}
+        tool_input = tool.get("rawInput")
+        if not isinstance(tool_input, dict):
+            tool_input = {}
+        changes = tuple(self._diffs(tool.get("content"))) or changes_of(tool_input, self._folder)
+        return PermissionAsked(
+            question_id,
+            _title(tool),
+            command_of(tool_input),
+            changes,
+            detail_of(tool_input),
+            numbered(_options(params.get("options"))),
+        )
+
+    def _text(self, text: str) -> Text:
+        if self._is_new_paragraph and self._has_text:
+            text = f"\n\n{text}"
+        self._has_text, self._is_new_paragraph = True, False
+        return Text(text)
+
+    def _tool(self, tool_id: str, update: Params) -> Event:
+        self._is_new_paragraph = True
+        known = self._tools.get(tool_id)
+        tool = self._merged(update)
+        if (status := update.get("status")) in _OVER:
+            self._tools.pop(tool_id, None)
+            return Tool(tool_id, _title(tool), is_finished=True, is_failed=_OVER[status])
+        if known is None or _title(known) != _title(tool):
+            return Tool(tool_id, _title(tool))
+        return Working()
+
+    def _merged(self, call: Params) -> Params:
+        tool_id = str(call.get("toolCallId"))
+        news = {key: value for key, value in call.items() if value is not None}
+        self._tools[tool_id] = self._tools.get(tool_id, {}) | news
+        return self._tools[tool_id]
+
+    def _note_cost(self, cost: Any) -> None:
+        match cost:
+            case {"currency": "USD", "amount": int() | float() as amount}:
+                self.cost_usd = float(amount)
+
+    def _diffs(self, content: Any) -> Iterator[Change]:
+        for part in content if isinstance(content, list) else ():
+            match part:
+                case {"type": "diff", "path": str(path), "newText": str(new)}:
+                    old = part.get("oldText")
+                    shown = relative(path, self._folder)
+                    yield Change(shown, old if isinstance(old, str) else None, new)
+
+
+def _title(tool: Params) -> str:
+    return on_one_line(str(tool.get("title") or tool.get("kind") or "a tool"), _TITLE_LENGTH)
+
+
+def _options(options: Any) -> Iterable[tuple[str, str, OptionKind]]:
+    for option in options if isinstance(options, list) else ():
+        match option:
+            case {"optionId": str(id), "name": str(label), "kind": str(kind)} if kind in _KINDS:
+                yield id, on_one_line(label, _LABEL_LENGTH), _KINDS[kind]

@@ -1,0 +1,114 @@
+"""The lines between Butler and an agent that speaks the Agent Client Protocol.
+
+Answers to Butler's requests go to the package ``agent-client-protocol``. What the agent sends by
+itself is taken here: so it keeps its order, is read no faster than it is used, and a kind of update
+that the package does not know yet harms nothing.
+"""
+
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from butler_run.agents.acp.updates import Updates
+from butler_run.agents.agent import Event
+from butler_run.agents.errors import AgentError
+from butler_run.agents.process.json_lines import Messages
+from butler_run.agents.process.process import AgentProcess
+
+_METHOD_NOT_FOUND = -32601
+
+Params = dict[str, Any]
+
+
+class Wire:
+    """A transport for ``acp.connect_to_agent``.
+
+    Args:
+        process: The agent.
+        updates: Says what the agent's messages mean.
+        hand_over: Takes the events of what has come; nothing more is read until it returns.
+
+    Attributes:
+        error: Why the wire broke, if not by the end of the process.
+        is_deaf: Updates are passed over; so it begins, as an agent that resumes a conversation
+            tells all of it once more.
+    """
+
+    def __init__(
+        self,
+        process: AgentProcess,
+        updates: Updates,
+        hand_over: Callable[[list[Event]], Awaitable[None]],
+    ) -> None:
+        self.error: AgentError | None = None
+        self.is_deaf = True
+        self.messages = Messages(process)
+        self._process = process
+        self._reading = aiter(self.messages)
+        self._updates = updates
+        self._hand_over = hand_over
+        self._answers: deque[dict[str, Any]] = deque()
+        self._request_ids: dict[str, Any] = {}
+
+    async def receive(self) -> dict[str, Any] | None:
+        """Return the next answer of the agent; None is the end."""
+        try:
+            while not self._answers:
+                await self._sort(await anext(self._reading))
+        except StopAsyncIteration:
+            return None
+        except AgentError as error:
+            self.error = error
+            return None
+        return self._answers.popleft()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a message."""
+        self._post(message)
+
+    async def close(self) -> None:
+        """Leave the pipes to the process, which owns them."""
+
+    def notify(self, method: str, params: Params) -> None:
+        """Tell the agent something that it does not answer."""
+        self._post({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def answer(self, question_id: str, outcome: dict[str, str]) -> None:
+        """Answer a question for permission."""
+        self._respond(self._request_ids.pop(question_id), {"result": {"outcome": outcome}})
+
+    async def _sort(self, messages: list[dict[str, Any]]) -> None:
+        events: list[Event] = []
+        for message in messages:
+            if "method" in message:
+                events += self._events(message)
+            else:
+                self._answers.append(message)
+        if events:
+            await self._hand_over(events)
+
+    def _events(self, message: dict[str, Any]) -> Iterable[Event]:
+        params = _object(message, "params")
+        if message["method"] == "session/update":
+            return () if self.is_deaf else self._updates.events(_object(params, "update"))
+        if "id" not in message:
+            return ()
+        if message["method"] == "session/request_permission":
+            question_id = json.dumps(message["id"])
+            self._request_ids[question_id] = message["id"]
+            return (self._updates.question(question_id, params),)
+        error = {"code": _METHOD_NOT_FOUND, "message": "Method not found"}
+        self._respond(message["id"], {"error": error})
+        return ()
+
+    def _respond(self, request_id: Any, answer: dict[str, Any]) -> None:
+        self._post({"jsonrpc": "2.0", "id": request_id, **answer})
+
+    def _post(self, message: dict[str, Any]) -> None:
+        self._process.write(json.dumps(message).encode() + b"\n")
+
+
+def _object(params: Params, key: str) -> Params:
+    value = params.get(key)
+    return value if isinstance(value, dict) else {}

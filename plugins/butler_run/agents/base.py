@@ -1,0 +1,94 @@
+"""What the runs of all adapters have in common."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from butler_run.agents.agent import Event, Finished, PermissionAsked, Reason
+from butler_run.agents.process.process import AgentProcess
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an agent is waited for.
+
+    Attributes:
+        start_s: From its start to its having taken the prompt.
+        stop_s: From being asked to stop to being ended by signals.
+    """
+
+    start_s: float = 60.0
+    stop_s: float = 3.0
+
+
+class ProcessRun(ABC):
+    """A run that is one process: questions are kept until answered, cancelling ends the process.
+
+    Adapters say how: ``_events``, ``_reply`` and ``_ask_to_stop``.
+    """
+
+    def __init__(self, process: AgentProcess, patience: Patience) -> None:
+        self._process = process
+        self._patience = patience
+        self._questions: dict[str, PermissionAsked] = {}
+        self._is_cancelled = False
+        self._is_turn_over = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield the events, see ``Run``."""
+        try:
+            async for event in self._events():
+                yield self._noted(event)
+        finally:
+            self._reject_all()
+            self._is_turn_over.set()
+
+    async def answer(self, permission_id: str, option_id: str | None) -> None:
+        """Answer a question, see ``Run``."""
+        question = self._questions.get(permission_id)
+        if question and option_id in {None, *(option.id for option in question.options)}:
+            del self._questions[permission_id]
+            self._reply(permission_id, option_id)
+
+    async def cancel(self) -> None:
+        """End the run, see ``Run``."""
+        self._is_cancelled = True
+        self._reject_all()
+        if self._ask_to_stop():
+            await self._wait_for_the_end_of_the_turn()
+        await self._process.end()
+
+    async def _wait_for_the_end_of_the_turn(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience.stop_s):
+                await self._is_turn_over.wait()
+                await self._process.quit()
+
+    def _noted(self, event: Event) -> Event:
+        if isinstance(event, PermissionAsked):
+            self._questions[event.id] = event
+            if self._is_cancelled:
+                self._reject_all()
+        if isinstance(event, Finished):
+            self._is_turn_over.set()
+            return Finished(Reason.CANCELLED) if self._is_cancelled else event
+        return event
+
+    def _reject_all(self) -> None:
+        while self._questions:
+            permission_id, _ = self._questions.popitem()
+            self._reply(permission_id, None)
+
+    @abstractmethod
+    def _events(self) -> AsyncIterator[Event]: ...
+
+    @abstractmethod
+    def _reply(self, permission_id: str, option_id: str | None) -> None:
+        """Tell the agent the answer; None rejects without an option, as for a run that is ended."""
+        ...
+
+    def _ask_to_stop(self) -> bool:
+        """Ask the agent to end its turn; return whether it can be asked at all."""
+        return False

@@ -1,0 +1,78 @@
+"""JSON objects, one a line, as agents write them."""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any
+
+from butler_run.agents.errors import AgentError
+from butler_run.agents.process.process import AgentProcess
+from butler_run.agents.text import on_one_line
+
+_MAX_STRAY_LINES = 20
+
+
+class Messages:
+    """The messages of a process; the odd line that is none is skipped.
+
+    Attributes:
+        stray: The first line that was no message, shortened.
+    """
+
+    def __init__(self, process: AgentProcess) -> None:
+        self.stray = ""
+        self._process = process
+        self._stray_lines = 0
+
+    async def __aiter__(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield the messages, so many at a time as have come.
+
+        Raises:
+            AgentError: The process writes something else, or too much.
+        """
+        async for lines in self._process.lines():
+            # A message can be huge, so no name is bound to it while the next one is waited for.
+            yield list(self._messages_in(lines))
+
+    async def epitaph(self) -> str:
+        """Wait for the end of the process and return a sentence on it."""
+        epitaph = await self._process.epitaph()
+        return f"{epitaph} It wrote: {self.stray}" if self.stray else epitaph
+
+    def not_started(self, limit_s: float) -> AgentError:
+        """Return the error that the process did not start in time."""
+        sentence = f"{self._process.name} did not start within {limit_s:g} s."
+        said = self.stray or self._process.stderr_tail
+        return AgentError(f"{sentence} It wrote: {said}" if said else sentence)
+
+    def not_logged_in(self, said: str) -> AgentError:
+        """Return the error that the process knows no account."""
+        return AgentError(
+            f"{self._process.name} is not logged in: {said}. Log in with it on the machine that "
+            "runs Butler, or name the variable with its key under env in the configuration."
+        )
+
+    def _messages_in(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        for line in lines:
+            message = _object(line)
+            if message is not None:
+                self._stray_lines = 0
+                yield message
+            elif line.strip():
+                self._skip(line)
+
+    def _skip(self, line: str) -> None:
+        self.stray = self.stray or on_one_line(line)
+        self._stray_lines += 1
+        if self._stray_lines > _MAX_STRAY_LINES:
+            raise AgentError(
+                f"{self._process.name} does not speak the protocol it should; "
+                f"it wrote: {self.stray}"
+            )
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None

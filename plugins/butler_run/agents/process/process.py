@@ -1,0 +1,276 @@
+"""A child process that dies with its task, with all that it started.
+
+Between Butler and the program stands a reaper (see its module), so nothing survives the block,
+and nothing survives Butler.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from butler_run.agents.errors import AgentError, Limit, LimitReachedError
+from butler_run.agents.process.lines import LineSplitter
+from butler_run.agents.process.pipes import Output, ReaperLine, Tail
+
+logger = logging.getLogger(__name__)
+
+_REAPER = Path(__file__).with_name("reaper.py")
+_VERIFICATION_S = 5.0
+_STDERR_LINES = 8
+_STDERR_CHARACTERS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLimits:
+    """How much a process may write, and how it is ended.
+
+    Attributes:
+        output_bytes: What it may write to stdout in total.
+        line_bytes: How long a line of it may be.
+        quit_grace_s: How long it may take to end by itself once its input is closed.
+        end_interval_s: The time from SIGINT to SIGTERM, and from SIGTERM to SIGKILL.
+    """
+
+    output_bytes: int = 50_000_000
+    line_bytes: int = 16 * 2**20
+    quit_grace_s: float = 2.0
+    end_interval_s: float = 5.0
+
+
+class AgentProcess:
+    """A program at work. Its stdout can be read once, by one task."""
+
+    def __init__(self, name: str, limits: ProcessLimits) -> None:
+        self.name = name
+        self._limits = limits
+        self._reaper = ReaperLine()
+        self._output = Output()
+        self._tail = Tail()
+        self._input: asyncio.WriteTransport | None = None
+        self._transports: list[asyncio.BaseTransport] = []
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, which is that of its group too."""
+        return self._reaper.pid
+
+    @property
+    def stderr_tail(self) -> str:
+        """The last lines of stderr."""
+        lines = self._tail.kept.decode(errors="replace").strip().splitlines()
+        return "\n".join(lines[-_STDERR_LINES:])[-_STDERR_CHARACTERS:]
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield stdout as it comes.
+
+        Raises:
+            LimitReachedError: It is more than the limit.
+        """
+        left_bytes = self._limits.output_bytes
+        while piece := await self._output.read():
+            left_bytes -= len(piece)
+            if left_bytes < 0:
+                raise self._too_much()
+            yield piece
+
+    async def lines(self) -> AsyncIterator[Iterator[str]]:
+        """Yield the lines of stdout without their line ends, so many at a time as have come.
+
+        Raises:
+            LimitReachedError: A line, or all of them, are more than the limit.
+        """
+        splitter = LineSplitter(self._limits.line_bytes)
+        async for piece in self.pieces():
+            yield splitter.feed(piece)
+        yield splitter.rest()
+
+    def write(self, data: bytes) -> None:
+        """Write to stdin; what a process that is over would have read is dropped."""
+        if self._input and not self._input.is_closing():
+            self._input.write(data)
+
+    def close_stdin(self) -> None:
+        """Tell the program that nothing more will come."""
+        if self._input and not self._input.is_closing():
+            self._input.close()
+
+    async def status(self) -> int:
+        """Wait for the program's end and return its exit status; negative is a signal."""
+        await self._reaper.has_exited.wait()
+        return self._reaper.status if self._reaper.status is not None else -signal.SIGKILL
+
+    async def epitaph(self) -> str:
+        """Wait for the program's end and return a sentence on it, with the last of stderr."""
+        status = await self.status()
+        if self._reaper.start_errno is not None:
+            return f"{self.name} could not be started: {os.strerror(self._reaper.start_errno)}."
+        sentence = f"{self.name} {_ended(status)}"
+        return f"{sentence}: {self.stderr_tail}" if self.stderr_tail else f"{sentence}."
+
+    async def end(self) -> None:
+        """End the program and all that it started, and return once no process is left.
+
+        Raises:
+            AgentError: Some process could not be ended.
+        """
+        self._reaper.end()
+        limit_s = 2 * self._limits.end_interval_s + _VERIFICATION_S
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._reaper.is_gone.wait()
+        except TimeoutError:
+            raise AgentError(
+                f"{self.name} could not be ended within {limit_s:g} s; "
+                f"its process group {self.pid} still has members."
+            ) from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            await self.quit()
+        await self.end()
+
+    async def quit(self) -> None:
+        """Close stdin and give the program a moment to end by itself."""
+        self.close_stdin()
+        try:
+            async with asyncio.timeout(self._limits.quit_grace_s):
+                await self._reaper.has_exited.wait()
+        except TimeoutError:
+            logger.info("%s went on after its input was closed", self.name)
+
+    async def connect(self, child: subprocess.Popen[bytes], line: socket.socket) -> None:
+        """Take over the pipes of the reaper and the line to it; return once the program runs."""
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: self._reaper, sock=line)
+        for protocol, pipe in ((self._output, child.stdout), (self._tail, child.stderr)):
+            transport, _ = await loop.connect_read_pipe(partial(_same, protocol), pipe)
+            self._transports.append(transport)
+        self._input, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, child.stdin)
+        self._transports.append(self._input)
+        await self._reaper.has_started.wait()
+
+    async def disconnect(self, child: subprocess.Popen[bytes]) -> None:
+        """Let go of the pipes and of the reaper, which goes on alone until nothing is left."""
+        self._reaper.close()
+        for transport in self._transports:
+            transport.close()
+        for pipe in (child.stdout, child.stderr, child.stdin)[len(self._transports) :]:
+            if pipe is not None:
+                pipe.close()
+        # Transports close in the next round of the loop.
+        await asyncio.sleep(0)
+        if self._reaper.is_gone.is_set():
+            await asyncio.to_thread(child.wait)
+        else:
+            threading.Thread(target=child.wait, daemon=True, name="reaping a reaper").start()
+
+    def _too_much(self) -> LimitReachedError:
+        limit_mb = self._limits.output_bytes / 1_000_000
+        return LimitReachedError(
+            f"{self.name} wrote more than {limit_mb:g} MB of output and was stopped.", Limit.OUTPUT
+        )
+
+
+def _same(protocol: asyncio.Protocol) -> asyncio.Protocol:
+    return protocol
+
+
+@asynccontextmanager
+async def spawned(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    limits: ProcessLimits,
+    how_to_get: str = "",
+) -> AsyncIterator[AgentProcess]:
+    """Run ``command`` in ``folder``; leaving the block ends it and all that it started.
+
+    Args:
+        command: The program, looked for on the PATH of ``environment``, and its arguments.
+        folder: Where it works.
+        environment: All of its environment.
+        limits: What it may write, and how it is ended.
+        how_to_get: A sentence for those who do not have the program.
+
+    Raises:
+        AgentError: The program is not installed, or the folder is gone.
+    """
+    program = _found(command[0], folder, environment, how_to_get)
+    process = AgentProcess(_name(command), limits)
+    child, line = _start([program, *command[1:]], folder, environment, limits)
+    try:
+        await process.connect(child, line)
+        logger.info("%s started as process %s", process.name, process.pid)
+        async with process:
+            yield process
+    finally:
+        await process.disconnect(child)
+
+
+def _name(command: Sequence[str]) -> str:
+    """Return what people call a program; that of npx is the package that it runs."""
+    program = Path(command[0]).name
+    package = next((each for each in command[1:] if not each.startswith("-")), "")
+    return Path(package).name if program == "npx" and package else program
+
+
+def _found(program: str, folder: Path, environment: Mapping[str, str], how_to_get: str) -> str:
+    if not folder.is_dir():
+        raise AgentError(f"The folder {folder} is gone, so no agent can work there.")
+    wanted = str(folder / program) if "/" in program else program
+    path = shutil.which(wanted, path=environment.get("PATH", os.defpath))
+    if path is None:
+        sentence = f"{program} is not installed on the machine that runs Butler."
+        raise AgentError(f"{sentence} {how_to_get}".rstrip())
+    return str(Path(path).absolute())
+
+
+def _start(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], limits: ProcessLimits
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        arguments = (str(theirs.fileno()), str(limits.end_interval_s), *command)
+        try:
+            # Not a process of asyncio's: its transport kills when it is collected, and a reaper
+            # that is killed cannot end what daemonised below it.
+            child = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_REAPER), *arguments],
+                cwd=folder,
+                env=dict(environment),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+            )
+        except (OSError, ValueError) as error:
+            ours.close()
+            raise AgentError(f"{_name(command)} could not be started: {error}.") from None
+    return child, ours
+
+
+def _ended(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"

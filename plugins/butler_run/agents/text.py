@@ -1,0 +1,43 @@
+"""What agents say: on one line for a sentence, in pieces of a handy size for a chat."""
+
+from collections.abc import Iterable, Iterator
+
+from butler_run.agents.agent import Event, Text
+
+MAX_TEXT_CHARS = 64 * 1024
+_SHORT = 300
+
+
+def on_one_line(text: str, limit: int = _SHORT) -> str:
+    """Return ``text`` on one line, at most ``limit`` characters, without a full stop at its end."""
+    line = " ".join(text[: limit * 4].split())
+    if len(line) > limit:
+        return line[: limit - 1] + "…"
+    return line.rstrip(".")
+
+
+def coalesced(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield ``events``, adjacent texts as one, none longer than ``MAX_TEXT_CHARS``.
+
+    An agent may say a word at a time, or a book at once.
+    """
+    waiting: list[str] = []
+    size = 0
+    for event in events:
+        if isinstance(event, Text) and size + len(event.text) <= MAX_TEXT_CHARS:
+            waiting.append(event.text)
+            size += len(event.text)
+            continue
+        yield from _cut(waiting)
+        waiting, size = [], 0
+        if isinstance(event, Text):
+            yield from _cut([event.text])
+        else:
+            yield event
+    yield from _cut(waiting)
+
+
+def _cut(pieces: list[str]) -> Iterator[Text]:
+    text = "".join(pieces)
+    for start in range(0, len(text), MAX_TEXT_CHARS):
+        yield Text(text[start : start + MAX_TEXT_CHARS])

@@ -1,0 +1,1 @@
+"""What is kept of runs, chats and processes, on disk."""

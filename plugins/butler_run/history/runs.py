@@ -1,0 +1,296 @@
+"""The runs there were and the runs there are; on disk."""
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from butler import ButlerError, Finding, Message, Person, open_database
+from butler_run.agents import Usage
+from butler_run.history.chats import CHATS_SCHEMA, Chats
+from butler_run.history.process_ids import is_there, name_of
+
+
+class State(StrEnum):
+    """How far a run is, or how it ended."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting for permission"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    CUT_OFF = "cut off"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A run as it is kept; times in Unix seconds, commits are those of its snapshots."""
+
+    number: int
+    chat_id: str
+    repo: str
+    folder: str
+    agent: str
+    person: str
+    state: State
+    queued_at: float
+    started_at: float | None
+    ended_at: float | None
+    cost_usd: float | None
+    before: str | None
+    after: str | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.state not in {State.QUEUED, State.RUNNING, State.WAITING}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for: enough to start the run, or another like it."""
+
+    number: int
+    message: Message
+    repo: str
+    agent: str
+    prompt: str
+
+
+FILE_NAME = "runs.sqlite3"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    chat_id TEXT NOT NULL, repo TEXT NOT NULL, folder TEXT NOT NULL, agent TEXT NOT NULL,
+    person TEXT NOT NULL, state TEXT NOT NULL, queued_at REAL NOT NULL,
+    started_at REAL, ended_at REAL, cost_usd REAL, before TEXT, after TEXT,
+    message_key TEXT NOT NULL UNIQUE
+);
+CREATE INDEX IF NOT EXISTS runs_by_chat ON runs (chat_id, queued_at);
+CREATE TABLE IF NOT EXISTS details (
+    number INTEGER PRIMARY KEY,
+    message_id TEXT NOT NULL, phone TEXT, lid TEXT, is_own INTEGER NOT NULL, sent_at REAL NOT NULL,
+    text TEXT NOT NULL, prompt TEXT NOT NULL, conversation_id TEXT, tokens INTEGER, untold TEXT,
+    process TEXT NOT NULL
+);
+"""
+_COLUMNS = (
+    "number, chat_id, repo, folder, agent, person, state, queued_at, started_at, ended_at, "
+    "cost_usd, before, after"
+)
+_REQUEST = (
+    "SELECT number, message_id, chat_id, phone, lid, text, sent_at, is_own, repo, agent, prompt "
+    "FROM runs JOIN details USING (number) "
+)
+_DETAILS_KEPT = 1_000
+_UNTOLD_KEPT_S = 24 * 3600.0
+
+
+def history_finding(path: Path) -> Finding:
+    """Say whether runs can be kept in ``path``."""
+    try:
+        History(path).close()
+    except ButlerError as error:
+        return Finding(False, "runs", str(error))
+    return Finding(True, "runs", str(path))
+
+
+class History:
+    """Runs in a SQLite file; used from one thread.
+
+    Attributes:
+        chats: What chats chose, in the same file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._process = name_of(os.getpid())
+        self._db = open_database(path, f"{_SCHEMA}{CHATS_SCHEMA}")
+        self.chats = Chats(self._db)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    def add(self, message: Message, repo: str, folder: Path, agent: str, prompt: str) -> int | None:
+        """Note the run that ``message`` asks for; return its number, or None if it has one."""
+        sender = message.author
+        key = f"{message.chat_id}\n{sender}\n{message.id}"
+        rows = self._db.execute(
+            "INSERT INTO runs "
+            "(chat_id, repo, folder, agent, person, state, queued_at, message_key) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
+            (
+                *(message.chat_id, repo, str(folder), agent),
+                *(sender, State.QUEUED, time.time(), key),
+            ),
+        ).fetchall()
+        if not rows:
+            return None
+        number = int(rows[0][0])
+        self._note_details(number, message, prompt)
+        return number
+
+    def _note_details(self, number: int, message: Message, prompt: str) -> None:
+        sender = message.sender
+        self._db.execute(
+            "INSERT INTO details "
+            "(number, message_id, phone, lid, is_own, sent_at, text, prompt, process) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(number, message.id, sender.phone, sender.lid, message.is_own, message.time),
+                *(_storable(message.text), _storable(prompt), self._process),
+            ),
+        )
+        self._db.execute("DELETE FROM details WHERE number < ?", (number - _DETAILS_KEPT,))
+
+    def begin(self, number: int) -> None:
+        """Note that a run has begun."""
+        self._db.execute(
+            "UPDATE runs SET state = ?, started_at = ? WHERE number = ?",
+            (State.RUNNING, time.time(), number),
+        )
+
+    def note_before(self, number: int, before: str | None) -> None:
+        """Note the snapshot from before a run, if there is one."""
+        self._db.execute("UPDATE runs SET before = ? WHERE number = ?", (before, number))
+
+    def change(self, number: int, state: State) -> None:
+        """Note that a run which is not over is in another state."""
+        self._db.execute("UPDATE runs SET state = ? WHERE number = ?", (state, number))
+
+    def end(
+        self,
+        number: int,
+        state: State,
+        after: str | None = None,
+        usage: Usage | None = None,
+        conversation_id: str | None = None,
+        answer: str | None = None,
+    ) -> None:
+        """Note how a run ended, and the answer that its chat is about to be told."""
+        self._db.execute(
+            "UPDATE runs SET state = ?, ended_at = ?, after = ?, cost_usd = ? WHERE number = ?",
+            (state, time.time(), after, usage and usage.cost_usd, number),
+        )
+        self._db.execute(
+            "UPDATE details SET conversation_id = ?, tokens = ?, untold = ? WHERE number = ?",
+            (conversation_id, usage and usage.tokens, answer and _storable(answer), number),
+        )
+
+    def note_told(self, number: int) -> None:
+        """Note that the chat was told the answer of a run."""
+        self._db.execute("UPDATE details SET untold = NULL WHERE number = ?", (number,))
+
+    def take_untold(self) -> list[tuple[Past, str]]:
+        """Return the runs of the last day that may not have told the answer, with that.
+
+        Those of a process that is still there are left to it.
+        """
+        query = "SELECT number, untold FROM details WHERE untold IS NOT NULL"
+        answers = dict(self._db.execute(query).fetchall())
+        where = "JOIN details USING (number) WHERE untold IS NOT NULL AND ended_at > ?"
+        runs = self._runs(where, time.time() - _UNTOLD_KEPT_S)
+        return [(run, answers[run.number]) for run in runs if not self._is_under_way(run.number)]
+
+    def cut_off(self) -> list[Past]:
+        """Note that runs have ended with the process they were in, if it is gone; return them.
+
+        Also those that waited and of which too little is kept to go on.
+        """
+        where = (
+            "WHERE state IN (?, ?) OR (state = ? AND number NOT IN (SELECT number FROM details))"
+        )
+        began = self._runs(where, State.RUNNING, State.WAITING, State.QUEUED)
+        runs = [run for run in began if not self._is_under_way(run.number)]
+        for run in runs:
+            self.end(run.number, State.CUT_OFF)
+        return runs
+
+    def take_queued(self) -> list[Request]:
+        """Return the runs that a process which is gone had not begun; they are this one's now."""
+        queued = self._runs("WHERE state = ?", State.QUEUED)
+        numbers = [run.number for run in queued if not self._is_under_way(run.number)]
+        for number in numbers:
+            query = "UPDATE details SET process = ? WHERE number = ?"
+            self._db.execute(query, (self._process, number))
+        return self._requests(numbers)
+
+    def request(self, number: int) -> Request | None:
+        """Return what a run was asked for, if that is still kept."""
+        return next(iter(self._requests([number])), None)
+
+    def last_unfinished(self, chat_id: str) -> Past | None:
+        """Return the last run of a chat that is over and did not come to its end."""
+        where = "WHERE chat_id = ? AND state IN (?, ?, ?) ORDER BY number DESC LIMIT 1"
+        states = (State.CUT_OFF, State.FAILED, State.STOPPED)
+        return next(iter(self._runs(where, chat_id, *states)), None)
+
+    def _is_under_way(self, number: int) -> bool:
+        """Return whether a run is in the hands of another process that goes on."""
+        query = "SELECT process FROM details WHERE number = ? AND process <> ?"
+        row = self._db.execute(query, (number, self._process)).fetchone()
+        return row is not None and is_there(str(row[0]))
+
+    def run(self, number: int, chat_id: str) -> Past | None:
+        """Return a run of this chat."""
+        return next(iter(self._runs("WHERE number = ? AND chat_id = ?", number, chat_id)), None)
+
+    def last(self, chat_id: str, limit: int) -> list[Past]:
+        """Return the last runs of a chat, the newest first."""
+        return self._runs("WHERE chat_id = ? ORDER BY number DESC LIMIT ?", chat_id, limit)
+
+    def last_begun(self, chat_id: str) -> Past | None:
+        """Return the last run of a chat that has a snapshot from before it."""
+        where = "WHERE chat_id = ? AND before IS NOT NULL ORDER BY number DESC LIMIT 1"
+        return next(iter(self._runs(where, chat_id)), None)
+
+    def asked_by(self, person: Person, since: float) -> list[float]:
+        """Return when a person, under either address, asked for runs since then, oldest first."""
+        query = (
+            "SELECT queued_at FROM runs LEFT JOIN details USING (number) WHERE queued_at > ?1 "
+            "AND (person IN (?2, ?3) OR phone = ?2 OR lid = ?3) ORDER BY queued_at"
+        )
+        rows = self._db.execute(query, (since, person.phone, person.lid))
+        return [float(queued_at) for (queued_at,) in rows]
+
+    def count_since(self, since: float, chat_id: str) -> int:
+        """Return how many runs a chat asked for since then (Unix seconds)."""
+        query = "SELECT count(*) FROM runs WHERE chat_id = ? AND queued_at > ?"
+        return int(self._db.execute(query, (chat_id, since)).fetchone()[0])
+
+    def cost_since(self, since: float, chat_id: str) -> float:
+        """Return what the runs of a chat cost since then, in US dollars."""
+        query = "SELECT total(cost_usd) FROM runs WHERE chat_id = ? AND queued_at > ?"
+        return float(self._db.execute(query, (chat_id, since)).fetchone()[0])
+
+    def _runs(self, where: str, *values: object) -> list[Past]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM runs {where}", values)  # noqa: S608
+        return [_past(row) for row in rows]
+
+    def _requests(self, numbers: Iterable[int]) -> list[Request]:
+        found = (
+            self._db.execute(f"{_REQUEST} WHERE number = ?", (number,)).fetchone()
+            for number in numbers
+        )
+        return [_request(row) for row in found if row is not None]
+
+
+def _past(row: tuple[Any, ...]) -> Past:
+    return replace(Past(*row), state=State(row[6]))
+
+
+def _request(row: tuple[Any, ...]) -> Request:
+    number, message_id, chat_id, phone, lid, text, sent_at, is_own, repo, agent, prompt = row
+    sender = Person(phone, lid)
+    message = Message(message_id, chat_id, sender, text, sent_at, is_own=bool(is_own))
+    return Request(number, message, repo, agent, prompt)
+
+
+def _storable(text: str) -> str:
+    """Return ``text`` without what SQLite takes no text with: halves of a surrogate pair."""
+    return text.encode(errors="replace").decode()

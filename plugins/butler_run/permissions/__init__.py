@@ -1,0 +1,1 @@
+"""The agent's questions for permission, and who answers them."""

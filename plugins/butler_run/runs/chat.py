@@ -1,0 +1,53 @@
+"""Where a run's messages go: its chat, with secrets hidden, and each noted as the run's."""
+
+import asyncio
+import logging
+
+from butler import ButlerError, Context, Reply
+from butler_run.history.runs import History
+from butler_run.text.markdown import clean
+from butler_run.text.redaction import Redactor
+
+logger = logging.getLogger(__name__)
+
+LONG = 10_000
+"""A text of more characters is searched for secrets beside the loop."""
+
+
+class RunChat:
+    """Sends the messages of one run.
+
+    What an agent says is untrusted and may hold secrets, so all of it passes here. A message that
+    cannot be sent is logged; the run goes on.
+    """
+
+    def __init__(self, ctx: Context, history: History, number: int, secrets: Redactor) -> None:
+        self._ctx = ctx
+        self._history = history
+        self._number = number
+        self._secrets = secrets
+
+    async def send(self, reply: Reply) -> str | None:
+        """Send ``reply`` to the chat; return its id, or None if it could not be sent."""
+        text = await self.fit(reply.text)
+        hidden = Reply(text, reply.answers, reply.edits, reply.file_name)
+        try:
+            message_id = await self._ctx.send(hidden)
+        except ButlerError as error:
+            logger.warning("run %d: a message was not sent: %s", self._number, error)
+            return None
+        self._history.chats.note_message(self._ctx.chat_id, message_id, self._number)
+        return message_id
+
+    async def answer(self, text: str) -> bool:
+        """Send ``text`` as the answer to the message that asked for the run; say if it was sent."""
+        return await self.send(Reply(text, answers=self._ctx.message)) is not None
+
+    async def fit(self, text: str) -> str:
+        """Return ``text`` as it may be shown."""
+        if len(text) > LONG:
+            return await asyncio.to_thread(self._hidden, text)
+        return self._hidden(text)
+
+    def _hidden(self, text: str) -> str:
+        return self._secrets.redacted(clean(text))

@@ -1,0 +1,98 @@
+"""The one message that shows how a run is going, edited in place."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from butler import Reply
+from butler_run.runs.chat import RunChat
+
+EDIT_EVERY_S = 5.0
+EDIT_WINDOW_S = 14 * 60.0
+"""WhatsApp takes edits for 15 minutes."""
+
+TYPICAL_INTERVALS = ((60.0, 5.0), (300.0, 15.0))
+SLOWEST_INTERVAL_S = 30.0
+
+
+class Progress:
+    """Shows ``text`` in the chat and keeps it up to date while the block lasts.
+
+    A change shows at once, but never sooner than five seconds after the one before; without one,
+    the seconds are brought up to date every five, later every thirty seconds. Before the time in
+    which WhatsApp takes edits is over, a new message takes the place of the old one.
+    """
+
+    def __init__(
+        self, chat: RunChat, head: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._chat = chat
+        self._head = head
+        self._clock = clock
+        self._begun_at = clock()
+        self._sent_at = self._begun_at
+        self._edited_at = self._begun_at
+        self._doing = ""
+        self._message_id: str | None = None
+        self._changed = asyncio.Event()
+
+    def show(self, doing: str) -> None:
+        """Say what the agent does now."""
+        if doing != self._doing:
+            self._doing = doing
+            self._changed.set()
+
+    @asynccontextmanager
+    async def kept_up_to_date(self) -> AsyncIterator[None]:
+        """Send the message, and edit it until the block is left; then it says how that ended."""
+        self._begun_at = self._clock()
+        await self._send()
+        editing = asyncio.create_task(self._edit_forever(), name="status")
+        try:
+            yield
+        finally:
+            editing.cancel()
+            await asyncio.wait([editing])
+
+    async def end(self, text: str) -> None:
+        """Say how it ended, in place of what was shown."""
+        await self._chat.send(Reply(text, edits=self._message_id))
+
+    async def _edit_forever(self) -> None:
+        while True:
+            await self._wait_for_a_reason()
+            self._changed.clear()
+            if self._message_id is None or self._clock() - self._sent_at > EDIT_WINDOW_S:
+                await self._send()
+            else:
+                self._edited_at = self._clock()
+                await self._chat.send(Reply(self._text(), edits=self._message_id))
+
+    async def _wait_for_a_reason(self) -> None:
+        try:
+            async with asyncio.timeout(self._interval_s()):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(self._edited_at + EDIT_EVERY_S - self._clock())
+
+    async def _send(self) -> None:
+        self._sent_at = self._edited_at = self._clock()
+        self._message_id = await self._chat.send(Reply(self._text()))
+
+    def _interval_s(self) -> float:
+        elapsed_s = self._clock() - self._begun_at
+        return next((s for until, s in TYPICAL_INTERVALS if elapsed_s < until), SLOWEST_INTERVAL_S)
+
+    def _text(self) -> str:
+        elapsed = duration(self._clock() - self._begun_at)
+        return f"{self._head} {elapsed}" + (f" · {self._doing}" if self._doing else "")
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` as people say them: ``12 s``, ``2 min 10 s``, ``2 min``, ``1 h 5 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"

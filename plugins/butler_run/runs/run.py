@@ -1,0 +1,258 @@
+"""One run, from its turn in the queue to its answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from butler import Context, Reply, Repo, UserError
+from butler_run.agents import (
+    ConversationLostError,
+    Event,
+    Finished,
+    LimitedRun,
+    Notice,
+    PermissionAsked,
+    Reason,
+    Started,
+    Text,
+    Tool,
+    Usage,
+)
+from butler_run.catalog import Choice
+from butler_run.history.runs import History, State
+from butler_run.permissions.ask import PermissionPrompts
+from butler_run.permissions.questions import Questions
+from butler_run.runs.chat import RunChat
+from butler_run.runs.output import Output
+from butler_run.runs.progress import Progress, duration
+from butler_run.snapshots.of_run import RunSnapshots
+
+_STATES = {
+    Reason.DONE: State.DONE,
+    Reason.CANCELLED: State.STOPPED,
+    Reason.REFUSED: State.FAILED,
+    Reason.CUT_SHORT: State.FAILED,
+    Reason.FAILED: State.FAILED,
+}
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a run has come to so far."""
+
+    answer: Output
+    finished: Finished | None = None
+    usage: Usage | None = None
+    conversation_id: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The answer as the chat gets it, and whether that is all of it."""
+
+    text: str
+    is_all: bool
+
+
+class Run:
+    """A run at work.
+
+    Args:
+        ctx: The message that asked for it.
+        number: The run's number.
+        prompt: What to do.
+        repo: Where.
+        choice: The agent, and how it runs here.
+        history: Where it is noted.
+        questions: Where the agent's questions wait for answers.
+        chat: Where its messages go.
+
+    Attributes:
+        is_stopped: Somebody asked for its end.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        number: int,
+        prompt: str,
+        repo: Repo,
+        choice: Choice,
+        history: History,
+        questions: Questions,
+        chat: RunChat,
+    ) -> None:
+        self._ctx = ctx
+        self._number = number
+        self._prompt = prompt
+        self._repo = repo
+        self._choice = choice
+        self._history = history
+        self._chat = chat
+        self._prompts = PermissionPrompts(ctx, number, history, questions, chat)
+        self._snapshots = RunSnapshots(repo, number)
+        self._outcome = _Outcome(Output(is_output=choice.is_program))
+        self._said = _Said("", is_all=True)
+        self._run: LimitedRun | None = None
+        self._has_no_process = asyncio.Event()
+        self._has_no_process.set()
+        self.is_stopped = False
+        self._progress = Progress(chat, f"Run {number}: {choice.name} works in *{repo.name}*,")
+
+    async def stop(self) -> None:
+        """End the run and every process of it; return once they are dead, and none can come.
+
+        Raises:
+            AgentError: A process could not be ended.
+        """
+        self._progress.show("being stopped")
+        self.is_stopped = True
+        if self._run is not None:
+            await self._run.cancel()
+        await self._has_no_process.wait()
+
+    async def carry_out(self) -> State:
+        """Do the work and return how it ended; ``tell`` tells the chat."""
+        self._history.begin(self._number)
+        clock = asyncio.get_running_loop().time
+        async with self._typing(), self._progress.kept_up_to_date():
+            await self._kept(self._snapshots.begin())
+            self._history.note_before(self._number, self._snapshots.before)
+            begun_at = clock()
+            await self._run_agent()
+            elapsed = duration(clock() - begun_at)
+            await self._kept(self._snapshots.end())
+        state, outcome = self._state(), self._outcome
+        self._said = await self._answered(elapsed)
+        self._history.end(
+            *(self._number, state, self._snapshots.after, outcome.usage, outcome.conversation_id),
+            answer=self._said.text,
+        )
+        await self._snapshots.prune()
+        await self._progress.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
+        return state
+
+    async def _kept(self, snapshot: Awaitable[None]) -> None:
+        """Wait for a snapshot, which takes long where there is much that git does not know."""
+        self._show("taking a snapshot")
+        await snapshot
+        self._show("")
+
+    async def tell(self) -> None:
+        """Send the answer, as a document, too, where it is long."""
+        if await self._chat.answer(self._said.text):
+            self._history.note_told(self._number)
+        if not self._said.is_all:
+            name = f"run-{self._number}.md"
+            await self._chat.send(Reply(self._outcome.answer.full, file_name=name))
+
+    async def _answered(self, elapsed: str) -> _Said:
+        outcome, footer = self._outcome, await self._summed_up(elapsed)
+        problem = outcome.problem or (outcome.finished.detail if outcome.finished else "")
+        beside = len(f"\n\n{problem}\n\n{footer}")
+        shown, is_all = await asyncio.to_thread(outcome.answer.shown, beside)
+        nothing = "It was stopped." if self.is_stopped else "The agent said nothing."
+        text = "\n\n".join(part for part in (shown, problem) if part) or nothing
+        return _Said(await self._chat.fit(f"{text}\n\n{footer}"), is_all)
+
+    @asynccontextmanager
+    async def _typing(self) -> AsyncIterator[None]:
+        self._ctx.show_typing(is_typing=True)
+        try:
+            yield
+        finally:
+            self._ctx.show_typing(is_typing=False)
+
+    async def _run_agent(self) -> None:
+        try:
+            await self._converse(self._history.chats.conversation(*self._conversation_key))
+        except ConversationLostError as error:
+            self._history.chats.forget_conversation(*self._conversation_key)
+            await self._chat.send(Reply(f"{error} I start a fresh one."))
+            self._outcome = _Outcome(Output())
+            await self._start_afresh()
+        except UserError as error:
+            self._outcome.problem = str(error)
+
+    async def _start_afresh(self) -> None:
+        try:
+            await self._converse(None)
+        except UserError as error:
+            self._outcome.problem = str(error)
+
+    async def _converse(self, conversation_id: str | None) -> None:
+        if self.is_stopped:
+            return
+        self._has_no_process.clear()
+        try:
+            await self._work_with_agent(conversation_id)
+        finally:
+            self._has_no_process.set()
+        self._keep_conversation()
+
+    async def _work_with_agent(self, conversation_id: str | None) -> None:
+        starting = self._choice.agent.start(
+            self._prompt,
+            folder=self._repo.path,
+            environment=self._choice.environment,
+            conversation_id=conversation_id,
+            mode=self._choice.mode,
+        )
+        async with starting as run, self._prompts.open():
+            self._run = LimitedRun(run, self._choice.limits)
+            if self.is_stopped:
+                await self._run.cancel()
+            async for event in self._run:
+                self._note(event)
+                if isinstance(event, PermissionAsked):
+                    self._prompts.ask(self._run, event)
+                elif isinstance(event, Notice):
+                    await self._chat.send(Reply(event.text))
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._outcome.conversation_id = event.conversation_id
+            case Text():
+                self._outcome.answer.add(event.text)
+                self._show("writing")
+            case Tool(is_finished=False):
+                self._outcome.answer.end_section()
+                self._show(event.title)
+            case PermissionAsked():
+                self._show("waiting for an answer")
+            case Usage():
+                self._outcome.usage = event
+            case Finished():
+                self._outcome.finished = event
+            case _:
+                pass
+
+    def _show(self, doing: str) -> None:
+        if not self.is_stopped:
+            self._progress.show(doing)
+
+    @property
+    def _conversation_key(self) -> tuple[str, str, str]:
+        return self._ctx.chat_id, self._repo.name, self._choice.name
+
+    def _keep_conversation(self) -> None:
+        finished, conversation_id = self._outcome.finished, self._outcome.conversation_id
+        if finished is not None and finished.reason is Reason.DONE and conversation_id:
+            self._history.chats.keep_conversation(*self._conversation_key, conversation_id)
+
+    def _state(self) -> State:
+        if self.is_stopped:
+            return State.STOPPED
+        if self._outcome.problem or self._outcome.finished is None:
+            return State.FAILED
+        return _STATES[self._outcome.finished.reason]
+
+    async def _summed_up(self, elapsed: str) -> str:
+        parts = [*await self._snapshots.changes(), elapsed]
+        usage = self._outcome.usage
+        if usage is not None and usage.cost_usd is not None:
+            parts.append(f"${usage.cost_usd:.2f}")
+        return " · ".join(parts)

@@ -1,0 +1,1 @@
+"""What a run changed: snapshots, diffs and undo."""

@@ -1,0 +1,255 @@
+"""What a working copy looked like before and after a run, kept as commits nobody sees.
+
+A snapshot is a commit under ``refs/butler/runs/<number>/``. It holds every file byte by byte,
+untracked ones included and ignored ones not; index, branch and files stay as they are. Its parent
+is the last commit of the repository, so that one is kept, too.
+
+What is not kept: ignored files, empty folders, and what is inside of submodules.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import NoReturn
+
+from butler import GitError, UserError, run_git
+from butler_run.snapshots.files import in_the_way, remove
+from butler_run.snapshots.shadow_repository import (
+    Diff,
+    Entry,
+    FileChange,
+    Repository,
+    ShadowRepository,
+    shown,
+)
+
+__all__ = ["ChangedSinceError", "Diff", "FileChange", "Moment", "Snapshots", "summary"]
+
+KEPT_S = 30 * 24 * 3600.0
+
+_REFS = "refs/butler/runs"
+_SUBMODULE = "160000"
+_NO_FILE = "000000"
+_NAMES_SHOWN = 10
+
+
+class Moment(StrEnum):
+    """When a snapshot of a run is taken."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class ChangedSinceError(UserError):
+    """Files were changed since the run, so it is not undone.
+
+    Attributes:
+        paths: Which, relative to the working copy.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.paths = tuple(sorted(paths))
+        super().__init__(f"Nothing was undone. Changed since the run: {_listed(self.paths)}.")
+
+
+class Snapshots:
+    """The snapshots of one working copy."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def take(self, run: int, moment: Moment) -> str:
+        """Keep the state of the working copy and return the id of its commit.
+
+        Raises:
+            GitError: Git cannot read the working copy.
+        """
+        async with self._private() as private:
+            tree = await private.tree()
+            parent = ("-p", private.head) if private.head else ()
+            message = ("-m", f"run {run}, {moment}")
+            commit = await private.git("commit-tree", tree, *parent, *message)
+        await run_git(self._folder, "update-ref", "--", f"{_REFS}/{run}/{moment}", commit)
+        return commit
+
+    async def find(self, run: int, moment: Moment) -> str | None:
+        """Return the commit of a snapshot taken earlier, if it is still there."""
+        return await self._commit(f"{_REFS}/{run}/{moment}")
+
+    async def _commit(self, name: str) -> str | None:
+        try:
+            found = await run_git(
+                self._folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"
+            )
+        except GitError as error:
+            if error.status == 1:
+                return None
+            raise
+        return found.decode().strip()
+
+    async def diff(self, before: str, after: str | None = None) -> Diff:
+        """Return what changed between two snapshots, or up to now if there is no ``after``.
+
+        Raises:
+            GitError: Git cannot read the working copy, or a snapshot is gone.
+        """
+        async with self._private() as private:
+            return await private.diff(before, after or await private.tree())
+
+    async def files(self, before: str, after: str) -> tuple[FileChange, ...]:
+        """Return which files changed between two snapshots, for less than ``diff``.
+
+        Raises:
+            GitError: A snapshot is gone.
+        """
+        async with self._private() as private:
+            return await private.files(before, after)
+
+    async def has_commits(self, before: str, after: str) -> bool:
+        """Return whether the last commit of the repository was another one from one to the other.
+
+        Raises:
+            GitError: A snapshot is gone.
+        """
+        return await self._commit(f"{before}^1") != await self._commit(f"{after}^1")
+
+    async def uncommitted(self) -> Diff:
+        """Return what the working copy has beyond its last commit.
+
+        Raises:
+            GitError: Git cannot read the working copy.
+        """
+        async with self._private() as private:
+            head = private.head or await private.git("mktree", stdin=b"")
+            return await private.diff(head, await private.tree())
+
+    async def undo(self, before: str, after: str) -> tuple[str, ...]:
+        """Put back what changed between two snapshots and return the paths of those files.
+
+        Commits that the run made, and what it added to the index, stay.
+
+        Raises:
+            ChangedSinceError: Some of these files are not as ``after`` left them; none is touched.
+            GitError: Git cannot read the working copy, or a snapshot is gone.
+            UserError: Git cannot write it, and whether the files are as they were.
+        """
+        async with self._private() as private:
+            changed = await private.entries(before, after)
+            now = await private.tree()
+            since = {entry.path for entry in await private.entries(after, now)}
+            undone = {entry.path for entry in changed} - {
+                entry.path for entry in await private.entries(before, now)
+            }
+            wanted = [entry for entry in changed if entry.path not in undone]
+            _refuse_submodules(wanted)
+            _refuse_changed({entry.path for entry in wanted}, since - undone)
+            gone, there = _gone_and_there(wanted, side=0)
+            _refuse_lost(await asyncio.to_thread(in_the_way, private.top, there, gone))
+            try:
+                await _put(private, before, gone, there)
+            except GitError as error:
+                await self._go_back(after, wanted, error)
+            return tuple(sorted(entry.path for entry in wanted))
+
+    async def _go_back(self, after: str, wanted: Iterable[Entry], error: GitError) -> NoReturn:
+        """Make the files what they were before an undo that broke off, as on a disk that is full.
+
+        Raises:
+            UserError: Always; the text says whether that went well.
+        """
+        try:
+            # Not with the git folder in hand: a git that was killed leaves it locked.
+            async with self._private() as private:
+                await _put(private, after, *_gone_and_there(wanted, side=1))
+        except GitError:
+            raise UserError(
+                f"The undo broke off in the middle: {error} Some files are damaged; git still has "
+                f"them: git restore --source={after[:12]} -- . brings back what the run left."
+            ) from error
+        raise UserError(f"Nothing was undone: {error}") from error
+
+    async def prune(self, kept_s: float = KEPT_S) -> int:
+        """Forget the snapshots that are older than ``kept_s`` and return how many there were."""
+        form = "--format=%(committerdate:unix) %(refname)"
+        listing = await run_git(self._folder, "for-each-ref", form, _REFS)
+        limit = time.time() - kept_s
+        stamped = (line.split(" ", 1) for line in listing.decode().splitlines())
+        old = [name for stamp, name in stamped if float(stamp) < limit]
+        commands = "".join(f"delete {name}\n" for name in old)
+        await run_git(self._folder, "update-ref", "--stdin", stdin=commands.encode())
+        return len(old)
+
+    @asynccontextmanager
+    async def _private(self) -> AsyncIterator["ShadowRepository"]:
+        repository = await Repository.at(self._folder)
+        private = await asyncio.to_thread(ShadowRepository, repository)
+        try:
+            yield private
+        finally:
+            await asyncio.to_thread(private.remove)
+
+
+def summary(files: Collection[FileChange]) -> str:
+    """Return how many files changed, and by how many lines."""
+    added = sum(file.added or 0 for file in files)
+    removed = sum(file.removed or 0 for file in files)
+    return f"{len(files)} file{'s' * (len(files) != 1)} +{added} −{removed}"
+
+
+async def _put(
+    private: ShadowRepository, source: str, gone: Iterable[str], there: Iterable[str]
+) -> None:
+    """Make files what they are in ``source``: some are gone there, some are there."""
+    try:
+        await asyncio.to_thread(remove, private.top, gone)
+    except OSError as error:
+        raise GitError(f"a file cannot be removed: {error.strerror}.") from None
+    await private.restore(source, there)
+
+
+def _gone_and_there(entries: Iterable[Entry], side: int) -> tuple[set[str], list[str]]:
+    """Return the paths that are gone in one of two states, and those that are there."""
+    gone = {entry.path for entry in entries if entry.modes[side] == _NO_FILE}
+    return gone, [entry.path for entry in entries if entry.path not in gone]
+
+
+def _refuse_submodules(entries: Iterable[Entry]) -> None:
+    submodules = [entry.path for entry in entries if _SUBMODULE in entry.modes]
+    if submodules:
+        raise UserError(
+            f"Nothing was undone. The run changed what cannot be put back: {_listed(submodules)} "
+            "(a git repository within the repository)."
+        )
+
+
+def _refuse_lost(paths: Iterable[str]) -> None:
+    if lost := sorted(map(shown, paths)):
+        raise UserError(
+            f"Nothing was undone. A folder is in the place of a file, and in it is what git "
+            f"ignores: {_listed(lost)}."
+        )
+
+
+def _refuse_changed(wanted: set[str], since: set[str]) -> None:
+    """Refuse if a file wanted was changed since, or a folder is in the place of a file."""
+    folders_wanted = {folder for path in wanted for folder in _folders(path)}
+    folders_since = {folder for path in since for folder in _folders(path)}
+    in_the_way = (since & folders_wanted) | {
+        path for path in since if folders_since & wanted & set(_folders(path))
+    }
+    if changed := (wanted & since) | in_the_way:
+        raise ChangedSinceError(map(shown, changed))
+
+
+def _folders(path: str) -> list[str]:
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def _listed(paths: Iterable[str]) -> str:
+    names = list(paths)
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

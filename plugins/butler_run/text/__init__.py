@@ -1,0 +1,1 @@
+"""What agents say, made fit for a phone."""

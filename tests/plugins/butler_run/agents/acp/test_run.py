@@ -1,0 +1,210 @@
+"""What is special about agents that speak the Agent Client Protocol."""
+
+import asyncio
+
+import pytest
+
+from butler_run.agents import (
+    PRESETS,
+    AgentError,
+    Finished,
+    Mode,
+    Notice,
+    PermissionAsked,
+    ProcessLimits,
+    Reason,
+    Text,
+    Tool,
+    Usage,
+    Working,
+)
+from butler_run.agents.acp.updates import Updates
+
+MODES = ["default", "acceptEdits", "plan"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "finished"),
+    [
+        ("end_turn", Reason.DONE),
+        ("refusal", Reason.REFUSED),
+        ("max_tokens", Reason.CUT_SHORT),
+        ("max_turn_requests", Reason.CUT_SHORT),
+        ("cancelled", Reason.CANCELLED),
+    ],
+)
+async def test_the_reason_to_stop_is_told(events_of, reason, finished):
+    events = await events_of("acp", {"turns": [[{"finish": reason}]]})
+
+    assert events[-1].reason is finished
+
+
+@pytest.mark.parametrize(
+    ("mode", "set_mode"), [(Mode.ASK, "default"), (Mode.EDITS, "acceptEdits"), (Mode.PLAN, "plan")]
+)
+async def test_the_mode_is_set(events_of, said, mode, set_mode):
+    script = {"modes": MODES, "turns": [[{"say": "{mode}"}]]}
+
+    assert said(await events_of("acp", script, mode=mode)) == set_mode
+
+
+async def test_a_mode_that_is_not_offered_is_said(events_of):
+    events = await events_of("acp", {"modes": ["default"], "turns": [[]]}, mode=Mode.PLAN)
+
+    assert [e for e in events if isinstance(e, Notice)] == [
+        Notice(f"{_python()} has no mode like plan; it goes on in its usual one.")
+    ]
+
+
+async def test_a_mode_that_is_not_taken_is_said(events_of):
+    script = {"modes": MODES, "mode_error": "Unknown config option", "turns": [[]]}
+
+    events = await events_of("acp", script, mode=Mode.EDITS)
+
+    sentence = (
+        f"{_python()} did not take the mode edits: Internal error: Unknown config option. "
+        "It goes on in its usual one."
+    )
+    assert [e.text for e in events if isinstance(e, Notice)] == [sentence]
+    assert events[-1] == Finished(Reason.DONE)
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ({"modes": ["yolo"]}, "acts without asking and offers no mode in which it asks"),
+        ({"modes": ["yolo", "default"], "mode_error": "no"}, "Left in its usual one it acts"),
+    ],
+)
+async def test_an_agent_that_would_not_ask_is_not_used(events_of, script, sentence):
+    with pytest.raises(AgentError, match=sentence):
+        await events_of("acp", script | {"turns": [[]]})
+
+
+async def test_an_agent_that_would_not_ask_is_used_if_it_need_not(events_of):
+    events = await events_of("acp", {"modes": ["yolo"], "turns": [[]]}, mode=Mode.BYPASS)
+
+    assert events[-1] == Finished(Reason.DONE)
+
+
+async def test_a_stalled_start_tells_what_was_said(start, clock):
+    script = {"before": [{"stderr": "waiting for the network"}, {"hang": True}]}
+    limits = ProcessLimits(quit_grace_s=0.1, end_interval_s=0.2)
+
+    async with start("acp", script, limits=limits) as run:
+        beginning = asyncio.create_task(anext(aiter(run)))
+        while not run._process.stderr_tail:  # noqa: ASYNC110 - other processes set no event
+            await asyncio.sleep(0)
+        clock.put_forward(60)
+
+        with pytest.raises(AgentError, match=r"within 60 s. It wrote: waiting for the network"):
+            await beginning
+
+
+async def test_an_answer_that_is_none_is_said(events_of):
+    answer = '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"x"}}'
+
+    with pytest.raises(AgentError, match="answered in a way that its protocol does not know"):
+        await events_of("acp", {"before": [{"garbage": answer}]})
+
+
+async def test_requests_that_butler_does_not_know_are_refused(events_of):
+    request = '{"jsonrpc":"2.0","id":9,"method":"fs/read_text_file","params":[]}'
+    note = '{"jsonrpc":"2.0","method":"something/new"}'
+
+    events = await events_of("acp", {"turns": [[{"garbage": request}, {"garbage": note}]]})
+
+    assert events[-1] == Finished(Reason.DONE)
+
+
+async def test_usage_has_tokens_and_cost(events_of):
+    events = await events_of("acp", {"turns": [[{"usage": {"tokens": 7, "cost_usd": 0.5}}]]})
+
+    assert Usage(7, 0.5) in events
+
+
+@pytest.fixture
+def updates(tmp_path):
+    return Updates(tmp_path)
+
+
+def _chunk(text):
+    return {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
+
+
+def _tool(**known):
+    return {"sessionUpdate": "tool_call_update", "toolCallId": "t", **known}
+
+
+@pytest.mark.parametrize(
+    ("sequence", "events"),
+    [
+        ([_chunk("a"), _chunk("b")], [Text("a"), Text("b")]),
+        ([_chunk("a"), _tool(title="T"), _chunk("b")], [Text("a"), Tool("t", "T"), Text("\n\nb")]),
+        ([_tool(title="T"), _tool(status="pending")], [Tool("t", "T"), Working()]),
+        ([_tool(title="T"), _tool(title="U")], [Tool("t", "T"), Tool("t", "U")]),
+        ([_tool(kind="edit", status="completed")], [Tool("t", "edit", is_finished=True)]),
+        (
+            [_tool(title="T", status="failed")],
+            [Tool("t", "T", is_finished=True, is_failed=True)],
+        ),
+        ([_chunk("")], [Working()]),
+        ([{"sessionUpdate": "something_new"}], [Working()]),
+        ([{}], [Working()]),
+        (
+            [
+                {
+                    "sessionUpdate": "usage_update",
+                    "used": 5,
+                    "cost": {"amount": 1, "currency": "EUR"},
+                }
+            ],
+            [Usage(5, None)],
+        ),
+    ],
+)
+def test_updates_become_events(updates, sequence, events):
+    assert [event for update in sequence for event in updates.events(update)] == events
+
+
+def test_a_question_uses_what_the_tool_told_before(updates, tmp_path):
+    diff = {"type": "diff", "path": f"{tmp_path}/a.txt", "oldText": "x", "newText": "y"}
+    list(updates.events(_tool(title="Edit a.txt", content=[diff, {"type": "content"}, 1])))
+    option = {"optionId": "o", "name": "Never", "kind": "reject_always"}
+
+    question = updates.question("1", {"toolCall": {"toolCallId": "t"}, "options": [option, {}]})
+
+    assert question.tool == "Edit a.txt"
+    assert [(c.path, c.old, c.new) for c in question.changes] == [("a.txt", "x", "y")]
+    assert [(o.number, o.label, o.kind) for o in question.options] == [(1, "Never", "reject")]
+
+
+@pytest.mark.parametrize("params", [{}, {"toolCall": 1, "options": 2}, {"toolCall": {}}])
+def test_a_question_that_says_nothing_is_still_one(updates, params):
+    assert updates.question("1", params) == PermissionAsked("1", "a tool", None, (), "", ())
+
+
+@pytest.mark.parametrize(
+    ("programs", "command"),
+    [
+        (["claude-agent-acp", "npx"], ("claude-agent-acp",)),
+        (["npx"], ("npx", "-y", "@agentclientprotocol/claude-agent-acp")),
+        ([], ("claude-agent-acp",)),
+    ],
+)
+def test_the_claude_preset_takes_what_is_installed(tmp_path, programs, command):
+    for program in programs:
+        (tmp_path / program).touch(mode=0o755)
+
+    assert PRESETS["claude"].found({"PATH": str(tmp_path)}) == command
+
+
+def test_the_other_presets_are_one_command(tmp_path):
+    assert PRESETS["gemini"].found({"PATH": str(tmp_path)}) == ("gemini", "--acp")
+
+
+def _python():
+    import sys
+    from pathlib import Path
+
+    return Path(sys.executable).name

@@ -1,0 +1,56 @@
+"""What a tool would do, as the chat is shown it."""
+
+from pathlib import Path
+
+import pytest
+
+from butler_run.agents.agent import Change
+from butler_run.agents.text import on_one_line
+from butler_run.agents.tool_input import changes_of, command_of, detail_of
+
+FOLDER = Path("/repo")
+
+
+@pytest.mark.parametrize(
+    ("tool_input", "command"),
+    [({"command": "ls"}, "ls"), ({"command": ["ls", "a b"]}, "ls 'a b'"), ({}, None)],
+)
+def test_a_command_is_one_line(tool_input, command):
+    assert command_of(tool_input) == command
+
+
+@pytest.mark.parametrize(
+    ("tool_input", "changes"),
+    [
+        ({"file_path": "/repo/a", "content": "x"}, (Change("a", None, "x"),)),
+        ({"file_path": "/etc/a", "content": "x"}, (Change("/etc/a", None, "x"),)),
+        ({"file_path": "a", "old_string": "x", "new_string": "y"}, (Change("a", "x", "y"),)),
+        ({"notebook_path": "/repo/n", "new_source": "x"}, (Change("n", None, "x"),)),
+        (
+            {"file_path": "a", "edits": [{"old_string": "x", "new_string": "y"}, 1]},
+            (Change("a", "x", "y"),),
+        ),
+        ({"command": "ls"}, ()),
+    ],
+)
+def test_changes_are_what_was_and_what_would_be(tool_input, changes):
+    assert changes_of(tool_input, FOLDER) == changes
+
+
+@pytest.mark.parametrize(
+    ("tool_input", "detail"),
+    [
+        ({"command": "ls"}, ""),
+        ({"command": "ls", "description": "List files"}, "List files"),
+        ({"url": "https://a.example", "n": 1}, '{"url": "https://a.example", "n": 1}'),
+    ],
+)
+def test_the_rest_is_the_detail(tool_input, detail):
+    assert detail_of(tool_input) == detail
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("a\n  b.", "a b"), ("x" * 400, "x" * 299 + "…"), ("", "")]
+)
+def test_a_text_becomes_one_line(text, line):
+    assert on_one_line(text) == line

@@ -1,0 +1,184 @@
+"""Runs that wait for each other, and runs that do not."""
+
+import asyncio
+
+import pytest
+
+from butler.app import read_setup
+from butler.testing import open_chat
+from butler_run.runs.queue import Queue
+from butler_run.snapshots.snapshots import Snapshots
+
+WRITE = {"ask": {"path": "made.txt", "old": None, "new": "made\n"}}
+
+
+async def test_a_second_run_in_a_repo_waits_for_the_first(chat, script):
+    script.turns({"wait": True})
+    other = chat.chat("other@g.us")
+    await chat("/use api")
+    await other("/use api")
+    await chat("/run first")
+
+    assert await chat("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
+    assert await chat("/diff 2") == ["Run 2 has not begun yet."]
+    assert await other("/run third") == ["Run 3 is queued #3, after run 2 in another chat."]
+    assert await other("/stop 2") == ["Run 2 is not running in this chat. /runs lists them."]
+    assert await other("/stop 3") == ["Run 3 will not start."]
+    assert await chat("/stop 2") == ["Run 2 will not start."]
+    assert await chat("/stop") == ["Run 1 is stopped; all its processes are dead."]
+    lines = (await chat("/runs"))[0].split("\n")
+
+    assert lines[0].startswith("• 2 *api* stopped, scripted, ")
+    assert lines[1].startswith("• 1 *api* ")
+
+
+async def test_a_run_waits_for_a_chat_by_name_only_where_nobody_but_an_owner_reads_it(chat, script):
+    chat.transport.chat_names["team@g.us"] = "Backend team"
+    script.turns({"wait": True})
+    alone, other = chat.chat("12@lid"), chat.chat("other@g.us")
+    for each in (chat, alone, other):
+        await each("/use api")
+    await chat("/run first")
+
+    assert await alone("/run second") == ["Run 2 is queued #2, after run 1 in *Backend team*."]
+    await alone("/stop 2")
+    assert await other("/run third") == ["Run 3 is queued #2, after run 1 in another chat."]
+    await other("/stop 3")
+    await chat("/stop 1")
+
+
+async def test_the_next_run_begins_when_the_one_before_has_ended(chat, script, wait_for):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run first")
+    await chat("/run second")
+    before = len(chat.transport.sent)
+    await chat("/stop 1")
+
+    await wait_for(chat, "Run 2: scripted works in *api*, 0 s", before)
+    await chat("/stop")
+
+
+async def test_a_run_does_not_begin_whose_sender_was_shut_out_while_it_waited(
+    chat, script, wait_for
+):
+    script.turns({"wait": True})
+    anna = chat.person("+4930111111")
+    await chat("/use api")
+    await chat("/run first")
+    assert await anna("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
+    await chat("/run third")
+    await chat("/deny +4930111111")
+    await chat("/stop 1")
+    await wait_for(chat, "Run 3: scripted works in *api*")
+    await chat("/stop")
+
+    (entry,) = [each for each in chat.records.audit if "run 2" in each.detail]
+    assert entry.result == "stopped"
+    assert not [each for each in chat.transport.sent if "Run 2: " in each.reply.text]
+
+
+async def test_no_more_runs_go_at_a_time_than_configured(chat, script, tmp_path, wait_for):
+    (tmp_path / "plain").mkdir()
+    script.turns({"wait": True})
+    for repo in ("api", "web"):
+        await chat(f"/use {repo}")
+        await chat("/run do it")
+    await chat("/use plain")
+
+    assert await chat("/run do it") == ["Run 3 is queued #3, after run 2 in this chat."]
+    await chat("/stop 1")
+    await wait_for(chat, "Run 3: scripted works in *plain*")
+    await chat("/stop")
+    await chat("/stop")
+
+
+async def test_a_queued_run_that_is_stopped_is_noted_as_stopped(chat, script):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run first")
+    await chat("/run second")
+    await chat("/stop 2")
+    await chat("/stop 1")
+
+    results = {entry.detail: entry.result for entry in chat.records.audit if entry.detail}
+    assert results["run 2: second"] == "stopped"
+
+
+async def test_runs_in_two_repos_go_side_by_side(chat, script, wait_for):
+    script.turns(WRITE)
+    other = chat.chat("other@g.us")
+    await chat("/use api")
+    await other("/use web")
+    await chat("/run do it")
+    await other("/run do it")
+
+    await wait_for(chat, "reply 1 allow")
+    await wait_for(other, "reply 1 allow")
+
+
+async def test_a_chat_may_queue_only_so_many(chat, script):
+    script.turns({"wait": True})
+    await chat("/use api")
+    for _ in range(3):
+        await chat("/run do it")
+
+    assert await chat("/run too much") == [
+        "2 runs of this chat wait already. /stop ends one, /runs lists them."
+    ]
+    for _ in range(3):
+        await chat("/stop")
+
+
+@pytest.fixture
+def parts(butler_toml, tmp_path):
+    """Open a chat with two repos that are folders of one working copy."""
+    for name in ("one", "two"):
+        (tmp_path / "api" / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "api")
+    path = tmp_path / "butler.toml"
+    repos = f'repos.one.path = "{tmp_path}/api/one"\nrepos.two.path = "{tmp_path}/link/two"'
+    path.write_text(f"{repos}\n{butler_toml}")
+    return open_chat(read_setup(path))
+
+
+async def test_two_repos_in_one_working_copy_wait_for_each_other(parts, script):
+    script.turns({"wait": True})
+    async with parts as chat:
+        await chat("/use one")
+        await chat("/run first")
+        await chat("/use two")
+
+        assert await chat("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
+        await chat("/stop")
+        await chat("/stop")
+
+
+async def test_no_run_begins_in_a_folder_that_is_closed(tmp_path):
+    queue = Queue(max_runs=2)
+    with queue.closed(tmp_path):
+        assert not queue.is_free(tmp_path)
+        place = queue.join(1, tmp_path, "team@g.us")
+        assert not place.has_come.is_set()
+
+    assert place.has_come.is_set()
+
+
+async def test_a_run_waits_until_an_undo_is_over(chat, script, run, gate, wait_for):
+    script.turns({"write": "made.txt", "content": "one\n"})
+    await chat("/use api")
+    await run(chat)
+    gate.before(Snapshots, "undo")
+    other = chat.chat("other@g.us")
+    await other("/use api")
+    undoing = asyncio.create_task(chat("/undo"))
+    await gate.is_reached.wait()
+    await other("/run do it")
+    gate.is_open.set()
+
+    assert await undoing == ["Run 1 is undone: made.txt."]
+    await wait_for(other, "Run 2: scripted works in *api*")
+    texts = [sent.reply.text for sent in chat.transport.sent]
+    assert texts.index("Run 1 is undone: made.txt.") < texts.index(
+        "Run 2: scripted works in *api*, 0 s"
+    )

@@ -1,0 +1,166 @@
+"""Agents that are not there, break off, or go too far: the chat is told in a sentence."""
+
+import pytest
+
+from butler.app import read_setup
+from butler.errors import TransportError
+from butler.testing import open_chat
+
+OF_THE_AGENT = "[plugins.run.agents.shout]"
+
+
+@pytest.fixture
+def limited(butler_toml, tmp_path):
+    """Open a chat whose agent has a limit."""
+
+    def opened(limit):
+        path = tmp_path / "butler.toml"
+        path.write_text(butler_toml.replace(OF_THE_AGENT, f"{limit}\n{OF_THE_AGENT}"))
+        return open_chat(read_setup(path))
+
+    return opened
+
+
+async def test_an_agent_that_is_not_installed_says_how_to_get_it(chat, run):
+    await chat("/use api")
+    assert await chat("/agent codex") == [
+        "This chat now uses *codex*. codex-acp is not installed, so /run cannot use it. "
+        "To get it: npm install -g @agentclientprotocol/codex-acp"
+    ]
+
+    assert (await run(chat)).startswith(
+        "codex-acp is not installed on the machine that runs Butler. "
+        "To get it: npm install -g @agentclientprotocol/codex-acp\n"
+    )
+
+
+async def test_an_agent_that_is_not_logged_in_says_so_and_what_to_do(chat, script, run):
+    script["logged_in"] = False
+    script.turns({"say": "Done."})
+    await chat("/use api")
+
+    text = await run(chat)
+    assert " is not logged in: Authentication required: run the login first. Log in with" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ([{"stderr": "no licence"}, {"crash": 4}], "ended with status 4: no licence\n"),
+        ([{"garbage": "Welcome!", "times": 50}, {"hang": True}], "does not speak the protocol"),
+    ],
+    ids=["dies at once", "speaks something else"],
+)
+async def test_an_agent_that_does_not_come_up_says_why(chat, script, run, wait_for, before, said):
+    script["before"] = before
+    script.turns({"say": "Done."})
+    await chat("/use api")
+
+    assert said in await run(chat)
+    await wait_for(chat, "Run 1 in *api*: failed")
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ({"crash": 3}, "3"),
+        ({"fail": "Something is off", "details": "the cause"}, "the cause"),
+    ],
+)
+async def test_an_agent_that_breaks_off_says_why(chat, script, step, said, wait_for, run):
+    script.turns({"say": "I begin."}, step)
+    await chat("/use api")
+    text = await run(chat)
+
+    assert text.startswith("I begin.")
+    assert said in text
+    await wait_for(chat, "Run 1 in *api*: failed")
+
+
+async def test_a_bug_in_a_run_is_said_and_the_next_one_goes(chat, script, run, wait_for, mocker):
+    script.turns({"say": "Done."})
+    mocker.patch("butler_run.runs.run.Run.carry_out", side_effect=RuntimeError)
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "Run 1 went wrong on my side. I have noted it in my log.")
+    mocker.stopall()
+
+    assert (await run(chat)).startswith("Done.")
+    assert " failed, " in (await chat("/runs"))[0].split("\n")[1]
+
+
+async def test_a_message_that_cannot_be_sent_does_not_end_the_run(chat, script, run, mocker):
+    send = chat.transport.send
+
+    async def send_no_edits(chat_id, reply):
+        if reply.edits:
+            raise TransportError("The link is gone.")
+        return await send(chat_id, reply)
+
+    mocker.patch.object(chat.transport, "send", send_no_edits)
+    script.turns({"say": "Done."})
+    await chat("/use api")
+
+    assert (await run(chat)).startswith("Done.")
+
+
+@pytest.mark.parametrize(
+    ("limit", "steps", "said"),
+    [
+        ('time_limit = "1s"', [{"wait": True}], "The run took longer than 1 s and was stopped."),
+        (
+            'silence_limit = "1s"',
+            [{"say": "I begin."}, {"wait": True}],
+            "The agent said nothing for 1 s and was stopped.",
+        ),
+        (
+            "max_output_mb = 1",
+            [{"flood_bytes": 10_000_000}],
+            " wrote more than 1 MB of output and was stopped.",
+        ),
+    ],
+    ids=["time", "silence", "output"],
+)
+async def test_a_limit_ends_the_run_and_is_said(limited, script, run, limit, steps, said):
+    script.turns(*steps)
+    async with limited(limit) as chat:
+        await chat("/use api")
+
+        assert said in await run(chat)
+        assert " failed, " in (await chat("/runs"))[0]
+
+
+async def test_a_repo_may_have_limits_of_its_own(butler_toml, tmp_path, script, run):
+    path = tmp_path / "butler.toml"
+    path.write_text(f'repos.web.time_limit = "1s"\nrepos.api.max_output_mb = 1\n{butler_toml}')
+    async with open_chat(read_setup(path)) as chat:
+        script.turns({"wait": True})
+        await chat("/use web")
+        assert "The run took longer than 1 s" in await run(chat)
+        script.turns({"flood_bytes": 10_000_000})
+        await chat("/use api")
+        assert "wrote more than 1 MB of output" in await run(chat)
+
+
+@pytest.mark.parametrize(
+    ("of_agent", "of_repo", "mode"),
+    [
+        ("", "", "default"),
+        ('mode = "edits"', "", "acceptEdits"),
+        ('mode = "edits"', 'repos.api.mode = "ask"', "default"),
+        ("", 'repos.api.mode = "plan"', "plan"),
+        ('mode = "bypass"', "", "bypassPermissions"),
+    ],
+)
+async def test_an_agent_may_do_without_asking_what_is_written_and_no_more(
+    butler_toml, tmp_path, script, run, of_agent, of_repo, mode
+):
+    path = tmp_path / "butler.toml"
+    changed = butler_toml.replace(OF_THE_AGENT, f"{of_agent}\n{OF_THE_AGENT}")
+    path.write_text(f"{of_repo}\n{changed}")
+    script["modes"] = ["default", "acceptEdits", "plan", "bypassPermissions"]
+    script.turns({"say": "{mode}"})
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+
+        assert (await run(chat)).startswith(f"{mode}\n")

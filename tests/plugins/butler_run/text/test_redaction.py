@@ -1,0 +1,58 @@
+"""What must not be read in a chat is hidden."""
+
+import time
+
+import pytest
+
+from butler_run.text.redaction import Redactor
+
+# One second, times what it costs to measure coverage.
+SECONDS = 3.0
+
+TOKENS = [
+    "ghp_" + "a1B2" * 9,
+    "github_pat_" + "a1B2_" * 8,
+    "sk-ant-api03-" + "a1-B2_" * 8,
+    "sk-proj-" + "a1B2" * 9,
+    "AKIA" + "ABCD1234" * 2,
+    "xoxb-" + "1234567890-abc",
+    "AIza" + "a1B2c" * 7,
+    "ya29." + "a1B2" * 9,
+    "npm_" + "a1B2" * 9,
+    "pypi-" + "AgEI" * 20,
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.a1b2-c3",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE KEY-----",
+    "-----BEGIN OPENSSH PRIVATE KEY-----\nunfinished",
+    "hunter2-hunter2",
+    "a value\nof lines",
+]
+
+
+@pytest.fixture
+def redactor():
+    return Redactor(["hunter2-hunter2", "a value\nof lines", "abc", ""])
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_secret_is_hidden(redactor, token):
+    assert redactor.redacted(f"key={token}") == "key=•••"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a task-force-of-many-good-people", "abc", "eyJ.eyJ", "sk-short", "AKIA1234", "eyJ" * 9],
+)
+def test_what_is_no_secret_is_shown(redactor, text):
+    assert redactor.redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["eyJ", "-----BEGIN ", "sk-", "eyJaaaaaaaaa.", "ghp_", "-----BEGIN RSA PRIVATE KEY-----"],
+)
+def test_hostile_text_is_searched_in_no_time(unit):
+    began_at = time.process_time()
+
+    Redactor(["some value"]).redacted((unit * 1_000_000)[:1_000_000])
+
+    assert time.process_time() - began_at < SECONDS
