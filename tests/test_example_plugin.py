@@ -63,7 +63,7 @@ async def test_its_commands_work_next_to_the_others(chat):
 async def test_its_mistakes_are_answered_like_those_of_any_plugin(chat):
     assert await chat("/repeat 4") == ["3 times at the most."]
     assert await chat("/repeat x") == ["x is not a whole number. Usage: /repeat <times> [word]"]
-    assert await chat("/echo") == ["What is missing is the text. Usage: /echo <text…>"]
+    assert await chat("/echo") == ["Missing: text. Usage: /echo <text…>"]
 
 
 async def test_it_may_ask_for_a_repo(chat, tmp_path):

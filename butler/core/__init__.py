@@ -1,1 +1,1 @@
-"""From a message to its reply."""
+"""The core: turns a message into its reply."""

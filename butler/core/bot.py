@@ -1,4 +1,4 @@
-"""The bot: from a message to its reply, in order within each chat."""
+"""The bot: handles messages in order within each chat, different chats concurrently."""
 
 import asyncio
 import logging
@@ -27,22 +27,22 @@ MAX_TURNS = 1_000
 """Maximum number of messages in progress or queued; beyond it the transport is not read."""
 
 IGNORED_AT_A_TIME = 50
-"""Number of ignored messages after which the reader lets turns go on."""
+"""Number of ignored messages after which the reader yields to the turns in progress."""
 
 TURN_LIMIT_S = 120.0
-APOLOGY = "Sorry, that went wrong on my side. I have noted it in my log."
+APOLOGY = "Sorry, something went wrong on my side. The log has the details."
 TOO_SLOW = "Sorry, that took too long, so I stopped it."
 
 
 class Bot:
-    """Hands each message to the one handler for it.
+    """Dispatches each message to its handler.
 
     Args:
         services: What handlers work with.
-        plugins: Those it is made of, by name; told once messages can be sent.
-        listeners: What hears the text that is no command, in order.
+        plugins: The enabled plugins, by name; notified once messages can be sent.
+        listeners: Receive text that is not a command, in order.
         announce: Returns a code for a person who may be announced to the owner.
-        turn_limit_s: A handler that takes longer is stopped; its chat must go on.
+        turn_limit_s: Timeout of a handler, so that it cannot block its chat.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class Bot:
         self._reader: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
-        """Handle messages, chats side by side, until the transport is closed or ``stop`` is called.
+        """Handle messages, chats concurrently, until the transport closes or ``stop`` is called.
 
-        Returns when every turn has ended, and every job that a turn started.
+        Returns when all turns, and all jobs that they started, have ended.
         """
         for name, plugin in self._plugins.items():
             ready = plugin.ready(self._services.send, self._reopened)
@@ -77,14 +77,14 @@ class Bot:
             await self._services.jobs.finished()
 
     def stop(self) -> None:
-        """Take no further messages and wait for no job; turns under way go on to their end."""
+        """Stop reading messages and waiting for jobs; turns in progress still complete."""
         if self._reader is not None:
             self._reader.cancel()
 
     async def handle(self, message: Message) -> None:
-        """Do what ``message`` asks for, once those before it in its chat are done.
+        """Handle ``message`` after the earlier ones of its chat.
 
-        Whether it may is judged when it arrives.
+        Permission is checked on arrival.
         """
         gate = self._services.gate
         role = gate.access.role(message)
@@ -104,7 +104,7 @@ class Bot:
             elif news := self._noted(message, verdict):
                 await self._start(tasks, self._leave_alone, message, news)
             else:
-                # At once, as these may come in floods; turns get on in between.
+                # Inline, as these may arrive in floods; yield to the turns now and then.
                 await self._leave_alone(message, "")
                 ignored += 1
                 if ignored % IGNORED_AT_A_TIME == 0:
@@ -116,7 +116,7 @@ class Bot:
         turn: Callable[[*Ts], Coroutine[Any, Any, None]],
         *args: *Ts,
     ) -> None:
-        """Give a turn a task of its own; wait while there are too many."""
+        """Start a turn in a task of its own; wait while too many are in progress."""
         await self._room.acquire()
         tasks.create_task(turn(*args), name="turn").add_done_callback(self._end)
 
@@ -124,7 +124,7 @@ class Bot:
         self._room.release()
 
     def _noted(self, message: Message, verdict: Ignore) -> str:
-        """Record a message that is ignored; return what the owner should know of it, if at all."""
+        """Record an ignored message; return the notice for the owner, if any."""
         self._services.records.ignored(message, verdict.refusal)
         if verdict.is_stranger and not message.is_group:
             return self._introduction(message)
@@ -185,7 +185,7 @@ class Bot:
         return None
 
     async def _bounded(self, work: Coroutine[None, None, Answer]) -> tuple[Answer, str]:
-        """Return the answer that comes of ``work``, and in a word how it ended."""
+        """Return the reply from ``work``, and its result as one word."""
         try:
             return await within(self._turn_limit_s, work), "done"
         except UserError as error:
@@ -206,7 +206,7 @@ class Bot:
             logger.warning("a reply was not sent: %s", error)
 
     def _introduction(self, message: Message) -> str:
-        """Return what the owner is told, once, of somebody who wrote and is not admitted."""
+        """Return the one-time notice to the owner about a sender who is not admitted."""
         is_reachable = self._services.transport.owner_chat_id is not None
         code = self._announce(message.sender) if is_reachable else None
         if code is None:
@@ -214,16 +214,16 @@ class Bot:
         called = f" (“{printable(message.name, 30)}”)" if message.name else ""
         return (
             f"{message.sender}{called} wrote to me and is not admitted. "
-            f"/allow {code} lets them in, within an hour; /deny {code} shuts them out."
+            f"/allow {code} admits them, within an hour; /deny {code} blocks them."
         )
 
     def _muting(self, message: Message) -> str:
-        """Return what the owner is told of a chat that is muted."""
+        """Return the notice to the owner about a muted chat."""
         transport = self._services.transport
         names = ChatNames(transport.chat_names, transport.owner_chat_id or "", is_private=True)
         return (
-            f"Somebody says my commands back in {names.listed(message.chat_id)}. "
-            "I do not listen there for a minute."
+            f"Another bot is echoing my commands in {names.listed(message.chat_id)}, "
+            "so I am ignoring that chat for a minute."
         )
 
     async def _tell_owner(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What chats are called, and who may read it."""
+"""Names of chats, and who may read them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from butler.chat.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class ChatNames:
-    """What to call chats in one text.
+    """The names of chats as one reply may show them.
 
     Attributes:
-        names: What the network calls them, by id; the chat with a person is called by the number.
-        here: The chat that the text is for.
-        is_private: Only an owner reads it. In any other text no chat but its own is named: whoever
-            is in one group must not learn of another.
+        names: The names from the network, by id; a direct chat is named by its phone number.
+        here: The chat that receives the reply.
+        is_private: Only an owner reads the reply. All other replies name no chat but their own:
+            members of one group must not learn of another.
     """
 
     names: Mapping[str, str]
@@ -26,18 +26,18 @@ class ChatNames:
 
     @classmethod
     def in_answer(cls, message: Message, role: Role, transport: Transport) -> Self:
-        """Return what to call chats in an answer to ``message``, whose sender has this role."""
-        # The linked account also writes to others, who then read what answers it.
+        """Return the names for a reply to ``message``, whose sender has this role."""
+        # The linked account also writes to others, who then read the reply.
         is_to_others = message.is_own and transport.owner_chat_id not in {None, message.chat_id}
         is_private = role is Role.OWNER and not message.is_group and not is_to_others
         return cls(transport.chat_names, message.chat_id, is_private)
 
     def may_tell_of(self, chat_id: str) -> bool:
-        """Return whether those who read the text may know that there is such a chat."""
+        """Return whether the readers may know that the chat exists."""
         return self.is_private or chat_id == self.here
 
     def called(self, chat_id: str) -> str:
-        """Return what to call a chat within a sentence: by name, or "this" or "another chat"."""
+        """Return the name of a chat within a sentence, or "this chat" or "another chat"."""
         if chat_id == self.here:
             return "this chat"
         name = self._name(chat_id)
@@ -46,12 +46,12 @@ class ChatNames:
         return name if _is_group(chat_id) else f"the chat with {name}"
 
     def listed(self, chat_id: str, *, with_id: bool = False) -> str:
-        """Return what to call a chat in a list: by name where that may be read, else by its id.
+        """Return the name of a chat in a list where the readers may see it, else its id.
 
         Args:
             chat_id: The chat.
-            with_id: Give the id too, for commands that take one; it also stands where two groups
-                have the same name.
+            with_id: Add the id, for commands that take one; it is also added where two groups
+                share a name.
         """
         name = self._name(chat_id)
         if name is None:

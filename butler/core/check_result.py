@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a look at one thing showed.
+    """The result of one check.
 
     Attributes:
-        is_fine: It can be used as it is configured.
-        subject: The thing, such as ``repo api``.
-        detail: Where it is, or what is wrong with it.
-        is_note: It is fine, but there is something to know.
+        is_fine: The subject works as configured.
+        subject: The checked item, such as ``repo api``.
+        detail: Its location, or the problem.
+        is_note: The subject works, but the operator should know something about it.
     """
 
     is_fine: bool

@@ -1,4 +1,4 @@
-"""What a command is: a name, its handler, and the arguments that the handler takes."""
+"""Commands: a name, its handler, and the arguments that the handler takes."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ from butler.repos.registry import Repo
 
 
 class Pass(Enum):
-    """What a listener returns for a message that is not for it."""
+    """Returned by a listener to pass a message on to the next one."""
 
     PASS = "pass"  # noqa: S105 - no password
 
@@ -33,27 +33,27 @@ _WORD = re.compile(
 
 
 MOST_WORDS = 100
-"""More are one too many, also for a handler that takes all further words."""
+"""Limit even for a handler that takes all further words."""
 
 
 class KnownRepos(Protocol):
-    """The repos that the words behind a command may name; a ``Context`` is one."""
+    """Looks up repos named in a command's arguments; a ``Context`` is one."""
 
     def known_repo(self, name: str) -> Repo:
         """Return the repo called ``name``, without looking at the disk.
 
         Raises:
-            UnknownRepoError: None is known, or the sender may not see it here.
+            UnknownRepoError: No such repo, or the sender may not see it here.
         """
         ...
 
     async def look_for_repos(self) -> None:
-        """Look on the disk for repos that have come up, or gone, since the last look."""
+        """Scan the disk for repos added or removed since the last scan."""
         ...
 
 
 class Kind(Enum):
-    """How a parameter takes what was written behind the command."""
+    """Which part of the text after the command a parameter takes."""
 
     ONE = "one word"
     MANY = "all further words"
@@ -68,12 +68,12 @@ class Parameter:
     """One argument of a command.
 
     Attributes:
-        name: As in the handler's signature.
-        kind: How much of the text it takes.
-        convert: From a word to the value; raises ValueError if the word does not fit.
-        expects: What it must be, as in "a whole number".
-        choices: The words it can be, if they are few.
-        default: The value if it is left out; meaningless for a required one.
+        name: Its name in the handler's signature.
+        kind: Which part of the text it takes.
+        convert: Converts a word to the value; raises ValueError if the word is invalid.
+        expects: The expected value in words, such as "a whole number".
+        choices: All valid words, if there are few.
+        default: The value if it is omitted; meaningless for a required one.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A ``/name`` with its handler.
+    """A chat command: a ``/name`` with its handler.
 
     Attributes:
         name: Without the prefix, in lower case.
@@ -103,8 +103,8 @@ class Command:
         handler: Called with the context and the arguments.
         parameters: In the order of the handler's signature.
         help: The handler's docstring; its first line is the summary.
-        needs: The role it takes to use it.
-        plugin: The name of the plugin it comes from.
+        needs: The minimum role of its callers.
+        plugin: The name of the plugin that defines it.
     """
 
     name: str
@@ -131,10 +131,10 @@ class Command:
         return " ".join([f"/{self.name}", *(parameter.usage for parameter in self.parameters)])
 
     async def call(self, ctx: KnownRepos, argument: str) -> Answer:
-        """Call the handler with what was written behind the command.
+        """Call the handler with the arguments in ``argument``.
 
         Raises:
-            UsageError: There is a word too many, one is missing, or one does not fit.
+            UsageError: An argument is missing, invalid, or one too many.
         """
         try:
             positional, named = self._bind(ctx, argument)
@@ -158,13 +158,13 @@ class Command:
                 named[parameter.name] = self._value(ctx, parameter, rest.strip() or None)
                 rest = ""
         if rest and (extra := _next_word(rest)[0]) is not None:
-            raise UsageError(f"{printable(extra)} is one word too many. Usage: {self.usage}")
+            raise UsageError(f"Unexpected argument: {printable(extra)}. Usage: {self.usage}")
         return positional, named
 
     def _value(self, ctx: KnownRepos, parameter: Parameter, word: str | None) -> object:
         if word is None:
             if parameter.is_required:
-                raise UsageError(f"What is missing is the {parameter.name}. Usage: {self.usage}")
+                raise UsageError(f"Missing: {parameter.name}. Usage: {self.usage}")
             return parameter.default
         try:
             return parameter.convert(ctx, word)
@@ -175,7 +175,7 @@ class Command:
 
 
 def _next_word(text: str) -> tuple[str | None, str]:
-    """Return the first word of ``text`` and what follows it; quotes keep spaces together."""
+    """Return the first word of ``text`` and the rest; quotes group words."""
     if text.isalnum():
         return text, ""
     match = _WORD.search(text)
@@ -185,7 +185,7 @@ def _next_word(text: str) -> tuple[str | None, str]:
 
 
 def _next_words(text: str) -> tuple[list[str], str]:
-    """Return the first hundred words of ``text`` and what follows them."""
+    """Return the first hundred words of ``text`` and the rest."""
     matches = list(islice(_WORD.finditer(text), MOST_WORDS))
     words = [match[match.lastindex or 0] for match in matches]
     return words, text[matches[-1].end() :] if matches else ""

@@ -1,4 +1,4 @@
-"""What one call of a handler may see and do."""
+"""The context of a handler call: the message, the chat, and the actions on them."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -25,7 +25,7 @@ Ts = TypeVarTuple("Ts")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all calls of one bot share."""
+    """Services shared by all handler calls of one bot."""
 
     sessions: SessionManager
     repos: RepoRegistry
@@ -36,9 +36,9 @@ class Services:
     records: Records
 
     async def send(self, chat_id: str, reply: Reply) -> str:
-        """Send ``reply`` without control characters, its commands under the prefix in use.
+        """Send ``reply`` without control characters, its commands with the configured prefix.
 
-        A document is a file, not Butler's words, so what looks like a command in it stays.
+        A document is a file, not Butler's own text, so its commands are left unchanged.
         """
         text = reply.text
         if not text.isprintable():
@@ -51,13 +51,13 @@ class Services:
 
 
 class Context:
-    """One message, the chat it came from, and what may be done about it.
+    """A message, its chat, and the actions a handler may take on them.
 
     Attributes:
-        message: What was received.
-        role: What its sender may do here.
-        repo_name: The repo that the call was about, as far as it went; for the audit.
-        detail: What else the audit should say of the call, such as whom it was about; no texts.
+        message: The received message.
+        role: The role of its sender in this chat.
+        repo_name: The repo that the call used, if any; for the audit.
+        detail: More for the audit, such as the person concerned; never message text.
     """
 
     __slots__ = ("_services", "detail", "message", "repo_name", "role")
@@ -70,17 +70,17 @@ class Context:
 
     @property
     def chat_id(self) -> str:
-        """The chat that the message came from."""
+        """The id of the message's chat."""
         return self.message.chat_id
 
     @property
     def sender(self) -> Person:
-        """Who wrote the message."""
+        """The author of the message."""
         return self.message.sender
 
     @property
     def chat_names(self) -> ChatNames:
-        """What to call chats in an answer here; others than this one only to an owner alone."""
+        """The chat names that a reply here may show; other chats only to an owner in private."""
         return ChatNames.in_answer(self.message, self.role, self._services.transport)
 
     @property
@@ -92,7 +92,7 @@ class Context:
         """Return the command with this name or alias.
 
         Raises:
-            UserError: There is none that the sender may use.
+            UserError: No such command, or the sender may not use it.
         """
         router, allowed = self._services.router, self.commands
         found = router.get(name)
@@ -100,13 +100,13 @@ class Context:
             return found
         near = router.nearest(name.lower())
         hint = f"Did you mean /{near}? " if near and router.get(near) in allowed else ""
-        raise UserError(f"There is no such command. {hint}/help lists them.")
+        raise UserError(f"No such command. {hint}/help lists them.")
 
     async def reply(self, text: str) -> str:
-        """Send ``text`` to the chat, quoting the message; return the id of what was sent.
+        """Send ``text`` to the chat, quoting the message; return the id of the sent message.
 
         Raises:
-            TransportError: The network did not take it.
+            TransportError: The network rejected it.
         """
         return await self.send(Reply(text, answers=self.message))
 
@@ -114,49 +114,49 @@ class Context:
         """Send ``reply`` to the chat; return its id.
 
         Raises:
-            TransportError: The network did not take it.
+            TransportError: The network rejected it.
         """
         return await self._services.send(self.message.chat_id, reply)
 
     def show_typing(self, *, is_typing: bool) -> None:
-        """Show in the chat that an answer is being worked on; end it as often as it was begun."""
+        """Show or hide the typing indicator; each start needs one matching end."""
         self._services.transport.show_typing(self.chat_id, is_typing=is_typing)
 
     def take_over(self) -> None:
-        """Let the plugin, rather than Butler, tell the chat if Butler is killed in this turn.
+        """Let the plugin, not Butler, notify the chat if Butler is killed during this turn.
 
-        For a plugin that has just put on disk what it needs for that.
+        For a plugin that has just saved the state it needs for that.
         """
         self._services.transport.begin(self.message, is_told=False)
 
     def audit(self, command: str, repo: str, result: str, detail: str) -> None:
-        """Note in the audit what came of this message later, beyond what its turn noted."""
+        """Add a later outcome of this message to the audit, besides that of its turn."""
         self._services.records.done(self.message, command, repo, result, detail)
 
     @property
     def is_still_admitted(self) -> bool:
-        """Whether the sender may by now still do all that they could when the message came."""
+        """Whether the sender still has the role that they had when the message arrived."""
         return self._services.gate.access.role(self.message) >= self.role
 
     @property
     def is_last_call(self) -> asyncio.Event:
-        """Set once no more messages will come, so a job that waits for one need not."""
+        """Set once no further messages will arrive, so that jobs stop waiting for one."""
         return self._services.jobs.is_last_call
 
     def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        """Run ``work`` beside this turn and beyond its end; ``name`` is for the log."""
+        """Run ``work`` in the background, past the end of this turn; ``name`` is for the log."""
         return self._services.jobs.start(work, name)
 
     async def repos(self) -> Sequence[Repo]:
-        """Return the repos that the sender may see here, by name, with those that came up since."""
+        """Return the repos that the sender may see here, by name, after a scan for new ones."""
         await self.look_for_repos()
         return [repo for repo in self._services.repos if self._may_see(repo)]
 
     async def repo(self, name: str) -> Repo:
-        """Return the repo called ``name``, also if it has come up since the start.
+        """Return the repo called ``name``, even if it was added after the start.
 
         Raises:
-            UnknownRepoError: There is none, or the sender may not see it here.
+            UnknownRepoError: No such repo, or the sender may not see it here.
         """
         try:
             return self.known_repo(name)
@@ -168,7 +168,7 @@ class Context:
         """Return the repo called ``name``, without looking at the disk.
 
         Raises:
-            UnknownRepoError: None is known, or the sender may not see it here.
+            UnknownRepoError: No such repo, or the sender may not see it here.
         """
         hides_some = self._services.gate.access.audiences
         repo = self._services.repos.get(name, self._may_see if hides_some else None)
@@ -176,14 +176,14 @@ class Context:
         return repo
 
     async def look_for_repos(self) -> None:
-        """Look on the disk for repos that have come up, or gone, since the last look."""
+        """Scan the disk for repos added or removed since the last scan."""
         await asyncio.to_thread(self._services.repos.refresh)
 
     async def active_repo(self) -> Repo:
-        """Return the chat's active repo, and note that it was used now.
+        """Return the chat's active repo, and update its time of last use.
 
         Raises:
-            UserError: None is selected, or it is no longer there; the text says how to choose one.
+            UserError: None is selected, or it no longer exists; the text says how to select one.
         """
         name = await self.active_repo_name()
         if name is None:
@@ -194,7 +194,7 @@ class Context:
             repo = await self.repo(name)
         except UnknownRepoError:
             raise UserError(
-                f"*{name}* was this chat's active repo and is no longer there. "
+                f"*{name}* was this chat's active repo but no longer exists. "
                 "/repos lists the others."
             ) from None
         await self._ask(self._services.sessions.touch, self.chat_id)
@@ -209,13 +209,13 @@ class Context:
         return name
 
     async def use_repo(self, repo: Repo) -> Session | None:
-        """Make ``repo`` the chat's active one; return the session it replaced, if any."""
+        """Make ``repo`` the chat's active repo; return the session it replaced, if any."""
         return await self._ask(
             self._services.sessions.set_active_repo, self.message.chat_id, repo.name, str(repo.path)
         )
 
     async def clear_session(self) -> bool:
-        """Forget the chat's session; return whether there was one."""
+        """Delete the chat's session; return whether there was one."""
         return await self._ask(self._services.sessions.clear_session, self.chat_id)
 
     async def session(self) -> Session | None:
@@ -223,7 +223,7 @@ class Context:
         return await self._ask(self._services.sessions.get_session, self.chat_id)
 
     async def recent_sessions(self, limit: int, offset: int = 0) -> tuple[list[Session], int]:
-        """Return sessions of all chats, most recent first, and how many there are in all."""
+        """Return sessions of all chats, most recent first, and their total number."""
         sessions = self._services.sessions
 
         def look() -> tuple[list[Session], int]:
@@ -235,7 +235,7 @@ class Context:
             raise _out_of_reach(error) from error
 
     async def ignored(self, chat_id: str, limit: int) -> list[Ignored]:
-        """Return the last messages of a chat that were not acted on, newest first."""
+        """Return the latest ignored or refused messages of a chat, newest first."""
         return await asyncio.to_thread(self._services.records.last_ignored, limit, chat_id)
 
     def _may_see(self, repo: Repo) -> bool:
@@ -251,4 +251,4 @@ class Context:
 
 
 def _out_of_reach(error: StoreError) -> UserError:
-    return UserError(f"I cannot get at the sessions: {error.reason}.")
+    return UserError(f"The sessions cannot be accessed: {error.reason}.")

@@ -1,4 +1,4 @@
-"""What becomes of a message: access, rate and router in one decision, before anything is done."""
+"""The gate: decides on a message by access, rate limits and router, before anything runs."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ FORWARDED = Refusal("forwarded", "what others wrote is not obeyed")
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """The message gets a sentence and nothing else."""
+    """The message is answered with a fixed text and nothing else."""
 
     text: str
     refusal: Refusal
@@ -23,7 +23,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The message gets no answer; if it ``mutes`` its chat, nor do the next ones there."""
+    """The message gets no reply; with ``mutes``, its chat is ignored for a while."""
 
     refusal: Refusal
     is_stranger: bool = False
@@ -32,7 +32,7 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True)
 class Hear:
-    """The message is no command; those who listen may hear it."""
+    """The message is not a command and goes to the listeners."""
 
 
 Verdict = Call | Say | Hear | Ignore
@@ -40,16 +40,16 @@ HEAR = Hear()
 
 
 class Gate:
-    """Decides on messages; nothing here waits.
+    """Decides on messages without ever waiting.
 
-    Owners are not limited: who can stop Butler altogether need not be kept from using it.
+    Owners have no rate limit: they could stop Butler altogether anyway.
 
     Args:
-        access: Who may do what.
+        access: The access rules.
         router: The commands.
-        per_person: How often one person may call commands.
-        per_chat: How often all people of a chat may.
-        echoes: Tells when a chat is not listened to.
+        per_person: Rate limit of each person.
+        per_chat: Rate limit of each chat, all its members together.
+        loop_guard: Mutes chats in which another bot echoes commands.
     """
 
     def __init__(
@@ -58,18 +58,18 @@ class Gate:
         router: Router,
         per_person: Buckets,
         per_chat: Buckets,
-        echoes: LoopGuard,
+        loop_guard: LoopGuard,
     ) -> None:
         self.access = access
         self._router = router
         self._per_person = per_person
         self._per_chat = per_chat
-        self._echoes = echoes
+        self._loop_guard = loop_guard
 
     def judge(self, message: Message, role: Role) -> Verdict:
-        """Return what becomes of ``message``, whose sender has this role in its chat.
+        """Return the decision on ``message``, whose sender has this role in its chat.
 
-        A call is one that its sender may make.
+        A returned call is permitted.
         """
         if role is EVERYONE and not self._is_for_everyone(message):
             return Ignore(self.access.refusal(message), is_stranger=True)
@@ -83,15 +83,15 @@ class Gate:
         return self._misspelt(decision, message, role)
 
     def count(self, message: Message, role: Role) -> None:
-        """Count plain text that was answered like a command."""
+        """Count plain text that got a reply against the rate limit, like a command."""
         if role is not OWNER:
             for buckets, key in self._limits(message):
                 buckets.take(key)
 
     def concerns(self, message: Message) -> bool:
-        """Return whether the sender would want to know that ``message`` was not acted on.
+        """Return whether the sender should be notified that ``message`` was not handled.
 
-        A message whose text could not be read counts as one that does.
+        A message whose text could not be read counts as such.
         """
         if self.access.role(message) is EVERYONE:
             return False
@@ -121,7 +121,7 @@ class Gate:
                 f"/{command.name} is for owners only.",
                 Refusal("not allowed", f"/{command.name} needs {needs.name.lower()}"),
             )
-        hearing = self._echoes.hear(message)
+        hearing = self._loop_guard.hear(message)
         if hearing is LISTENING:
             return call
         refusal = Refusal("muted", "commands are said back in this chat")
@@ -141,7 +141,7 @@ class Gate:
         )
 
     def _heard(self, message: Message, role: Role) -> Verdict:
-        """Let plain text be heard, unless its sender has used up what they may."""
+        """Pass plain text to the listeners, unless its sender exceeds the rate limit."""
         if role is not OWNER:
             for buckets, key in self._limits(message):
                 if buckets.is_empty(key):
@@ -149,7 +149,7 @@ class Gate:
         return HEAR
 
     def _limits(self, message: Message) -> list[tuple[Buckets, str]]:
-        """Return the buckets of the sender, one for each address, and that of the chat."""
+        """Return the buckets of the sender, one per address, and that of the chat."""
         addresses = (message.sender.lid, message.sender.phone)
         limits = [(self._per_person, address) for address in addresses if address]
         return [*limits, (self._per_chat, message.chat_id)]
@@ -160,7 +160,7 @@ class Gate:
             if admission is not Admission.GRANTED:
                 refusal = _too_often(key)
                 wait_s = int(buckets.wait_s(key)) + 1
-                text = f"That was a lot at once. I listen again in {wait_s} s."
+                text = f"Too many commands. Try again in {wait_s} s."
                 is_told = admission is Admission.STILL_REFUSED
                 return Ignore(refusal) if is_told else Say(text, refusal)
         return None

@@ -1,4 +1,4 @@
-"""Work that outlives the turn that started it."""
+"""Jobs: background work that outlives the turn that started it."""
 
 import asyncio
 import logging
@@ -9,16 +9,16 @@ logger = logging.getLogger(__name__)
 
 
 class Jobs:
-    """The jobs under way; leaving the block ends them.
+    """The jobs in progress; leaving the block cancels them.
 
-    An error of a job is logged and ends only that job.
+    An exception in a job is logged and ends only that job.
     """
 
     def __init__(self) -> None:
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self.is_last_call = asyncio.Event()
-        """Set once no more messages will come, so a job that waits for one need not."""
+        """Set once no further messages will arrive, so that jobs stop waiting for one."""
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -30,7 +30,7 @@ class Jobs:
         await self._group.__aexit__(*error)  # type: ignore[arg-type]  # passed through as received
 
     def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        """Run ``work`` beside everything else; ``name`` is for the log."""
+        """Run ``work`` in the background; ``name`` is for the log."""
         task = self._group.create_task(_guarded(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -39,7 +39,7 @@ class Jobs:
         return task
 
     async def finished(self) -> None:
-        """Wait until there is no job under way."""
+        """Wait until no job is in progress."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 

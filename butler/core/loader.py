@@ -1,4 +1,4 @@
-"""From entry points to plugins."""
+"""The plugin loader: finds plugins by entry points and instantiates them."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -11,10 +11,10 @@ GROUP = "butler.plugins"
 
 
 def installed() -> dict[str, EntryPoint]:
-    """Return the plugins of all installed distributions by name.
+    """Return the plugin entry points of all installed distributions, by name.
 
     Raises:
-        PluginError: Two distributions have a plugin of the same name.
+        PluginError: Two distributions define a plugin of the same name.
     """
     found: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
@@ -30,7 +30,7 @@ def load(name: str, entries: Mapping[str, EntryPoint]) -> type[Plugin[Settings]]
     """Return the class of the plugin called ``name``.
 
     Raises:
-        PluginError: It is not installed, cannot be imported, or is no plugin.
+        PluginError: It is not installed, cannot be imported, or is not a plugin.
     """
     if name not in entries:
         raise PluginError(f"plugin {name!r} is not installed ({_hint(name, entries)}).")
@@ -41,15 +41,15 @@ def load(name: str, entries: Mapping[str, EntryPoint]) -> type[Plugin[Settings]]
             f"plugin {name!r} cannot be loaded: {type(error).__name__}: {error}"
         ) from error
     if not (isinstance(cls, type) and issubclass(cls, Plugin)):
-        raise PluginError(f"plugin {name!r}: {entries[name].value} is no subclass of Plugin.")
+        raise PluginError(f"plugin {name!r}: {entries[name].value} is not a subclass of Plugin.")
     return cls
 
 
 def make(name: str, cls: type[Plugin[Settings]], settings: Settings) -> Plugin[Settings]:
-    """Return the one instance of the plugin.
+    """Instantiate the plugin.
 
     Raises:
-        PluginError: Its constructor failed, or a listener of it breaks a rule.
+        PluginError: Its constructor failed, or one of its listeners breaks a rule.
     """
     try:
         plugin = cls(settings)

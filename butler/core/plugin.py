@@ -1,4 +1,4 @@
-"""What a plugin is, and how its handlers become commands."""
+"""Plugins: their base class, and how their handlers become commands."""
 
 import inspect
 import re
@@ -25,7 +25,7 @@ _LISTENER_MARK = "__butler_listener__"
 
 
 class Settings(BaseModel):
-    """The options of a plugin, read from ``[plugins.<name>]``: typed, frozen, nothing unknown."""
+    """The options of a plugin from ``[plugins.<name>]``: typed, frozen, unknown keys rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,22 +35,21 @@ Listener = Callable[[Context], Awaitable[Answer | Pass]]
 HandlerT = TypeVar("HandlerT", bound=Handler)
 ListenerT = TypeVar("ListenerT", bound=Callable[..., Awaitable[Answer | Pass]])
 Send = Callable[[str, Reply], Awaitable[str]]
-"""Sends a reply to the chat of this id; returns the id of the message."""
+"""Sends a reply to the chat with this id; returns the id of the message."""
 
 
 class Plugin(Generic[SettingsT]):
     """A set of handlers that share state.
 
-    There is one instance for a bot, made with its settings when the bot is put together. It is
-    entered (``async with``) before the first message and left after the last turn.
+    A bot has one instance of each plugin, created with its settings. It is entered
+    (``async with``) before the first message and exited after the last turn.
 
     Attributes:
         settings_type: The model that ``[plugins.<name>]`` is read into.
-        repo_settings_type: The model of the plugin's own keys in ``[repos.<name>]``; what was read
-            stands in ``Repo.options`` under the plugin's name.
-        settings: What was read.
-        data_folder: Where it may keep files; set before the plugin is entered, or asked for its
-            findings.
+        repo_settings_type: The model of the plugin's own keys in ``[repos.<name>]``; the values
+            are in ``Repo.options`` under the plugin's name.
+        settings: The options from the configuration.
+        data_folder: The plugin's folder for files; set before the plugin is entered or checked.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
@@ -75,12 +74,12 @@ class Plugin(Generic[SettingsT]):
         return ()
 
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
-        """Do what there is to do once messages can be sent, as a job; by default nothing.
+        """Run as a job once messages can be sent; does nothing by default.
 
         Args:
             send: Sends to any chat.
-            reopen: Returns a context to go on with a message from before the start; its sender may
-                do no more than they may by now.
+            reopen: Returns a context to continue a message from before the start, with the
+                permissions that its sender has now.
         """
 
 
@@ -97,15 +96,15 @@ def command(
     """Make a method of a plugin the handler of a command.
 
     The method is ``async``, takes the context first, and returns the reply or None. Its docstring
-    is the command's help. Its further parameters are what may be written behind the command: a
+    is the command's help. Its other parameters are the arguments of the command: a
     ``str``, ``int``, ``float``, ``Repo`` or ``Literal["on", "off"]`` takes one word,
     ``| None = None`` makes it optional, ``*names`` takes all further words, ``*, prompt`` the rest
-    as it was written.
+    verbatim.
 
     Args:
-        name: The command's name, if it is not the method's.
+        name: The command's name (default: the method's).
         aliases: Other names for it.
-        needs: The role it takes to use it.
+        needs: The minimum role of its callers.
     """
 
     def mark(handler: HandlerT) -> HandlerT:
@@ -116,18 +115,18 @@ def command(
 
 
 def listener(handler: ListenerT) -> ListenerT:
-    """Make a method of a plugin hear what is no command: plain text and reactions.
+    """Make a method of a plugin a listener: it receives plain text and reactions.
 
-    The method is ``async`` and takes the context. Listeners of all plugins are asked in order,
-    until one returns a reply, or None if it acted without one; ``PASS`` lets the next one hear.
-    Only what users write is heard.
+    The method is ``async`` and takes the context. The listeners of all plugins are called in
+    order until one returns a reply, or None to handle the message without a reply; ``PASS``
+    hands the message to the next one. Only messages from admitted users reach listeners.
     """
     setattr(handler, _LISTENER_MARK, True)
     return handler
 
 
 def listeners_of(plugin: Plugin[Settings], plugin_name: str) -> list[Listener]:
-    """Return the listeners of a plugin, in the order in which they are written down.
+    """Return the listeners of a plugin, in order of definition.
 
     Raises:
         PluginError: A listener breaks a rule; the text names plugin, handler and rule.
@@ -142,9 +141,9 @@ def listeners_of(plugin: Plugin[Settings], plugin_name: str) -> list[Listener]:
 def _listener(handler: Listener, plugin_name: str) -> Listener:
     place = _place(handler, plugin_name)
     if not inspect.iscoroutinefunction(handler):
-        raise PluginError(f"{place}: a listener is written with 'async def'.")
+        raise PluginError(f"{place}: a listener must be defined with 'async def'.")
     if len(inspect.signature(handler).parameters) != 1:
-        raise PluginError(f"{place}: a listener takes the context and nothing else.")
+        raise PluginError(f"{place}: a listener must take the context and nothing else.")
     return handler
 
 
@@ -153,7 +152,7 @@ def _place(handler: Callable[..., object], plugin_name: str) -> str:
 
 
 def command_names(cls: type[Plugin[Settings]]) -> dict[str, str]:
-    """Return all names of a plugin's commands, aliases included, with the command of each."""
+    """Return a plugin's commands by name and by alias."""
     names: dict[str, str] = {}
     for value in _attributes(cls).values():
         mark = getattr(value, _MARK, None)
@@ -164,7 +163,7 @@ def command_names(cls: type[Plugin[Settings]]) -> dict[str, str]:
 
 
 def commands_of(plugin: Plugin[Settings], plugin_name: str) -> list[Command]:
-    """Return the commands of a plugin, in the order in which they are written down.
+    """Return the commands of a plugin, in order of definition.
 
     Raises:
         PluginError: A handler breaks a rule; the text names plugin, handler and rule.
@@ -194,12 +193,12 @@ def _command(handler: Handler, mark: _Mark, plugin_name: str) -> Command:
     place = _place(handler, plugin_name)
     name = _name(handler, mark)
     if isinstance(mark.aliases, str):
-        raise PluginError(f"{place}: its aliases are a list, such as ({mark.aliases!r},).")
+        raise PluginError(f"{place}: aliases must be a tuple, such as ({mark.aliases!r},).")
     for each in (name, *mark.aliases):
         if not _NAME.fullmatch(each):
-            raise PluginError(f"{place}: {each!r} is no command name ({_NAME.pattern}).")
+            raise PluginError(f"{place}: {each!r} is not a valid command name ({_NAME.pattern}).")
     if not inspect.iscoroutinefunction(handler):
-        raise PluginError(f"{place}: a handler is written with 'async def'.")
+        raise PluginError(f"{place}: a handler must be defined with 'async def'.")
     text = inspect.getdoc(handler)
     if not text:
         raise PluginError(f"{place}: a handler needs a docstring, it is the command's help.")

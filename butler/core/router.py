@@ -1,4 +1,4 @@
-"""From a text to the one command it calls: a pure decision."""
+"""The router: finds the command that a text calls; a pure function."""
 
 import re
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from butler.errors import PluginError
 
 MAX_WORD_LENGTH = 32
 
-# Phones put these in front of text unseen: direction marks, the byte-order mark.
+# Phones invisibly prepend these to text: direction marks, the byte-order mark.
 _INVISIBLE = "\u200b\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff"
 _PUNCTUATION = ".,;:!?…"
 
 
 class Call(NamedTuple):
-    """A text that calls a command; ``argument`` is what was written behind it."""
+    """A call of a command; ``argument`` is the text after its name."""
 
     command: Command
     argument: str
@@ -26,7 +26,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A text that looks like a command; ``nearest`` is the name that was probably meant."""
+    """A call of an unknown command; ``nearest`` is the most similar known name."""
 
     word: str
     nearest: str | None
@@ -36,11 +36,11 @@ Decision = Call | Unknown | None
 
 
 class Router:
-    """All commands by name.
+    """Looks up commands by name.
 
     Args:
-        commands: Their names and aliases differ.
-        prefix: What a command begins with.
+        commands: With distinct names and aliases.
+        prefix: The prefix of every command.
 
     Raises:
         PluginError: Two commands share a name.
@@ -67,12 +67,12 @@ class Router:
         )
 
     def route(self, text: str) -> Decision:
-        """Return the command that ``text`` calls, the one it nearly calls, or None.
+        """Return the call in ``text``, be the command known or unknown, or None.
 
-        None is for text that is meant for other people: it has no prefix, or something follows it
-        that no command could be called.
+        None means plain text: it has no prefix, or the prefix is not followed by a possible
+        command name.
         """
-        # Most calls are just a command and one space; the rest is for the regular expression.
+        # Fast path: most calls are just a command and one space.
         word, _space, argument = text.partition(" ")
         command = self._by_call.get(word)
         if command is not None:
@@ -91,12 +91,12 @@ class Router:
         return self._by_name.get(name.removeprefix(self.prefix).removeprefix("/").lower())
 
     def nearest(self, word: str) -> str | None:
-        """Return the name or alias of a command that is closest to ``word``, if one is close."""
+        """Return the command name or alias most similar to ``word``, if any is similar."""
         near = get_close_matches(word[:MAX_WORD_LENGTH], self._by_name, n=1, cutoff=0.7)
         return near[0] if near else None
 
     def with_prefix(self, text: str) -> str:
-        """Return ``text`` with the commands that it names, such as ``/use``, under the prefix."""
+        """Return ``text`` with its commands, such as ``/use``, written with the prefix."""
         return self._mention.sub(lambda _: self.prefix, text)
 
     def _register(self, name: str, command: Command) -> None:

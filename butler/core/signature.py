@@ -1,4 +1,4 @@
-"""From a handler's signature to the parameters of its command."""
+"""Derives the parameters of a command from its handler's signature."""
 
 import inspect
 from types import NoneType, SimpleNamespace, UnionType
@@ -15,17 +15,17 @@ _KINDS: dict[object, Kind] = {
 
 
 def parameters_of(handler: Handler, place: str) -> tuple[Parameter, ...]:
-    """Return what a handler takes behind the context.
+    """Return the parameters of a handler after the context.
 
     Raises:
-        PluginError: It cannot be filled from a message; the text begins with ``place``.
+        PluginError: A parameter cannot be filled from a message; the text begins with ``place``.
     """
     signatures = list(inspect.signature(handler).parameters.values())
     if not signatures or signatures[0].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
-        raise PluginError(f"{place}: the first parameter is the context.")
+        raise PluginError(f"{place}: the first parameter must be the context.")
     parameters = tuple(_parameter(each, handler, place) for each in signatures[1:])
     if any(parameter.kind is not Kind.ONE for parameter in parameters[:-1]):
-        raise PluginError(f"{place}: a parameter that takes all the rest is the last one.")
+        raise PluginError(f"{place}: a parameter that takes the whole rest must be the last one.")
     return parameters
 
 
@@ -47,7 +47,7 @@ def _annotation(signature: inspect.Parameter, handler: Handler, place: str) -> o
     try:
         annotation = get_type_hints(one, globalns=getattr(handler, "__globals__", {}))["it"]
     except (NameError, AttributeError, SyntaxError, TypeError) as error:
-        raise PluginError(f"{place}: its type is not known when Butler runs ({error}).") from None
+        raise PluginError(f"{place}: its type cannot be resolved at run time ({error}).") from None
     if get_origin(annotation) in {Union, UnionType}:
         types = [each for each in get_args(annotation) if each is not NoneType]
         return types[0] if len(types) == 1 else annotation
@@ -58,7 +58,7 @@ def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str
     if get_origin(annotation) is Literal:
         choices = tuple(choice for choice in get_args(annotation) if isinstance(choice, str))
         if len(choices) < len(get_args(annotation)):
-            raise PluginError(f"{place}: what a Literal lists is text.")
+            raise PluginError(f"{place}: a Literal may only list strings.")
         return _one_of(choices), f"one of {', '.join(choices)}", choices
     known: dict[object, tuple[Convert, str]] = {
         str: (_text, "a word"),
@@ -67,7 +67,7 @@ def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str
         Repo: (_repo, "a repo"),
     }
     if annotation not in known:
-        raise PluginError(f"{place}: its type is none of str, int, float, Literal and Repo.")
+        raise PluginError(f"{place}: its type must be str, int, float, Literal or Repo.")
     return *known[annotation], ()
 
 

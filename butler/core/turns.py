@@ -1,4 +1,4 @@
-"""Turns: one at a time in each chat, in order of arrival."""
+"""Turns: one at a time per chat, in order of arrival."""
 
 import asyncio
 from collections import deque
@@ -7,10 +7,10 @@ _Queue = deque[asyncio.Future[None]]
 
 
 class Turns:
-    """Whose turn it is in each chat; nothing is kept of a chat in which it is nobody's.
+    """A FIFO lock per chat that is freed with its last holder.
 
-    An :class:`asyncio.Lock` for each chat would do the same, and take twice as long where nobody
-    waits. Whoever took a turn, or came to it by waiting, ends it::
+    Twice as fast as an :class:`asyncio.Lock` per chat where nobody waits. Call :meth:`end` once
+    the turn was taken or waited for::
 
         if not turns.take(chat_id):
             await turns.wait(chat_id)
@@ -21,22 +21,22 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        # Those who wait in the chats in which it is somebody's turn; None for nobody.
+        # The waiters of each chat that has a turn in progress; None while there are none.
         self._queues: dict[str, _Queue | None] = {}
 
     def __len__(self) -> int:
-        """Return in how many chats it is somebody's turn."""
+        """Return the number of chats with a turn in progress."""
         return len(self._queues)
 
     def take(self, chat_id: str) -> bool:
-        """Take the turn in the chat if it is nobody's; return whether it was."""
+        """Take the turn in the chat if it is free; return whether it was."""
         if chat_id in self._queues:
             return False
         self._queues[chat_id] = None
         return True
 
     async def wait(self, chat_id: str) -> None:
-        """Wait for a turn in a chat in which it is somebody else's."""
+        """Wait for the turn in a chat where another one is in progress."""
         queue = self._queues[chat_id]
         if queue is None:
             queue = self._queues[chat_id] = deque()
@@ -45,12 +45,12 @@ class Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():  # It had come, and nobody else knows.
+            if not turn.cancelled():  # The turn was already handed over; pass it on.
                 self.end(chat_id)
             raise
 
     def end(self, chat_id: str) -> None:
-        """End the turn in the chat, and let whoever has waited longest have theirs."""
+        """End the turn in the chat and hand it to the longest waiter."""
         queue = self._queues[chat_id]
         while queue:
             turn = queue.popleft()

@@ -1,4 +1,4 @@
-"""A time limit for work that mostly does not wait."""
+"""A timeout for coroutines that rarely suspend."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 async def within(limit_s: float, work: Coroutine[Any, Any, T]) -> T:
-    """Return what ``work`` returns; only once it waits, a timer is set.
+    """Return the result of ``work``; start the timer only when it first suspends.
 
-    A timer costs more than a whole command that waits for nothing.
+    A timer costs more than a whole command that never suspends.
 
     Raises:
         TimeoutError: It took longer.
@@ -27,7 +27,7 @@ async def within(limit_s: float, work: Coroutine[Any, Any, T]) -> T:
 
 @coroutine
 def _rest(work: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
-    """Go on with a coroutine that was begun and now waits for ``awaited``."""
+    """Continue a started coroutine that is waiting for ``awaited``."""
     step: Callable[[], Any]
     while True:
         try:

@@ -103,7 +103,7 @@ async def test_a_stranger_who_writes_directly_is_announced_to_the_owner_once(cha
     code = sent.reply.text.split("/allow ")[1][:8]
     assert sent.reply.text == (
         f"222@lid (“Bob\ufffd*the boss*”) wrote to me and is not admitted. "
-        f"/allow {code} lets them in, within an hour; /deny {code} shuts them out."
+        f"/allow {code} admits them, within an hour; /deny {code} blocks them."
     )
     assert await chat(f"/allow {code.lower()}") == [
         "222@lid may use me now. /deny 222@lid takes that back."
@@ -244,7 +244,7 @@ async def test_an_active_repo_that_became_hidden_is_as_good_as_gone(chat):
     await there("/use billing")
 
     assert await there.person(BOB)("/repo") == [
-        "*billing* was this chat's active repo and is no longer there. /repos lists the others."
+        "*billing* was this chat's active repo but no longer exists. /repos lists the others."
     ]
 
 
@@ -261,7 +261,7 @@ async def test_who_asks_too_often_is_told_once(chat):
     answers = [await member("/repos") for _ in range(6)]
 
     assert [len(answer) for answer in answers] == [1, 1, 1, 1, 1, 0]
-    assert answers[4] == ["That was a lot at once. I listen again in 3 s."]
+    assert answers[4] == ["Too many commands. Try again in 3 s."]
     assert [entry.rule for entry in chat.ignored] == ["rate", "rate"]
 
 

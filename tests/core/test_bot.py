@@ -251,9 +251,7 @@ async def test_help_leaves_out_what_the_sender_may_not_do(talk):
 
     assert "/rule" in owners
     assert "/rule" not in users
-    assert await talk.person("77@lid")("/help rule") == [
-        "There is no such command. /help lists them."
-    ]
+    assert await talk.person("77@lid")("/help rule") == ["No such command. /help lists them."]
 
 
 async def test_help_explains_one_command(talk):
@@ -261,9 +259,7 @@ async def test_help_explains_one_command(talk):
         "*/help [command]*\nSay what I can do, or how one command works.\n\n"
         "/help use explains /use.\n\nAlso: /commands, /start"
     ]
-    assert await talk("/help refus") == [
-        "There is no such command. Did you mean /refuse? /help lists them."
-    ]
+    assert await talk("/help refus") == ["No such command. Did you mean /refuse? /help lists them."]
 
 
 async def test_a_job_outlives_its_turn(talk, gate):
@@ -414,6 +410,6 @@ async def test_two_bots_do_not_talk_for_ever_and_the_owner_is_told(talk):
 
     told = [each for each in talk.transport.sent if each.chat_id == "owner@lid"]
     assert [each.reply.text for each in told] == [
-        "Somebody says my commands back in team@g.us. I do not listen there for a minute."
+        "Another bot is echoing my commands in team@g.us, so I am ignoring that chat for a minute."
     ]
     assert [entry.rule for entry in talk.ignored] == ["muted", "muted"]

@@ -57,8 +57,8 @@ def test_a_plugin_that_is_not_installed_comes_with_the_nearest(known, sentence):
         ("def", "cannot be loaded: SyntaxError: invalid syntax (some_plugin.py, line 1)"),
         ("raise SystemExit(3)", "cannot be loaded: SystemExit: 3"),
         ("", "cannot be loaded: AttributeError: module 'some_plugin' has no attribute 'It'"),
-        ("It = 3", "some_plugin:It is no subclass of Plugin."),
-        ("class It: pass", "some_plugin:It is no subclass of Plugin."),
+        ("It = 3", "some_plugin:It is not a subclass of Plugin."),
+        ("class It: pass", "some_plugin:It is not a subclass of Plugin."),
     ],
 )
 def test_a_plugin_that_is_broken_stops_the_start_with_one_sentence(module, source, sentence):
@@ -103,5 +103,5 @@ class HardOfHearing(Plugin):
 
 
 def test_a_plugin_with_a_wrong_listener_is_refused_when_it_is_made():
-    with pytest.raises(PluginError, match="a listener is written with 'async def'"):
+    with pytest.raises(PluginError, match="a listener must be defined with 'async def'"):
         make("deaf", HardOfHearing, Settings())

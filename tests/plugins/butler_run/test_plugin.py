@@ -32,7 +32,7 @@ async def test_without_an_active_repo_a_run_says_how_to_choose_one(chat):
 async def test_an_empty_prompt_is_refused(chat):
     await chat("/use api")
 
-    assert await chat("/run") == ["What is missing is the prompt. Usage: /run <prompt…>"]
+    assert await chat("/run") == ["Missing: prompt. Usage: /run <prompt…>"]
 
 
 @pytest.mark.parametrize("prompt", ["-rf --help", "x" * 65_536, "a\0b"])

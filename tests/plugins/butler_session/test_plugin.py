@@ -63,7 +63,7 @@ async def test_chats_do_not_interfere(chat):
         ("/use zzz", "No repo called zzz. Known: api, gone, plain, web-app."),
         ("/use ../../etc", "No repo called ../../etc. Known: api, gone, plain, web-app."),
         ('/use "a b"', "No repo called a b. Known: api, gone, plain, web-app."),
-        ("/use api web", "web is one word too many. Usage: /use [repo]"),
+        ("/use api web", "Unexpected argument: web. Usage: /use [repo]"),
         ("/use gone", "*gone* cannot be used: its folder does not exist. /repos lists the others."),
         ("/use plain", "This chat now works on *plain*. The folder is no git working copy."),
     ],
@@ -274,7 +274,7 @@ async def test_an_active_repo_that_is_no_longer_configured_is_said(chat):
     chat.bot._services.sessions.set_active_repo("team@g.us", "old", "/old")
 
     assert await chat("/repo") == [
-        "*old* was this chat's active repo and is no longer there. /repos lists the others."
+        "*old* was this chat's active repo but no longer exists. /repos lists the others."
     ]
 
 

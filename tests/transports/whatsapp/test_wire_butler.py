@@ -124,5 +124,5 @@ async def test_a_bot_that_says_commands_back_is_answered_once_and_the_owner_is_t
         await server.wait_acknowledged(muted)
 
     assert told.chat is server.owner
-    assert told.text.startswith("Somebody says my commands back in *Team*.")
+    assert told.text.startswith("Another bot is echoing my commands in *Team*,")
     assert [each.chat for each in server.replies] == [team, team, server.owner]
