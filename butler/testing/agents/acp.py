@@ -18,6 +18,7 @@ from butler.testing.agents.script import (
 )
 
 _INTERNAL_ERROR = -32603
+_INVALID_PARAMS = -32602
 _AUTH_REQUIRED = -32000
 _OPTIONS = [
     {"optionId": "always", "name": "Always allow", "kind": "allow_always"},
@@ -108,6 +109,7 @@ class AcpAgent:
         self._script = script
         self._mode = script.modes[0] if script.modes else ""
         self._prompts = 0
+        self._is_resumed = False
 
     def serve(self) -> None:
         """Answer until stdin ends."""
@@ -120,7 +122,7 @@ class AcpAgent:
 
     def _initialize(self, _: Message) -> Message:
         way = self._script.resume
-        capabilities: Message = {"loadSession": way in {"accept", "refuse"}}
+        capabilities: Message = {"loadSession": way in {"accept", "refuse", "crash", "lost"}}
         if way == "reopen":
             capabilities["sessionCapabilities"] = {"resume": {}}
         return {"result": {"protocolVersion": 1, "agentCapabilities": capabilities}}
@@ -136,6 +138,9 @@ class AcpAgent:
         return {"result": self._modes()}
 
     def _session_load(self, params: Message) -> Message:
+        if self._script.resume == "crash":
+            sys.exit(3)
+        self._is_resumed = True
         if self._script.resume == "refuse":
             return _error(_INTERNAL_ERROR, "Internal error", "no such session")
         voice = AcpVoice(params["sessionId"])
@@ -149,6 +154,9 @@ class AcpAgent:
         return {"result": {}}
 
     def _session_prompt(self, params: Message) -> Message:
+        if self._is_resumed and self._script.resume == "lost":
+            data = {"error": "Session not found"}
+            return {"error": {"code": _INVALID_PARAMS, "message": "Invalid params", "data": data}}
         prompt, conversation_id = params["prompt"][0]["text"], params["sessionId"]
         words = {"prompt": prompt, "mode": self._mode, "conversation": conversation_id}
         player = Player(AcpVoice(conversation_id), words)

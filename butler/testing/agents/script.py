@@ -5,8 +5,8 @@ A script is an object::
     turns            a list of steps for each prompt of a process; the last one repeats
     before           steps before a word of protocol is spoken (crash, hang, garbage)
     conversation_id  what a new conversation is called; "c-1"
-    resume           "accept" (default: tells all of it once more), "reopen" (does not), "refuse"
-                     or "unsupported"
+    resume           "accept" (default: tells all of it once more), "reopen" (does not), "refuse",
+                     "crash" (acp: ends), "lost" (acp: the prompt fails) or "unsupported"
     logged_in        false: nothing works but saying so
     modes            the modes offered, the first is the current one; mode_error: refused with this
 
@@ -27,6 +27,7 @@ A step is an object with one of these keys:
     say_environment  the names of the variables it sees, and their values
     garbage          a line that is not protocol; "times"
     stderr           a line on stderr
+    close_output     nothing more can be written
     fork             {"pid_file"}: a daemonised grandchild that ignores signals
     ignore_signals   of SIGINT and SIGTERM
     wait             until told to cancel
@@ -178,6 +179,9 @@ class Player:
 
     def _garbage(self, text: str, step: Step) -> None:
         write(f"{text}\n".encode() * step.get("times", 1))
+
+    def _close_output(self, *_: object) -> None:
+        os.close(1)
 
     def _stderr(self, text: str, _: Step) -> None:
         sys.stderr.write(f"{text}\n")

@@ -27,7 +27,15 @@ class AgentError(UserError):
 
 
 class ConversationLostError(AgentError):
-    """The agent cannot resume the conversation; starting without its id works."""
+    """The agent cannot resume the conversation; starting without its id works.
+
+    Attributes:
+        can_resume_others: Whether it could resume another conversation.
+    """
+
+    def __init__(self, message: str, *, can_resume_others: bool = True) -> None:
+        super().__init__(message)
+        self.can_resume_others = can_resume_others
 
 
 class LimitReachedError(AgentError):

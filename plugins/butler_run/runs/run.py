@@ -1,6 +1,7 @@
 """One run, from its turn in the queue to its answer."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,14 @@ from butler_run.runs.chat import RunChat
 from butler_run.runs.output import Output
 from butler_run.runs.progress import Progress, duration
 from butler_run.snapshots.of_run import RunSnapshots
+
+logger = logging.getLogger(__name__)
+
+LAST_EVENTS_S = 5.0
+"""How long a run may take to end once all its processes are dead."""
+
+UNRESUMABLE = ""
+"""Kept in place of a conversation's id where the agent has none that it could resume."""
 
 _STATES = {
     Reason.DONE: State.DONE,
@@ -96,6 +105,7 @@ class Run:
         self._outcome = _Outcome(Output(is_output=choice.is_program))
         self._said = _Said("", is_all=True)
         self._run: LimitedRun | None = None
+        self._until: asyncio.Timeout | None = None
         self._has_no_process = asyncio.Event()
         self._has_no_process.set()
         self.is_stopped = False
@@ -111,7 +121,13 @@ class Run:
         self.is_stopped = True
         if self._run is not None:
             await self._run.cancel()
+            self._expect_the_end()
         await self._has_no_process.wait()
+
+    def _expect_the_end(self) -> None:
+        """Bound the time in which the protocol may still wait for something: all is dead."""
+        if self._until is not None and not self._has_no_process.is_set():
+            self._until.reschedule(asyncio.get_running_loop().time() + LAST_EVENTS_S)
 
     async def carry_out(self) -> State:
         """Do the work and return how it ended; ``tell`` tells the chat."""
@@ -167,12 +183,15 @@ class Run:
 
     async def _run_agent(self) -> None:
         try:
-            await self._converse(self._history.chats.conversation(*self._conversation_key))
+            kept_id = self._history.chats.conversation(*self._conversation_key)
+            await self._converse(None if kept_id == UNRESUMABLE else kept_id)
         except ConversationLostError as error:
             self._history.chats.forget_conversation(*self._conversation_key)
             await self._chat.send(Reply(f"{error} I start a fresh one."))
             self._outcome = _Outcome(Output())
             await self._start_afresh()
+            if not error.can_resume_others:
+                self._history.chats.keep_conversation(*self._conversation_key, UNRESUMABLE)
         except UserError as error:
             self._outcome.problem = str(error)
 
@@ -187,7 +206,12 @@ class Run:
             return
         self._has_no_process.clear()
         try:
-            await self._work_with_agent(conversation_id)
+            async with asyncio.timeout(None) as self._until:
+                await self._work_with_agent(conversation_id)
+        except TimeoutError:
+            if self._until is None or not self._until.expired():
+                raise
+            logger.warning("run %d left an agent behind that says nothing", self._number)
         finally:
             self._has_no_process.set()
         self._keep_conversation()
@@ -240,8 +264,11 @@ class Run:
 
     def _keep_conversation(self) -> None:
         finished, conversation_id = self._outcome.finished, self._outcome.conversation_id
+        chats = self._history.chats
+        if chats.conversation(*self._conversation_key) == UNRESUMABLE:
+            return
         if finished is not None and finished.reason is Reason.DONE and conversation_id:
-            self._history.chats.keep_conversation(*self._conversation_key, conversation_id)
+            chats.keep_conversation(*self._conversation_key, conversation_id)
 
     def _state(self) -> State:
         if self.is_stopped:

@@ -164,3 +164,44 @@ async def test_an_agent_may_do_without_asking_what_is_written_and_no_more(
         await chat("/use api")
 
         assert (await run(chat)).startswith(f"{mode}\n")
+
+
+NO_ANSWERS = [
+    '{"id":2,"error":"boom"}',
+    '{"jsonrpc":"2.0","id":2,"error":"boom"}',
+    '{"level":"info","id":["a"]}',
+    '{"level":"info","id":2}',
+    '{"jsonrpc":"2.0","id":{"a":1},"result":{}}',
+    '{"jsonrpc":"2.0","id":true,"result":{}}',
+    '{"jsonrpc":"2.0","id":2}',
+    '{"method":["session/update"],"params":{}}',
+    '{"jsonrpc":"2.0","method":"session/update","params":{"update":[]}}',
+]
+
+
+@pytest.mark.parametrize("line", NO_ANSWERS)
+async def test_a_line_that_is_no_answer_is_passed_over(chat, script, run, line):
+    script.turns({"garbage": line}, {"say": "Done."})
+    await chat("/use api")
+
+    assert (await run(chat)).startswith("Done.")
+
+
+@pytest.mark.parametrize("line", NO_ANSWERS[:3])
+async def test_a_run_that_is_never_answered_can_be_stopped(chat, script, wait_for, line):
+    script.turns({"garbage": line}, {"say": "x"}, {"hang": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "writing")
+
+    (said,) = await chat("/stop")
+
+    assert said == "Run 1 is stopped; all its processes are dead."
+    await wait_for(chat, "Run 1 in *api*: stopped")
+
+
+async def test_an_agent_that_closes_its_output_and_stays_is_left(chat, script, run):
+    script.turns({"close_output": True}, {"hang": True})
+    await chat("/use api")
+
+    assert "closed its output before it had answered." in await run(chat)

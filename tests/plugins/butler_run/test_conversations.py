@@ -1,5 +1,7 @@
 """What goes on from one run to the next, and which plain text is a prompt."""
 
+import pytest
+
 from butler.app import read_setup
 from butler.testing import open_chat
 
@@ -23,6 +25,24 @@ async def test_a_conversation_that_is_lost_is_said_once_and_begun_afresh(chat, s
 
     assert (await run(chat)).startswith("Afresh.")
     assert [s for s in chat.transport.sent if "I start a fresh one." in s.reply.text]
+
+
+@pytest.mark.parametrize("way", ["crash", "lost", "refuse", "unsupported"])
+async def test_a_conversation_that_cannot_be_resumed_does_not_spoil_later_runs(
+    chat, script, run, way
+):
+    script.turns({"say": "Here."})
+    await chat("/use api")
+    await run(chat)
+    script["resume"] = way
+    script.turns({"say": "Afresh."})
+
+    assert (await run(chat)).startswith("Afresh.")
+    script["resume"] = "unsupported" if way == "unsupported" else "accept"
+    script.turns({"say": "Once more."})
+    assert (await run(chat)).startswith("Once more.")
+    said = [s for s in chat.transport.sent if "I start a fresh one." in s.reply.text]
+    assert len(said) == 1
 
 
 async def test_a_fresh_conversation_that_cannot_be_begun_either_is_said(chat, script, run):

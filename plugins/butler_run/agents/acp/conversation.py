@@ -1,5 +1,6 @@
 """Opening a conversation with an agent that speaks the Agent Client Protocol."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,13 @@ from butler_run.agents.errors import AgentError, ConversationLostError
 from butler_run.agents.text import on_one_line
 
 AUTH_REQUIRED = -32000
+
+_CAUSES = ("details", "message", "error")
+_LOST = re.compile(
+    r"(?:session|conversation|thread)\b.{0,80}?\b(?:not found|does not exist|unknown|expired)"
+    r"|(?:no|unknown|invalid) (?:such )?(?:session|conversation|thread)\b",
+    re.IGNORECASE,
+)
 
 _Session = NewSessionResponse | LoadSessionResponse | ResumeSessionResponse
 
@@ -43,7 +51,11 @@ class Conversation:
 
 
 class Opening:
-    """The steps from a connection to a conversation."""
+    """The steps from a connection to a conversation.
+
+    Attributes:
+        is_resuming: The agent was asked to resume a conversation, and has not done so yet.
+    """
 
     def __init__(
         self,
@@ -54,6 +66,7 @@ class Opening:
         self._connection = connection
         self._name = agent_name
         self._wanted = wanted
+        self.is_resuming = False
 
     async def conversation(self) -> Conversation:
         """Return the conversation, in the mode wanted.
@@ -72,7 +85,9 @@ class Opening:
             new = await self._connection.new_session(cwd=self._cwd, mcp_servers=[])
             return await self._in_mode(new.session_id, new)
         capabilities = agent.agent_capabilities or AgentCapabilities()
+        self.is_resuming = True
         resumed = await self._resumed(self._wanted.conversation_id, capabilities)
+        self.is_resuming = False
         return await self._in_mode(self._wanted.conversation_id, resumed)
 
     async def _resumed(self, wanted_id: str, capabilities: AgentCapabilities) -> _Session:
@@ -80,6 +95,7 @@ class Opening:
             return await self._reopened(wanted_id, capabilities)
         except acp.RequestError as error:
             if error.code == AUTH_REQUIRED:
+                self.is_resuming = False
                 raise
             raise ConversationLostError(
                 f"{self._name} cannot resume the conversation: {told(error)}."
@@ -94,7 +110,9 @@ class Opening:
             )
             return session
         if not capabilities.load_session:
-            raise ConversationLostError(f"{self._name} cannot resume conversations.")
+            raise ConversationLostError(
+                f"{self._name} cannot resume conversations.", can_resume_others=False
+            )
         session = await self._connection.load_session(
             cwd=self._cwd, session_id=wanted_id, mcp_servers=[]
         )
@@ -140,5 +158,19 @@ class Opening:
 
 def told(error: acp.RequestError) -> str:
     """Return what an error says, with its cause, which agents put into the data."""
-    details = error.data.get("details") if isinstance(error.data, dict) else error.data
-    return on_one_line(f"{error}: {details}" if details else str(error))
+    details = _cause(error.data)
+    said = str(error)
+    return on_one_line(f"{said}: {details}" if details and details != said else said)
+
+
+def is_lost(error: acp.RequestError) -> bool:
+    """Return whether an error says that the agent does not know the conversation."""
+    return _LOST.search(told(error)) is not None
+
+
+def _cause(data: object) -> str:
+    """Return what ``data`` of an error says, in whichever of the usual places."""
+    if not isinstance(data, dict):
+        return "" if data is None else str(data)
+    found = next((data[key] for key in _CAUSES if data.get(key)), "")
+    return _cause(found) if isinstance(found, dict) else str(found)

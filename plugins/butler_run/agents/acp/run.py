@@ -10,12 +10,19 @@ from acp.client import ClientSideConnection
 from acp.schema import PromptResponse
 from pydantic import ValidationError
 
-from butler_run.agents.acp.conversation import AUTH_REQUIRED, Conversation, Opening, Wanted, told
+from butler_run.agents.acp.conversation import (
+    AUTH_REQUIRED,
+    Conversation,
+    Opening,
+    Wanted,
+    is_lost,
+    told,
+)
 from butler_run.agents.acp.updates import Updates
 from butler_run.agents.acp.wire import Wire
 from butler_run.agents.agent import Event, Finished, Notice, Reason, Started, Usage
 from butler_run.agents.base import Patience, ProcessRun
-from butler_run.agents.errors import AgentError
+from butler_run.agents.errors import AgentError, ConversationLostError
 from butler_run.agents.process.process import AgentProcess
 from butler_run.agents.text import coalesced
 
@@ -60,6 +67,16 @@ class AcpRun(ProcessRun):
 
     async def _opened(self, connection: ClientSideConnection) -> Conversation:
         opening = Opening(connection, self._process.name, self._wanted)
+        try:
+            return await self._opened_in_time(opening)
+        except ConversationLostError:
+            raise
+        except AgentError as error:
+            if self._is_cancelled or not opening.is_resuming:
+                raise
+            raise ConversationLostError(str(error)) from None
+
+    async def _opened_in_time(self, opening: Opening) -> Conversation:
         try:
             async with self._explained(), asyncio.timeout(self._patience.start_s):
                 return await opening.conversation()
@@ -122,6 +139,10 @@ class AcpRun(ProcessRun):
     def _explanation(self, error: acp.RequestError) -> AgentError:
         if error.code == AUTH_REQUIRED:
             return self._wire.messages.not_logged_in(told(error))
+        if self._wanted.conversation_id is not None and is_lost(error):
+            return ConversationLostError(
+                f"{self._process.name} lost the conversation: {told(error)}."
+            )
         return AgentError(f"{self._process.name} failed: {told(error)}.")
 
     def _reply(self, permission_id: str, option_id: str | None) -> None:

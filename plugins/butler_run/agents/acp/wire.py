@@ -6,6 +6,7 @@ that the package does not know yet harms nothing.
 """
 
 import json
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -15,6 +16,8 @@ from butler_run.agents.agent import Event
 from butler_run.agents.errors import AgentError
 from butler_run.agents.process.json_lines import Messages
 from butler_run.agents.process.process import AgentProcess
+
+logger = logging.getLogger(__name__)
 
 _METHOD_NOT_FOUND = -32601
 
@@ -43,7 +46,7 @@ class Wire:
     ) -> None:
         self.error: AgentError | None = None
         self.is_deaf = True
-        self.messages = Messages(process)
+        self.messages = Messages(process, _is_protocol)
         self._process = process
         self._reading = aiter(self.messages)
         self._updates = updates
@@ -52,7 +55,7 @@ class Wire:
         self._request_ids: dict[str, Any] = {}
 
     async def receive(self) -> dict[str, Any] | None:
-        """Return the next answer of the agent; None is the end."""
+        """Return the next answer of the agent; None is the end, after which no request waits."""
         try:
             while not self._answers:
                 await self._sort(await anext(self._reading))
@@ -60,6 +63,14 @@ class Wire:
             return None
         except AgentError as error:
             self.error = error
+            return None
+        except (
+            Exception
+        ):  # the boundary to what agents send: no request may wait on
+            logger.exception("%s sent what could not be taken in", self._process.name)
+            self.error = AgentError(
+                f"{self._process.name} sent something that Butler does not understand."
+            )
             return None
         return self._answers.popleft()
 
@@ -107,6 +118,15 @@ class Wire:
 
     def _post(self, message: dict[str, Any]) -> None:
         self._process.write(json.dumps(message).encode() + b"\n")
+
+
+def _is_protocol(message: dict[str, Any]) -> bool:
+    """Return whether a JSON object is a call or an answer, see the JSON-RPC 2.0 specification."""
+    if "method" in message:
+        return isinstance(message["method"], str)
+    is_scalar = isinstance(message.get("id"), int | str) and not isinstance(message["id"], bool)
+    is_answer = "result" in message or isinstance(message.get("error"), dict)
+    return message.get("jsonrpc") == "2.0" and is_scalar and is_answer
 
 
 def _object(params: Params, key: str) -> Params:

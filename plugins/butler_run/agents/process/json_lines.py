@@ -1,7 +1,7 @@
 """JSON objects, one a line, as agents write them."""
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 from butler_run.agents.errors import AgentError
@@ -14,13 +14,22 @@ _MAX_STRAY_LINES = 20
 class Messages:
     """The messages of a process; the odd line that is none is skipped.
 
+    Args:
+        process: The process.
+        is_message: Whether a JSON object belongs to the protocol; others may be lines of a log.
+
     Attributes:
         stray: The first line that was no message, shortened.
     """
 
-    def __init__(self, process: AgentProcess) -> None:
+    def __init__(
+        self,
+        process: AgentProcess,
+        is_message: Callable[[dict[str, Any]], bool] = lambda _object: True,
+    ) -> None:
         self.stray = ""
         self._process = process
+        self._is_message = is_message
         self._stray_lines = 0
 
     async def __aiter__(self) -> AsyncIterator[list[dict[str, Any]]]:
@@ -34,7 +43,10 @@ class Messages:
             yield list(self._messages_in(lines))
 
     async def epitaph(self) -> str:
-        """Wait for the end of the process and return a sentence on it."""
+        """Return a sentence on a process that writes no more; it has a moment to end by itself."""
+        await self._process.quit()
+        if self._process.is_running:
+            return f"{self._process.name} closed its output before it had answered."
         epitaph = await self._process.epitaph()
         return f"{epitaph} It wrote: {self.stray}" if self.stray else epitaph
 
@@ -53,15 +65,22 @@ class Messages:
 
     def _messages_in(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         for line in lines:
-            message = _object(line)
-            if message is not None:
-                self._stray_lines = 0
-                yield message
-            elif line.strip():
+            found = _object(line)
+            if found is None:
                 self._skip(line)
+            elif self._is_message(found):
+                self._stray_lines = 0
+                yield found
+            else:
+                self._note(line)
+
+    def _note(self, line: str) -> None:
+        self.stray = self.stray or on_one_line(line)
 
     def _skip(self, line: str) -> None:
-        self.stray = self.stray or on_one_line(line)
+        if not line.strip():
+            return
+        self._note(line)
         self._stray_lines += 1
         if self._stray_lines > _MAX_STRAY_LINES:
             raise AgentError(

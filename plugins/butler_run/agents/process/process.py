@@ -67,6 +67,11 @@ class AgentProcess:
         return self._reaper.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether the program has not ended yet."""
+        return not self._reaper.has_exited.is_set()
+
+    @property
     def stderr_tail(self) -> str:
         """The last lines of stderr."""
         lines = self._tail.kept.decode(errors="replace").strip().splitlines()
