@@ -110,7 +110,7 @@ async def test_a_lid_with_the_digits_of_the_owners_number_is_a_stranger(chat, te
 
 async def test_somebody_without_an_address_is_nobody_even_in_an_open_chat(chat):
     assert await chat("/repos", sender=Person()) == []
-    assert chat.ignored[-1].detail == "the sender could not be resolved"
+    assert chat.ignored[-1].detail == "the sender is unknown"
 
 
 async def test_an_allow_that_is_passed_on_or_quoted_opens_nothing(chat):
@@ -141,14 +141,14 @@ async def test_a_reply_to_somebody_unknown_never_means_the_whole_group(chat, tex
     owner = chat.chat("closed@g.us")
 
     assert await owner(text, quoted_id="1", quoted_sender=sender) == [
-        "I cannot tell who wrote that. Name them by their number: +49…"
+        "I cannot tell who wrote that. Give their number instead: +49…"
     ]
     assert await chat.person(BOB).chat("closed@g.us")("/repos") == []
 
 
 async def test_an_owner_cannot_mean_themselves_by_a_reply(chat):
     assert await chat("/deny", quoted_id="1", quoted_sender=OWNER) == [
-        "You wrote that yourself. Name the other by their number: +49…"
+        "You wrote that yourself. Give the other person's number: +49…"
     ]
 
 
@@ -190,8 +190,8 @@ async def test_a_number_that_changed_hands_is_refused_and_why_says_so(chat):
 
 async def test_a_denial_says_where_the_configuration_is_stronger(chat):
     assert await chat(f"/deny {BOB}") == [
-        f"{BOB} cannot use me any more. /allow {BOB} takes that back. "
-        "In chats whose people the configuration names, they still can."
+        f"{BOB} can no longer use me. /allow {BOB} undoes that. "
+        "The configuration still admits them in some chats."
     ]
     assert await chat.person(BOB)("/repos") == []
     assert await chat.person(BOB).chat("few@g.us")("/repos") != []
@@ -213,9 +213,9 @@ async def test_a_name_with_marks_is_shown_to_the_owner_as_it_is_and_on_one_line(
 async def test_whatever_is_no_person_is_refused_on_one_line(chat, whom):
     (answer,) = await chat(f'/allow "{whom}"')
 
-    assert answer.endswith(" is no phone number (+49…), LID (…@lid) or code of 8 letters.")
+    assert answer.endswith(" is not a phone number (+49…), LID (…@lid) or 8-letter code.")
     assert answer.isprintable()
-    assert await chat(f'/why "{whom}"') == ["There is nothing in this chat that I did not act on."]
+    assert await chat(f'/why "{whom}"') == ["No messages were ignored in this chat."]
 
 
 CARELESS = """

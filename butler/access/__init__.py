@@ -1,1 +1,1 @@
-"""What protects the user: who may do what, and how often."""
+"""Access control: permissions, rate limits and the loop guard."""

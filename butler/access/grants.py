@@ -1,4 +1,4 @@
-"""What owners allowed and denied from a chat, and who waits to be allowed."""
+"""Grants: the chats and people that owners allowed or denied, and those waiting."""
 
 import logging
 import secrets
@@ -21,7 +21,7 @@ CODE_LENGTH = 8
 CODE_LIFE_S = 3600.0
 MAX_WAITING = 3
 LOOK_EVERY_S = 1.0
-"""So long it may take until what another process allowed or denied holds here."""
+"""Maximum delay until a grant written by another process applies here."""
 
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _SCHEMA = """
@@ -42,7 +42,7 @@ _VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class PersonGrant:
-    """That a person was allowed, or denied, by whom and when (Unix seconds)."""
+    """A person who was allowed or denied, with the owner and the time (Unix seconds)."""
 
     person: Person
     is_allowed: bool
@@ -52,7 +52,7 @@ class PersonGrant:
 
 @dataclass(frozen=True, slots=True)
 class ChatGrant:
-    """That a chat was opened, by whom and when (Unix seconds)."""
+    """A chat that was opened, with the owner and the time (Unix seconds)."""
 
     chat_id: str
     by: str
@@ -61,19 +61,19 @@ class ChatGrant:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """Somebody who was announced, and when."""
+    """An announced person, with the time of the announcement."""
 
     person: Person
     time: float
 
 
 class StoredGrants:
-    """Grants in a SQLite file, and all of them in memory, for they are asked at every message.
+    """Grants in a SQLite file, mirrored in memory because every message looks them up.
 
-    Used from one thread, inside ``with``; what another process writes is seen within a second. A
-    person is matched by either address; but nobody is admitted whose other address is known on
-    both sides and differs: a phone number that changed hands is nobody's. So the other address of
-    somebody who was decided on by one is kept as soon as it is seen.
+    Use it from one thread, inside ``with``; it sees writes of other processes within a second. A
+    person matches by either address, but is not admitted if the other address is known on both
+    sides and differs: a phone number may have changed hands. So the second address of a person is
+    saved as soon as it is seen.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -101,12 +101,12 @@ class StoredGrants:
 
     @property
     def people(self) -> list[PersonGrant]:
-        """All persons that were allowed or denied, in the order in which that happened."""
+        """All people that were allowed or denied, oldest first."""
         return list(self._people)
 
     @property
     def chats(self) -> list[ChatGrant]:
-        """All chats that were opened, in the order in which that happened."""
+        """All chats that were opened, oldest first."""
         return list(self._chats.values())
 
     def allows_chat(self, chat_id: str) -> bool:
@@ -124,7 +124,7 @@ class StoredGrants:
         return False
 
     def denies(self, person: Person) -> bool:
-        """Return whether an owner shut out the person, or somebody with an address of theirs."""
+        """Return whether an owner denied the person, or someone who shares an address."""
         self._look()
         for grant in self._of(person):
             if not grant.is_allowed:
@@ -133,7 +133,7 @@ class StoredGrants:
         return False
 
     def allowed_another(self, person: Person) -> bool:
-        """Return whether an owner admitted somebody who shares one address with the person."""
+        """Return whether an owner admitted someone who shares an address with the person."""
         return any(
             each.is_allowed and not _is_same(each.person, person) for each in self._of(person)
         )
@@ -144,13 +144,13 @@ class StoredGrants:
         self._change(("INSERT OR REPLACE INTO chats VALUES (?, ?, ?)", values))
 
     def deny_chat(self, chat_id: str) -> bool:
-        """Close the chat again; return whether it had been opened."""
+        """Close the chat; return whether it was open."""
         was_open = chat_id in self._chats
         self._change(("DELETE FROM chats WHERE chat_id = ?", (chat_id,)))
         return was_open
 
     def decide(self, person: Person, *, is_allowed: bool, by: str) -> None:
-        """Allow or deny the person, in place of what was said of them before."""
+        """Allow or deny the person, replacing earlier decisions on them."""
         if not is_allowed:
             person = self._with_known_addresses(person)
         values = (person.phone, person.lid, is_allowed, by, self._clock())
@@ -166,18 +166,18 @@ class StoredGrants:
     def announce(self, person: Person) -> str | None:
         """Return a code that admits the person within an hour.
 
-        None if they had one before or were denied, if three others wait already, or if it cannot
-        be kept.
+        None if they already had a code or were denied, if three others are waiting, or if the code
+        cannot be saved.
         """
         self._look()
         try:
             return self._announced(person, self._clock())
         except DataError as error:
-            logger.error("somebody is not announced: %s", error)
+            logger.error("cannot announce a stranger: %s", error)
             return None
 
     def redeem(self, code: str) -> Person | None:
-        """Return who waits with ``code``, and end the waiting; None if nobody does."""
+        """Return the person waiting with ``code``, whose code then expires; None if nobody is."""
         self._look()
         waiting = self._waiting_at(self._clock()).get(code.upper())
         if waiting is None:
@@ -201,7 +201,7 @@ class StoredGrants:
                     yield from self._by_address.get(address, ())
 
     def _with_known_addresses(self, person: Person) -> Person:
-        """Add the addresses under which somebody was decided on before: a denial is for all."""
+        """Add the addresses known from earlier decisions: a denial applies to all of them."""
         granted = (grant.person for grant in self._of(person))
         known = [person, *granted, *self._earlier_of(person)]
         return Person(
@@ -213,7 +213,7 @@ class StoredGrants:
         return {code: each for code, each in self._waiting.items() if now - each.time < CODE_LIFE_S}
 
     def _complete(self, known: Person, seen: Person) -> None:
-        """Keep the address of somebody that was not known so far."""
+        """Save a person's second address when it is first seen."""
         if (known.phone or not seen.phone) and (known.lid or not seen.lid):
             return
         query = "UPDATE people SET phone = ?, lid = ? WHERE phone IS ? AND lid IS ?"
@@ -221,15 +221,15 @@ class StoredGrants:
         try:
             self._change((query, values))
         except DataError as error:
-            logger.error("the other address of %s is not kept: %s", known, error)
+            logger.error("cannot save the other address of %s: %s", known, error)
 
     def _earlier_of(self, person: Person) -> list[Person]:
-        """Return under which addresses the person was announced before."""
+        """Return the addresses under which the person was announced before."""
         query = "SELECT phone, lid FROM announced WHERE phone = ? OR lid = ?"
         return [Person(*row) for row in self._query(query, (person.phone, person.lid))]
 
     def _look(self) -> None:
-        """See whether another process has written; at most once a second, as messages ask."""
+        """Reload if another process has written; check at most once a second."""
         now = self._clock()
         if self._db is None or abs(now - self._looked_at) < LOOK_EVERY_S:
             return
@@ -239,7 +239,7 @@ class StoredGrants:
                 self._load()
             self._complaint.end("grants can be read again")
         except DataError as error:
-            self._complaint.begin("what was known before holds: %s", error)
+            self._complaint.begin("cannot read the grants, keeping those in memory: %s", error)
 
     def _data_version(self) -> int:
         """Return a number that changes when another connection writes."""
@@ -264,7 +264,7 @@ class StoredGrants:
             for address in (grant.person.phone, grant.person.lid):
                 if address:
                     self._by_address.setdefault(address, []).append(grant)
-        self._version = version  # only now, so that a look that failed is repeated
+        self._version = version  # last, so that a failed load is retried
 
     def _query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]  # SQLite's rows are of any type
         with self._errors():

@@ -1,4 +1,4 @@
-"""A guard against other bots that say commands back, so that two bots never talk for ever."""
+"""The loop guard: stops endless loops with other bots that echo commands."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import Enum
 from butler.chat.message import Message
 
 ECHO_S = 10.0
-"""The same command, quoting a message, within this time of the last one is an echo."""
+"""A command repeated within this time, in a reply to a message, counts as an echo."""
 
 MUTED_S = 60.0
 MAX_CHATS = 10_000
@@ -34,10 +34,10 @@ class _Chat:
 
 
 class LoopGuard:
-    """Mutes a chat for a minute when commands are said back in it.
+    """Mutes a chat for a minute when commands are echoed in it.
 
-    The first echo is still answered: it may be a person who repeats somebody. The second within a
-    minute is not.
+    The first echo still gets a reply, as it may be a person repeating someone. The second one
+    within a minute mutes the chat.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -45,7 +45,7 @@ class LoopGuard:
         self._chats: dict[str, _Chat] = {}
 
     def hear(self, message: Message) -> Hearing:
-        """Note a command; return whether it may be answered."""
+        """Register a command; return whether it may be answered."""
         now = self._clock()
         chat = self._chats.get(message.chat_id) or self._add(message.chat_id)
         if now < chat.muted_until:

@@ -1,4 +1,4 @@
-"""How often somebody may ask: token buckets."""
+"""Rate limits: token buckets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ MAX_BUCKETS = 10_000
 
 
 class Admission(Enum):
-    """What a bucket says to one more call."""
+    """The verdict of a bucket on a call."""
 
     GRANTED = "granted"
     REFUSED = "refused for the first time since the bucket was half full"
@@ -25,13 +25,13 @@ class _Bucket:
 class Buckets:
     """A token bucket for each key.
 
-    A bucket holds ``burst`` tokens, a call takes one, and ``per_minute`` come back in a minute.
-    Full buckets are forgotten, so that memory is bounded by those who called of late.
+    A bucket holds ``burst`` tokens, each call takes one, and ``per_minute`` are refilled a minute.
+    Full buckets are dropped, so memory is bounded by the number of recent callers.
 
     Args:
-        per_minute: Tokens that come back in a minute.
-        burst: The most a bucket holds.
-        clock: Seconds that only go forward.
+        per_minute: Tokens refilled a minute.
+        burst: Capacity of a bucket.
+        clock: A monotonic clock in seconds.
     """
 
     def __init__(self, per_minute: float, burst: float, clock: Callable[[], float]) -> None:
@@ -41,7 +41,7 @@ class Buckets:
         self._buckets: dict[str, _Bucket] = {}
 
     def take(self, key: str) -> Admission:
-        """Take a token out of the bucket of ``key``."""
+        """Take a token from the bucket of ``key``."""
         now = self._clock()
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -59,12 +59,12 @@ class Buckets:
         return Admission.REFUSED
 
     def is_empty(self, key: str) -> bool:
-        """Return whether the next call of ``key`` would be refused, without one."""
+        """Return whether the next call of ``key`` would be refused, without taking a token."""
         bucket = self._buckets.get(key)
         return bucket is not None and self._tokens(bucket, self._clock()) < 1
 
     def wait_s(self, key: str) -> float:
-        """Return the seconds until the bucket of ``key`` has a token again."""
+        """Return the seconds until the bucket of ``key`` has a token."""
         bucket = self._buckets.get(key)
         if bucket is None or bucket.tokens >= 1:
             return 0.0

@@ -1,4 +1,4 @@
-"""Who may talk to Butler, and what they may do: closed unless something opens it."""
+"""Access rules: who may do what; everything is denied unless a rule or grant allows it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from butler.chat.message import Message, Person
 
 
 class Role(IntEnum):
-    """What somebody is here; a higher role may do all that a lower one may."""
+    """The role of a person in a chat; a higher role includes the lower ones."""
 
     EVERYONE = 0
-    """Anybody who writes. Of what comes with Butler, nothing answers them."""
+    """Anyone who is not admitted. No built-in command answers them."""
 
     USER = 1
     OWNER = 2
@@ -24,11 +24,11 @@ EVERYONE, USER, OWNER = Role
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a message is not acted on.
+    """The reason why a message is not handled.
 
     Attributes:
         rule: A short name for statistics, such as ``not allowed``.
-        detail: The values that decided, without the message's text.
+        detail: The deciding values, without the message's text.
     """
 
     rule: str
@@ -36,7 +36,7 @@ class Refusal:
 
 
 class People:
-    """A set of persons, looked up by either address."""
+    """A set of people, looked up by either address."""
 
     def __init__(self, people: Iterable[Person] = ()) -> None:
         people = tuple(people)
@@ -49,12 +49,12 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class ChatRules:
-    """What holds in one chat.
+    """The rules of one chat.
 
     Attributes:
-        people: The only users here, besides those admitted everywhere; None: every member.
-        needs: The least role for every command.
-        commands: The least role for single ones, by name.
+        people: The only users here besides those admitted everywhere; None means every member.
+        needs: The minimum role for every command.
+        commands: The minimum role for single commands, by name.
     """
 
     people: People | None = None
@@ -71,7 +71,7 @@ class Audience:
 
 
 class Grants(Protocol):
-    """What owners allowed and denied from a chat."""
+    """The decisions that owners made from a chat."""
 
     def allows_chat(self, chat_id: str) -> bool:
         """Return whether an owner opened the chat."""
@@ -82,16 +82,16 @@ class Grants(Protocol):
         ...
 
     def denies(self, person: Person) -> bool:
-        """Return whether an owner shut the person out."""
+        """Return whether an owner denied the person."""
         ...
 
     def allowed_another(self, person: Person) -> bool:
-        """Return whether an owner admitted somebody who shares one address with the person."""
+        """Return whether an owner admitted someone who shares an address with the person."""
         ...
 
 
 class NoGrants:
-    """Nothing was ever allowed or denied from a chat."""
+    """No grants: nothing was ever allowed or denied from a chat."""
 
     def allows_chat(self, chat_id: str) -> bool:
         """Return False."""
@@ -112,16 +112,16 @@ class NoGrants:
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """What the configuration says, and what owners said since; the configuration wins.
+    """The rules from the configuration and the grants by owners; the configuration wins.
 
     Attributes:
         owners: May do everything, as may the linked account itself.
         users: Admitted in every chat.
         chats: The chats in which every member is admitted.
-        rules: What differs in single chats, by id; naming people here opens the chat to them.
-        commands: The least role for commands, by name, where it is more than they ask for.
-        audiences: Who may see a repo, by its name in lower case; repos not named, every user.
-        grants: What was allowed and denied from a chat.
+        rules: Rules of single chats, by id; naming people there opens the chat to them.
+        commands: The minimum role for commands, by name, where it is above their own.
+        audiences: Who may see a repo, by its name in lower case; every user sees all others.
+        grants: The chats and people allowed or denied by owners.
     """
 
     owners: People = field(default_factory=People)
@@ -133,7 +133,7 @@ class AccessRules:
     grants: Grants = field(default_factory=NoGrants)
 
     def role(self, message: Message) -> Role:
-        """Return what the sender is in this chat."""
+        """Return the role of the sender in this chat."""
         sender = message.sender
         if message.is_own or sender in self.owners:
             return OWNER
@@ -144,7 +144,7 @@ class AccessRules:
         return USER if self._is_admitted(sender, message.chat_id) else EVERYONE
 
     def needs(self, command: str, own: Role, chat_id: str) -> Role:
-        """Return the role it takes for a command that by itself asks for ``own``."""
+        """Return the minimum role for a command whose own minimum is ``own``."""
         if not self.commands and not self.rules:
             return own
         raised = self.commands.get(command, own)
@@ -165,9 +165,9 @@ class AccessRules:
         return any(each.people and person in each.people for each in self.rules.values())
 
     def refusal(self, message: Message) -> Refusal:
-        """Return the record for a message whose sender may not do what it asks for."""
+        """Return the reason for refusing a message of this sender."""
         if message.sender.phone is None and message.sender.lid is None:
-            return Refusal("not allowed", "the sender could not be resolved")
+            return Refusal("not allowed", "the sender is unknown")
         if self.grants.denies(message.sender):
             return Refusal("not allowed", f"{message.sender} was denied by an owner")
         if self.grants.allowed_another(message.sender):

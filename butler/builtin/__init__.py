@@ -1,1 +1,1 @@
-"""The plugins that the core brings."""
+"""The built-in plugins."""

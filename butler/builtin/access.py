@@ -1,4 +1,4 @@
-"""/allow, /deny, /who and /why: access from the phone."""
+"""/allow, /deny, /who and /why: manage access from the phone."""
 
 import re
 import time
@@ -15,12 +15,12 @@ from butler.records.model import Ignored
 
 WHY_SHOWN = 10
 
-# Phones show and copy numbers with these in them: +49 (30) 222-2222, direction marks around it.
+# Phones show and copy numbers with these characters: +49 (30) 222-2222, direction marks.
 _FILLING = re.compile(r"[\s\"'“”„()\u002d\u2010-\u2013\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class AccessPlugin(Plugin):
-    """Lets owners open Butler to chats and people, and see whom it left out."""
+    """Lets owners admit chats and people, and see which messages were ignored."""
 
     def __init__(self, rules: AccessRules, grants: StoredGrants) -> None:
         super().__init__(Settings())
@@ -31,23 +31,24 @@ class AccessPlugin(Plugin):
     async def allow(self, ctx: Context, *, whom: str | None = None) -> str:
         """Let a chat or a person use Butler.
 
-        /allow in a group opens it to all its members. /allow +49… admits a person everywhere, as
-        does /allow in a reply to something they wrote. /allow CODE admits somebody who waits.
+        /allow in a group admits all its members. /allow +49… admits a person everywhere, as does
+        /allow in a reply to one of their messages. /allow CODE admits the person who was announced
+        with this code.
         """
         person = self._named(ctx, whom)
         if person is None:
             return self._allow_chat(ctx)
         if person in self._rules.owners or person in self._rules.users:
-            return f"{person} is admitted by the configuration already."
+            return f"{person} is already admitted by the configuration."
         self._decide(ctx, person, is_allowed=True)
-        return f"{person} may use me now. /deny {person} takes that back."
+        return f"{person} may use me now. /deny {person} undoes that."
 
     @command(needs=Role.OWNER)
     async def deny(self, ctx: Context, *, whom: str | None = None) -> str:
-        """Take back what /allow gave.
+        """Undo /allow, or block a person.
 
-        /deny in a group closes it. /deny +49… shuts a person out everywhere, as does /deny in a
-        reply to something they wrote.
+        /deny in a group closes it. /deny +49… blocks a person everywhere, as does /deny in a reply
+        to one of their messages.
         """
         person = self._named(ctx, whom)
         if person is None:
@@ -55,14 +56,14 @@ class AccessPlugin(Plugin):
         if person in self._rules.owners or person in self._rules.users:
             return f"{person} is admitted by the configuration, so only that can change it."
         self._decide(ctx, person, is_allowed=False)
-        said = f"{person} cannot use me any more. /allow {person} takes that back."
+        said = f"{person} can no longer use me. /allow {person} undoes that."
         if self._rules.names_in_a_chat(person):
-            said += " In chats whose people the configuration names, they still can."
+            said += " The configuration still admits them in some chats."
         return said
 
     @command(needs=Role.OWNER)
     async def who(self, ctx: Context) -> str:
-        """List the chats and people that were let in or shut out from a chat."""
+        """List the chats and people that owners allowed or denied."""
         names = ctx.chat_names
         lines = [
             f"• {_chat(grant.chat_id, names)}: open, by {grant.by}, {_day(grant.time)}"
@@ -74,18 +75,18 @@ class AccessPlugin(Plugin):
             for grant in self._grants.people
         ]
         if not lines:
-            return "Nobody was let in from a chat. What the configuration says holds all the same."
-        return "\n".join([*lines, "", "The configuration admits others besides."])
+            return "No /allow or /deny so far. Only the configuration applies."
+        return "\n".join([*lines, "", "The configuration may admit more."])
 
     @command(needs=Role.OWNER)
     async def why(self, ctx: Context, chat: str | None = None) -> str:
-        """Say why messages of this chat were left without an answer.
+        """Explain why messages in this chat got no reply.
 
-        /why 120363…@g.us asks about another chat.
+        /why 120363…@g.us explains it for another chat.
         """
         entries = await ctx.ignored(chat or ctx.chat_id, WHY_SHOWN)
         if not entries:
-            return "There is nothing in this chat that I did not act on."
+            return "No messages were ignored in this chat."
         return "\n".join(_explained(entry) for entry in entries)
 
     def _decide(self, ctx: Context, person: Person, *, is_allowed: bool) -> None:
@@ -102,7 +103,7 @@ class AccessPlugin(Plugin):
             person = Person.parse(address)
         except ValueError:
             raise UserError(
-                f"{printable(whom)} is no phone number (+49…), LID (…@lid) or code of 8 letters."
+                f"{printable(whom)} is not a phone number (+49…), LID (…@lid) or 8-letter code."
             ) from None
         if person.lacks_country_code:
             raise UserError(f"{printable(whom)} lacks the country code. Write it as +49…")
@@ -110,32 +111,34 @@ class AccessPlugin(Plugin):
 
     @staticmethod
     def _quoted(message: Message) -> Person | None:
-        """Return who wrote the message replied to; None if there is none."""
+        """Return the author of the quoted message; None if no message is quoted."""
         person = message.quoted_sender
         if message.quoted_id is None and person is None:
             return None
         if person is None or (person.phone is None and person.lid is None):
-            raise UserError("I cannot tell who wrote that. Name them by their number: +49…")
+            raise UserError("I cannot tell who wrote that. Give their number instead: +49…")
         if person == message.sender:
-            raise UserError("You wrote that yourself. Name the other by their number: +49…")
+            raise UserError("You wrote that yourself. Give the other person's number: +49…")
         return person
 
     def _waiting(self, code: str) -> Person:
         person = self._grants.redeem(code)
         if person is None:
-            raise UserError("Nobody waits with that code; codes are good for an hour.")
+            raise UserError("Nobody is waiting with that code. Codes expire after an hour.")
         return person
 
     def _allow_chat(self, ctx: Context) -> str:
         if not ctx.message.is_group:
-            raise UserError("Write /allow in a group to open it, or /allow +49… for a person.")
+            raise UserError(
+                "Write /allow in a group to admit its members, or /allow +49… to admit a person."
+            )
         if ctx.chat_id in self._rules.chats:
-            return "This chat is open by the configuration already."
+            return "This chat is already open by the configuration."
         if self._names_people(ctx.chat_id):
             return "The configuration names the people of this chat, so only that can change it."
         self._grants.allow_chat(ctx.chat_id, ctx.message.author)
         ctx.detail = ctx.chat_id
-        return "Everybody in this chat may use me now. /deny takes that back."
+        return "Everybody in this chat may use me now. /deny undoes that."
 
     def _deny_chat(self, ctx: Context) -> str:
         if ctx.chat_id in self._rules.chats or self._names_people(ctx.chat_id):
@@ -143,7 +146,7 @@ class AccessPlugin(Plugin):
         if self._grants.deny_chat(ctx.chat_id):
             ctx.detail = ctx.chat_id
             return "Only owners and people who are admitted may use me here now."
-        return "This chat was not open. /deny +49… shuts a person out."
+        return "This chat was not open. /deny +49… blocks a person."
 
     def _names_people(self, chat_id: str) -> bool:
         rules = self._rules.rules.get(chat_id)

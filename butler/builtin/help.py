@@ -1,4 +1,4 @@
-"""/help: what there is, from the docstrings of the handlers."""
+"""/help: lists the commands from the docstrings of their handlers."""
 
 from butler.core.commands import Command
 from butler.core.context import Context
@@ -10,14 +10,14 @@ class HelpPlugin(Plugin):
 
     @command(aliases=("commands", "start"))
     async def help(self, ctx: Context, command: str | None = None) -> str:
-        """Say what I can do, or how one command works.
+        """List the commands, or explain one.
 
         /help use explains /use.
         """
         if command is not None:
             return _page(ctx.command(command))
         lines = [f"{each.usage} – {_fragment(each.summary)}" for each in ctx.commands]
-        return "\n".join([*lines, "", "/help <command> tells more about one."])
+        return "\n".join([*lines, "", "/help <command> explains one."])
 
 
 def _fragment(sentence: str) -> str:

@@ -1,1 +1,1 @@
-"""What people say, and the seam that they say it through."""
+"""Messages, replies, and the interface to chat networks."""

@@ -1,4 +1,4 @@
-"""What people say and what Butler answers: Message, Person, Reply."""
+"""Message, Person and Reply."""
 
 import re
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ _LID = re.compile(r"([0-9]{1,20})@lid", re.ASCII)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """Somebody who writes, known by phone number, by LID, or by both.
+    """A participant of a chat, identified by phone number, LID, or both.
 
     WhatsApp addresses the same person by phone number in one chat and by LID in the next. Two
     persons are equal if their phone numbers or their LIDs match; the digits of a phone number are
-    never compared with those of a LID. As that is no equivalence, persons cannot be hashed.
+    never compared with those of a LID. This is not an equivalence, so persons are not hashable.
 
     Attributes:
         phone: In international form, ``+4915112345678``.
@@ -39,7 +39,7 @@ class Person:
 
     @property
     def lacks_country_code(self) -> bool:
-        """Whether the number is as people dial it at home, such as 0151…; nobody writes from it."""
+        """Whether the number is in national form, such as 0151…, which never matches a sender."""
         return self.phone is not None and self.phone.startswith("+0")
 
     def __eq__(self, other: object) -> bool:
@@ -57,20 +57,20 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One text received.
+    """A received text.
 
     Attributes:
         id: The network's id; unique only together with chat and sender.
         chat_id: The address of the group or of the person, such as ``…@g.us``.
         sender: Who wrote it.
-        text: What was written; anything at all, up to 65,536 characters and more.
+        text: The raw text, possibly more than 65,536 characters.
         time: When it was sent, in Unix seconds.
-        name: What the sender calls themselves: decoration, never identity.
+        name: The display name that the sender chose: decoration, never identity.
         is_own: The linked account itself wrote it, on its phone or another device.
         quoted_id: The id of the message that this one replies to.
-        quoted_sender: Who wrote that one.
-        is_forwarded: It was passed on, so its text is somebody else's.
-        is_reaction: It is no text but a reaction, such as 👍, to the one it quotes.
+        quoted_sender: The author of that message.
+        is_forwarded: It was forwarded, so its text is someone else's.
+        is_reaction: It is not a text but a reaction, such as 👍, to the quoted message.
         is_to_bot: It mentions the linked account itself.
         mentions: The people mentioned in it.
     """
@@ -97,16 +97,16 @@ class Message:
 
     @property
     def is_group(self) -> bool:
-        """Whether others read along."""
+        """Whether the chat is a group."""
         return self.chat_id.endswith("@g.us")
 
 
 class Reply(NamedTuple):
-    """One text to send.
+    """A text to send.
 
     Attributes:
         text: In WhatsApp's mark-up.
-        answers: The message it quotes.
+        answers: The message that it quotes.
         edits: The id of an earlier reply in the same chat that this text replaces.
         file_name: Send the text as a document of this name.
     """

@@ -1,9 +1,9 @@
-"""Text from outside made fit for a sentence."""
+"""Sanitizes external text for use in sentences."""
 
 import re
 import unicodedata
 
-# A carriage return stays where a line ends: a patch without it would not fit its file.
+# Keep carriage returns at line ends: a patch without them would not apply.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 
 MAX_NAME_LENGTH = 60
@@ -16,12 +16,12 @@ _LOOK_ALIKES = str.maketrans(
 
 
 def without_controls(text: str) -> str:
-    """Return ``text`` without control characters and marks that turn its direction around."""
+    """Return ``text`` without control characters and direction overrides."""
     return _UNSEEN.sub("", text)
 
 
 def printable(text: str, limit: int = 64) -> str:
-    """Return ``text`` fit for a sentence: one line, nothing invisible, at most ``limit`` long."""
+    """Return ``text`` as one line of visible characters, cut after ``limit`` of them."""
     clean = "".join(
         c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1]
     )
@@ -29,10 +29,10 @@ def printable(text: str, limit: int = 64) -> str:
 
 
 def readable(name: str) -> str:
-    """Return a name from outside fit for a sentence: one line of at most 60 characters.
+    """Return an external name as one line of at most 60 visible characters; may be empty.
 
-    It holds nothing invisible and no mark-up, only what looks like it; it may be empty.
+    Mark-up characters are replaced by look-alikes.
     """
-    # Joiners, as within emoji, are left out rather than replaced.
+    # Joiners, as in emoji, are removed rather than replaced.
     seen = "".join(c for c in name[:_MOST_LOOKED_AT] if unicodedata.category(c) != "Cf")
     return printable(" ".join(seen.split()), MAX_NAME_LENGTH).translate(_LOOK_ALIKES)

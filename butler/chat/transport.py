@@ -1,4 +1,4 @@
-"""The seam to a chat network."""
+"""The interface to a chat network."""
 
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
@@ -10,20 +10,20 @@ NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class Transport(Protocol):
-    """Where messages come from and replies go to."""
+    """Receives messages from a chat network and sends replies to it."""
 
     owner_chat_id: str | None
-    """The chat in which the linked account itself reads; None where there is none."""
+    """The linked account's chat with itself; None if the network has none."""
 
     @property
     def chat_names(self) -> Mapping[str, str]:
-        """What chats are called, by id, as far as that is known; fit to be shown."""
+        """The known names of chats, by id; safe to show."""
         ...
 
     def messages(self) -> AsyncIterator[Message]:
-        """Yield each message once, those of one chat in order; ends when the network is closed.
+        """Yield each message once, in order within a chat, until the transport is closed.
 
-        One that its sender edits before its turn has begun is withdrawn, and yielded as it is now.
+        A message edited before its turn starts is withdrawn and yielded again in its new form.
         """
         ...
 
@@ -31,32 +31,32 @@ class Transport(Protocol):
         """Hand over ``reply`` and return its message id.
 
         Raises:
-            TransportError: The network did not take it.
+            TransportError: The network rejected it.
         """
         ...
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
-        """Show the people in the chat that an answer is being worked on, or no longer.
+        """Show or hide the typing indicator in the chat.
 
-        Each call that begins it is matched by one that ends it.
+        Each start needs one matching end.
         """
         ...
 
     def begin(self, message: Message, *, is_told: bool = True) -> None:
-        """Say that a handler is about to act on ``message``, so that none ever does so twice.
+        """Mark ``message`` as started, so that it is never handled twice, even after a crash.
 
-        If Butler is killed before the turn is over, the next start does not yield it again. Its
-        chat is told so once, unless a reply to it was sent or ``is_told`` is False. Does not wait.
+        If Butler is killed before the turn ends, the next start does not yield the message again,
+        but notifies its chat once, unless a reply was sent or ``is_told`` is False. Does not wait.
         """
         ...
 
     def is_withdrawn(self, message: Message) -> bool:
-        """Return whether its sender has deleted or edited ``message`` since it was yielded."""
+        """Return whether the sender deleted or edited ``message`` since it was yielded."""
         ...
 
     async def acknowledge(self, message: Message) -> None:
-        """Say that the turn of ``message`` is over.
+        """Acknowledge ``message`` at the end of its turn.
 
-        Without it, the next start yields it again, unless the turn had begun.
+        Otherwise the next start yields it again, unless its turn had started.
         """
         ...

@@ -1,1 +1,1 @@
-"""The repos there are, and git."""
+"""The repo registry and the git client."""

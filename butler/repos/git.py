@@ -1,4 +1,4 @@
-"""Asking git, without blocking the loop and without running what a working copy contains.
+"""Runs git without blocking the loop and without executing code from a working copy.
 
 A working copy is not trusted: its ``.git/config`` may name programs, and so may those of its
 submodules. Hooks, the file system monitor, external diffs, pagers and the filters that it names are
@@ -61,12 +61,12 @@ async def run_git(
 
     Args:
         folder: The working copy.
-        arguments: The sub-command and its arguments; the caller puts ``--`` before what it was
-            told by others.
-        timeout_s: After so many seconds git and its children are killed.
-        environment: Variables for git, besides Butler's own without ``GIT_…``. Who names another
-            git folder by ``GIT_DIR`` answers for the filters in its configuration.
-        stdin: What git reads; nothing by default.
+        arguments: The sub-command and its arguments; the caller puts ``--`` before untrusted
+            values.
+        timeout_s: Seconds after which git and its children are killed.
+        environment: Variables for git, besides Butler's own without ``GIT_…``. A caller that sets
+            ``GIT_DIR`` is responsible for the filters in that folder's configuration.
+        stdin: The input of git; empty by default.
 
     Raises:
         GitError: Git is not installed, failed, took too long, or wrote more than 64 MiB.
@@ -97,7 +97,7 @@ async def _run(
 
 
 def _plain(arguments: Sequence[str]) -> Sequence[str]:
-    """Add the options that keep the sub-command from running programs."""
+    """Add the options that keep the sub-command from running other programs."""
     if _DIFFING.intersection(arguments[:1]):
         return (*arguments[:1], *_PLAIN_DIFF, *arguments[1:])
     if arguments[:1] == ("status",):
@@ -106,7 +106,7 @@ def _plain(arguments: Sequence[str]) -> Sequence[str]:
 
 
 async def _named_filters(folder: Path, environment: Mapping[str, str]) -> set[str]:
-    """Return the names of the filters in the configuration of the working copy itself."""
+    """Return the names of the filters in the working copy's own configuration."""
     question = ("config", "--show-scope", "--null", "--name-only", "--get-regexp", r"^filter\.")
     try:
         answer = await _run(folder, question, environment, None)
@@ -124,7 +124,7 @@ async def _named_filters(folder: Path, environment: Mapping[str, str]) -> set[st
 
 def _switched_off(filters: set[str]) -> list[str]:
     if len(filters) > _MAX_FILTERS or any("=" in name for name in filters):
-        raise GitError("The folder names filters that git cannot be kept from running.")
+        raise GitError("The folder configures filters that git cannot be kept from running.")
     return [
         word
         for name in sorted(filters)
@@ -170,7 +170,7 @@ async def _talk(process: asyncio.subprocess.Process, stdin: bytes | None) -> tup
 
 
 async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
-    """Return at most ``limit`` + 1 bytes; the rest is read and thrown away, so git never blocks."""
+    """Return at most ``limit`` + 1 bytes; discard the rest, so that git never blocks."""
     assert stream is not None  # noqa: S101 - both were asked for as pipes
     try:
         kept = await stream.readexactly(limit + 1)
@@ -198,10 +198,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 def _sentence(folder: Path, said: str) -> str:
     if "dubious ownership" in said or "is owned by someone else" in said:  # 2.38, and before
         return (
-            "The folder belongs to somebody else, so git does not trust it. On the machine that "
+            "The folder belongs to another user, so git does not trust it. On the machine that "
             f"runs Butler: git config --global --add safe.directory {shlex.quote(str(folder))}"
         )
     if "not a git repository" in said:
-        return "The folder is no git working copy."
+        return "The folder is not a git working copy."
     first = said.partition("\n")[0].removeprefix("fatal: ").rstrip(".")
     return f"git failed: {first or 'it gave no reason'}."

@@ -1,4 +1,4 @@
-"""Repositories: names and the working copies they stand for."""
+"""The repo registry: maps names to working copies."""
 
 import re
 import threading
@@ -16,7 +16,7 @@ _NAME = re.compile(r"\w[\w.+-]*")
 
 
 def name_problem(name: str) -> str | None:
-    """Return why ``name`` cannot be a repo's name, or None if it can."""
+    """Return why ``name`` is not a valid repo name, or None if it is."""
     if not name:
         return "it is empty"
     if len(name) > MAX_NAME_LENGTH:
@@ -31,10 +31,10 @@ class Repo:
     """A working copy on the machine that runs Butler.
 
     Attributes:
-        name: What people in the chat call it.
+        name: Its name in chats.
         path: The folder, absolute.
         description: One line for the list, or empty.
-        options: What the configuration says of it for plugins, by key.
+        options: Its options for plugins, by plugin name.
     """
 
     name: str
@@ -43,16 +43,16 @@ class Repo:
     options: Mapping[str, object] = field(default_factory=dict)
 
     def problem(self) -> str | None:
-        """Look at the disk: return why the folder cannot be used, or None if it can."""
+        """Check the disk; return why the folder cannot be used, or None if it can."""
         try:
             if self.path.is_dir():
                 return None
             return "is not a folder" if self.path.exists() else "does not exist"
         except OSError as error:
-            return f"cannot be looked at ({error.strerror})"
+            return f"cannot be read ({error.strerror})"
 
     def check_usable(self) -> None:
-        """Look at the disk and refuse a folder that cannot be used.
+        """Check the disk and raise if the folder cannot be used.
 
         Raises:
             UnusableRepoError: The text says why.
@@ -64,10 +64,10 @@ class Repo:
 
 
 class RepoRegistry:
-    """The repos configured by name, and those found in folders of working copies.
+    """The repos configured by name, and those found in the repo folders.
 
-    Names match case-insensitively. A configured repo wins over a found one of the same name or
-    the same folder. Thread-safe: :meth:`refresh` replaces what was found in one step.
+    Names match case-insensitively. A configured repo wins over a found one with the same name or
+    folder. Thread-safe: :meth:`refresh` replaces the found repos in one step.
     """
 
     def __init__(self, repos: Iterable[Repo] = (), folders: Iterable[Path] = ()) -> None:
@@ -79,7 +79,7 @@ class RepoRegistry:
         self.refresh()
 
     def __iter__(self) -> Iterator[Repo]:
-        """Yield the repos in the order of their names."""
+        """Yield the repos by name."""
         by_name = self._by_name
         return iter([by_name[key] for key in sorted(by_name)])
 
@@ -87,10 +87,10 @@ class RepoRegistry:
         return len(self._by_name)
 
     def get(self, name: str, is_visible: Callable[[Repo], bool] | None = None) -> Repo:
-        """Return the repo called ``name``; one that is not visible counts as if it were not there.
+        """Return the repo called ``name``; an invisible one counts as unknown.
 
         Raises:
-            UnknownRepoError: There is none; the text has the nearest names.
+            UnknownRepoError: No such repo; the text lists similar names.
         """
         repo = self._by_name.get(name.casefold())
         if repo is None or (is_visible is not None and not is_visible(repo)):
@@ -99,11 +99,11 @@ class RepoRegistry:
 
     @property
     def folder_problems(self) -> tuple[str, ...]:
-        """A sentence for each folder, or entry of one, that the last look had to leave out."""
+        """A sentence for each folder, or entry of one, that the last scan skipped."""
         return self._problems
 
     def problems(self) -> list[str]:
-        """Look at the disk: one sentence for each repo or folder that cannot be used."""
+        """Check the disk; return a sentence for each repo or folder that cannot be used."""
         broken = [
             f"The folder of repo {repo.name}, {repo.path}, {problem}."
             for repo in self
@@ -112,7 +112,7 @@ class RepoRegistry:
         return [*broken, *self._problems]
 
     def refresh(self) -> None:
-        """Look through the folders again; reads the disk."""
+        """Scan the folders again; reads the disk."""
         with self._refreshing:
             found = _Finds(self._configured)
             for folder in self._folders:
@@ -122,7 +122,7 @@ class RepoRegistry:
 
 
 class _Finds:
-    """What one look through the folders brought to light."""
+    """The result of a scan through the folders."""
 
     def __init__(self, configured: Mapping[str, Repo]) -> None:
         self.repos = dict(configured)
@@ -131,7 +131,7 @@ class _Finds:
 
     def look_in(self, folder: Path) -> None:
         try:
-            # A link to a neighbour must not take the place of its name.
+            # A link to a sibling must not take its name.
             entries = sorted(folder.iterdir(), key=lambda each: (each.is_symlink(), each))
         except OSError as error:
             self.problems.append(f"The repo folder {folder} cannot be read: {error.strerror}.")
@@ -145,7 +145,7 @@ class _Finds:
         if target in self._taken:
             return
         if not target.is_relative_to(_resolved(folder)):
-            self._refuse(entry, "it is a link that leads out of the folder")
+            self._refuse(entry, "it is a link to outside the folder")
         elif problem := name_problem(entry.name):
             self._refuse(entry, problem)
         elif other := self.repos.get(entry.name.casefold()):
@@ -157,7 +157,7 @@ class _Finds:
     def _refuse(self, entry: Path, why: str) -> None:
         name = printable(entry.name)
         self.problems.append(
-            f"{name} in {entry.parent} is left out: {why}. Name it under [repos.<name>]."
+            f"{name} in {entry.parent} is skipped: {why}. Configure it under [repos.<name>]."
         )
 
 
@@ -168,14 +168,14 @@ def _unknown(name: str, known: Iterable[Repo]) -> str:
         meant = " or ".join(names[key] for key in near)
         return f"{said} Did you mean {meant}? /repos lists them."
     if not names:
-        return f"{said} There are none yet: the configuration names them."
+        return f"{said} No repos are configured yet."
     if len(names) <= 8:
         return f"{said} Known: {', '.join(names.values())}."
-    return f"{said} /repos lists the {len(names)} there are."
+    return f"{said} /repos lists all {len(names)}."
 
 
 def is_working_copy(folder: Path) -> bool:
-    """Look at the disk: return whether ``folder`` is a working copy of git."""
+    """Check the disk; return whether ``folder`` is a git working copy."""
     try:
         return (folder / ".git").exists()
     except OSError:

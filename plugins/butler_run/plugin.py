@@ -101,7 +101,7 @@ class RunPlugin(Plugin[RunSettings]):
         """Let the agent work in this chat's active repo.
 
         /run add a retry to the HTTP client goes on with the chat's conversation in that repo;
-        /new begins another one. /stop ends it, /diff shows what it changed, /undo takes that back.
+        /new begins another one. /stop ends it, /diff shows what it changed, /undo undoes that.
         """
         repo = await ctx.active_repo()
         return await self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
@@ -201,7 +201,7 @@ class RunPlugin(Plugin[RunSettings]):
             return "Plain text is no prompt here. /chat on changes that."
         self._history.chats.set_listening(ctx.chat_id, is_listening=state == "on")
         if state == "on":
-            return "Plain text is a prompt here now. /chat off takes that back."
+            return "Plain text is a prompt here now. /chat off undoes that."
         return "Plain text is no prompt here any more."
 
     @command(needs=Role.OWNER)

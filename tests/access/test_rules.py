@@ -126,7 +126,7 @@ def test_a_repo_with_an_audience_is_hidden_from_others(sender, chat_id, role, is
     ("rules", "sender", "detail"),
     [
         (CLOSED, BOB, "neither +4930222222 nor team@g.us is admitted"),
-        (CLOSED, NOBODY, "the sender could not be resolved"),
+        (CLOSED, NOBODY, "the sender is unknown"),
         (AccessRules(grants=Said(denied=[BOB])), BOB, "+4930222222 was denied by an owner"),
     ],
 )

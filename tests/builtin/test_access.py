@@ -32,23 +32,23 @@ async def test_an_owner_opens_a_group_from_the_phone(chat):
     bob = chat.person(BOB)
     assert await bob("/repos") == []
 
-    assert await chat("/allow") == ["Everybody in this chat may use me now. /deny takes that back."]
+    assert await chat("/allow") == ["Everybody in this chat may use me now. /deny undoes that."]
     assert await bob("/repos") != []
     assert await chat("/deny") == ["Only owners and people who are admitted may use me here now."]
     assert await bob("/repos") == []
-    assert await chat("/deny") == ["This chat was not open. /deny +49… shuts a person out."]
+    assert await chat("/deny") == ["This chat was not open. /deny +49… blocks a person."]
 
 
 async def test_an_owner_admits_a_person_by_number(chat):
     anna = chat.person(ANNA).chat("4930111111@s.whatsapp.net")
 
     assert await chat(f"/allow {ANNA}") == [
-        "+4930111111 may use me now. /deny +4930111111 takes that back."
+        "+4930111111 may use me now. /deny +4930111111 undoes that."
     ]
     assert await anna("/repos") != []
     assert await chat(f"/deny {ANNA}") == [
-        "+4930111111 cannot use me any more. /allow +4930111111 takes that back. "
-        "In chats whose people the configuration names, they still can."
+        "+4930111111 can no longer use me. /allow +4930111111 undoes that. "
+        "The configuration still admits them in some chats."
     ]
     assert await anna("/repos") == []
 
@@ -59,7 +59,7 @@ async def test_an_owner_admits_a_person_by_number(chat):
 )
 async def test_a_number_may_be_written_as_phones_show_it(chat, typed):
     assert await chat(f"/allow {typed}") == [
-        "+4930111111 may use me now. /deny +4930111111 takes that back."
+        "+4930111111 may use me now. /deny +4930111111 undoes that."
     ]
 
 
@@ -106,11 +106,11 @@ async def test_a_stranger_who_writes_directly_is_announced_to_the_owner_once(cha
         f"/allow {code} admits them, within an hour; /deny {code} blocks them."
     )
     assert await chat(f"/allow {code.lower()}") == [
-        "222@lid may use me now. /deny 222@lid takes that back."
+        "222@lid may use me now. /deny 222@lid undoes that."
     ]
     assert await stranger("/repos") != []
     assert await chat(f"/allow {code}") == [
-        "Nobody waits with that code; codes are good for an hour."
+        "Nobody is waiting with that code. Codes expire after an hour."
     ]
 
 
@@ -123,7 +123,7 @@ async def test_a_flood_of_strangers_can_be_shut_out_by_their_codes(chat):
 
     code = chat.transport.sent[0].reply.text.split("/deny ")[1][:8]
     assert await chat(f"/deny {code}") == [
-        "900@lid cannot use me any more. /allow 900@lid takes that back."
+        "900@lid can no longer use me. /allow 900@lid undoes that."
     ]
     await anna("hello?")
 
@@ -146,8 +146,12 @@ async def test_without_a_chat_with_the_owner_nobody_is_announced(chat):
 @pytest.mark.parametrize(
     ("chat_id", "text", "reply"),
     [
-        ("1@lid", "/allow", "Write /allow in a group to open it, or /allow +49… for a person."),
-        ("open@g.us", "/allow", "This chat is open by the configuration already."),
+        (
+            "1@lid",
+            "/allow",
+            "Write /allow in a group to admit its members, or /allow +49… to admit a person.",
+        ),
+        ("open@g.us", "/allow", "This chat is already open by the configuration."),
         (
             "open@g.us",
             "/deny",
@@ -161,7 +165,7 @@ async def test_without_a_chat_with_the_owner_nobody_is_announced(chat):
         (
             "team@g.us",
             "/allow +4930555555",
-            "+4930555555 is admitted by the configuration already.",
+            "+4930555555 is already admitted by the configuration.",
         ),
         (
             "team@g.us",
@@ -176,7 +180,7 @@ async def test_without_a_chat_with_the_owner_nobody_is_announced(chat):
         (
             "team@g.us",
             "/allow Anna",
-            "Anna is no phone number (+49…), LID (…@lid) or code of 8 letters.",
+            "Anna is not a phone number (+49…), LID (…@lid) or 8-letter code.",
         ),
     ],
 )
@@ -190,9 +194,7 @@ async def test_the_named_people_of_a_chat_are_its_only_users(chat):
 
 
 async def test_who_lists_what_was_decided_from_chats(chat):
-    assert await chat("/who") == [
-        "Nobody was let in from a chat. What the configuration says holds all the same."
-    ]
+    assert await chat("/who") == ["No /allow or /deny so far. Only the configuration applies."]
     await chat("/allow")
     await chat(f"/allow {ANNA}")
     await chat(f"/deny {BOB}")
@@ -218,7 +220,7 @@ async def test_who_shows_names_with_ids_and_in_a_group_no_other_chat(chat):
 
 
 async def test_why_explains_what_was_left_without_an_answer(chat):
-    assert await chat("/why") == ["There is nothing in this chat that I did not act on."]
+    assert await chat("/why") == ["No messages were ignored in this chat."]
     await chat.person(BOB)("/use secret")
     await chat("hello")
 

@@ -54,7 +54,7 @@ async def test_git_may_leave_what_it_is_given_unread(api):
     [
         ("api/nope", "The folder does not exist."),
         ("api/README.md", "The folder cannot be entered: Not a directory."),
-        ("plain", "The folder is no git working copy."),
+        ("plain", "The folder is not a git working copy."),
     ],
 )
 async def test_a_folder_that_git_cannot_work_in_is_said_in_words(tmp_path, api, folder, sentence):
@@ -75,7 +75,7 @@ async def test_a_failure_has_gits_own_words_and_status(api):
 
 
 NOT_TRUSTED = (
-    "The folder belongs to somebody else, so git does not trust it. On the machine that runs "
+    "The folder belongs to another user, so git does not trust it. On the machine that runs "
     "Butler: git config --global --add safe.directory {}"
 )
 

@@ -19,8 +19,8 @@ def test_names_match_whatever_their_case(tmp_path):
     [
         (["api", "web-app"], "web", "Did you mean web-app? /repos lists them."),
         (["api", "web"], "zzz", "No repo called zzz. Known: api, web."),
-        ([], "api", "No repo called api. There are none yet: the configuration names them."),
-        ([f"n{i}" for i in range(9)], "zzz", "No repo called zzz. /repos lists the 9 there are."),
+        ([], "api", "No repo called api. No repos are configured yet."),
+        ([f"n{i}" for i in range(9)], "zzz", "No repo called zzz. /repos lists all 9."),
         (["api"], "../../etc", "No repo called ../../etc. Known: api."),
         (["api"], "a\nb\u202e{0}%s", "No repo called a\ufffdb\ufffd{0}%s."),
         (["api"], "x" * 70_000, f"No repo called {'x' * 64}…. Known: api."),
@@ -77,7 +77,7 @@ def test_a_missing_folder_is_a_problem_of_its_repo_only(tmp_path):
 
 
 def test_a_folder_that_cannot_be_looked_at_is_a_problem(tmp_path):
-    assert "cannot be looked at" in Repo("long", tmp_path / ("x" * 300)).problem()
+    assert "cannot be read" in Repo("long", tmp_path / ("x" * 300)).problem()
 
 
 def test_working_copies_in_a_repo_folder_are_repos(tmp_path):
@@ -106,8 +106,8 @@ def test_a_configured_repo_wins_over_one_that_was_found(tmp_path):
 
     assert [repo.name for repo in repos] == ["API", "money"]
     assert repos.folder_problems == (
-        f"api in {tmp_path}/src is left out: {tmp_path} has the same name. "
-        "Name it under [repos.<name>].",
+        f"api in {tmp_path}/src is skipped: {tmp_path} has the same name. "
+        "Configure it under [repos.<name>].",
     )
 
 
@@ -129,7 +129,7 @@ def test_a_link_out_of_a_repo_folder_is_no_repo(tmp_path):
     repos = RepoRegistry(folders=[tmp_path / "src"])
 
     assert len(repos) == 0
-    assert "it is a link that leads out of the folder" in repos.folder_problems[0]
+    assert "it is a link to outside the folder" in repos.folder_problems[0]
 
 
 def test_a_link_to_a_neighbour_does_not_take_its_place(tmp_path):

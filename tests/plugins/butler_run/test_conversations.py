@@ -61,7 +61,7 @@ async def test_plain_text_is_a_prompt_where_that_was_said(chat, script, answer):
     await chat("/use api")
     assert await chat("hello") == []
     assert await chat("/chat") == ["Plain text is no prompt here. /chat on changes that."]
-    assert await chat("/chat on") == ["Plain text is a prompt here now. /chat off takes that back."]
+    assert await chat("/chat on") == ["Plain text is a prompt here now. /chat off undoes that."]
     assert await chat("/chat") == ["Plain text is a prompt here. /chat off changes that."]
     await chat("hello")
 

@@ -85,7 +85,7 @@ async def test_a_working_copy_whose_head_is_elsewhere_is_asked_each_time(repo, c
 async def test_what_git_refused_is_asked_again(repo, clock):
     branches = Branches(clock)
     (repo.path / ".git" / "HEAD").rename(repo.path / ".git" / "HEAD.away")
-    assert await branches.of(repo) == ". The folder is no git working copy."
+    assert await branches.of(repo) == ". The folder is not a git working copy."
     (repo.path / ".git" / "HEAD.away").rename(repo.path / ".git" / "HEAD")
     clock.now += FRESH_S
 

@@ -65,7 +65,7 @@ async def test_chats_do_not_interfere(chat):
         ('/use "a b"', "No repo called a b. Known: api, gone, plain, web-app."),
         ("/use api web", "Unexpected argument: web. Usage: /use [repo]"),
         ("/use gone", "*gone* cannot be used: its folder does not exist. /repos lists the others."),
-        ("/use plain", "This chat now works on *plain*. The folder is no git working copy."),
+        ("/use plain", "This chat now works on *plain*. The folder is not a git working copy."),
     ],
 )
 async def test_use_of_what_is_not_there_says_so(chat, text, reply):
@@ -141,7 +141,7 @@ async def test_a_working_copy_on_no_branch_shows_its_commit(chat, tmp_path):
 async def test_a_repo_that_is_no_working_copy_says_so(chat, tmp_path):
     await chat("/use plain")
 
-    assert await chat("/repo") == [f"*plain*\n`{tmp_path}`\nThe folder is no git working copy."]
+    assert await chat("/repo") == [f"*plain*\n`{tmp_path}`\nThe folder is not a git working copy."]
 
 
 async def test_a_folder_of_somebody_else_is_explained(chat, tmp_path, monkeypatch):
