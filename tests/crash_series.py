@@ -29,6 +29,8 @@ MOST_IN_A_ROW = 5
 
 REPOS = ("api", "web")
 
+_GATEWAYS = b"butler.transports.whatsapp.gateway", b"fake_gateway.py"
+
 Victim = Literal["gateway", "daemon"]
 
 _CONFIG = """\
@@ -156,7 +158,7 @@ class Butler:
         return self._find_gateway() not in {None, old}
 
     def _find_gateway(self) -> int | None:
-        found = next(filter(_is_gateway, _children(self.process.pid)), None)
+        found = gateway_of(self.process.pid)
         if found is not None:
             self.gateways.add(found)
             self._gateway = found
@@ -172,6 +174,11 @@ def is_alive(process_id: int) -> bool:
     return state != "Z"
 
 
+def gateway_of(process_id: int) -> int | None:
+    """Return the id of the gateway that a process has started, if there is one now."""
+    return next(filter(_is_gateway, _children(process_id)), None)
+
+
 def _children(process_id: int) -> list[int]:
     found: list[int] = []
     for task in Path(f"/proc/{process_id}/task").glob("*/children"):
@@ -182,10 +189,8 @@ def _children(process_id: int) -> list[int]:
 
 def _is_gateway(process_id: int) -> bool:
     with suppress(FileNotFoundError, ProcessLookupError):
-        return (
-            b"butler.transports.whatsapp.gateway"
-            in Path(f"/proc/{process_id}/cmdline").read_bytes()
-        )
+        command = Path(f"/proc/{process_id}/cmdline").read_bytes()
+        return any(each in command for each in _GATEWAYS)
     return False
 
 

@@ -1,6 +1,7 @@
 """A daemon's transport with a bot that echoes what it gets, and helps to wait for it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -11,6 +12,7 @@ from butler.errors import TransportError
 from butler.records.model import MemoryRecords
 from butler.transports.whatsapp import Pacing, WhatsAppTransport, pair
 from butler.transports.whatsapp.protocol.frames import Limits
+from crash_series import gateway_of
 from whatsapp_server import PATIENCE_S, WhatsAppServer
 
 
@@ -44,6 +46,11 @@ class Daemon:
         self.records = records
         self.messages: list[Message] = []
         self.turns_over = 0
+
+    @property
+    def gateway_id(self) -> int | None:
+        """The id of the gateway's process, if there is one now."""
+        return gateway_of(os.getpid())
 
     def be_patient(self) -> None:
         """Give the next gateway the usual limits, which it keeps on a busy machine, too."""

@@ -30,7 +30,6 @@ from butler_run.agents.environment import allowed_environment
 from butler_run.agents.errors import (
     AgentError,
     ConversationLostError,
-    Limit,
     LimitReachedError,
 )
 from butler_run.agents.limits import LimitedRun, RunLimits
@@ -48,7 +47,6 @@ __all__ = [
     "ConversationLostError",
     "Event",
     "Finished",
-    "Limit",
     "LimitReachedError",
     "LimitedRun",
     "Mode",

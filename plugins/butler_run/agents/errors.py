@@ -8,18 +8,7 @@
         └── LimitReachedError        the run was ended because it reached a limit
 """
 
-from enum import StrEnum
-
 from butler import UserError
-
-
-class Limit(StrEnum):
-    """What a run may have too much of."""
-
-    TIME = "time"
-    SILENCE = "silence"
-    OUTPUT = "output"
-    LINE = "line"
 
 
 class AgentError(UserError):
@@ -39,12 +28,4 @@ class ConversationLostError(AgentError):
 
 
 class LimitReachedError(AgentError):
-    """The run reached a limit and was ended.
-
-    Attributes:
-        limit: Which one.
-    """
-
-    def __init__(self, message: str, limit: Limit) -> None:
-        super().__init__(message)
-        self.limit = limit
+    """The run reached a limit and was ended; the text says which."""

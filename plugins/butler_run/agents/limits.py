@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from butler_run.agents.agent import Event, PermissionAsked, Run
-from butler_run.agents.errors import Limit, LimitReachedError
+from butler_run.agents.errors import LimitReachedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,10 @@ class LimitedRun:
     def _reached(self) -> LimitReachedError:
         if self._clock() >= self._deadline:
             return LimitReachedError(
-                f"The run took longer than {_spoken(self._limits.time_s)} and was stopped.",
-                Limit.TIME,
+                f"The run took longer than {_spoken(self._limits.time_s)} and was stopped."
             )
         return LimitReachedError(
-            f"The agent said nothing for {_spoken(self._limits.silence_s)} and was stopped.",
-            Limit.SILENCE,
+            f"The agent said nothing for {_spoken(self._limits.silence_s)} and was stopped."
         )
 
 

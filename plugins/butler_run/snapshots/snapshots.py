@@ -75,10 +75,6 @@ class Snapshots:
         await run_git(self._folder, "update-ref", "--", f"{_REFS}/{run}/{moment}", commit)
         return commit
 
-    async def find(self, run: int, moment: Moment) -> str | None:
-        """Return the commit of a snapshot taken earlier, if it is still there."""
-        return await self._commit(f"{_REFS}/{run}/{moment}")
-
     async def _commit(self, name: str) -> str | None:
         try:
             found = await run_git(

@@ -127,8 +127,8 @@ async def test_a_gateway_killed_under_load_loses_and_repeats_nothing(server, fol
 
 
 async def _gateway_other_than(killed, bot):
-    await eventually(lambda: bot.transport.gateway_id not in (None, *killed))
-    return bot.transport.gateway_id
+    await eventually(lambda: bot.gateway_id not in (None, *killed))
+    return bot.gateway_id
 
 
 async def test_a_daemon_killed_under_load_loses_and_repeats_nothing(server, folder):

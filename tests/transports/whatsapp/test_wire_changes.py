@@ -45,7 +45,7 @@ async def test_a_command_deleted_while_it_waits_for_its_turn_is_not_acted_on_als
         assert not bot.transport.is_withdrawn(message)
         await server.send(contents.revoke(sent), sender=alice)
         await eventually(lambda: bot.transport.is_withdrawn(message))
-        os.kill(bot.transport.gateway_id, signal.SIGKILL)
+        os.kill(bot.gateway_id, signal.SIGKILL)
 
     async with daemon(folder) as later:
         await server.send_text("/repo", sender=alice)
@@ -104,7 +104,7 @@ async def test_an_edit_that_its_gateway_did_not_tell_is_told_by_the_next_one(ser
         messages = bot.transport.messages()
         sent = await server.send_text("/use ap", sender=alice)
         old = await anext(messages)
-        os.kill(bot.transport.gateway_id, signal.SIGKILL)
+        os.kill(bot.gateway_id, signal.SIGKILL)
         await server.wait_offline()
         await server.send(contents.edit(sent, "/use api"), sender=alice)
         new = await anext(messages)

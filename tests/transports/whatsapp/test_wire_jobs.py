@@ -32,7 +32,7 @@ async def test_a_reply_that_waits_outlives_its_gateway(server, folder):
             bot.transport.send(message.chat_id, Reply("the answer", message))
         )
         await asyncio.sleep(0)
-        os.kill(bot.transport.gateway_id, signal.SIGKILL)
+        os.kill(bot.gateway_id, signal.SIGKILL)
         await server.faults.reopen()
 
         assert await answering == (await server.next_reply()).id
@@ -57,10 +57,10 @@ async def test_replies_around_a_kill_are_sent_once_or_marked_as_unknown(server, 
             for text in texts:
                 jobs.create_task(answer(message, text))
             for count in (10, 25):
-                gateway = bot.transport.gateway_id
+                gateway = bot.gateway_id
                 await server.timeline.until(lambda: len(server.replies) >= count)  # noqa: B023
                 os.kill(gateway, signal.SIGKILL)
-                await eventually(lambda: bot.transport.gateway_id not in {None, gateway})  # noqa: B023
+                await eventually(lambda: bot.gateway_id not in {None, gateway})  # noqa: B023
 
     arrived = Counter(reply.text for reply in server.replies)
     assert set(arrived.values()) == {1}

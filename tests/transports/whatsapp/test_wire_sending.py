@@ -146,7 +146,7 @@ async def test_a_reply_cut_short_by_a_kill_is_unknown_and_not_repeated(server, f
         server.faults.hold_acknowledgements()
         sending_task = asyncio.create_task(bot.transport.send(f"{alice.lid}@lid", Reply("perhaps")))
         await server.next_reply()
-        os.kill(bot.transport.gateway_id, signal.SIGKILL)
+        os.kill(bot.gateway_id, signal.SIGKILL)
 
         with pytest.raises(TransportError, match=r"Nobody can say .* the gateway ended"):
             await sending_task

@@ -55,11 +55,6 @@ class Supervisor:
         self._process: GatewayProcess | None = None
         self.state = LinkState("starting", time.time())
 
-    @property
-    def process_id(self) -> int | None:
-        """The id of the present gateway's process."""
-        return self._process.id if self._process else None
-
     def send(self, frame: ToGateway) -> None:
         """Send a frame; lost if there is no gateway."""
         if self._process is not None:

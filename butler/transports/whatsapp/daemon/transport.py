@@ -135,11 +135,6 @@ class WhatsAppTransport:
         """How the link to WhatsApp is, since when and why."""
         return self._supervisor.state
 
-    @property
-    def gateway_id(self) -> int | None:
-        """The id of the gateway process, if there is one now."""
-        return self._supervisor.process_id
-
     async def messages(self) -> AsyncIterator[Message]:
         """Yield each message once, also if a new gateway hands it over again."""
         while (message := await self._messages.get()) is not None:

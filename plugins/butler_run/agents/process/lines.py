@@ -3,7 +3,7 @@
 import codecs
 from collections.abc import Iterator
 
-from butler_run.agents.errors import Limit, LimitReachedError
+from butler_run.agents.errors import LimitReachedError
 
 
 class LineSplitter:
@@ -44,6 +44,5 @@ class LineSplitter:
         if self._begun_bytes > self._max_bytes:
             raise LimitReachedError(
                 f"The agent wrote a line of more than {self._max_bytes / 2**20:g} MB "
-                "and was stopped.",
-                Limit.LINE,
+                "and was stopped."
             )

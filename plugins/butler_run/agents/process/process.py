@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from butler_run.agents.errors import AgentError, Limit, LimitReachedError
+from butler_run.agents.errors import AgentError, LimitReachedError
 from butler_run.agents.process.lines import LineSplitter
 from butler_run.agents.process.pipes import Output, ReaperLine, Tail
 
@@ -187,7 +187,7 @@ class AgentProcess:
     def _too_much(self) -> LimitReachedError:
         limit_mb = self._limits.output_bytes / 1_000_000
         return LimitReachedError(
-            f"{self.name} wrote more than {limit_mb:g} MB of output and was stopped.", Limit.OUTPUT
+            f"{self.name} wrote more than {limit_mb:g} MB of output and was stopped."
         )
 
 

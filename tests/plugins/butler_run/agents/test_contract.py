@@ -13,7 +13,6 @@ from butler_run.agents import (
     CommandAgent,
     ConversationLostError,
     Finished,
-    Limit,
     LimitReachedError,
     Patience,
     PermissionAsked,
@@ -87,10 +86,8 @@ async def test_a_line_of_10_mb_is_read(events_of, kind, said):
 async def test_too_much_output_ends_the_run_and_says_so(events_of, kind):
     limits = ProcessLimits(output_bytes=1_000_000, quit_grace_s=0.1, end_interval_s=0.2)
 
-    with pytest.raises(LimitReachedError, match=r"wrote more than 1 MB of output") as caught:
+    with pytest.raises(LimitReachedError, match=r"wrote more than 1 MB of output"):
         await events_of(kind, {"turns": [[{"flood_bytes": 2**23}]]}, limits=limits)
-
-    assert caught.value.limit is Limit.OUTPUT
 
 
 async def test_a_failing_agent_says_why(events_of, kind):
@@ -321,7 +318,5 @@ class TestConversing:
     async def test_a_line_beyond_the_limit_is_said(self, events_of, kind):
         limits = ProcessLimits(line_bytes=2**20, quit_grace_s=0.1, end_interval_s=0.2)
 
-        with pytest.raises(LimitReachedError, match="a line of more than 1 MB") as caught:
+        with pytest.raises(LimitReachedError, match="a line of more than 1 MB"):
             await events_of(kind, {"turns": [[{"say_bytes": 2**21}]]}, limits=limits)
-
-        assert caught.value.limit is Limit.LINE

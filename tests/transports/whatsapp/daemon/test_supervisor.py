@@ -122,14 +122,14 @@ async def test_a_gateway_that_is_of_no_use_is_replaced(
     scenario(name)
 
     async with daemon(tmp_path, echoes=False) as bot:
-        await eventually(lambda: bot.transport.gateway_id)
-        first = bot.transport.gateway_id
+        await eventually(lambda: bot.gateway_id)
+        first = bot.gateway_id
         scenario("serves")
         await eventually(lambda: not is_alive(first))
         # One that serves may need longer than that to start on a busy machine.
         monkeypatch.setattr(process, "SILENCE_LIMIT_S", 30)
         await eventually(lambda: bot.transport.state.name == "connected")
-        second = bot.transport.gateway_id
+        second = bot.gateway_id
 
     assert f"The gateway to WhatsApp {said}" in caplog.text
     assert first != second
@@ -141,8 +141,8 @@ async def test_a_gateway_that_ignores_sigterm_is_killed(scenario, tmp_path, monk
     monkeypatch.setattr(process, "GRACE_S", 0.2)
     scenario("hangs")
     async with daemon(tmp_path, echoes=False) as bot:
-        await eventually(lambda: bot.transport.gateway_id)
-        gateway = bot.transport.gateway_id
+        await eventually(lambda: bot.gateway_id)
+        gateway = bot.gateway_id
 
     assert not is_alive(gateway)
 
@@ -201,9 +201,9 @@ async def test_a_turn_that_has_begun_is_not_withdrawn_by_a_new_gateway(scenario,
         message = await anext(bot.transport.messages())
         bot.transport.begin(message)
         scenario("withdrawn")
-        first = bot.transport.gateway_id
+        first = bot.gateway_id
         os.kill(first, 9)
-        await eventually(lambda: bot.transport.gateway_id not in (None, first))
+        await eventually(lambda: bot.gateway_id not in (None, first))
         await eventually(lambda: bot.transport.state.name == "connected")
 
         assert not bot.transport.is_withdrawn(message)
@@ -286,7 +286,7 @@ async def test_a_turn_whose_work_was_done_is_not_on_record_as_interrupted(scenar
     await _cut_off(tmp_path)
 
     async with daemon(tmp_path) as bot:
-        await eventually(lambda: bot.transport.gateway_id)
+        await eventually(lambda: bot.gateway_id)
         cut_off = Message("A1", "1@lid", Person(lid="1@lid"), "", time.time())
         bot.records.done(cut_off, "use", "api", "done")
         await eventually(
@@ -301,9 +301,9 @@ async def test_a_turn_of_this_daemon_goes_on_whatever_becomes_of_the_gateway(sce
     async with daemon(tmp_path, echoes=False) as bot:
         message = await anext(bot.transport.messages())
         bot.transport.begin(message)
-        first = bot.transport.gateway_id
+        first = bot.gateway_id
         os.kill(first, 9)
-        await eventually(lambda: bot.transport.gateway_id not in {None, first})
+        await eventually(lambda: bot.gateway_id not in {None, first})
         await eventually(lambda: bot.transport.state.name == "connected")
         assert await bot.transport.send("1@lid", Reply("x", message)) == "id of 1.1"
         await bot.transport.acknowledge(message)
@@ -331,9 +331,9 @@ async def test_what_was_over_while_there_was_no_gateway_is_told_to_the_next(scen
     scenario("commands")
     async with daemon(tmp_path, echoes=False) as bot:
         message = await anext(bot.transport.messages())
-        first = bot.transport.gateway_id
+        first = bot.gateway_id
         os.kill(first, 9)
-        await eventually(lambda: bot.transport.gateway_id is None)
+        await eventually(lambda: bot.gateway_id is None)
         await bot.transport.acknowledge(message)
         await eventually(lambda: not bot.transport._acknowledgements._news)
         await eventually(bot.transport._acknowledgements.is_settled.is_set)
@@ -346,7 +346,7 @@ async def test_leaving_does_not_wait_for_ever_for_what_is_not_confirmed(
     scenario("again")
     async with daemon(tmp_path, echoes=False) as bot:
         message = await anext(bot.transport.messages())
-        os.kill(bot.transport.gateway_id, 9)
+        os.kill(bot.gateway_id, 9)
         scenario("dies")
         await bot.transport.acknowledge(message)
 
