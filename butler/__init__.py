@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from butler.chat.message import Message as Message
     from butler.chat.message import Person as Person
     from butler.chat.message import Reply as Reply
+    from butler.chat.text import ago as ago
+    from butler.chat.text import duration as duration
+    from butler.chat.text import fenced as fenced
+    from butler.chat.text import listed as listed
     from butler.config.schema import Seconds as Seconds
     from butler.config.secrets import SECRET_SHAPES as SECRET_SHAPES
     from butler.config.secrets import Secret as Secret
@@ -60,7 +64,11 @@ _HOMES = {
     "Session": "butler.sessions",
     "Settings": "butler.core.plugin",
     "UserError": "butler.errors",
+    "ago": "butler.chat.text",
     "command": "butler.core.plugin",
+    "duration": "butler.chat.text",
+    "fenced": "butler.chat.text",
+    "listed": "butler.chat.text",
     "listener": "butler.core.plugin",
     "open_database": "butler.storage.files",
     "run_git": "butler.repos.git",

@@ -1,12 +1,16 @@
-"""Sanitizes external text for use in sentences."""
+"""Makes external text, durations and lists fit for a sentence."""
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # Keep carriage returns at line ends: a patch without them would not apply.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 
 MAX_NAME_LENGTH = 60
+
+_FENCE = "```"
+_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 _MOST_LOOKED_AT = 500
 _LOOK_ALIKES = str.maketrans(
@@ -36,3 +40,42 @@ def readable(name: str) -> str:
     # Joiners, as in emoji, are removed rather than replaced.
     seen = "".join(c for c in name[:_MOST_LOOKED_AT] if unicodedata.category(c) != "Cf")
     return printable(" ".join(seen.split()), MAX_NAME_LENGTH).translate(_LOOK_ALIKES)
+
+
+def fenced(text: str) -> str:
+    """Return ``text`` as a block of code; fences in it become quotation marks."""
+    inner = text.rstrip("\n").replace(_FENCE, "'''")
+    return f"{_FENCE}\n{inner}\n{_FENCE}"
+
+
+def listed(
+    names: Iterable[str], most: int = 10, *, joint: str = ", ", last_joint: str = " and "
+) -> str:
+    """Return at most ``most`` names in a row, and how many more there are: ``a, b and 3 more``."""
+    all_names = list(names)
+    more = len(all_names) - most
+    return joint.join(all_names[:most]) + (f"{last_joint}{more:,} more" if more > 0 else "")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in one or two units: ``12 s``, ``2 min 10 s``, ``3 days 4 h``."""
+    left = max(0, round(seconds))
+    largest = next((n for n, (_unit, size) in enumerate(_UNITS) if left >= size), -1)
+    parts = []
+    for unit, size in _UNITS[largest:][:2]:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(_counted(count, unit))
+    return " ".join(parts) or "0 s"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was in one unit: ``just now``, ``12 s ago``, ``3 days ago``."""
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{_counted(int(seconds // size), unit)} ago"
+    return "just now"
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}" + ("s" if unit == "day" and count > 1 else "")

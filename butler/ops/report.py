@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+from butler.chat.text import ago, duration
 from butler.config import loading
 from butler.config.schema import Config
 from butler.errors import DataError
@@ -96,12 +97,15 @@ def _daemon(config: Config) -> list[str]:
         return [stopped, _link(report)] if report and report.link == "ended" else [stopped]
     if report is None or holder != str(report.process):
         return [_line("daemon", f"process {holder} is starting, or links an account")]
-    return [_line("daemon", f"process {report.process}, up {_ago(report.started)}"), _link(report)]
+    return [
+        _line("daemon", f"process {report.process}, up {duration(time.time() - report.started)}"),
+        _link(report),
+    ]
 
 
 def _link(report: _Report) -> str:
     reason = f" ({report.reason})" if report.reason else ""
-    return _line("link", f"{report.link} for {_ago(report.since)}{reason}")
+    return _line("link", f"{report.link} for {duration(time.time() - report.since)}{reason}")
 
 
 def _journal(path: Path) -> list[str]:
@@ -152,13 +156,5 @@ def _line(subject: str, detail: str) -> str:
 def _when(seconds: float | None) -> str:
     if seconds is None:
         return "never"
-    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))}, {_ago(seconds)} ago"
-
-
-def _ago(since: float) -> str:
-    minutes, seconds = divmod(int(max(0.0, time.time() - since)), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    named = ((days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s"))
-    parts = [f"{count} {unit}" for count, unit in named if count]
-    return " ".join(parts[:2]) or "0 s"
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    return f"{at}, {ago(time.time() - seconds)}"

@@ -20,13 +20,13 @@ from butler import (
     Send,
     UserError,
     command,
+    duration,
     listener,
 )
 from butler_run.catalog import Catalog, Choice
 from butler_run.history.runs import FILE_NAME, History, Past, Request, State, history_finding
 from butler_run.permissions.answer import answered
 from butler_run.permissions.questions import Questions, said
-from butler_run.runs.progress import duration
 from butler_run.runs.scheduler import Scheduler
 from butler_run.settings import RepoRunSettings, RunSettings
 from butler_run.snapshots.undo import Changes

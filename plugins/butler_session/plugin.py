@@ -14,6 +14,7 @@ from butler import (
     Session,
     Settings,
     UserError,
+    ago,
     command,
 )
 from butler_session.git_status import Branches, Status, status
@@ -133,13 +134,5 @@ def _entry(repo: Repo, active: str | None) -> str:
 
 def _session(session: Session, names: ChatNames, now: float) -> str:
     here = " (this chat)" if session.chat_id == names.here else ""
-    ago = _ago(now - session.last_command_time)
-    return f"• {names.listed(session.chat_id)}{here}: *{session.active_repo}*, {ago}"
-
-
-def _ago(seconds: float) -> str:
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {unit}{'s' * (count > 1)} ago"
-    return "just now"
+    used = ago(now - session.last_command_time)
+    return f"• {names.listed(session.chat_id)}{here}: *{session.active_repo}*, {used}"

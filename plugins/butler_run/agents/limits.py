@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from butler import duration
 from butler_run.agents.agent import Event, PermissionAsked, Run
 from butler_run.agents.errors import LimitReachedError
 
@@ -89,12 +90,8 @@ class LimitedRun:
     def _reached(self) -> LimitReachedError:
         if self._clock() >= self._deadline:
             return LimitReachedError(
-                f"The run took longer than {_spoken(self._limits.time_s)} and was stopped."
+                f"The run took longer than {duration(self._limits.time_s)} and was stopped."
             )
         return LimitReachedError(
-            f"The agent said nothing for {_spoken(self._limits.silence_s)} and was stopped."
+            f"The agent said nothing for {duration(self._limits.silence_s)} and was stopped."
         )
-
-
-def _spoken(seconds: float) -> str:
-    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"

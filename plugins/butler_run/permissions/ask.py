@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from butler import Context, Reply
+from butler import Context, Reply, duration
 from butler_run.agents import LimitedRun, Option, PermissionAsked
 from butler_run.history.runs import History, State
 from butler_run.permissions.questions import Question, Questions, rejection
 from butler_run.runs.chat import RunChat
-from butler_run.runs.progress import duration
 
 logger = logging.getLogger(__name__)
 

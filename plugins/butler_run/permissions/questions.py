@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from butler import Person
+from butler import Person, fenced
 from butler_run.agents import Option, OptionKind, PermissionAsked
 from butler_run.permissions.details import details
 
@@ -53,10 +53,13 @@ class Question:
         return "\n".join(
             [
                 f"*{self.asked.tool}*? reply {', '.join(ways)}",
-                *([_fenced(self.details)] if self.details else []),
+                *([self._shown_details()] if self.details else []),
                 f"({name}; the document has all of it)" if self.is_cut else f"({name})",
             ]
         )
+
+    def _shown_details(self) -> str:
+        return fenced(self.details[:_DETAIL_SHOWN] + "…" * self.is_cut)
 
     @property
     def is_cut(self) -> bool:
@@ -149,10 +152,3 @@ def said(text: str, *, is_reaction: bool) -> Said | None:
         return Said(word, None)
     match = None if is_reaction else _ANSWER.fullmatch(text)
     return Said(match[1].lower(), match[2] and match[2].lower()) if match else None
-
-
-def _fenced(text: str) -> str:
-    shown = text.replace("```", "'''")
-    if len(shown) > _DETAIL_SHOWN:
-        shown = f"{shown[:_DETAIL_SHOWN]}…"
-    return f"```\n{shown}\n```"

@@ -2,9 +2,8 @@
 
 import time
 
-from butler import Context, Role, UserError
+from butler import Context, Role, UserError, duration
 from butler_run.history.runs import History
-from butler_run.runs.progress import duration
 from butler_run.settings import RunSettings
 
 HOUR_S, DAY_S = 3600.0, 86_400.0

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from butler import Reply
+from butler import Reply, duration
 from butler_run.runs.chat import RunChat
 
 EDIT_EVERY_S = 5.0
@@ -88,11 +88,3 @@ class Progress:
     def _text(self) -> str:
         elapsed = duration(self._clock() - self._begun_at)
         return f"{self._head} {elapsed}" + (f" · {self._doing}" if self._doing else "")
-
-
-def duration(seconds: float) -> str:
-    """Return ``seconds`` as people say them: ``12 s``, ``2 min 10 s``, ``2 min``, ``1 h 5 min``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
-    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from butler import Context, Reply, Repo, UserError
+from butler import Context, Reply, Repo, UserError, duration
 from butler_run.agents import (
     ConversationLostError,
     Event,
@@ -26,7 +26,7 @@ from butler_run.permissions.ask import PermissionPrompts
 from butler_run.permissions.questions import Questions
 from butler_run.runs.chat import RunChat
 from butler_run.runs.output import Output
-from butler_run.runs.progress import Progress, duration
+from butler_run.runs.progress import Progress
 from butler_run.snapshots.of_run import RunSnapshots
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn
 
-from butler import GitError, UserError, run_git
+from butler import GitError, UserError, listed, run_git
 from butler_run.snapshots.files import in_the_way, remove
 from butler_run.snapshots.shadow_repository import (
     Diff,
@@ -33,7 +33,6 @@ KEPT_S = 30 * 24 * 3600.0
 _REFS = "refs/butler/runs"
 _SUBMODULE = "160000"
 _NO_FILE = "000000"
-_NAMES_SHOWN = 10
 
 
 class Moment(StrEnum):
@@ -52,7 +51,7 @@ class ChangedSinceError(UserError):
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.paths = tuple(sorted(paths))
-        super().__init__(f"Nothing was undone. Changed since the run: {_listed(self.paths)}.")
+        super().__init__(f"Nothing was undone. Changed since the run: {listed(self.paths)}.")
 
 
 class Snapshots:
@@ -216,7 +215,7 @@ def _refuse_submodules(entries: Iterable[Entry]) -> None:
     submodules = [entry.path for entry in entries if _SUBMODULE in entry.modes]
     if submodules:
         raise UserError(
-            f"Nothing was undone. The run changed what cannot be put back: {_listed(submodules)} "
+            f"Nothing was undone. The run changed what cannot be put back: {listed(submodules)} "
             "(a git repository within the repository)."
         )
 
@@ -225,7 +224,7 @@ def _refuse_lost(paths: Iterable[str]) -> None:
     if lost := sorted(map(shown, paths)):
         raise UserError(
             f"Nothing was undone. A folder is in the place of a file, and in it is what git "
-            f"ignores: {_listed(lost)}."
+            f"ignores: {listed(lost)}."
         )
 
 
@@ -243,9 +242,3 @@ def _refuse_changed(wanted: set[str], since: set[str]) -> None:
 def _folders(path: str) -> list[str]:
     parts = path.split("/")[:-1]
     return ["/".join(parts[: end + 1]) for end in range(len(parts))]
-
-
-def _listed(paths: Iterable[str]) -> str:
-    names = list(paths)
-    more = len(names) - _NAMES_SHOWN
-    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

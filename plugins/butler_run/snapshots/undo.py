@@ -2,7 +2,7 @@
 
 import asyncio
 
-from butler import Context, Reply, Repo, UserError
+from butler import Context, Reply, Repo, UserError, fenced, listed
 from butler_run.history.runs import History, Past
 from butler_run.snapshots.shadow_repository import shown
 from butler_run.snapshots.snapshots import Diff, Snapshots, summary
@@ -10,7 +10,6 @@ from butler_run.text.redaction import Redactor
 
 SMALL_DIFF = 2_000
 _FILES_SHOWN = 20
-_NAMES_SHOWN = 10
 
 
 class Changes:
@@ -48,9 +47,9 @@ class Changes:
             return f"{heading}: no files changed."
         text = await asyncio.to_thread(self._secrets.redacted, diff.text)
         if len(text) <= SMALL_DIFF:
-            fenced = text.replace("```", "'''")
-            return f"{heading}: {summary(diff.files)}\n```\n{fenced}```"
-        files = _listed([f"• {file.path}" for file in diff.files], _FILES_SHOWN, "\n", "\n• ")
+            return f"{heading}: {summary(diff.files)}\n{fenced(text)}"
+        entries = (f"• {file.path}" for file in diff.files)
+        files = listed(entries, _FILES_SHOWN, joint="\n", last_joint="\n• ")
         await ctx.reply(f"{heading}: {summary(diff.files)}\n{files}")
         return Reply(text, answers=ctx.message, file_name=f"{file_name}.patch")
 
@@ -76,8 +75,7 @@ class Changes:
             raise UserError(_cannot_be_told(past, before))
         has_commits = await snapshots.has_commits(before, after)
         paths = await snapshots.undo(before, after)
-        names = _listed([shown(path) for path in paths], _NAMES_SHOWN, ", ", " and ")
-        said = f"Run {past.number} is undone: {names}."
+        said = f"Run {past.number} is undone: {listed(map(shown, paths))}."
         if not paths:
             said = f"There is nothing to undo of run {past.number}."
         return f"{said} Its commits stay: only files are put back." if has_commits else said
@@ -124,8 +122,3 @@ async def _repo(ctx: Context, past: Past) -> Repo:
     if str(repo.path) != past.folder:
         raise UserError(f"*{past.repo}* was another folder when run {past.number} worked there.")
     return repo
-
-
-def _listed(names: list[str], most: int, joint: str, last_joint: str) -> str:
-    more = len(names) - most
-    return joint.join(names[:most]) + (f"{last_joint}{more} more" if more > 0 else "")

@@ -220,7 +220,7 @@ async def test_an_owner_alone_reads_names_and_an_owner_in_a_group_ids(chat):
 
 @pytest.mark.parametrize(
     ("age_s", "said"),
-    [(59, "just now"), (60, "1 minute ago"), (7_300, "2 hours ago"), (90_000, "1 day ago")],
+    [(0.9, "just now"), (59, "59 s ago"), (7_300, "2 h ago"), (90_000, "1 day ago")],
 )
 async def test_sessions_say_how_long_ago(chat, mocker, age_s, said):
     await chat("/use api")

@@ -4,6 +4,7 @@ import re
 
 from neonize.proto.Neonize_pb2 import ConnectFailure, PairStatus, TemporaryBan
 
+from butler.chat.text import duration
 from butler.transports.whatsapp.protocol.frames import Ended
 
 NOT_LINKED = Ended(
@@ -74,9 +75,7 @@ def banned(event: bytes) -> Ended:
     """Return the end that a temporary ban means."""
     ban = TemporaryBan.FromString(event)
     reason = _BANS.get(ban.Code, f"reason {ban.Code}")
-    count = -(-ban.Expire // 60)
-    minutes = "1 minute" if count == 1 else f"{count} minutes"
-    sentence = f"WhatsApp has banned the account for {minutes}, because {reason}."
+    sentence = f"WhatsApp has banned the account for {duration(ban.Expire)}, because {reason}."
     return Ended("banned", sentence, wait_s=float(ban.Expire))
 
 

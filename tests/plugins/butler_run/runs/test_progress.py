@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from butler_run.runs.progress import EDIT_EVERY_S, EDIT_WINDOW_S, Progress, duration
+from butler_run.runs.progress import EDIT_EVERY_S, EDIT_WINDOW_S, Progress
 
 
 class RunChat:
@@ -130,18 +130,3 @@ async def test_the_end_takes_its_place(desk, clock):
     await status.end("Run 1: done.")
 
     assert (await desk.sent.get()).edits == "id-1"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (130, "2 min 10 s"),
-        (3900, "1 h 5 min"),
-        (7201, "2 h"),
-    ],
-)
-def test_durations_are_said_as_people_say_them(seconds, said):
-    assert duration(seconds) == said

@@ -163,7 +163,7 @@ def test_a_ban_and_a_refusal_say_when_it_is_tried_again():
     refusal = filled(ConnectFailure(Message="go away"))
 
     assert exit_reasons.banned(ban.SerializeToString()).wait_s == 3_600
-    assert "for 60 minutes, because too many people" in (
+    assert "for 1 h, because too many people" in (
         exit_reasons.banned(ban.SerializeToString()).sentence
     )
     assert exit_reasons.refused(refusal.SerializeToString()).sentence == (
