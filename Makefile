@@ -66,6 +66,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(0 if ctypes.util.find_library("magic") else "The tests need libmagic: apt-get install libmagic1 (Debian), brew install libmagic (macOS).")'
+	@test "$$(uname)" != Linux || command -v bwrap > /dev/null || { echo "The tests need bubblewrap: apt-get install bubblewrap (Debian)."; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 

@@ -88,6 +88,17 @@ _TAIL = """
 # max_cost_usd_per_day = 10.0
 # Whether prompts are kept in the audit.
 # audit_prompts = true
+# What keeps agents from the rest of this machine: "auto" and "bwrap" are bubblewrap, and without it
+# no run starts; "off" lets them do whatever you can do. See docs/sandbox.md.
+# sandbox = "auto"
+# What agents can reach: "on" is everything, this machine's own ports included, "off" is nothing,
+# a list is nothing but these hosts, on the ports 80 and 443 where it names none.
+# network = ["api.anthropic.com", "*.pypi.org", "git.example.org:8443"]
+# What a run may take: memory, processes and threads, what it adds to the disk, one file of it.
+# max_memory_mb = 8000
+# max_processes = 1000
+# max_disk_mb = 10000
+# max_file_mb = 4000
 
 # An agent of your own, or other settings for one of the known ones.
 # [plugins.run.agents.tests]
@@ -102,6 +113,12 @@ _TAIL = """
 # time_limit = "30m"
 # silence_limit = "10m"
 # max_output_mb = 50
+# What else it gets of this machine in its sandbox, which hides the home folder.
+# readable = ["~/.cargo", "~/.rustup"]
+# writable = ["~/.cache/pip"]
+# Where it differs from the above: sandbox, network, max_memory_mb, max_processes, max_disk_mb,
+# max_file_mb; the same in [repos.<name>], which counts most.
+# network = "off"
 
 [records]
 # Where there are more records, of what was done and of what was left alone, the oldest go.

@@ -1,17 +1,50 @@
 """``[plugins.run]``, and what it reads of ``[repos.<name>]``."""
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from butler import Seconds, Settings
 from butler_run.agents import PRESETS, Mode
 
 MaxOutput = Annotated[int, Field(ge=1, le=10_000)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
+SandboxChoice = Literal["auto", "bwrap", "off"]
+Megabytes = Annotated[int, Field(ge=1)]
+Processes = Annotated[int, Field(ge=1)]
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:[0-9]{1,5})?")
 
 
-class AgentSettings(Settings):
+def _checked_host(host: str) -> str:
+    if not _HOST.fullmatch(host):
+        raise ValueError("a host is written as example.org, *.example.org or example.org:8443")
+    return host.lower()
+
+
+def _checked_path(path: str) -> str:
+    if not path.startswith(("/", "~/")) or "\0" in path:
+        raise ValueError("a path begins with / or ~/")
+    return path
+
+
+AbsolutePath = Annotated[str, AfterValidator(_checked_path)]
+Host = Annotated[str, Field(max_length=260), AfterValidator(_checked_host)]
+Network = Literal["on", "off"] | tuple[Host, ...]
+
+
+class BoundarySettings(Settings):
+    """What an agent can reach and use up, where it differs from ``[plugins.run]``."""
+
+    sandbox: SandboxChoice | None = None
+    network: Network | None = None
+    max_memory_mb: Megabytes | None = None
+    max_processes: Processes | None = None
+    max_disk_mb: Megabytes | None = None
+    max_file_mb: Megabytes | None = None
+
+
+class AgentSettings(BoundarySettings):
     """``[plugins.run.agents.<name>]``; the environment variables are names, never values."""
 
     kind: Literal["acp", "claude", "command"] = "acp"
@@ -21,6 +54,8 @@ class AgentSettings(Settings):
     time_limit: Seconds = 30 * 60.0
     silence_limit: Seconds = 10 * 60.0
     max_output_mb: MaxOutput = 50
+    readable: tuple[AbsolutePath, ...] = ()
+    writable: tuple[AbsolutePath, ...] = ()
 
 
 class RunSettings(Settings):
@@ -33,6 +68,12 @@ class RunSettings(Settings):
     max_runs_per_day: Annotated[int, Field(ge=1)] | None = None
     max_cost_usd_per_day: Annotated[float, Field(gt=0)] | None = None
     audit_prompts: bool = True
+    sandbox: SandboxChoice = "auto"
+    network: Network = "on"
+    max_memory_mb: Megabytes = 8_000
+    max_processes: Processes = 1_000
+    max_disk_mb: Megabytes = 10_000
+    max_file_mb: Megabytes = 4_000
     agents: dict[str, AgentSettings] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -52,7 +93,7 @@ class RunSettings(Settings):
         return tuple(sorted({*self.agents, *PRESETS}))
 
 
-class RepoRunSettings(Settings):
+class RepoRunSettings(BoundarySettings):
     """What ``[repos.<name>]`` can say of runs in it."""
 
     agent: str | None = None

@@ -33,7 +33,7 @@ from butler_run.agents.errors import (
     LimitReachedError,
 )
 from butler_run.agents.limits import LimitedRun, RunLimits
-from butler_run.agents.presets import PRESETS, Preset
+from butler_run.agents.presets import PRESETS, HomeFolder, Preset
 from butler_run.agents.process.process import ProcessLimits
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "ConversationLostError",
     "Event",
     "Finished",
+    "HomeFolder",
     "LimitReachedError",
     "LimitedRun",
     "Mode",

@@ -9,6 +9,28 @@ from butler_run.agents.agent import Mode
 
 
 @dataclass(frozen=True, slots=True)
+class HomeFolder:
+    """What an agent in a sandbox gets of the user's home folder; paths begin there.
+
+    What is not there is left out. ``{folder}`` in a path is the repo's folder as Claude Code writes
+    it. What other programs of the user's run, such as hooks, is never writable.
+
+    Attributes:
+        readable: Its settings.
+        writable: Its login.
+        conversations: Folders of the user's that hold no more than what is said about this repo.
+        kept: Folders that it gets of its own, one for each repo, in place of the user's.
+        copied: Files of which it gets a copy.
+    """
+
+    readable: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    conversations: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """How a known agent is started over the Agent Client Protocol.
 
@@ -17,12 +39,14 @@ class Preset:
         fallback: What to start where that is not installed.
         how_to_get: A sentence for those who have neither.
         environment: Variables that hold it to a mode, where the protocol cannot.
+        home: What it needs of the home folder.
     """
 
     command: tuple[str, ...]
     how_to_get: str
     fallback: tuple[str, ...] = ()
     environment: Mapping[Mode, Mapping[str, str]] = field(default_factory=dict)
+    home: HomeFolder = HomeFolder()
 
     def found(self, environment: Mapping[str, str]) -> tuple[str, ...]:
         """Return the command to start, given the ``PATH`` of ``environment``."""
@@ -38,14 +62,43 @@ def _opencode(edit: str) -> Mapping[str, str]:
     return {"OPENCODE_PERMISSION": json.dumps(rules)}
 
 
+# A writable ~/.claude would be a way out: the user's own Claude Code runs the hooks, skills and
+# plugins that are written there. ~/.claude.json is written by rename, so a copy is as good.
+_HOME_OF_CLAUDE = HomeFolder(
+    readable=(
+        *(".claude/settings.json", ".claude/CLAUDE.md", ".claude/agents", ".claude/commands"),
+        *(".claude/skills", ".claude/rules", ".claude/plugins", ".config/anthropic"),
+    ),
+    writable=(".claude/.credentials.json",),
+    conversations=(".claude/projects/{folder}",),
+    copied=(".claude.json",),
+)
+
 PRESETS = {
     "claude": Preset(
         ("claude-agent-acp",),
         "To get it: npm install -g @agentclientprotocol/claude-agent-acp",
         fallback=("npx", "-y", "@agentclientprotocol/claude-agent-acp"),
+        home=_HOME_OF_CLAUDE,
     ),
-    "codex": Preset(("codex-acp",), "To get it: npm install -g @agentclientprotocol/codex-acp"),
-    "gemini": Preset(("gemini", "--acp"), "To get it: npm install -g @google/gemini-cli"),
+    "codex": Preset(
+        ("codex-acp",),
+        "To get it: npm install -g @agentclientprotocol/codex-acp",
+        home=HomeFolder(
+            readable=(".codex/config.toml", ".codex/AGENTS.md", ".codex/prompts"),
+            writable=(".codex/auth.json",),
+            kept=(".codex",),
+        ),
+    ),
+    "gemini": Preset(
+        ("gemini", "--acp"),
+        "To get it: npm install -g @google/gemini-cli",
+        home=HomeFolder(
+            readable=(".gemini/settings.json", ".gemini/GEMINI.md", ".gemini/.env"),
+            writable=(".gemini/oauth_creds.json", ".gemini/google_accounts.json"),
+            kept=(".gemini",),
+        ),
+    ),
     # OpenCode does everything without asking unless told otherwise, and has no mode for that
     # (opencode.ai/docs/permissions).
     "opencode": Preset(
@@ -56,5 +109,17 @@ PRESETS = {
             Mode.EDITS: _opencode("allow"),
             Mode.PLAN: _opencode("ask"),
         },
+        home=HomeFolder(
+            readable=(
+                *(".config/opencode/opencode.json", ".config/opencode/opencode.jsonc"),
+                *(".config/opencode/AGENTS.md", ".config/opencode/agent"),
+                *(".config/opencode/command", ".config/opencode/plugin"),
+            ),
+            writable=(".local/share/opencode/auth.json",),
+            kept=(
+                *(".config/opencode", ".cache/opencode"),
+                *(".local/share/opencode", ".local/state/opencode"),
+            ),
+        ),
     ),
 }

@@ -1,0 +1,121 @@
+"""A sandbox as a command line of bubblewrap's: a pure function of its description.
+
+The options that no sandbox goes without:
+
+- ``--cap-drop ALL``: root could otherwise unmount what hides, and make the host writable again.
+- ``/proc/sys`` read-only on top of ``--proc``: uid 0 could otherwise write ``core_pattern``, which
+  names a program that the host runs.
+- ``--die-with-parent`` and a process namespace: the end of bubblewrap is the end of everything.
+- ``--new-session``: nothing is typed into the terminal of whoever started Butler.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MEMORY_FOLDER_BYTES = 1_000_000_000
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a mount point in the sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A file or folder of the host's, at the same path unless ``target`` says another."""
+
+    source: Path
+    is_writable: bool = False
+    target: Path | None = None
+
+    def options(self) -> tuple[str, ...]:
+        """Return the options that mount it."""
+        kind = "--bind" if self.is_writable else "--ro-bind"
+        return (kind, str(self.source), str(self.target or self.source))
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """An empty folder in memory, in place of what the host has there."""
+
+    target: Path
+    is_writable: bool = False
+    is_for_everybody: bool = False
+
+    def options(self) -> tuple[str, ...]:
+        """Return the options that mount it, writable until the last mount point is made."""
+        permissions = ("--perms", "1777" if self.is_for_everybody else "0755")
+        return (*permissions, "--size", str(MEMORY_FOLDER_BYTES), "--tmpfs", str(self.target))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link."""
+
+    target: Path
+    to: str
+
+    def options(self) -> tuple[str, ...]:
+        """Return the options that make it."""
+        return ("--symlink", self.to, str(self.target))
+
+
+Mount = Bind | Empty | Link
+WHOLE_SYSTEM: tuple[Mount, ...] = (Bind(Path("/")),)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a sandbox holds.
+
+    Attributes:
+        folder: Where its program starts.
+        mounts: What is mounted, in this order: later ones lie on top of earlier ones.
+        system: What is mounted before all else; the whole system, read-only, by default.
+        has_network: It shares the host's network; without, it has a loopback of its own.
+        launcher: What starts the program, in the sandbox: a command that takes another one.
+    """
+
+    folder: Path
+    mounts: tuple[Mount, ...] = ()
+    system: tuple[Mount, ...] = WHOLE_SYSTEM
+    has_network: bool = True
+    launcher: tuple[str, ...] = ()
+
+
+def command_line(bwrap: str, box: Box, command: Sequence[str]) -> list[str]:
+    """Return the command that runs ``command`` in ``box``."""
+    return [
+        bwrap,
+        *("--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
+        *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+        *(() if box.has_network else ("--unshare-net",)),
+        *("--die-with-parent", "--new-session"),
+        *_options(box.system),
+        *("--dev", "/dev"),
+        *Empty(_SHARED_MEMORY, is_writable=True, is_for_everybody=True).options(),
+        *("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"),
+        *_options(box.mounts),
+        *("--remount-ro", "/dev"),
+        *_closed(box.mounts),
+        *("--chdir", str(box.folder), "--"),
+        *box.launcher,
+        *command,
+    ]
+
+
+def _options(mounts: Iterable[Mount]) -> Iterator[str]:
+    return (option for mount in mounts for option in mount.options())
+
+
+def _closed(mounts: Iterable[Mount]) -> Iterator[str]:
+    """Yield the options that make the empty folders read-only, once all lies in them."""
+    for mount in mounts:
+        if isinstance(mount, Empty) and not mount.is_writable:
+            yield from ("--remount-ro", str(mount.target))
+
+
+def shows(mounts: Sequence[Mount], path: Path) -> bool:
+    """Return whether what the host has at ``path`` is there under ``mounts``."""
+    for mount in reversed(mounts):
+        target = mount.target or mount.source if isinstance(mount, Bind) else mount.target
+        if path.is_relative_to(target):
+            return isinstance(mount, Bind)
+    return True
