@@ -4,18 +4,21 @@ import asyncio
 import json
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any, get_args
+from typing import get_args
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+import msgspec
 
-from butler.chat.message import Message, Person
-from butler.transports.whatsapp.protocol.frames import Frame, Limits, Pacing, Send
+from butler.transports.whatsapp.protocol.frames import Frame
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 _PIECE_BYTES = 64 * 1024
 
 _LENGTH = struct.Struct(">I")
 _TYPES: dict[str, type[Frame]] = {each.__name__: each for each in get_args(Frame)}
+_DECODERS: dict[str, msgspec.json.Decoder[Frame]] = {
+    name: msgspec.json.Decoder(each) for name, each in _TYPES.items()
+}
+_ENVELOPE = msgspec.json.Decoder(tuple[str, msgspec.Raw])
 
 
 class ProtocolError(Exception):
@@ -44,13 +47,9 @@ def body_of(frame: Frame) -> bytes:
     """Return the bytes of ``frame`` without its length."""
     named = type(frame).__name__, frame
     try:
-        return to_json(named)
-    except PydanticSerializationError:  # half of a surrogate pair, which UTF-8 has no form for
-        return json.dumps(named, default=_fields).encode()
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
+        return msgspec.json.encode(named)
+    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 has no form for
+        return json.dumps(msgspec.to_builtins(named)).encode()
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
@@ -75,39 +74,18 @@ def decoded(body: bytes) -> Frame:
         ProtocolError: They are none.
     """
     try:
-        name, fields = _parsed(body)
-        for key in ("message", "answers"):
-            if fields.get(key) is not None:
-                fields[key] = _message(**fields[key])
-        if "rows" in fields:
-            fields["rows"] = tuple(fields["rows"])
-        if "parts" in fields:
-            fields["parts"] = tuple(_send(**each) for each in fields["parts"])
-        if "limits" in fields:
-            fields["limits"] = Limits(**fields["limits"])
-        if fields.get("pacing"):
-            fields["pacing"] = Pacing(**fields["pacing"])
-        return _TYPES[name](**fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        name, fields = _ENVELOPE.decode(body)
+        return _DECODERS[name].decode(fields)
+    except (msgspec.ValidationError, KeyError) as error:
         raise ProtocolError(f"no frame: {error!r}") from error
+    except msgspec.DecodeError:
+        return _decoded_with_halves(body)
 
 
-def _parsed(body: bytes) -> Any:
+def _decoded_with_halves(body: bytes) -> Frame:
+    """Return a frame in whose texts there may be halves of surrogate pairs."""
     try:
-        return from_json(body)
-    except ValueError:
-        return json.loads(body)  # takes halves of surrogate pairs, too
-
-
-def _send(**fields: Any) -> Send:
-    if fields["answers"] is not None:
-        fields["answers"] = _message(**fields["answers"])
-    return Send(**fields)
-
-
-def _message(**fields: Any) -> Message:
-    fields["sender"] = Person(**fields["sender"])
-    fields["mentions"] = tuple(Person(**each) for each in fields["mentions"])
-    if fields["quoted_sender"] is not None:
-        fields["quoted_sender"] = Person(**fields["quoted_sender"])
-    return Message(**fields)
+        name, fields = json.loads(body)
+        return msgspec.convert(fields, _TYPES[name])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ProtocolError(f"no frame: {error!r}") from error

@@ -64,9 +64,7 @@ class Wire:
         except AgentError as error:
             self.error = error
             return None
-        except (
-            Exception
-        ):  # the boundary to what agents send: no request may wait on
+        except Exception:  # the boundary to what agents send: no request may wait on
             logger.exception("%s sent what could not be taken in", self._process.name)
             self.error = AgentError(
                 f"{self._process.name} sent something that Butler does not understand."
