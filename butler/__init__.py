@@ -1,7 +1,7 @@
 """Butler: code repositories on WhatsApp.
 
-The names below are all that a plugin may import. They are loaded on first use, so that
-``import butler.sessions`` or ``butler --help`` does not pay for the rest.
+Plugins may import only the names below. They are loaded on first use, so that
+``import butler.sessions`` and ``butler --help`` do not pay for the rest.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The composition root: the only place that knows how the parts fit together."""
+"""The composition root: the only module that wires the parts together."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ PURGE_EVERY_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A configuration with all that it names, checked and made, but nothing opened yet."""
+    """A checked configuration with its plugins and repos created, but nothing opened yet."""
 
     config: Config
     path: Path
@@ -46,10 +46,10 @@ class Setup:
 
 
 def read_setup(path: Path | None = None) -> Setup:
-    """Read the configuration and make what it names.
+    """Read the configuration and create everything that it names.
 
     Raises:
-        ConfigError: There are mistakes in the file; it has all of them.
+        ConfigError: The file has errors; the exception lists all of them.
         PluginError: A handler breaks a rule, or two commands share a name.
     """
     path = loading.find(path)
@@ -75,7 +75,7 @@ def read_setup(path: Path | None = None) -> Setup:
 
 
 def _buckets(limits: LimitsConfig) -> tuple[Buckets, Buckets]:
-    """Return the buckets of persons and of chats."""
+    """Return the rate limits of people and of chats."""
     return (
         Buckets(limits.person_per_minute, limits.person_burst, time.monotonic),
         Buckets(limits.chat_per_minute, limits.chat_per_minute, time.monotonic),
@@ -98,7 +98,7 @@ def _load_plugins(draft: Draft) -> dict[str, Plugin[Settings]]:
 
 
 def _check_commands(draft: Draft, plugins: dict[str, Plugin[Settings]]) -> None:
-    # Where a plugin is missing, its commands would count as wrong, and that is said already.
+    # If a plugin is missing, its commands would be reported as unknown on top of that.
     if plugins.keys() >= {*draft.enabled_plugins}:
         names: dict[str, str] = {}
         for cls in (HelpPlugin, AccessPlugin, *map(type, plugins.values())):
@@ -109,7 +109,7 @@ def _check_commands(draft: Draft, plugins: dict[str, Plugin[Settings]]) -> None:
 def _repo_options(
     draft: Draft, plugins: dict[str, Plugin[Settings]]
 ) -> dict[str, dict[str, Settings]]:
-    """Return the options that plugins read from the repos' tables, by repo and plugin."""
+    """Return the plugins' options from the repos' tables, by repo and plugin."""
     options: dict[str, dict[str, Settings]] = {}
     for plugin_name, plugin in plugins.items():
         for repo_name, settings in draft.repo_settings(plugin.repo_settings_type).items():
@@ -141,7 +141,7 @@ def open_sessions(config: Config) -> Iterator[SessionManager]:
 
 @asynccontextmanager
 async def open_bot(setup: Setup, transport: Transport, records: Records) -> AsyncIterator[Bot]:
-    """Enter the sessions and the plugins; leaving waits for the jobs, then closes them."""
+    """Open the sessions and the plugins; on exit, wait for the jobs, then close them."""
     async with AsyncExitStack() as stack:
         sessions = stack.enter_context(open_sessions(setup.config))
         stack.enter_context(setup.grants)

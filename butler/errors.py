@@ -1,4 +1,4 @@
-"""What can go wrong, by who can mend it.
+"""Errors, grouped by who can fix them.
 
 ::
 
@@ -8,31 +8,31 @@
     │   ├── UnknownRepoError  no repo has that name
     │   ├── UnusableRepoError the repo is known, its folder is not usable
     │   └── GitError          git failed, or did not answer in time
-    ├── ConfigError           the operator; every mistake in the configuration at once
+    ├── ConfigError           the operator; all errors in the configuration at once
     ├── PluginError           the operator; a plugin is missing or wrong
     ├── DataError             the operator; the data folder cannot be used
-    └── TransportError        a message could not be sent, or the link is gone
+    └── TransportError        a message could not be sent, or the link is lost
 
-Anything else that is raised is a bug: logged once, answered by an apology.
+Any other exception is a bug: it is logged once and answered with an apology.
 """
 
 from collections.abc import Sequence
 
 
 class ButlerError(Exception):
-    """The root of all errors that Butler raises on purpose; its text is a sentence for a person."""
+    """Base class of all errors that Butler raises on purpose; the text is a full sentence."""
 
 
 class UserError(ButlerError):
-    """Something the person in the chat can mend; the text is sent as the reply."""
+    """An error that the person in the chat can fix; the text is sent as the reply."""
 
 
 class UsageError(UserError):
-    """A command was given arguments it cannot take."""
+    """The arguments of a command are invalid."""
 
 
 class UnknownRepoError(UserError):
-    """No repo has that name; the text lists the nearest ones."""
+    """No repo has that name; the text lists similar ones."""
 
 
 class UnusableRepoError(UserError):
@@ -40,11 +40,11 @@ class UnusableRepoError(UserError):
 
 
 class GitError(UserError):
-    """Git failed or did not answer in time.
+    """Git failed or timed out.
 
     Attributes:
-        status: Git's exit status; None if it did not end by itself or could not be started.
-        stderr: What git said, at most 4,000 characters.
+        status: Git's exit status; None if it was killed or could not be started.
+        stderr: Git's error output, at most 4,000 characters.
     """
 
     def __init__(self, message: str, *, status: int | None = None, stderr: str = "") -> None:
@@ -57,7 +57,7 @@ class ConfigError(ButlerError):
     """The configuration is wrong.
 
     Attributes:
-        mistakes: One sentence each; the text of the error joins them with line breaks.
+        mistakes: The errors, one sentence each; the text joins them with line breaks.
     """
 
     def __init__(self, mistakes: str | Sequence[str]) -> None:
@@ -66,7 +66,7 @@ class ConfigError(ButlerError):
 
 
 class PluginError(ButlerError):
-    """A plugin is missing, cannot be loaded, or breaks a rule; the text names both."""
+    """A plugin is missing, cannot be loaded, or breaks a rule; the text names plugin and rule."""
 
 
 class DataError(ButlerError):
@@ -74,4 +74,4 @@ class DataError(ButlerError):
 
 
 class TransportError(ButlerError):
-    """The chat network did not take a reply, or the link to it cannot be used."""
+    """The chat network rejected a reply, or the link to it cannot be used."""

@@ -1,6 +1,6 @@
-"""The log: one line an event, with the chat it belongs to; never a message's text.
+"""The log: one line per event, with its chat; never the text of a message.
 
-What is not printable is escaped, for names and errors from outside may hold line ends and more.
+Unprintable characters are escaped, as external names and errors may contain line breaks.
 """
 
 import logging
@@ -26,9 +26,9 @@ def configure(level: str = "INFO") -> None:
 
 
 class Complaint:
-    """An error that lasts: logged when it begins and when it is over, not each time in between.
+    """A persistent error: logged when it starts and when it ends, not at each occurrence.
 
-    A disk that is full must not be filled by what is said about it.
+    Otherwise the log itself could fill a full disk.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
@@ -36,20 +36,20 @@ class Complaint:
         self._is_made = False
 
     def begin(self, text: str, error: Exception) -> None:
-        """Log ``text`` with ``error``, unless that was done and is not over."""
+        """Log ``text`` with ``error``, unless the error is already logged and lasting."""
         if not self._is_made:
             self._logger.error(text, error)
             self._is_made = True
 
     def end(self, text: str) -> None:
-        """Log ``text`` if there was something to complain about."""
+        """Log ``text`` if an error was logged before."""
         if self._is_made:
             self._logger.info(text)
             self._is_made = False
 
 
 class _Lines(logging.Formatter):
-    """One line an event; those of a traceback are indented, so that none passes for an event."""
+    """One line per event; lines of a traceback are indented so that they never look like one."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return _escaped(super().formatMessage(record))

@@ -1,4 +1,4 @@
-"""The command line. What a sub-command needs is imported when it runs."""
+"""The command line; each sub-command is imported only when it runs."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sub-command that ``arguments`` name and return the exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # Folders may have names that are no text.
+            # Names of folders may be invalid text.
             stream.reconfigure(errors="backslashreplace")
     options = make_parser().parse_args(arguments)
     from butler.errors import ButlerError, ConfigError, PluginError

@@ -1,4 +1,4 @@
-"""`butler check`: whether all that the configuration names can be used."""
+"""`butler check`: check everything that the configuration names."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from butler.ops import checks
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print a line for each thing; return whether all are fine."""
+    """Print a line for each check; return the exit status."""
     findings = checks.findings(read_setup(options.config))
     show_lines(findings)
     return OK if all(finding.is_fine for finding in findings) else WRONG

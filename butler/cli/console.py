@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Talk to whoever types or what is piped in, or JSON lines to a program."""
+    """Chat in the terminal or over pipes, or speak JSON lines with a program."""
     if options.jsonl and (options.chat or options.sender) is not None:
         raise ConfigError("--chat and --sender are for the terminal; JSON lines name their own.")
     try:
@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 async def _talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
-    """Talk to whoever types, or to what is piped in; return False if nobody read to the end."""
+    """Chat in the terminal or over pipes; return False if the output was closed early."""
     from butler.transports.console.piped import PipedConsole
     from butler.transports.console.terminal import CommandCompleter, PromptConsole
 
@@ -56,7 +56,7 @@ async def _talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
 
 
 async def _talk_json(setup: Setup) -> bool:
-    """Talk JSON lines over stdin and stdout; return False if nobody read to the end."""
+    """Speak JSON lines over stdin and stdout; return False if the output was closed early."""
     from butler.transports.console.jsonl import JsonLines
     from butler.transports.console.seen import SeenMessages
 
@@ -75,10 +75,10 @@ def _streams() -> tuple[int, int]:
     """Return the descriptors of stdin and stdout.
 
     Raises:
-        TransportError: Whoever started this process closed one of them.
+        TransportError: The parent process closed one of them.
     """
     if sys.stdin is None or sys.stdout is None:
-        raise TransportError("Butler cannot talk: its standard input or output is closed.")
+        raise TransportError("The standard input or output is closed.")
     return sys.stdin.fileno(), sys.stdout.fileno()
 
 

@@ -1,13 +1,13 @@
-"""How a sub-command ends."""
+"""Exit statuses of the sub-commands."""
 
 from collections.abc import Coroutine
 
 OK, FAILED, WRONG = 0, 1, 2
-"""Fine; failed at run time; wrong configuration or usage."""
+"""Success; failure at run time; wrong configuration or usage."""
 
 
 def run_to_the_end(work: Coroutine[object, object, object]) -> int:
-    """Run ``work`` on an event loop; it failed if it returns False or a signal cut it short."""
+    """Run ``work`` on an event loop; False or an interrupting signal means failure."""
     import asyncio
 
     try:
@@ -19,7 +19,7 @@ def run_to_the_end(work: Coroutine[object, object, object]) -> int:
 
 
 def _only(group: ExceptionGroup[Exception]) -> Exception:
-    """Return the one error that a task group wrapped; the group if there are more."""
+    """Return the single error in an exception group; the group if there are more."""
     inner = group.exceptions[0]
     if len(group.exceptions) > 1:
         return group

@@ -1,4 +1,4 @@
-"""`butler init`: a commented configuration with the repos found around here."""
+"""`butler init`: write a commented configuration with the repos found nearby."""
 
 import argparse
 
@@ -8,6 +8,6 @@ from butler.config import template
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write the file and say where it is."""
+    """Write the file and print its path."""
     show(template.write(options.config) + "\n")
     return OK

@@ -1,4 +1,4 @@
-"""What a sub-command prints."""
+"""Output of the sub-commands."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def show(text: str) -> None:
-    """Print ``text`` at once: when Python exits, nobody could say any more that it failed."""
+    """Print and flush ``text``: a failure at Python's exit could no longer be reported."""
     from butler.errors import TransportError
 
     try:
@@ -20,7 +20,7 @@ def show(text: str) -> None:
 
 
 def _give_up_output() -> None:
-    """Keep Python from complaining once more when it exits."""
+    """Keep Python from reporting the error again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

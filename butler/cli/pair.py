@@ -1,4 +1,4 @@
-"""`butler pair`: what a person sees while an account is linked."""
+"""`butler pair`: show the codes that link an account."""
 
 import argparse
 import asyncio
@@ -22,7 +22,7 @@ from butler.transports.whatsapp import linked_account, pair
 
 _SCAN = """\
 Link Butler to your WhatsApp account. On the phone: Settings, Linked devices, Link a device.
-Scan the code; a new one takes its place every 20 seconds or so. Ctrl-C gives up.
+Scan the code; it is replaced about every 20 seconds. Ctrl-C cancels.
 """
 _TYPE = """\
 On the phone: Settings, Linked devices, Link a device, Link with phone number instead.
@@ -40,17 +40,17 @@ def main(options: argparse.Namespace) -> int:
 
 
 async def link(config: Config, *, phone: str | None, png: Path | None) -> None:
-    """Link an account, showing codes on stdout until one was used.
+    """Link an account, showing codes on stdout until one is used.
 
     Raises:
-        DataError: An account is linked already, or another Butler works in the data folder.
-        TransportError: No account was linked, or a signal came before; the text says why.
+        DataError: An account is already linked, or another Butler uses the data folder.
+        TransportError: No account was linked, or a signal interrupted; the text says why.
     """
     with whatsapp_folder(config) as folder:
         account = linked_account(folder)
         if account is not None:
             raise DataError(
-                f"{account} is linked already. To change that, remove the device on the phone "
+                f"{account} is already linked. To change that, remove the device on the phone "
                 f"(Settings, Linked devices) and delete the folder {folder}."
             )
         display = Display(sys.stdout, png)
@@ -64,19 +64,19 @@ async def link(config: Config, *, phone: str | None, png: Path | None) -> None:
             )
         ) or linked_account(folder)
         if linked is None:
-            raise TransportError("Linking was given up. To start again: butler pair")
+            raise TransportError("Linking was cancelled. To start again: butler pair")
         forget(config.data_dir)
     print(f"Linked as {linked}. Next: butler run", flush=True)
 
 
 async def _unless_interrupted(work: Coroutine[object, object, T]) -> T | None:
-    """Return what comes of ``work``; None if SIGINT or SIGTERM cut it short."""
+    """Return the result of ``work``; None if SIGINT or SIGTERM interrupted it."""
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)
     numbers: list[signal.Signals] = []
 
     def interrupt(number: signal.Signals) -> None:
-        # A second one must not cut the end of the gateway short.
+        # A second one must not interrupt the gateway's shutdown.
         if not numbers:
             task.cancel()
         numbers.append(number)
@@ -97,7 +97,7 @@ async def _unless_interrupted(work: Coroutine[object, object, T]) -> T | None:
 
 
 class Display:
-    """Shows codes: in the terminal, and in a PNG file if one is wanted."""
+    """Shows codes in the terminal, and writes them to a PNG file if requested."""
 
     def __init__(self, terminal: TextIO, png: Path | None = None) -> None:
         self._terminal = terminal
@@ -120,7 +120,7 @@ class Display:
         self._terminal.flush()
 
     def show_code(self, code: str) -> None:
-        """Show a code that is typed on the phone."""
+        """Show the code to type on the phone."""
         self._terminal.write(_TYPE.format(code=code))
         self._terminal.flush()
 

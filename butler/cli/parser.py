@@ -16,14 +16,14 @@ Command = Callable[[argparse.Namespace], int]
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="butler", description="Code repositories on WhatsApp, one active in every chat."
+        prog="butler", description="Code repositories on WhatsApp, one active in each chat."
     )
     parser.add_argument(
         "--version",
         action="store_const",
         dest="command",
         const=_version,
-        help="show the version and exit",
+        help="print the version and exit",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=False)
     parser.set_defaults(command=lambda _options: _usage(parser))
@@ -34,18 +34,22 @@ def make_parser() -> argparse.ArgumentParser:
         added.set_defaults(command=_late(place or name))
         return added
 
-    add("run", "The daemon: serve the linked WhatsApp account until it is told to stop.")
-    _console_options(add("console", "The same bot in this terminal, without a phone."))
-    _pair_options(add("pair", "Link a WhatsApp account: a QR code, or a code to type."))
-    add("check", "Check the configuration and all that it names, a line each.")
-    _sessions_options(add("sessions", "Show the chats' sessions, or clear one."))
-    add("status", "Show the daemon, its link to WhatsApp, and what waits.")
+    add("run", "Run the daemon for the linked WhatsApp account until SIGTERM or Ctrl-C.")
+    _console_options(add("console", "Chat with the bot in this terminal, without a phone."))
+    _pair_options(add("pair", "Link a WhatsApp account by a QR code or a code to type."))
+    add("check", "Check the configuration and everything that it names.")
+    _sessions_options(add("sessions", "List the sessions of all chats, or clear one."))
+    add("status", "Show the daemon, its link to WhatsApp, and its backlog.")
     _why_options(
-        add("why", "Show messages that were not acted on, and the rule why.", "records:why")
+        add("why", "List ignored and refused messages, with the rule that decided.", "records:why")
     )
-    _audit_options(add("audit", "Show what was done, by whom, and how it ended.", "records:audit"))
-    add("plugins", "Show the plugins that are installed, and their commands.")
-    add("init", "Write a commented config.toml with the repos found around here.")
+    _audit_options(
+        add(
+            "audit", "List the commands that were run, by whom, and their results.", "records:audit"
+        )
+    )
+    add("plugins", "List the installed plugins and their commands.")
+    add("init", "Write a commented config.toml with the repos found nearby.")
     return parser
 
 
@@ -57,32 +61,36 @@ def _path(text: str) -> "Path":
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 18 and int(text)):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 upwards, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return int(text)
 
 
 def _console_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jsonl", action="store_true", help="JSON lines in and out, for programs")
-    parser.add_argument("--chat", metavar="CHAT", help='the chat to type in; "console" by default')
     parser.add_argument(
-        "--sender", metavar="PERSON", help="who types: a phone number or LID; an owner by default"
+        "--jsonl", action="store_true", help="read and write JSON lines, for programs"
+    )
+    parser.add_argument("--chat", metavar="CHAT", help='the chat to type in (default: "console")')
+    parser.add_argument(
+        "--sender", metavar="PERSON", help="phone number or LID of the sender (default: an owner)"
     )
 
 
 def _pair_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--phone", metavar="+49…", help="the account's number: show a code to type, no QR code"
+        "--phone",
+        metavar="+49…",
+        help="show a code to type instead of a QR code; the account's number",
     )
     parser.add_argument("--png", type=_path, metavar="FILE", help="also write the QR code there")
 
 
 def _sessions_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="a JSON array, for programs")
+    parser.add_argument("--json", action="store_true", help="print a JSON array, for programs")
     actions = parser.add_subparsers(metavar="[ACTION]")
-    forget = "Forget the session of one chat."
+    forget = "Delete the session of a chat."
     clear = actions.add_parser("clear", help=forget, description=forget)
-    clear.add_argument("chat", metavar="CHAT", help="the chat's id, as butler sessions shows it")
-    # Without SUPPRESS the sub-parser would set what was given before it back to None.
+    clear.add_argument("chat", metavar="CHAT", help="id of the chat, as listed by butler sessions")
+    # Without SUPPRESS the sub-parser would reset an earlier --config to None.
     clear.add_argument(
         "--config",
         type=_path,
@@ -94,11 +102,11 @@ def _sessions_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _why_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--chat", metavar="CHAT", help="only those of this chat")
+    parser.add_argument("--chat", metavar="CHAT", help="only messages of this chat")
     parser.add_argument(
-        "--last", type=_count, default=20, metavar="N", help="so many; 20 by default"
+        "--last", type=_count, default=20, metavar="N", help="number of entries (default: 20)"
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    parser.add_argument("--json", action="store_true", help="print JSON lines, for programs")
 
 
 def _audit_options(parser: argparse.ArgumentParser) -> None:
@@ -106,10 +114,10 @@ def _audit_options(parser: argparse.ArgumentParser) -> None:
         "--since",
         default="1d",
         metavar="TIME",
-        help='"30m", "12h", "7d" or "2026-11-22"; 1d by default',
+        help='such as "30m", "12h", "7d" or "2026-11-22" (default: 1d)',
     )
-    parser.add_argument("--chat", metavar="CHAT", help="only what was done in this chat")
-    parser.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    parser.add_argument("--chat", metavar="CHAT", help="only commands in this chat")
+    parser.add_argument("--json", action="store_true", help="print JSON lines, for programs")
 
 
 def _usage(parser: argparse.ArgumentParser) -> int:
@@ -127,7 +135,7 @@ def _version(_options: argparse.Namespace) -> int:
 
 
 def _late(place: str) -> Command:
-    """Return the command ``module:function``, by default ``main``, imported when it is called."""
+    """Return the command ``module:function`` (default: ``main``), imported on its first call."""
     module, _, function = place.partition(":")
 
     def command(options: argparse.Namespace) -> int:

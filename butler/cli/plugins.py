@@ -1,4 +1,4 @@
-"""`butler plugins`: the plugins that are installed, and their commands."""
+"""`butler plugins`: list the installed plugins and their commands."""
 
 import argparse
 

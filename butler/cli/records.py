@@ -1,4 +1,4 @@
-"""`butler why` and `butler audit`: what became of messages."""
+"""`butler why` and `butler audit`: list ignored messages and executed commands."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 
 
 def why(options: argparse.Namespace) -> int:
-    """Print the messages that were not acted on."""
+    """Print the ignored and refused messages."""
     show_lines(
         ignored(options.config, chat_id=options.chat, last=options.last, as_json=options.json)
     )
@@ -30,7 +30,7 @@ def why(options: argparse.Namespace) -> int:
 
 
 def audit(options: argparse.Namespace) -> int:
-    """Print what was done."""
+    """Print the executed commands."""
     show_lines(
         done(options.config, since=options.since, chat_id=options.chat, as_json=options.json)
     )
@@ -40,21 +40,19 @@ def audit(options: argparse.Namespace) -> int:
 def ignored(
     config_path: Path | None, *, chat_id: str | None, last: int, as_json: bool
 ) -> Iterable[str]:
-    """Return a line for each message that was not acted on, newest first."""
+    """Return a line for each ignored or refused message, newest first."""
     config = _config(config_path)
     entries = _records(config).last_ignored(last, chat_id)
-    return _lines(entries, _names(config), as_json=as_json) or [
-        "There is nothing that was not acted on."
-    ]
+    return _lines(entries, _names(config), as_json=as_json) or ["No messages were ignored."]
 
 
 def done(
     config_path: Path | None, *, since: str, chat_id: str | None, as_json: bool
 ) -> Iterable[str]:
-    """Return a line for each command that was carried out, oldest first."""
+    """Return a line for each executed command, oldest first."""
     config = _config(config_path)
     entries = _records(config).audit(_moment(since), chat_id)
-    return _lines(entries, _names(config), as_json=as_json) or ["Nothing was done since then."]
+    return _lines(entries, _names(config), as_json=as_json) or ["No commands were run since then."]
 
 
 def _config(config_path: Path | None) -> Config:
@@ -80,7 +78,7 @@ def _lines(
 
 
 def _as_json(entry: Ignored | Done, name: str | None) -> str:
-    """Return ``entry`` as JSON; escaped where a terminal might obey what is in it."""
+    """Return ``entry`` as JSON, escaped if it contains control characters."""
     fields = entry._asdict() | {"chat_name": name}
     text = json.dumps(fields, ensure_ascii=False)
     return text if text.isprintable() else json.dumps(fields)
@@ -97,7 +95,7 @@ def _shown(entry: Ignored | Done, name: str | None) -> str:
 
 
 def _moment(since: str) -> float:
-    """Return the Unix time meant by ``30m``, ``12h``, ``7d`` or ``2026-11-22``."""
+    """Parse ``30m``, ``12h``, ``7d`` or ``2026-11-22`` to Unix time."""
     if match := re.fullmatch(r"([0-9]{1,6})([mhd])", since):
         return time.time() - int(match[1]) * _UNITS_S[match[2]]
     try:

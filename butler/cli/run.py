@@ -1,4 +1,4 @@
-"""`butler run`: the daemon."""
+"""`butler run`: run the daemon."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from butler.ops import daemon
 
 
 def main(options: argparse.Namespace) -> int:
-    """Serve the linked account until a signal asks to stop."""
+    """Serve the linked account until a stop signal arrives."""
     setup = app.read_setup(options.config)
     logs.configure(setup.config.log.level.upper())
     return run_to_the_end(daemon.serve(setup))

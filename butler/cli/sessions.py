@@ -1,4 +1,4 @@
-"""`butler sessions`: what the store holds, also while the daemon runs."""
+"""`butler sessions`: list or clear sessions, even while the daemon runs."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def clear(options: argparse.Namespace) -> int:
-    """Forget the session of a chat."""
+    """Delete the session of a chat."""
     show(cleared(options.config, options.chat) + "\n")
     return OK
 
@@ -44,7 +44,7 @@ def shown(config_path: Path | None, *, as_json: bool) -> str:
 
 
 def cleared(config_path: Path | None, chat_id: str) -> str:
-    """Forget the session of a chat; return what to tell the user."""
+    """Delete the session of a chat; return the text for the user."""
     with open_sessions(_config(config_path)) as sessions:
         had_one = sessions.clear_session(chat_id)
     return f"{printable(chat_id)} {'is cleared' if had_one else 'had no session'}."
@@ -58,7 +58,7 @@ def _config(config_path: Path | None) -> Config:
 
 
 def _lines(sessions: Sequence[Session], names: Mapping[str, str]) -> list[str]:
-    """Return a line for each session; names are a column if there are any."""
+    """Return a line for each session, with a column for names if any are known."""
     called = [printable(names.get(each.chat_id, "")) for each in sessions]
     width = max(map(len, called))
     columns = [f"{name:<{width}}  " if width else "" for name in called]

@@ -1,4 +1,4 @@
-"""`butler status`: how the daemon and its link to WhatsApp are."""
+"""`butler status`: show the state of the daemon and of its link to WhatsApp."""
 
 import argparse
 
@@ -8,6 +8,6 @@ from butler.ops import report
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print what there is to say, a line each."""
+    """Print the status."""
     show_lines(report.lines(options.config))
     return OK

@@ -1,1 +1,1 @@
-"""Running Butler: the daemon, its shutdown, its report, its checks."""
+"""Operations: the daemon, its shutdown, its status report and its checks."""

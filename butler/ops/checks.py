@@ -1,4 +1,4 @@
-"""`butler check` and `butler plugins`: whether all that the configuration names can be used."""
+"""`butler check` and `butler plugins`: check everything that the configuration names."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -16,7 +16,7 @@ from butler.transports.whatsapp.gateway import installation
 
 
 def findings(setup: Setup) -> list[Finding]:
-    """Look at everything once; touches nothing but the data folder, which it creates."""
+    """Run all checks; changes nothing except that it creates the data folder."""
     return [
         Finding(True, "configuration", str(setup.path)),
         *_repos(setup),
@@ -32,7 +32,7 @@ def findings(setup: Setup) -> list[Finding]:
 
 
 def plugin_lines(setup: Setup) -> list[str]:
-    """Return a line for each plugin that is installed, with its commands if it is enabled."""
+    """Return a line for each installed plugin, with its commands if it is enabled."""
     others = sorted(set(loader.installed()) - set(setup.plugins))
     return [
         *(f"{each.subject.removeprefix('plugin '):<12} {each.detail}" for each in _plugins(setup)),
@@ -49,7 +49,7 @@ def _repos(setup: Setup) -> Iterator[Finding]:
     for problem in setup.repos.folder_problems:
         yield Finding(False, "repo_folders", problem)
     if not len(setup.repos):
-        yield Finding(False, "repos", "there are none; name one under [repos.<name>]")
+        yield Finding(False, "repos", "none; configure one under [repos.<name>]")
 
 
 def _data(setup: Setup) -> Finding:
@@ -79,7 +79,7 @@ def _records(setup: Setup) -> Finding:
 
 
 def _grants(setup: Setup) -> list[Finding]:
-    """Say how many there are, and which of them the configuration overrules."""
+    """Report the number of grants, and those that the configuration overrides."""
     rules = setup.gate.access
     try:
         with setup.grants as grants:
@@ -102,7 +102,7 @@ def _grants(setup: Setup) -> list[Finding]:
 
 
 def _overruled(what: str) -> Finding:
-    return Finding(True, "grants", f"{what}; the configuration says otherwise and wins", True)
+    return Finding(True, "grants", f"{what}, but the configuration overrides that", True)
 
 
 def _plugins(setup: Setup) -> Iterator[Finding]:
@@ -122,7 +122,7 @@ def _plugins_findings(setup: Setup) -> Iterator[Finding]:
 
 
 def _neonize() -> Finding:
-    """Look for what the gateway needs, without the second that importing neonize takes."""
+    """Check the gateway's dependencies without importing neonize, which takes a second."""
     try:
         installation.look()
     except TransportError as error:

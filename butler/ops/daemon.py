@@ -21,8 +21,8 @@ async def serve(setup: Setup) -> None:
     """Serve the linked account until a signal asks to stop.
 
     Raises:
-        DataError: No account is linked, or another daemon works in the data folder.
-        TransportError: The link is gone and a person has to act.
+        DataError: No account is linked, or another daemon uses the data folder.
+        TransportError: The link is lost and only a person can restore it.
     """
     with whatsapp_folder(setup.config) as folder:
         account = linked_account(folder)
@@ -56,10 +56,10 @@ async def serve(setup: Setup) -> None:
 
 @contextmanager
 def whatsapp_folder(config: Config) -> Iterator[Path]:
-    """Hold the data folder against other daemons; give the folder of the account.
+    """Lock the data folder against other daemons; yield the folder of the account.
 
     Raises:
-        DataError: Another daemon works in it, or it cannot be used.
+        DataError: Another daemon uses it, or it cannot be used.
     """
     folder = private_folder(config.data_dir)
     with locked(folder / "daemon.lock", "Another Butler"):

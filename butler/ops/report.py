@@ -1,4 +1,4 @@
-"""`butler status`: how the daemon and its link to WhatsApp are."""
+"""`butler status`: the state of the daemon and of its link to WhatsApp."""
 
 import asyncio
 import fcntl
@@ -31,7 +31,7 @@ _LAST_OUT = "SELECT max(time) FROM outbox WHERE state = 'sent'"
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What a daemon says of itself; times in Unix seconds."""
+    """The status file of a daemon; times in Unix seconds."""
 
     process: int
     started: float
@@ -42,7 +42,7 @@ class _Report:
 
 @asynccontextmanager
 async def reporting(folder: Path, state: Callable[[], LinkState]) -> AsyncIterator[None]:
-    """Keep a file in the data folder that tells how the link is, while the block lasts."""
+    """Keep a status file on the link in the data folder while the block runs."""
     started = time.time()
 
     def report(now: LinkState) -> None:
@@ -67,7 +67,7 @@ async def reporting(folder: Path, state: Callable[[], LinkState]) -> AsyncIterat
 
 
 def forget(folder: Path) -> None:
-    """Forget how the link of an earlier daemon was, as the account was linked anew."""
+    """Delete the status of an earlier daemon's link, as the account was linked again."""
     (folder / _FILE).unlink(missing_ok=True)
 
 
@@ -75,11 +75,11 @@ def _write(path: Path, report: _Report) -> None:
     try:
         replace_file(path, json.dumps(asdict(report)).encode())
     except DataError as error:
-        logger.warning("the status is not up to date: %s", error)
+        logger.warning("cannot update the status: %s", error)
 
 
 def lines(config_path: Path | None) -> list[str]:
-    """Return what there is to say, a line each."""
+    """Return the lines of the status."""
     config = loading.read(config_path)
     account = linked_account(config.data_dir / "whatsapp")
     return [
@@ -96,7 +96,7 @@ def _daemon(config: Config) -> list[str]:
         stopped = _line("daemon", "not running; start it with: butler run")
         return [stopped, _link(report)] if report and report.link == "ended" else [stopped]
     if report is None or holder != str(report.process):
-        return [_line("daemon", f"process {holder} is starting, or links an account")]
+        return [_line("daemon", f"process {holder} is starting, or is linking an account")]
     return [
         _line("daemon", f"process {report.process}, up {duration(time.time() - report.started)}"),
         _link(report),
@@ -133,7 +133,7 @@ def _read_report(path: Path) -> _Report | None:
 
 
 def _holder(path: Path) -> str | None:
-    """Return the id of the process that holds the data folder; None if there is none."""
+    """Return the id of the process that locks the data folder; None if there is none."""
     try:
         with path.open(errors="replace") as file:
             return None if _is_free(file) else file.read(32).strip()

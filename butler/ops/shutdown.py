@@ -1,4 +1,4 @@
-"""Serving until the transport closes or a signal asks to stop."""
+"""Serves until the transport closes or a signal arrives."""
 
 import asyncio
 import signal
@@ -11,15 +11,15 @@ from butler.core.bot import Bot
 from butler.records.model import Records
 
 SHUTDOWN_S = 8.0
-"""Turns have this long to end once Butler is asked to stop; what is left is repeated later."""
+"""Grace period of turns after a stop signal; turns that were cut off are retried at the start."""
 
 
 @contextmanager
 def _stopping_on_signals(bot: Bot, on_stop: Callable[[], None]) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the bot.
 
-    Turns go on to their end, for 8 s at most or until a second signal; then they are cancelled, and
-    their messages stay unacknowledged.
+    Turns may complete for 8 s or until a second signal; then they are cancelled, and their
+    messages stay unacknowledged.
     """
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
@@ -48,13 +48,13 @@ async def converse(
     records: Records,
     on_stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve what comes through ``transport`` until it closes or a signal asks to stop.
+    """Serve the messages from ``transport`` until it closes or a stop signal arrives.
 
     Args:
-        setup: What is served.
-        transport: Where messages come from.
-        records: Where it is noted what became of them.
-        on_stop: Called when a signal asks to stop; turns go on to their end after it.
+        setup: The checked configuration.
+        transport: The source of messages.
+        records: The log of handled and ignored messages.
+        on_stop: Called on a stop signal, before the turns in progress complete.
     """
     async with open_bot(setup, transport, records) as bot:
         with _stopping_on_signals(bot, on_stop):

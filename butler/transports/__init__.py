@@ -1,1 +1,1 @@
-"""The chat networks that Butler can be put on, each behind the Transport protocol."""
+"""The supported chat networks, each behind the Transport protocol."""

@@ -23,7 +23,7 @@ def test_a_closed_stream_is_one_sentence(config, way, closed):
     )
 
     assert (ended.stderr, ended.returncode) == (
-        "Butler cannot talk: its standard input or output is closed.\n",
+        "The standard input or output is closed.\n",
         1,
     )
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.wire
 
 CODE = re.compile("([A-Z0-9]{4}-[A-Z0-9]{4})")
 LAST_LINE_OF_A_CODE = "▀{40,}\r\n"
-GIVEN_UP = "Linking was given up. To start again: butler pair"
+GIVEN_UP = "Linking was cancelled. To start again: butler pair"
 
 
 @pytest.fixture

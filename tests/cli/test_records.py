@@ -94,9 +94,9 @@ def test_audit_for_programs_is_an_object_a_line(config):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("why", "--chat", "other@g.us"), "There is nothing that was not acted on.\n"),
-        (("audit", "--chat", "other@g.us"), "Nothing was done since then.\n"),
-        (("audit", "--since", "2999-01-01"), "Nothing was done since then.\n"),
+        (("why", "--chat", "other@g.us"), "No messages were ignored.\n"),
+        (("audit", "--chat", "other@g.us"), "No commands were run since then.\n"),
+        (("audit", "--since", "2999-01-01"), "No commands were run since then.\n"),
     ],
 )
 def test_where_there_is_nothing_that_is_said(config, arguments, said):
@@ -124,5 +124,5 @@ def test_a_number_that_is_none_is_one_sentence(config, last):
 
     assert result.returncode == 2
     assert result.stderr.endswith(
-        f"argument --last: expected a whole number from 1 upwards, found {last!r}\n"
+        f"argument --last: expected a whole number of at least 1, found {last!r}\n"
     )

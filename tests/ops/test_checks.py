@@ -56,9 +56,7 @@ def test_a_folder_of_repos_that_is_not_there_is_wrong(tmp_path):
     lines = {each.subject: each for each in findings(read_setup(config))}
 
     assert "nope cannot be read" in lines["repo_folders"].detail
-    assert str(lines["repos"]) == (
-        "WRONG  repos          there are none; name one under [repos.<name>]"
-    )
+    assert str(lines["repos"]) == ("WRONG  repos          none; configure one under [repos.<name>]")
 
 
 def test_a_data_folder_that_is_a_file_is_wrong(found, tmp_path):
@@ -190,12 +188,12 @@ def test_a_grant_that_the_configuration_overrules_is_said(tmp_path):
 
     assert lines == [
         "ok     grants         4 chats and people allowed or denied from a chat",
-        "note   grants         +4930111111 was denied from a chat; "
-        "the configuration says otherwise and wins",
-        "note   grants         +4930222222 was denied from a chat; "
-        "the configuration says otherwise and wins",
-        "note   grants         few@g.us was opened from a chat; "
-        "the configuration says otherwise and wins",
+        "note   grants         +4930111111 was denied from a chat, "
+        "but the configuration overrides that",
+        "note   grants         +4930222222 was denied from a chat, "
+        "but the configuration overrides that",
+        "note   grants         few@g.us was opened from a chat, "
+        "but the configuration overrides that",
     ]
 
 

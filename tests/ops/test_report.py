@@ -43,12 +43,12 @@ async def test_while_a_daemon_runs_status_shows_its_link(config, data):
 async def test_what_a_daemon_left_behind_is_not_taken_for_what_links_an_account(config, data):
     with locked(data / "daemon.lock", "Another Butler"):
         assert lines(config)[1:] == [
-            f"daemon    process {os.getpid()} is starting, or links an account"
+            f"daemon    process {os.getpid()} is starting, or is linking an account"
         ]
         (data / "status.json").write_text(
             '{"process": 1, "started": 0, "link": "connected", "since": 0, "reason": ""}'
         )
-        assert lines(config)[1].endswith("is starting, or links an account")
+        assert lines(config)[1].endswith("is starting, or is linking an account")
         assert len(lines(config)) == 2
 
 
@@ -96,4 +96,4 @@ async def test_a_status_that_cannot_be_written_is_logged(config, tmp_path, caplo
     async with reporting(tmp_path / "gone", lambda: LinkState("connected", 0.0)):
         await asyncio.sleep(0)
 
-    assert "the status is not up to date" in caplog.text
+    assert "cannot update the status" in caplog.text

@@ -1,1 +1,1 @@
-"""Butler without a phone: typed, piped in, or JSON lines for programs."""
+"""Butler without a phone: in a terminal, over pipes, or as JSON lines for programs."""

@@ -1,4 +1,4 @@
-"""Butler for programs: a JSON object a line, in and out."""
+"""The JSON lines transport, for programs."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ _Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^
 
 
 class _Line(BaseModel):
-    """One line of input; ``sender`` is an owner and ``id`` is made up where they are left out."""
+    """A line of input; ``sender`` defaults to an owner, ``id`` is generated if omitted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -39,10 +39,10 @@ class _Line(BaseModel):
 
 
 class JsonLines:
-    """Messages from stdin, replies to stdout; a ``Transport``.
+    """Reads messages from stdin and writes replies to stdout; a ``Transport``.
 
-    A message whose id the program chose is handled once, also over restarts: it counts as handled
-    as soon as its replies are written. What was not answered, the program sends again.
+    Messages with an id from the program are deduplicated, even across restarts: a message counts
+    as handled once its replies are written. The program retries unanswered messages.
     """
 
     owner_chat_id: str | None = None
@@ -56,13 +56,13 @@ class JsonLines:
         self._handled = handled
         self._records = records
         self._in_hand: set[Key] = set()
-        # Where the output was when the message was acknowledged, in bytes; ascending.
+        # Position of the output in bytes when the message was acknowledged; ascending.
         self._acknowledged: deque[tuple[int, Key]] = deque()
         start = secrets.token_hex(4)
         self._ids = (f"{start}-{n}" for n in itertools.count(1))
 
     async def messages(self) -> AsyncIterator[Message]:
-        """Yield a message for each line; a line that is none is answered by an error."""
+        """Yield a message for each line; answer an invalid line with an error."""
         number = 0
         async for line in self._reader.lines():
             number += 1
@@ -77,7 +77,7 @@ class JsonLines:
                 yield message
 
     async def send(self, chat_id: str, reply: Reply) -> str:
-        """Write ``reply``; waits while the program does not read."""
+        """Write ``reply``; wait while the program does not read."""
         written: dict[str, object] = {
             "chat": chat_id,
             "text": reply.text,
@@ -92,17 +92,17 @@ class JsonLines:
         return str(written["id"])
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
-        """Nobody would see it."""
+        """Do nothing: there is nobody to show it to."""
 
     def begin(self, message: Message, *, is_told: bool = True) -> None:
-        """Nothing is yielded twice by itself: the program knows what was not answered."""
+        """Do nothing: the program retries unanswered messages itself."""
 
     def is_withdrawn(self, message: Message) -> bool:
-        """Return False: a line that was written stays."""
+        """Return False: lines cannot be withdrawn."""
         return False
 
     async def acknowledge(self, message: Message) -> None:
-        """Count ``message`` as handled once what was sent so far is written."""
+        """Mark ``message`` as handled once all earlier output is written."""
         key = _key(message)
         if key not in self._in_hand:
             return
@@ -112,7 +112,7 @@ class JsonLines:
             self._writer.nudge()
 
     async def aclose(self) -> bool:
-        """Write out what is left; return False if the program did not read to the end."""
+        """Flush the output; return False if the program closed it early."""
         try:
             return await ended(self._reader, self._writer)
         finally:
@@ -141,7 +141,7 @@ class JsonLines:
         return True
 
     def _note_handled(self, written_bytes: int) -> None:
-        """Called in the writing thread: next to the writing, so that a crash leaves no gap."""
+        """Runs in the writer thread, right after the write, so that a crash leaves no gap."""
         keys = []
         while self._acknowledged and self._acknowledged[0][0] <= written_bytes:
             keys.append(self._acknowledged.popleft()[1])
@@ -151,7 +151,7 @@ class JsonLines:
             self._in_hand.difference_update(keys)
 
     async def _write(self, value: dict[str, object]) -> None:
-        # A lone surrogate, as in an undecodable path, leaves as the escape that JSON has for it.
+        # A lone surrogate, as in an undecodable path, is written as a JSON escape.
         await self._writer.write(f"{_encoded(value)}\n".encode("utf-8", "backslashreplace"))
 
 
@@ -171,11 +171,11 @@ def _problem(error: ValueError) -> str:
 
 
 def _mistake(error: ErrorDetails) -> str:
-    """Say what is wrong in Butler's words rather than pydantic's."""
+    """Describe an error in Butler's words rather than pydantic's."""
     kind, key = error["type"], ".".join(map(str, error["loc"]))
     if kind == "json_invalid":
         said = re.sub(r" at line 1 column (\d+)$", r" at column \1", error["ctx"]["error"])
-        return f"The line is no JSON: {said}."
+        return f"The line is not valid JSON: {said}."
     if kind == "extra_forbidden":
         near = get_close_matches(key, _Line.model_fields, n=1, cutoff=0.5)
         known = f"did you mean {near[0]}?" if near else f"known: {', '.join(_Line.model_fields)}."
@@ -186,8 +186,8 @@ def _mistake(error: ErrorDetails) -> str:
 
 _MISTAKES = {
     "missing": "is missing.",
-    "model_type": "The line is no JSON object.",
-    "string_pattern_mismatch": "has control characters in it.",
+    "model_type": "The line is not a JSON object.",
+    "string_pattern_mismatch": "contains control characters.",
     "string_too_long": "is longer than 256 characters.",
     "string_too_short": "is empty.",
     "string_type": "expected a text in quotes.",

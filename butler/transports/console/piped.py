@@ -1,4 +1,4 @@
-"""Butler for what is piped in: one chat, a line a message."""
+"""The pipe transport: one chat, one message per line."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ from butler.transports.console.typed import Author, Typed
 
 
 class PipedConsole(Typed):
-    """A line of stdin a message, the replies on stdout; a ``Transport``."""
+    """Reads each line of stdin as a message and writes replies to stdout; a ``Transport``."""
 
     def __init__(
         self, reader_fd: int, writer_fd: int, chat_id: str, sender: Person | None = None
@@ -24,13 +24,13 @@ class PipedConsole(Typed):
                 yield self._author.message(line.decode(errors="replace").strip("\r"))
 
     async def send(self, chat_id: str, reply: Reply) -> str:
-        """Write the text of ``reply``; waits while nobody reads."""
+        """Write the text of ``reply``; wait while the output is not read."""
         await self._writer.write(reply.text.encode("utf-8", "backslashreplace") + b"\n\n")
         return reply.edits or self._author.next_id()
 
     async def acknowledge(self, message: Message) -> None:
-        """Nothing is kept, so there is nothing to do."""
+        """Do nothing: messages are not stored."""
 
     async def aclose(self) -> bool:
-        """Write out what is left; return False if nobody read to the end."""
+        """Flush the output; return False if it was closed early."""
         return await ended(self._reader, self._writer)

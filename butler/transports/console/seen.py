@@ -1,4 +1,4 @@
-"""The messages that were handled, so that none is handled twice; for transports on this machine."""
+"""Ids of handled messages, for deduplication in local transports."""
 
 import logging
 import sqlite3
@@ -27,9 +27,9 @@ CREATE TABLE IF NOT EXISTS handled (
 
 
 class SeenMessages:
-    """The keys of handled messages, on disk, for 30 days.
+    """The keys of handled messages, kept on disk for 30 days.
 
-    One thread asks and another one adds: each has its own connection, so neither waits.
+    One thread reads and another one writes, each with its own connection, so neither waits.
 
     Raises:
         DataError: The file cannot be used.
@@ -49,13 +49,13 @@ class SeenMessages:
             raise unusable(self._path, error) from error
 
     def add(self, keys: Iterable[Key]) -> None:
-        """Note that these were handled, in one transaction; a failure is logged."""
+        """Mark these as handled, in one transaction; log a failure."""
         now = time.time()
         rows = [(*key, now) for key in keys]
         self._change(lambda: insert_rows(self._adding, "INSERT OR IGNORE INTO handled", rows))
 
     def close(self) -> None:
-        """Forget what is too old, and give the file back."""
+        """Delete old keys and close the file."""
         too_old = "DELETE FROM handled WHERE time < ?"
         self._change(lambda: self._adding.execute(too_old, (time.time() - KEEP_S,)))
         self._adding.close()
@@ -66,6 +66,8 @@ class SeenMessages:
             self._adding.execute("BEGIN IMMEDIATE")
             with self._adding:
                 change()
-            self._complaint.end("handled messages are noted again")
+            self._complaint.end("saving the ids of handled messages again")
         except sqlite3.Error as error:
-            self._complaint.begin("handled messages are not noted: %s", unusable(self._path, error))
+            self._complaint.begin(
+                "cannot save the ids of handled messages: %s", unusable(self._path, error)
+            )

@@ -1,7 +1,7 @@
 """Standard input and output without blocking the loop, bounded in both directions.
 
-Pipes, terminals and plain files all behave differently under an event loop, so each direction has
-a thread that does nothing but the one blocking call.
+Pipes, terminals and plain files behave differently under an event loop, so each direction has a
+thread for its one blocking call.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from contextlib import suppress
 
 MAX_LINE_BYTES = 1024 * 1024
 STOP_LIMIT_S = 1.0
-"""So long a reader that stands still is waited for once Butler was asked to stop."""
+"""Timeout for a stalled reader after a stop signal."""
 
 GATHER_S = 0.002
-"""Where more waits as soon as something was written, more is let come for so long.
+"""Pause of the writer that lets more output accumulate under load.
 
-Two threads that both always have something to do take the interpreter from each other for every
-line, which takes longer than the lines.
+Otherwise two busy threads hand the interpreter lock back and forth for every line, which takes
+longer than the lines themselves.
 """
 
 _CHUNK_BYTES = 64 * 1024
@@ -29,12 +29,12 @@ _BUFFER_BYTES = 1024 * 1024
 
 
 class LineReader:
-    """The lines of a file descriptor; made and used on the loop.
+    """Reads lines from a file descriptor; create and use it on the loop.
 
-    At most two chunks of 64 KiB are read ahead of what was taken.
+    It reads ahead by at most two chunks of 64 KiB.
 
     Attributes:
-        is_at_end: Every line there is was taken.
+        is_at_end: All lines were consumed.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -46,7 +46,7 @@ class LineReader:
         self.is_at_end = False
 
     async def lines(self) -> AsyncIterator[bytes | None]:
-        """Yield each line without its end; None for one of more than 1 MiB."""
+        """Yield each line without its line break; None for a line over 1 MiB."""
         threading.Thread(target=self._read_forever, name="stdin", daemon=True).start()
         splitter = _Splitter()
         while chunk := await self._chunks.get():
@@ -62,12 +62,12 @@ class LineReader:
         self.is_at_end = True
 
     def close(self) -> None:
-        """End :meth:`lines` at once; what was read and not taken is left."""
+        """End :meth:`lines` at once; discard unconsumed input."""
         self._is_closed = True
         self._chunks.put_nowait(b"")
 
     def _read_forever(self) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody wants the rest
+        with suppress(RuntimeError):  # the loop is closed: discard the rest
             while self._room.acquire() and (chunk := self._read()):
                 self._loop.call_soon_threadsafe(self._chunks.put_nowait, chunk)
             self._loop.call_soon_threadsafe(self._chunks.put_nowait, b"")
@@ -75,12 +75,12 @@ class LineReader:
     def _read(self) -> bytes:
         try:
             return os.read(self._descriptor, _CHUNK_BYTES)
-        except OSError:  # a terminal that went away; there is nothing more to read
+        except OSError:  # a terminal that was closed: nothing more to read
             return b""
 
 
 class _Splitter:
-    """Chunks in, lines out; a line that is too long is dropped as it comes."""
+    """Splits chunks into lines; drops a line that is too long while it arrives."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -105,13 +105,13 @@ class _Splitter:
 
 
 class LineWriter:
-    """Bytes to a file descriptor in order, in batches; made and used on the loop.
+    """Writes bytes to a file descriptor in order, in batches; create and use it on the loop.
 
     Args:
-        descriptor: Where they go.
-        on_written: Called in the writing thread with the number of bytes written in all: after
-            every 8 KiB, when what waited is written, and after each :meth:`nudge`.
-        on_broken: Called on the loop, once, when the other side has gone.
+        descriptor: The file descriptor.
+        on_written: Called in the writer thread with the total number of bytes written: after
+            every 8 KiB, when the queue is empty, and after each :meth:`nudge`.
+        on_broken: Called on the loop, once, when the other side has closed.
     """
 
     def __init__(
@@ -136,9 +136,9 @@ class LineWriter:
         threading.Thread(target=self._write_forever, name="stdout", daemon=True).start()
 
     async def write(self, data: bytes) -> None:
-        """Queue ``data``; waits while more than 1 MiB is queued.
+        """Queue ``data``; wait while more than 1 MiB is queued.
 
-        Once the other side has gone, what is written goes nowhere and counts as not written.
+        Once the other side has closed, data is discarded and does not count as written.
         """
         while not self._room.is_set():
             await self._room.wait()
@@ -151,13 +151,13 @@ class LineWriter:
             self._room.clear()
 
     def nudge(self) -> None:
-        """Call ``on_written`` soon, even if there is nothing to write."""
+        """Have ``on_written`` called soon, even if there is nothing to write."""
         # If it is set, the thread has yet to clear it, and looks at what waits after that.
         if not self._wake.is_set():
             self._wake.set()
 
     async def end(self) -> None:
-        """Wait until everything is written, or the other side has gone."""
+        """Wait until everything is written, or the other side has closed."""
         self._is_ending = True
         self._wake.set()
         await self._ended.wait()
@@ -181,7 +181,7 @@ class LineWriter:
         told_bytes = self.written_bytes
         batch = memoryview(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
         while batch:
-            # In small pieces, so that what a slow reader has taken is known soon.
+            # In small pieces, so that progress of a slow reader is known soon.
             count = os.write(self._descriptor, batch[:_WRITE_BYTES])
             batch = batch[count:]
             self.written_bytes += count
@@ -193,7 +193,7 @@ class LineWriter:
         self._on_written(self.written_bytes)
 
     def _tell(self, callback: Callable[[], object]) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits for it
+        with suppress(RuntimeError):  # the loop is closed: nobody is waiting for it
             self._loop.call_soon_threadsafe(callback)
 
     def _broke(self) -> None:
@@ -204,9 +204,9 @@ class LineWriter:
 
 
 async def ended(reader: LineReader, writer: LineWriter) -> bool:
-    """Write out what is queued; return whether the other side took everything.
+    """Flush the queue; return whether the other side read everything.
 
-    It has all the time it wants, unless Butler was asked to stop before the end of the input.
+    There is no timeout, unless Butler was asked to stop before the end of the input.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(None if reader.is_at_end else STOP_LIMIT_S):

@@ -1,4 +1,4 @@
-"""Butler in a terminal: one chat, typed by hand."""
+"""The terminal transport: one chat with a prompt."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ from butler.repos.registry import RepoRegistry
 from butler.transports.console.typed import Author, Typed
 
 ANSWER_WAIT_S = 0.5
-"""The prompt comes back after the answer, or after this time where there is none yet."""
+"""Maximum wait for a reply before the prompt returns."""
 
 _BOLD = re.compile(r"(?<!\w)\*(\S(?:[^*\n]*\S)?)\*(?!\w)")
 _ITALIC = re.compile(r"(?<!\w)_(\S(?:[^_\n]*\S)?)_(?!\w)")
@@ -39,8 +39,8 @@ class PromptConsole(Typed):
         )
 
     async def messages(self) -> AsyncIterator[Message]:
-        """Yield what is typed, until Ctrl-D."""
-        print_formatted_text("Type as a chat would: /help lists what there is. Ctrl-D ends.")
+        """Yield each typed line as a message, until Ctrl-D."""
+        print_formatted_text("Chat with Butler here. /help lists the commands, Ctrl-D quits.")
         with patch_stdout(raw=True):
             while (text := await self._typed()) is not None:
                 if text.strip():
@@ -55,16 +55,16 @@ class PromptConsole(Typed):
         return reply.edits or self._author.next_id()
 
     async def acknowledge(self, message: Message) -> None:
-        """Let the prompt come back."""
+        """Show the prompt again."""
         self._turn_over.set()
 
     async def aclose(self) -> bool:
-        """Nothing waits to be written."""
+        """Do nothing: output is not buffered."""
         return True
 
     async def _print(self, text: str) -> None:
-        # Not by way of stdout: patch_stdout writes from a thread, and where that is late the prompt
-        # stands above the text and is not drawn again.
+        # Not via stdout: patch_stdout writes from a thread, and when that is late, the prompt stays
+        # above the text and is not redrawn.
         async with in_terminal():
             self._prompt.output.write_raw(f"{text}\n")
             self._prompt.output.flush()
@@ -80,7 +80,7 @@ class PromptConsole(Typed):
 
 
 class CommandCompleter(Completer):
-    """Completes commands, and behind a command the names of repos."""
+    """Completes commands, and the names of repos after a command."""
 
     def __init__(self, router: Router, repos: RepoRegistry) -> None:
         self._router = router
@@ -89,7 +89,7 @@ class CommandCompleter(Completer):
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
-        """Yield what could stand at the cursor."""
+        """Yield the completions at the cursor."""
         typed = document.text_before_cursor
         head, space, word = typed.rpartition(" ")
         names = self._repo_names(head) if space else self._command_names()
@@ -110,5 +110,5 @@ class CommandCompleter(Completer):
 
 
 def styled(text: str) -> str:
-    """Return ``text`` with WhatsApp's bold and italic as a terminal shows them."""
+    """Convert WhatsApp's bold and italic to terminal styles."""
     return _ITALIC.sub("\x1b[3m\\1\x1b[0m", _BOLD.sub("\x1b[1m\\1\x1b[0m", text))

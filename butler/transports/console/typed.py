@@ -1,4 +1,4 @@
-"""What the consoles for people have in common."""
+"""Shared parts of the consoles for people."""
 
 import itertools
 import secrets
@@ -9,7 +9,7 @@ from butler.chat.transport import NO_NAMES
 
 
 class Author:
-    """Makes messages out of what is typed."""
+    """Turns typed lines into messages."""
 
     def __init__(self, chat_id: str, sender: Person | None) -> None:
         self.chat_id = chat_id
@@ -18,7 +18,7 @@ class Author:
         self._ids = (f"{start}-{n}" for n in itertools.count(1))
 
     def next_id(self) -> str:
-        """Return an id that no other message of this console has."""
+        """Return a message id that is unique in this console."""
         return next(self._ids)
 
     def message(self, text: str) -> Message:
@@ -34,17 +34,17 @@ class Author:
 
 
 class Typed:
-    """What a transport does about messages that somebody types: nothing is kept of them."""
+    """A mixin for transports that do not store their messages."""
 
     owner_chat_id: str | None = None
     chat_names = NO_NAMES
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
-        """Nobody would see it."""
+        """Do nothing: there is nobody to show it to."""
 
     def begin(self, message: Message, *, is_told: bool = True) -> None:
-        """Nothing is kept, so nothing is yielded twice."""
+        """Do nothing: messages are not stored, so none is yielded twice."""
 
     def is_withdrawn(self, message: Message) -> bool:
-        """Return False: a line that was typed stays."""
+        """Return False: typed lines cannot be withdrawn."""
         return False

@@ -80,7 +80,8 @@ def test_a_message_that_cannot_be_noted_is_logged(path, handled, caplog):
         (
             "butler.transports.console.seen",
             logging.ERROR,
-            f"handled messages are not noted: {path} cannot be used: no such table: handled.",
+            f"cannot save the ids of handled messages: {path} cannot be used: "
+            "no such table: handled.",
         )
     ]
 
