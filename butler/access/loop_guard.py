@@ -64,6 +64,11 @@ class LoopGuard:
         chat.muted_until = now + MUTED_S
         return Hearing.MUTED_NOW
 
+    def note(self, message: Message) -> None:
+        """Record a command that is answered in any case, so that its echoes are recognised."""
+        chat = self._chats.get(message.chat_id) or self._add(message.chat_id)
+        chat.text, chat.heard_at = message.text, self._clock()
+
     def _add(self, chat_id: str) -> _Chat:
         if len(self._chats) >= MAX_CHATS:
             del self._chats[next(iter(self._chats))]

@@ -14,7 +14,6 @@ from butler.core.context import Context, Services
 from butler.core.gate import NOT_A_COMMAND, Hear, Ignore, Say
 from butler.core.plugin import Listener, Plugin, Settings
 from butler.core.router import Call
-from butler.core.turns import Turns
 from butler.core.within import within
 from butler.errors import TransportError, UserError
 from butler.logs import chat_of_log
@@ -58,7 +57,6 @@ class Bot:
         self._listeners = tuple(listeners)
         self._announce = announce
         self._turn_limit_s = turn_limit_s
-        self._turns = Turns()
         self._room = asyncio.Semaphore(MAX_TURNS)
         self._reader: asyncio.Task[None] | None = None
 
@@ -140,19 +138,42 @@ class Bot:
         return Context(message, self._services.gate.access.role(message), self._services)
 
     async def _take_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> None:
-        chat_id, turns = message.chat_id, self._turns
+        chat_id, turns = message.chat_id, self._services.turns
         chat_of_log.set(chat_id)
-        if not turns.take(chat_id):
+        if turns.take(chat_id):
+            await self._in_turn(message, role, verdict)
+        elif self._overtakes(message, role, verdict):
+            await self._act(message, role, verdict, overtakes=True)
+        else:
             await turns.wait(chat_id)
-        try:
-            if not self._services.transport.is_withdrawn(message):
-                await self._act(Context(message, role, self._services), verdict)
-        finally:
-            turns.end(chat_id)
+            await self._in_turn(message, role, verdict)
         await self._services.transport.acknowledge(message)
 
-    async def _act(self, ctx: Context, verdict: Call | Say | Hear) -> None:
+    async def _in_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> None:
+        try:
+            await self._act(message, role, verdict)
+        finally:
+            self._services.turns.end(message.chat_id)
+
+    def _overtakes(self, message: Message, role: Role, verdict: Call | Say | Hear) -> bool:
+        if isinstance(verdict, Call):
+            return verdict.command.overtakes
+        if not isinstance(verdict, Hear):
+            return False
+        ctx = Context(message, role, self._services)
+        try:
+            return any(plugin.overtakes(ctx) for plugin in self._plugins.values())
+        except Exception:  # the boundary of a turn, as in _bounded
+            logger.exception("a plugin could not tell whether a message overtakes")
+            return False
+
+    async def _act(
+        self, message: Message, role: Role, verdict: Call | Say | Hear, *, overtakes: bool = False
+    ) -> None:
         services = self._services
+        if services.transport.is_withdrawn(message):
+            return
+        ctx = Context(message, role, services, overtakes=overtakes)
         if isinstance(verdict, Call):
             services.transport.begin(ctx.message)
             command = verdict.command

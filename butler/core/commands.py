@@ -105,6 +105,8 @@ class Command:
         help: The handler's docstring; its first line is the summary.
         needs: The minimum role of its callers.
         plugin: The name of the plugin that defines it.
+        needs_like: A command whose role the callers need, too.
+        overtakes: It does not wait for the earlier messages of its chat.
     """
 
     name: str
@@ -114,6 +116,8 @@ class Command:
     help: str
     needs: Role
     plugin: str
+    needs_like: str | None = None
+    overtakes: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, TypeVarTuple
 
 from butler.access.rules import Role
@@ -14,6 +14,7 @@ from butler.core.commands import Command
 from butler.core.gate import Gate
 from butler.core.jobs import Jobs
 from butler.core.router import Router
+from butler.core.turns import Turns
 from butler.errors import UnknownRepoError, UserError
 from butler.records.model import Ignored, Records
 from butler.repos.registry import Repo, RepoRegistry
@@ -34,6 +35,7 @@ class Services:
     transport: Transport
     jobs: Jobs
     records: Records
+    turns: Turns = field(default_factory=Turns)
 
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Send ``reply`` without control characters, its commands with the configured prefix.
@@ -60,13 +62,16 @@ class Context:
         detail: More for the audit, such as the person concerned; never message text.
     """
 
-    __slots__ = ("_services", "detail", "message", "repo_name", "role")
+    __slots__ = ("_overtakes", "_services", "detail", "message", "repo_name", "role")
 
-    def __init__(self, message: Message, role: Role, services: Services) -> None:
+    def __init__(
+        self, message: Message, role: Role, services: Services, *, overtakes: bool = False
+    ) -> None:
         self.message = message
         self.role = role
         self.repo_name = self.detail = ""
         self._services = services
+        self._overtakes = overtakes
 
     @property
     def chat_id(self) -> str:
@@ -117,6 +122,15 @@ class Context:
             TransportError: The network rejected it.
         """
         return await self._services.send(self.message.chat_id, reply)
+
+    async def caught_up(self) -> bool:
+        """Wait for the earlier messages of the chat that this one overtook; say if there are any.
+
+        For a command that overtakes, and has to end what those have started, too.
+        """
+        if self._overtakes:
+            await self._services.turns.caught_up(self.chat_id)
+        return self._overtakes
 
     def show_typing(self, *, is_typing: bool) -> None:
         """Show or hide the typing indicator; each start needs one matching end."""

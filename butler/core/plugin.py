@@ -73,6 +73,14 @@ class Plugin(Generic[SettingsT]):
         """
         return ()
 
+    def overtakes(self, ctx: Context) -> bool:
+        """Return whether plain text is heard now, ahead of the earlier messages of its chat.
+
+        For answers that stop something; the listeners then run beside the chat's turn. By default
+        nothing overtakes. Must not block.
+        """
+        return False
+
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
         """Run as a job once messages can be sent; does nothing by default.
 
@@ -88,10 +96,17 @@ class _Mark:
     name: str | None
     aliases: Sequence[str]
     needs: Role
+    needs_like: str | None
+    overtakes: bool
 
 
 def command(
-    name: str | None = None, *, aliases: Sequence[str] = (), needs: Role = Role.USER
+    name: str | None = None,
+    *,
+    aliases: Sequence[str] = (),
+    needs: Role = Role.USER,
+    needs_like: str | None = None,
+    overtakes: bool = False,
 ) -> Callable[[HandlerT], HandlerT]:
     """Make a method of a plugin the handler of a command.
 
@@ -105,10 +120,14 @@ def command(
         name: The command's name (default: the method's).
         aliases: Other names for it.
         needs: The minimum role of its callers.
+        needs_like: Another command: whoever may not use that one in a chat may not use this one
+            there either.
+        overtakes: It does not wait for the earlier messages of its chat, as a command that stops
+            something must not; ``Context.caught_up`` waits for them.
     """
 
     def mark(handler: HandlerT) -> HandlerT:
-        setattr(handler, _MARK, _Mark(name, aliases, needs))
+        setattr(handler, _MARK, _Mark(name, aliases, needs, needs_like, overtakes))
         return handler
 
     return mark
@@ -203,4 +222,8 @@ def _command(handler: Handler, mark: _Mark, plugin_name: str) -> Command:
     if not text:
         raise PluginError(f"{place}: a handler needs a docstring, it is the command's help.")
     parameters = parameters_of(handler, place)
-    return Command(name, tuple(mark.aliases), handler, parameters, text, mark.needs, plugin_name)
+    return Command(
+        *(name, tuple(mark.aliases), handler, parameters, text, mark.needs, plugin_name),
+        needs_like=mark.needs_like,
+        overtakes=mark.overtakes,
+    )

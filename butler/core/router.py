@@ -43,7 +43,7 @@ class Router:
         prefix: The prefix of every command.
 
     Raises:
-        PluginError: Two commands share a name.
+        PluginError: Two commands share a name, or one needs what an unknown one needs.
     """
 
     def __init__(self, commands: Iterable[Command], prefix: str = "/") -> None:
@@ -53,6 +53,8 @@ class Router:
         for command in self.commands:
             for name in command.names:
                 self._register(name, command)
+        for command in self.commands:
+            self._check_needs_like(command)
         self._by_call = {f"{prefix}{name}": command for name, command in self._by_name.items()}
         self.has_commands_for_everyone = any(
             command.needs is Role.EVERYONE for command in self.commands
@@ -98,6 +100,13 @@ class Router:
     def with_prefix(self, text: str) -> str:
         """Return ``text`` with its commands, such as ``/use``, written with the prefix."""
         return self._mention.sub(lambda _: self.prefix, text)
+
+    def _check_needs_like(self, command: Command) -> None:
+        if command.needs_like is not None and command.needs_like not in self._by_name:
+            raise PluginError(
+                f"plugin {command.plugin!r}: /{command.name} needs the role of "
+                f"/{command.needs_like}, but there is no such command."
+            )
 
     def _register(self, name: str, command: Command) -> None:
         other = self._by_name.setdefault(name, command)

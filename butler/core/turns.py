@@ -49,6 +49,12 @@ class Turns:
                 self.end(chat_id)
             raise
 
+    async def caught_up(self, chat_id: str) -> None:
+        """Wait until all turns that were taken or queued in the chat so far are over."""
+        if chat_id in self._queues:
+            await self.wait(chat_id)
+            self.end(chat_id)
+
     def end(self, chat_id: str) -> None:
         """End the turn in the chat and hand it to the longest waiter."""
         queue = self._queues[chat_id]

@@ -374,7 +374,7 @@ async def test_nothing_is_kept_of_a_chat_that_is_quiet(talk):
     await talk("/rule")
     await asyncio.sleep(0)
 
-    assert len(talk.bot._turns) == 0
+    assert len(talk.bot._services.turns) == 0
 
 
 async def test_plugins_are_open_while_the_bot_is(setup, gate):
@@ -406,10 +406,21 @@ async def test_two_bots_do_not_talk_for_ever_and_the_owner_is_told(talk):
 
     assert await other_bot("/refuse", quoted_id="reply-1") == ["Not today."]
     assert await other_bot("/refuse", quoted_id="reply-2") == []
-    assert await talk("/refuse") == []
+    assert await talk.person("88@lid")("/refuse") == []
 
     told = [each for each in talk.transport.sent if each.chat_id == "owner@lid"]
     assert [each.reply.text for each in told] == [
         "Another bot is echoing my commands in team@g.us, so I am ignoring that chat for a minute."
     ]
     assert [entry.rule for entry in talk.ignored] == ["muted", "muted"]
+
+
+async def test_an_owner_is_heard_in_a_chat_that_is_muted(talk):
+    other_bot = talk.person("77@lid")
+    await talk("/refuse")
+    for number in range(3):
+        await other_bot("/refuse", quoted_id=f"reply-{number}")
+
+    assert await talk("/refuse") == ["Not today."]
+    assert await talk("/refuse", quoted_id="reply-1") == ["Not today."]
+    assert await talk("/refuse", quoted_id="reply-1") == ["Not today."]

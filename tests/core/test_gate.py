@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butler import Message, Person, Role
+from butler import Message, Person, PluginError, Role
 from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.access.rules import AccessRules, ChatRules, People
@@ -20,8 +20,8 @@ async def nothing(ctx):
     """Do nothing."""
 
 
-def make(name, needs=Role.USER):
-    return Command(name, (), nothing, (), "Do nothing.", needs, "test")
+def make(name, needs=Role.USER, needs_like=None):
+    return Command(name, (), nothing, (), "Do nothing.", needs, "test", needs_like)
 
 
 ROUTER = Router([make("use"), make("allow", Role.OWNER)])
@@ -112,6 +112,21 @@ def test_a_command_for_everyone_is_limited_like_every_other():
     verdicts = [verdict_of(limited, message("/ping", STRANGER)) for _ in range(3)]
 
     assert [type(verdict) for verdict in verdicts] == [Call, Say, Ignore]
+
+
+def test_a_command_that_needs_what_another_needs_is_raised_with_it():
+    router = Router([make("run"), make("undo", needs_like="run"), make("use")])
+    raised = AccessRules(owners=People([OWNER]), users=People([ANNA]), commands={"run": Role.OWNER})
+
+    assert isinstance(verdict_of(gate(router), message("/undo")), Call)
+    assert isinstance(verdict_of(gate(router, raised), message("/use")), Call)
+    assert verdict_of(gate(router, raised), message("/undo")).text == "/undo is for owners only."
+    assert isinstance(verdict_of(gate(router, raised), message("/undo", OWNER)), Call)
+
+
+def test_a_command_cannot_need_what_an_unknown_one_needs():
+    with pytest.raises(PluginError, match=r"/undo needs the role of /run, but there is no such"):
+        Router([make("undo", needs_like="run")])
 
 
 def test_chatter_does_not_use_up_what_commands_may():

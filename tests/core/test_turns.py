@@ -122,3 +122,24 @@ async def test_nothing_is_kept_of_a_chat_without_a_turn(turns):
     await asyncio.wait([each.task for each in found])
 
     assert len(turns) == 0
+
+
+async def test_to_catch_up_is_to_wait_for_those_who_came_before(turns):
+    turns.take("team")
+    (first,) = await waiters(turns, 1)
+    catching_up = asyncio.create_task(turns.caught_up("team"))
+    (later,) = await waiters(turns, 1)
+    turns.end("team")
+    await steps()
+    assert first.has_turn
+    assert not catching_up.done()
+
+    first.is_over.set()
+    await steps()
+
+    assert catching_up.done()
+    assert later.has_turn
+    later.is_over.set()
+    await steps()
+    await turns.caught_up("team")
+    assert len(turns) == 0
