@@ -10,6 +10,7 @@ from butler import Person, fenced
 from butler_run.agents import Option, OptionKind, PermissionAsked
 from butler_run.permissions.details import details
 
+_LONGEST_ANSWER = 40
 _ANSWER = re.compile(r"\s*(yes|no|[1-9])(?:\s+([a-z]))?\s*[.!]?\s*", re.IGNORECASE)
 _THUMBS = {"👍": "yes", "👎": "no"}
 _DETAIL_SHOWN = 600
@@ -150,5 +151,7 @@ def said(text: str, *, is_reaction: bool) -> Said | None:
     """Return what ``text`` answers, or None if it is no answer."""
     if word := _THUMBS.get(text.strip().rstrip("\ufe0f🏻🏼🏽🏾🏿")):
         return Said(word, None)
-    match = None if is_reaction else _ANSWER.fullmatch(text)
+    answer = text.strip()
+    is_short = len(answer) <= _LONGEST_ANSWER
+    match = _ANSWER.fullmatch(answer) if is_short and not is_reaction else None
     return Said(match[1].lower(), match[2] and match[2].lower()) if match else None

@@ -46,8 +46,9 @@ class RunChat:
     async def fit(self, text: str) -> str:
         """Return ``text`` as it may be shown."""
         if len(text) > LONG:
-            return await asyncio.to_thread(self._hidden, text)
-        return self._hidden(text)
+            return await asyncio.to_thread(self.hidden, text)
+        return self.hidden(text)
 
-    def _hidden(self, text: str) -> str:
+    def hidden(self, text: str) -> str:
+        """Return ``text`` without secrets, escapes and control characters; may take a while."""
         return self._secrets.redacted(clean(text))

@@ -1,6 +1,9 @@
 """What an agent says, gathered piece by piece, and how much of it a phone gets to see."""
 
-from butler_run.text.markdown import shortened, tail, whatsapp
+from collections.abc import Callable
+
+from butler import fenced
+from butler_run.text.markdown import printed, shortened, tail, whatsapp
 
 SHOWN = 1200
 _LEAST_SHOWN = 400
@@ -11,11 +14,15 @@ class Output:
     """The text of a run: bounded, in sections, for a tool at work ends what was said before.
 
     Args:
-        is_output: It is what a program printed, and the end of that tells most.
+        is_output: It is what a program printed: no Markdown, and its end tells most.
+        hide: Hides secrets, in the whole text: half of one would no longer look like it.
     """
 
-    def __init__(self, *, is_output: bool = False) -> None:
+    def __init__(
+        self, *, is_output: bool = False, hide: Callable[[str], str] = lambda text: text
+    ) -> None:
         self._is_output = is_output
+        self._hide = hide
         self._sections: list[list[str]] = [[]]
         self._size = 0
         self.is_cut = False
@@ -33,9 +40,8 @@ class Output:
         if self._sections[-1]:
             self._sections.append([])
 
-    @property
     def full(self) -> str:
-        """All that was said."""
+        """Return all that was said."""
         text = "\n\n".join(section for section in self._texts() if section)
         return f"{text}\n\n(The rest is left out.)" if self.is_cut else text
 
@@ -47,13 +53,20 @@ class Output:
         Args:
             beside: So many characters are shown beside it.
         """
-        full, room = whatsapp(self.full), max(SHOWN - beside, _LEAST_SHOWN)
+        room = max(SHOWN - beside, _LEAST_SHOWN)
+        if self._is_output:
+            return self._printed(room)
+        full = whatsapp(self.full())
         if len(full) <= room:
             return full, True
-        if self._is_output:
-            return tail(full, room), False
         last = next((each for each in reversed(self._texts()) if each), "")
         return shortened(whatsapp(last), room), False
 
+    def _printed(self, room: int) -> tuple[str, bool]:
+        text = printed(self.full())
+        block = fenced(text) if text else ""
+        return (block, True) if len(block) <= room else (tail(block, room), False)
+
     def _texts(self) -> list[str]:
-        return ["".join(section).strip() for section in self._sections]
+        sections = ("".join(section) for section in self._sections)
+        return [self._hide(text).strip("\n" if self._is_output else None) for text in sections]

@@ -102,7 +102,7 @@ class Run:
         self._chat = chat
         self._prompts = PermissionPrompts(ctx, number, history, questions, chat)
         self._snapshots = RunSnapshots(repo, number)
-        self._outcome = _Outcome(Output(is_output=choice.is_program))
+        self._outcome = self._nothing_yet()
         self._said = _Said("", is_all=True)
         self._run: LimitedRun | None = None
         self._until: asyncio.Timeout | None = None
@@ -162,7 +162,8 @@ class Run:
             self._history.note_told(self._number)
         if not self._said.is_all:
             name = f"run-{self._number}.md"
-            await self._chat.send(Reply(self._outcome.answer.full, file_name=name))
+            full = await asyncio.to_thread(self._outcome.answer.full)
+            await self._chat.send(Reply(full, file_name=name))
 
     async def _answered(self, elapsed: str) -> _Said:
         outcome, footer = self._outcome, await self._summed_up(elapsed)
@@ -188,12 +189,15 @@ class Run:
         except ConversationLostError as error:
             self._history.chats.forget_conversation(*self._conversation_key)
             await self._chat.send(Reply(f"{error} I start a fresh one."))
-            self._outcome = _Outcome(Output())
+            self._outcome = self._nothing_yet()
             await self._start_afresh()
             if not error.can_resume_others:
                 self._history.chats.keep_conversation(*self._conversation_key, UNRESUMABLE)
         except UserError as error:
             self._outcome.problem = str(error)
+
+    def _nothing_yet(self) -> _Outcome:
+        return _Outcome(Output(is_output=self._choice.is_program, hide=self._chat.hidden))
 
     async def _start_afresh(self) -> None:
         try:

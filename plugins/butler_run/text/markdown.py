@@ -4,15 +4,22 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from butler import fenced
+from butler_run.text.html import without_tags
 
 # The parser is linear, at worst 15 µs a character ("![" repeated), which makes 0.15 s.
 MAX_PARSED = 10_000
+
+MAX_CELLS = 5_000
+"""A row of a table is filled up to the width of its head, however short it is written."""
+
+WIDEST_TABLE = 36
+"""Columns of a code block that a phone shows without breaking its lines."""
 
 _FENCE = "```"
 _ELLIPSIS = "…"
@@ -40,6 +47,15 @@ def whatsapp(markdown: str) -> str:
         cut = cut if cut > 0 else MAX_PARSED
         return f"{_translated(text[:cut])}\n\n{text[cut:].strip()}"
     return _translated(text)
+
+
+def printed(output: str) -> str:
+    """Return what a program printed as a terminal shows it in the end: no mark-up, no escapes.
+
+    Of a line that was overwritten, such as one of a progress bar, only the last state is kept.
+    """
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in _ESCAPES.sub("", output).split("\n"))
+    return _CONTROLS.sub("", "\n".join(lines)).strip("\n")
 
 
 def shortened(text: str, limit: int = 1200) -> str:
@@ -73,9 +89,20 @@ def tail(text: str, limit: int = 1200) -> str:
 
 
 def _translated(markdown: str) -> str:
-    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    tree = SyntaxTreeNode(parser.parse(markdown))
-    return _BLANK_LINES.sub("\n\n", _blocks(tree.children)).strip()
+    """Return ``markdown`` in WhatsApp's mark-up; as it is where it is nested beyond measure."""
+    try:
+        tree = SyntaxTreeNode(_parser(markdown).parse(markdown))
+        return _BLANK_LINES.sub("\n\n", _blocks(tree.children)).strip()
+    except RecursionError:
+        return markdown.strip()
+
+
+def _parser(markdown: str) -> MarkdownIt:
+    """Return a parser; without tables where one could have more cells than there are characters."""
+    lines = markdown.split("\n")
+    cells = len(lines) * max(line.count("|") for line in lines)
+    tables = ["table"] if cells <= MAX_CELLS else []
+    return MarkdownIt("commonmark").enable([*tables, "strikethrough"])
 
 
 def _blocks(nodes: Iterable[SyntaxTreeNode], joint: str = "\n\n") -> str:
@@ -95,9 +122,11 @@ def _block(node: SyntaxTreeNode) -> str:
         case "fence" | "code_block":
             return fenced(node.content)
         case "table":
-            return fenced(_table(node))
+            return _table(node)
         case "hr":
             return "———"
+        case "html_block":
+            return without_tags(node.content).strip()
         case _:
             return node.content.strip()
 
@@ -112,17 +141,25 @@ def _items(node: SyntaxTreeNode) -> Iterator[str]:
 
 
 def _table(node: SyntaxTreeNode) -> str:
+    """Return a table as a code block, or where a phone is too narrow, row by row."""
     rows = [
-        [_inline(cell.children, frozenset(_MARKS)) for cell in row.children]
+        [_inline(cell.children, frozenset(_MARKS)).replace("\n", " ") for cell in row.children]
         for section in node.children
         for row in section.children
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if sum(widths) + 2 * (len(widths) - 1) > WIDEST_TABLE and len(rows) > 1:
+        return "\n\n".join(_named_cells(rows[0], row) for row in rows[1:])
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+    return fenced("\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]]))
+
+
+def _named_cells(head: Sequence[str], row: Sequence[str]) -> str:
+    cells = zip(head, row, strict=True)
+    return "\n".join(f"*{name}*: {cell}" if name else cell for name, cell in cells if cell)
 
 
 def _inline(nodes: Iterable[SyntaxTreeNode], unmarked: frozenset[str] = frozenset()) -> str:
@@ -135,6 +172,8 @@ def _span(node: SyntaxTreeNode, unmarked: frozenset[str]) -> str:
             return _inline(node.children, unmarked)
         case "softbreak" | "hardbreak":
             return "\n"
+        case "html_inline":
+            return without_tags(node.content)
         case "code_inline":
             return f"`{node.content}`"
         case "link":

@@ -91,7 +91,7 @@ async def test_a_chat_chooses_its_agent(chat, run):
         "There is no agent nope. Known: claude, codex, gemini, opencode, scripted, shell, shout."
     ]
     assert await chat("/agent shout") == ["This chat now uses *shout*."]
-    assert (await run(chat, "hello")).startswith("HELLO")
+    assert (await run(chat, "hello")).startswith("```\nHELLO\n```")
 
 
 async def test_a_repo_can_name_its_agent(butler_toml, tmp_path, run):
@@ -101,4 +101,4 @@ async def test_a_repo_can_name_its_agent(butler_toml, tmp_path, run):
     )
     async with open_chat(read_setup(path)) as chat:
         await chat("/use web")
-        assert (await run(chat, "hello")).startswith("HELLO")
+        assert (await run(chat, "hello")).startswith("```\nHELLO\n```")

@@ -104,7 +104,7 @@ async def test_of_a_program_that_prints_much_the_end_is_shown(chat, run):
 
     text = await run(chat, "seq 1000; echo 3 tests failed")
     assert text.startswith("…\n")
-    assert "\n1000\n3 tests failed\n\nno files changed" in text
+    assert "\n1000\n3 tests failed\n```\n\nno files changed" in text
     assert len(text) <= 1200
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from butler_run.text.markdown import clean, shortened, tail, whatsapp
+from butler_run.text.markdown import clean, printed, shortened, tail, whatsapp
 
 # One second, times what it costs to measure coverage.
 SECONDS = 3.0
@@ -35,8 +35,18 @@ SECONDS = 3.0
         ("> a\n> b\n>\n> c", "> a\n> b\n> \n> c"),
         ("| a | **b** |\n|---|---|\n| long | x |", "```\na     b\n----  -\nlong  x\n```"),
         ("a\n\n---\n\nb", "a\n\n———\n\nb"),
-        ("<b>x</b>", "<b>x</b>"),
-        ("<div>\nx\n</div>", "<div>\nx\n</div>"),
+        ("<b>x</b> <i>y</i><br>z", "*x* _y_\nz"),
+        ("<div>\nx\n</div>", "x"),
+        ("<details><summary>Log</summary>\nline\n</details>", "*Log*\nline"),
+        ("a <!-- a note --> b", "a  b"),
+        ("<!-- a note -->\n\nb", "b"),
+        ("1 < 2 and Vec<String>", "1 < 2 and Vec<String>"),
+        (
+            "| Name | What it does |\n|---|---|\n"
+            "| api | serves everything that phones ask for |\n| web | x |",
+            "*Name*: api\n*What it does*: serves everything that phones ask for\n\n"
+            "*Name*: web\n*What it does*: x",
+        ),
         ("a  \nb\nc", "a\nb\nc"),
         ("snake_case and 2 * 3 * 4", "snake_case and 2 * 3 * 4"),
         (r"\*not bold\*", "*not bold*"),
@@ -109,3 +119,29 @@ def test_a_long_text_is_cut_with_its_fences_closed(text, limit, kept):
 def test_the_end_of_a_text_is_cut_at_a_line_and_keeps_its_fences(text, limit, end):
     assert tail(text, limit) == end
     assert len(end) <= limit
+
+
+def test_a_text_nested_beyond_measure_stays_as_it_is():
+    text = "*" * 4_990 + "a" + "*" * 4_990
+
+    assert whatsapp(text) == text
+
+
+def test_a_table_of_more_cells_than_a_phone_could_show_stays_as_it_is():
+    text = "|a" * 1_500 + "\n" + "|-" * 1_500 + "\n|" * 1_000
+
+    assert whatsapp(text).startswith("|a|a")
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("+ new\n# c\n  x __init__", "+ new\n# c\n  x __init__"),
+        ("10 %\r50 %\r100 %\nok\n", "100 %\nok"),
+        ("a\r\nb\r\n", "a\nb"),
+        ("\x1b[31mred\x1b[0m \x1b]0;title\x07end", "red end"),
+        ("\x07\u202ebell", "bell"),
+    ],
+)
+def test_what_a_program_printed_is_shown_as_a_terminal_ends_up_with(output, shown):
+    assert printed(output) == shown
