@@ -10,16 +10,28 @@ from whatsapp_server.elements import Addressing, Element, Jid, element
 from whatsapp_server.faults import Faults
 from whatsapp_server.messages import ChatState, Document, Reply, Sent
 from whatsapp_server.pair_code import WrongCodeError
-from whatsapp_server.people import STATUS, Broadcast, Group, Newsletter, Person
+from whatsapp_server.people import (
+    META_AI,
+    META_AI_BY_PHONE,
+    STATUS,
+    Assistant,
+    Broadcast,
+    Group,
+    Newsletter,
+    Person,
+)
 from whatsapp_server.proxy import Door
 from whatsapp_server.server import WhatsAppServer
 from whatsapp_server.timeline import PATIENCE_S, Timeline
 from whatsapp_server.world import World
 
 __all__ = [
+    "META_AI",
+    "META_AI_BY_PHONE",
     "PATIENCE_S",
     "STATUS",
     "Addressing",
+    "Assistant",
     "Broadcast",
     "ChatState",
     "Content",

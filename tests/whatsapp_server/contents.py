@@ -6,12 +6,14 @@ Field numbers are those of WhatsApp's E2E.Message.
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
+from whatsapp_server import message_secrets, wrappers
 from whatsapp_server.people import Person
-from whatsapp_server.protobuf import encode
+from whatsapp_server.protobuf import Fields, encode
 
 _REVOKE, _EDIT = 0, 14
+_MESSAGE_EDIT = 2
 _UNKNOWN_FIELD = 4_000
 
 
@@ -47,6 +49,13 @@ class Content:
     stanza_type: str = "text"
     media_type: str = ""
     edit: str = ""
+    is_decoration: bool = False
+    """Whether a client that cannot decrypt it is not to show that."""
+
+    @property
+    def secret(self) -> bytes:
+        """The secret by which others can encrypt what belongs to it; empty if it has none."""
+        return Fields(self.raw).message(wrappers.CONTEXT_INFO).data(3)
 
 
 def text(
@@ -61,6 +70,18 @@ def text(
 
 def _secret() -> bytes:
     return encode((35, encode((3, os.urandom(32)))))
+
+
+def forwarded(text: str, mark: str = "flag") -> Content:
+    """A text that was passed on, known by one of the marks."""
+    context = encode(wrappers.FORWARD_MARKS[mark])
+    return Content(encode((6, encode((1, text), (17, context)))) + _secret())
+
+
+def ask_assistant(text: str, assistant: str = "867051314767696@bot") -> Content:
+    """A question to an AI in somebody else's chat; the client takes the wrapper off."""
+    asked = encode((6, encode((1, text), (17, encode((15, assistant))))))
+    return wrapped("botInvoke", Content(asked + _secret()))
 
 
 def _context(quote: Quotable | None, mentions: Iterable[Person]) -> bytes:
@@ -85,12 +106,17 @@ def video(caption: str = "", *, quote: Quotable | None = None) -> Content:
 def document(caption: str = "", file_name: str = "notes.txt") -> Content:
     """A document as phones send it with a caption: inside a wrapper of its own."""
     plain = _media(7, "document", (2, "text/plain"), (8, file_name), (20, caption or None))
-    return _wrapped(53, plain) if caption else plain
+    return wrapped("documentWithCaption", plain) if caption else plain
 
 
-def audio() -> Content:
-    """A voice message; there is no file behind it."""
-    return _media(8, "audio", (2, "audio/ogg; codecs=opus"), (6, 1))
+def video_note() -> Content:
+    """A round film; there is no file behind it."""
+    return _media(66, "ptv", (2, "video/mp4"))
+
+
+def audio(*, is_voice: bool = True) -> Content:
+    """A voice message or a piece of music; there is no file behind it."""
+    return _media(8, "audio", (2, "audio/ogg; codecs=opus"), (6, int(is_voice)))
 
 
 def sticker() -> Content:
@@ -103,54 +129,128 @@ def _media(number: int, media_type: str, *fields: tuple[int, int | str | bytes |
     return Content(raw + _secret(), "media", media_type)
 
 
-def location() -> Content:
-    """A place, without coordinates."""
-    return Content(encode((5, encode((3, "Somewhere")))), "media", "location")
+def location(*, is_live: bool = False) -> Content:
+    """A place, without coordinates; a live one moves."""
+    number, name, kind = (18, None, "livelocation") if is_live else (5, "Somewhere", "location")
+    return Content(encode((number, encode((3, name)))), "media", kind)
 
 
-def contact(name: str) -> Content:
-    """A contact card."""
-    card = f"BEGIN:VCARD\nVERSION:3.0\nFN:{name}\nEND:VCARD"
-    return Content(encode((4, encode((1, name), (16, card)))), "media", "vcard")
+def contact(*names: str) -> Content:
+    """A contact card, or several."""
+    cards = [
+        encode((1, name), (16, f"BEGIN:VCARD\nVERSION:3.0\nFN:{name}\nEND:VCARD")) for name in names
+    ]
+    if len(cards) == 1:
+        return Content(encode((4, cards[0])), "media", "vcard")
+    return Content(encode((13, encode(*((2, card) for card in cards)))), "media", "contact_array")
 
 
-def poll(question: str, options: Iterable[str]) -> Content:
-    """A poll where one option can be chosen."""
+def poll(
+    question: str, options: Iterable[str], number: Literal[49, 60, 64, 111, 119] = 49
+) -> Content:
+    """A poll where one option can be chosen; each form of it has a number."""
     choices = [(3, encode((1, option))) for option in options]
-    raw = encode((49, encode((1, os.urandom(32)), (2, question), *choices, (4, 1))))
+    raw = encode((number, encode((1, os.urandom(32)), (2, question), *choices, (4, 1))))
     return Content(raw + _secret(), "poll")
+
+
+def event(name: str) -> Content:
+    """An appointment, to accept or decline."""
+    return Content(encode((75, encode((3, name), (7, 1_790_000_000)))) + _secret(), "event")
+
+
+def event_invitation(caption: str) -> Content:
+    """An appointment passed on to another chat."""
+    return Content(encode((122, encode((3, "Lunch"), (6, caption)))), "event")
+
+
+def group_invitation(caption: str) -> Content:
+    """A card that invites to a group."""
+    invitation = encode((1, "120363000000009999@g.us"), (2, "code"), (4, "Team"), (6, caption))
+    return Content(encode((28, invitation)), "media", "url")
+
+
+def album(image_count: int) -> Content:
+    """What announces pictures that belong together; each of them follows as a message."""
+    return Content(encode((83, encode((2, image_count)))) + _secret())
+
+
+def sticker_pack(caption: str) -> Content:
+    """A set of stickers."""
+    return Content(encode((86, encode((2, "Cats"), (10, caption)))) + _secret(), "media")
+
+
+def pin(target: Quotable) -> Content:
+    """The wish to pin a message to the top of its chat."""
+    raw = encode((63, encode((1, _key(target, is_own=False)), (2, 1))))
+    return Content(raw, edit="2", is_decoration=True)
 
 
 def ephemeral(content: Content) -> Content:
     """The same in a chat with disappearing messages."""
-    return _wrapped(40, content)
+    return wrapped("ephemeral", content)
 
 
 def view_once(content: Content) -> Content:
     """The same, to be seen only once."""
-    return _wrapped(37, content)
+    return wrapped("viewOnce", content)
 
 
-def _wrapped(number: int, content: Content) -> Content:
-    return replace(content, raw=encode((number, encode((1, content.raw)))))
+def wrapped(name: str, content: Content) -> Content:
+    """The same inside a wrapper."""
+    return replace(content, raw=wrappers.wrapped(name, content.raw))
 
 
 def edit(target: Quotable, text: str) -> Content:
     """A new text for a message of the same sender; it has an id of its own."""
-    edited = encode((1, text))
-    protocol = encode((1, _key(target, is_own=True)), (2, _EDIT), (14, edited))
-    return Content(encode((12, protocol)), edit="1")
+    return Content(_edit(target, encode((1, text))), edit="1", is_decoration=True)
+
+
+def sealed_edit(
+    target: Quotable,
+    text: str,
+    *,
+    secret: bytes | None = None,
+    editor: str | None = None,
+    next_secret: bytes | None = None,
+) -> Content:
+    """The same as phones have sent it since May 2026: encrypted with the message's secret.
+
+    Args:
+        target: The message.
+        text: Its new text.
+        secret: Its secret, if that is not the one in it.
+        editor: The address of who edits it, if that is not the author.
+        next_secret: What takes the place of its secret.
+    """
+    author = target.author
+    plain = _edit(target, encode((1, text)))
+    if next_secret is not None:
+        plain += encode((wrappers.CONTEXT_INFO, encode((3, next_secret))))
+    sealed = message_secrets.seal(
+        plain,
+        secret or Fields(target.raw).message(wrappers.CONTEXT_INFO).data(3),
+        message_secrets.MESSAGE_EDIT,
+        (target.id, author, editor or author),
+    )
+    fields = (1, _key(target, is_own=True)), (2, sealed.payload), (3, sealed.iv), (4, _MESSAGE_EDIT)
+    return Content(encode((82, encode(*fields))) + _secret(), edit="1")
+
+
+def _edit(target: Quotable, edited: bytes) -> bytes:
+    return encode((12, encode((1, _key(target, is_own=True)), (2, _EDIT), (14, edited))))
 
 
 def revoke(target: Quotable) -> Content:
     """The deletion, for everyone, of a message of the same sender."""
-    return Content(encode((12, encode((1, _key(target, is_own=True)), (2, _REVOKE)))), edit="7")
+    raw = encode((12, encode((1, _key(target, is_own=True)), (2, _REVOKE))))
+    return Content(raw, edit="7", is_decoration=True)
 
 
 def reaction(target: Quotable, emoji: str) -> Content:
     """A reaction; an empty one takes it back."""
     key = _key(target, is_own=False)
-    return Content(encode((46, encode((1, key), (2, emoji)))), "reaction")
+    return Content(encode((46, encode((1, key), (2, emoji)))), "reaction", is_decoration=True)
 
 
 def _key(target: Quotable, *, is_own: bool) -> bytes:
@@ -166,8 +266,3 @@ def unknown() -> Content:
 def sender_key(group: str, distribution: bytes) -> bytes:
     """The message that carries a sender key."""
     return encode((2, encode((1, group), (2, distribution))))
-
-
-def device_sent(destination: str, raw: bytes) -> bytes:
-    """The copy by which a device tells the account's others what it sent, and where."""
-    return encode((31, encode((1, destination), (2, raw))))

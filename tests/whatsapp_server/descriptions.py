@@ -5,11 +5,31 @@ from dataclasses import dataclass, replace
 from whatsapp_server.protobuf import Fields
 
 _DEVICE_SENT = 31
-_WRAPPERS = (37, 40, 53, 55, 58)
-"""View once, ephemeral, document with caption, view once (second form), edited."""
-_WITH_CAPTION = {3: ("image", 3), 9: ("video", 7), 7: ("document", 20)}
-_CONVERSATION, _EXTENDED_TEXT, _PROTOCOL, _REACTION = 1, 6, 12, 46
-_PLAIN = {4: "contact", 5: "location", 8: "audio", 26: "sticker", 49: "poll"}
+_WRAPPERS = (37, 40, 53, 55, 58, 59, 62, 67, 118)
+"""View once, ephemeral, document with caption, view once (second form), edited, view once (third
+form), mention of a group, question to an AI, spoiler."""
+_WITH_CAPTION = {3: ("image", 3), 9: ("video", 7), 66: ("video note", 7), 7: ("document", 20)}
+_CONVERSATION, _EXTENDED_TEXT, _PROTOCOL, _REACTION, _SEALED = 1, 6, 12, 46, 82
+_PLAIN = {
+    4: "contact",
+    5: "location",
+    8: "audio",
+    13: "contacts",
+    18: "live location",
+    26: "sticker",
+    28: "group invitation",
+    49: "poll",
+    60: "poll",
+    63: "pin",
+    64: "poll",
+    75: "event",
+    83: "album",
+    86: "sticker pack",
+    104: "forwarded from an AI",
+    111: "poll",
+    119: "poll",
+    122: "event invitation",
+}
 _REVOKE, _EDIT = 0, 14
 
 
@@ -40,6 +60,8 @@ def description(raw: bytes) -> Description:
         return Description("reaction", reaction.text(2), target_id=reaction.message(1).text(3))
     if _PROTOCOL in fields:
         return _protocol(fields.message(_PROTOCOL))
+    if _SEALED in fields:
+        return Description("sealed edit", target_id=fields.message(_SEALED).message(1).text(3))
     return Description(_plain_kind(fields))
 
 

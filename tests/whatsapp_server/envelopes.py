@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from whatsapp_server.contents import device_sent, sender_key
+from whatsapp_server.contents import sender_key
 from whatsapp_server.elements import SERVER, Attributes, Element, Jid, element
 from whatsapp_server.line import Line
 from whatsapp_server.messages import Sent
-from whatsapp_server.people import Broadcast, Group, Newsletter, Person
+from whatsapp_server.people import Assistant, Broadcast, Group, Newsletter, Person
 from whatsapp_server.ratchet import Bundle
 from whatsapp_server.world import World
+from whatsapp_server.wrappers import device_sent
 
 _FEW_KEYS = 5
 """WhatsApp asks for more one-time keys at ten or fewer; a bot uploads 812 at first."""
@@ -81,6 +82,8 @@ class _Sealing:
                 return self._group(chat)
             case Broadcast():
                 return self._broadcast(chat)
+            case Assistant():
+                return self._asked(chat)
             case Person():
                 return self._own(chat) if self.sent.is_own else self._direct()
 
@@ -115,6 +118,11 @@ class _Sealing:
             other: chat.other_jid(mode),
         }
         copy = device_sent(str(chat.jid(mode)), self.sent.raw)
+        return self._message(attributes, self._encrypted(copy))
+
+    def _asked(self, chat: Assistant) -> Element:
+        copy = device_sent(str(chat.jid), self.sent.raw)
+        attributes: Attributes = {"from": self._from(), "recipient": chat.jid}
         return self._message(attributes, self._encrypted(copy))
 
     def _group(self, chat: Group | Broadcast) -> Element:
@@ -152,7 +160,12 @@ class _Sealing:
         return self._enc(*device.encrypt(raw))
 
     def _enc(self, kind: str, sealed: bytes) -> Element:
-        media_type = self.sent.content.media_type or None
-        count = None if kind == "skmsg" else self.retry_count
-        attributes: Attributes = {"v": "2", "type": kind, "mediatype": media_type, "count": count}
+        content = self.sent.content
+        attributes: Attributes = {
+            "v": "2",
+            "type": kind,
+            "mediatype": content.media_type or None,
+            "count": None if kind == "skmsg" else self.retry_count,
+            "decrypt-fail": "hide" if content.is_decoration else None,
+        }
         return element("enc", attributes, data=sealed)

@@ -71,9 +71,18 @@ class Newsletter:
     name: str
 
 
-Chat = Person | Group | Broadcast | Newsletter
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """An AI with a chat of its own, to which the owner of the bot's account writes."""
+
+    jid: Jid
+
+
+Chat = Person | Group | Broadcast | Newsletter | Assistant
 
 STATUS = Broadcast(Jid("status", "broadcast"))
+META_AI = Assistant(Jid("867051314767696", "bot"))
+META_AI_BY_PHONE = Assistant(Jid("13135550002", "s.whatsapp.net"))
 
 
 def members(chat: Chat) -> Sequence[Person]:
