@@ -41,7 +41,7 @@ async def _codes_that_nobody_scans(server: WhatsAppServer, folder: Path) -> None
     assert exit_status == 1
     assert 150 < time.monotonic() - began < 220
     assert butler.log.strip().endswith(
-        "Nobody used a code in time, so linking was given up. Wait a few minutes and try again."
+        "No code was used in time. Wait a few minutes and try again."
     )
 
 

@@ -88,7 +88,7 @@ async def test_with_a_reply_that_waits_behind_one_that_is_stuck(whatsapp_server,
         await eventually(lambda: query(config, asked) == [(1,)])
         assert await _ends_in_time(butler) == 0
 
-    assert "A reply still waited for WhatsApp" in butler.log
+    assert "A reply was still waiting for WhatsApp" in butler.log
     whatsapp_server.faults.release_acknowledgements()
     await whatsapp_server.wait_offline()
     async with Butler(config, whatsapp_server, "run"):

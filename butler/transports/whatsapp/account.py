@@ -1,4 +1,4 @@
-"""The linked account, as the credentials file tells it."""
+"""The linked account, read from the credentials file."""
 
 import re
 import sqlite3
@@ -17,11 +17,11 @@ _ADDRESS = re.compile(r"(?P<user>[0-9]+)(?:\.[0-9]+)?(?::(?P<device>[0-9]+))?@(?
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account that Butler is a device of.
+    """The WhatsApp account that Butler is linked to.
 
     Attributes:
         phone: ``+4915112345678``.
-        lid: ``123456789@lid``; None if WhatsApp has not told it.
+        lid: ``123456789@lid``; None if WhatsApp did not report it.
         device: The number of Butler's own device.
     """
 

@@ -43,7 +43,7 @@ class Output:
     def full(self) -> str:
         """Return all that was said."""
         text = "\n\n".join(section for section in self._texts() if section)
-        return f"{text}\n\n(The rest is left out.)" if self.is_cut else text
+        return f"{text}\n\n(The rest was cut off.)" if self.is_cut else text
 
     def shown(self, beside: int = 0) -> tuple[str, bool]:
         """Return what to show on a phone, and whether that is all.

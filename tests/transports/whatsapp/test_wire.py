@@ -189,7 +189,7 @@ async def test_a_text_without_end_stops_nothing_else(server, folder):
         gateway_count = server.timeline.names().count("online")
 
     endless, following = server.replies
-    assert endless.document.data.decode().endswith("(The rest is left out.)")
+    assert endless.document.data.decode().endswith("(The rest was cut off.)")
     assert (following.text, gateway_count) == ("next", 1)
 
 
@@ -232,7 +232,7 @@ async def test_what_is_no_message_to_act_on_is_recorded_with_its_rule(server, fo
         await eventually(lambda: len(bot.records.entries) == 7)
 
     assert [entry.rule for entry in bot.records.entries] == [
-        "reaction taken back",
+        "reaction removed",
         "poll",
         "not a text",
         "deleted",

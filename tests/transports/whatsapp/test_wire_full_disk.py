@@ -32,7 +32,7 @@ async def _fill_disk(server, config, butler, writer):
     for process_id in (butler.process.pid, await butler.gateway()):
         _limit_files(process_id, LARGEST_FILE_BYTES)
     noticed_by = await server.send_text("/use api", sender=writer)
-    await eventually(lambda: "There is no room to work in" in _link_shown(config), 30)
+    await eventually(lambda: "The disk of " in _link_shown(config), 30)
     return noticed_by
 
 

@@ -200,7 +200,7 @@ async def test_a_library_that_stops_to_deliver_events_is_replaced(server, folder
         await server.send_text("/help", sender=alice)
         reply = await server.next_reply()
 
-    assert said == "The WhatsApp library has stopped to deliver events."
+    assert said == "The WhatsApp library stopped delivering events."
     assert reply.text == "echo /help"
 
 

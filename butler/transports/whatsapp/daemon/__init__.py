@@ -1,1 +1,1 @@
-"""The daemon's side: messages from the gateway, replies to it, and its supervision."""
+"""The daemon's side: receives from the gateway, replies through it, and supervises it."""

@@ -1,4 +1,4 @@
-"""Turns that are over: first on record, then told to the gateway until it confirms them."""
+"""Acknowledgements: recorded first, then sent to the gateway until it confirms them."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -7,14 +7,14 @@ from butler.transports.whatsapp.protocol.frames import Acknowledge
 
 
 class Acknowledgements:
-    """The rows whose turns are over and of which the gateway has not said that it knows.
+    """The rows whose turns have ended but which the gateway has not confirmed.
 
     Args:
-        send: Sends a frame to the gateway; lost if there is none.
-        flush: Writes down what is on record; blocks.
+        send: Sends a frame to the gateway; dropped if there is none.
+        flush: Writes the pending records to disk; blocks.
 
     Attributes:
-        is_settled: Set while there are none.
+        is_settled: Set while no rows are pending.
     """
 
     def __init__(self, send: Callable[[Acknowledge], None], flush: Callable[[], None]) -> None:
@@ -30,25 +30,25 @@ class Acknowledgements:
         return row in self._rows
 
     def add(self, row: int) -> None:
-        """Note that a turn is over; the gateway is told soon."""
+        """Acknowledge the end of a turn; the gateway is notified soon."""
         self._rows.add(row)
         self._news.append(row)
         self._has_news.set()
         self.is_settled.clear()
 
     def confirm(self, rows: Iterable[int]) -> None:
-        """Note that the gateway will not hand these rows over again."""
+        """Register the gateway's confirmation that it will not deliver these rows again."""
         self._rows.difference_update(rows)
         if not self._rows:
             self.is_settled.set()
 
     def say_again(self) -> None:
-        """Tell a new gateway, as the last one may not have known."""
+        """Repeat all pending acknowledgements to a new gateway."""
         for row in sorted(self._rows):
             self.add(row)
 
     async def tell(self) -> None:
-        """Tell the gateway, for ever; what a turn put on record is on disk before."""
+        """Send acknowledgements to the gateway, forever; flush the records of the turns first."""
         while True:
             await self._has_news.wait()
             self._has_news.clear()

@@ -1,4 +1,4 @@
-"""Replies on their way to WhatsApp: each waits for what its gateway says became of it."""
+"""Delivery of replies: each one waits for its outcome from the gateway."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -20,19 +20,19 @@ from butler.transports.whatsapp.protocol.frames import (
 )
 
 SEND_LIMIT_S = 600.0
-"""A reply waits so long for WhatsApp to be reached again."""
+"""Timeout of a reply while WhatsApp cannot be reached."""
 
 LAST_CALL_S = 5.0
-"""And so long once Butler is about to end; a gateway waits shorter for what it has sent."""
+"""Timeout during shutdown; longer than the gateway waits for sent replies."""
 
 
 class RefusedError(TransportError):
-    """The reply surely did not arrive."""
+    """The reply certainly did not arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """One part of a reply, and all of them."""
+    """A part of a reply, and the number of parts."""
 
     parts: Sequence[Send]
     request: Send
@@ -41,11 +41,11 @@ class _Pending:
 
 
 class Delivery:
-    """The replies that were handed to a gateway and of which nothing is known yet.
+    """The replies handed to a gateway whose outcome is still unknown.
 
     Args:
-        send: Sends a frame to the gateway; lost if there is none.
-        limit_s: How long a reply waits.
+        send: Sends a frame to the gateway; dropped if there is none.
+        limit_s: Timeout of a reply.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Delivery:
         self._is_last_call = False
 
     async def deliver(self, request: Send) -> str:
-        """Hand over a reply; return its id on WhatsApp once it was sent.
+        """Hand over a reply; return its WhatsApp id once it was sent.
 
         Raises:
-            RefusedError: It surely did not arrive.
-            TransportError: It was not sent, or nobody can say; it is not repeated.
+            RefusedError: It certainly did not arrive.
+            TransportError: It was not sent, or the outcome is unknown; it is not retried.
         """
         return await self.deliver_all([request])
 
@@ -70,8 +70,8 @@ class Delivery:
         """Hand over the parts of one text; return the id of the first once all were sent.
 
         Raises:
-            RefusedError: One of them surely did not arrive, nor did those behind it.
-            TransportError: One was not sent, or nobody can say; it is not repeated.
+            RefusedError: One of them certainly did not arrive, nor did the parts after it.
+            TransportError: One was not sent, or the outcome is unknown; it is not retried.
         """
         if self._failure is not None:
             raise TransportError(str(self._failure))
@@ -92,7 +92,7 @@ class Delivery:
         return _first_id(outcomes)
 
     def call_last(self) -> None:
-        """Wait no longer than needed, as Butler is about to end."""
+        """Shorten the timeouts for the shutdown."""
         self._is_last_call = True
         self._limit_s = min(self._limit_s, LAST_CALL_S)
         self._send(LastCall())
@@ -102,7 +102,7 @@ class Delivery:
                 each.limit.reschedule(min(at, each.limit.when() or at))
 
     def ask_again(self) -> None:
-        """Hand all of them to a new gateway; its journal knows which were sent."""
+        """Resend all of them to a new gateway, which deduplicates by its journal."""
         if self._is_last_call:
             self._send(LastCall())
         for _parts, pending in groupby(self._pending.values(), key=lambda each: id(each.parts)):
@@ -116,18 +116,18 @@ class Delivery:
 
     def _let_go(self, pending: _Pending) -> None:
         del self._pending[pending.request.key]
-        # At the end of Butler it is left to the gateway, or to the next one.
+        # During shutdown, leave it to the gateway, or to the next one.
         if pending.message_id.cancelled() and not self._is_last_call:
             self._send(Retract(pending.request.key))
 
     def _too_late(self) -> str:
         if self._is_last_call:
-            return "A reply still waited for WhatsApp when Butler was asked to end."
-        # Not "was not sent": it may be with the library, which says nothing until it is online.
+            return "A reply was still waiting for WhatsApp when Butler was stopped."
+        # Not "was not sent": the library may hold it until it is online.
         return f"A reply was given up after {self._limit_s:g} s, as WhatsApp could not be reached."
 
     def take(self, frame: Sent | NotSent) -> None:
-        """Note what became of a reply."""
+        """Register the outcome of a reply."""
         pending = self._pending.get(frame.key)
         if pending is None or pending.message_id.done():
             return
@@ -138,7 +138,7 @@ class Delivery:
             pending.message_id.set_exception(error(frame.reason))
 
     def fail(self, error: TransportError) -> None:
-        """Give up those that wait, and those that come."""
+        """Fail all pending and future replies."""
         self._failure = error
         for each in self._pending.values():
             if not each.message_id.done():
@@ -161,7 +161,7 @@ def whole(
 
 
 def in_parts(turns: Turns, chat_id: str, reply: Reply, pieces: Sequence[str]) -> list[Send]:
-    """Return the requests for the parts of a reply; only the first one can be an edit."""
+    """Return the requests for the parts of a reply; only the first can be an edit."""
     first, *others = fewer(pieces)
     found = [whole(turns, chat_id, reply, first)]
     for piece in others:

@@ -1,6 +1,6 @@
-"""Messages that Butler does not act on though they were meant for it.
+"""Notices about messages that were meant for Butler but not handled.
 
-They came too late, could not be read, or were being worked on when an earlier daemon was killed.
+They arrived too late, could not be read, or were interrupted when an earlier daemon was killed.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from butler.transports.whatsapp.protocol.frames import Send
 logger = logging.getLogger(__name__)
 
 QUIET_S = 2.0
-"""The summary of a chat is sent when no late message came for so long."""
+"""Delay of a chat's summary after its latest late message."""
 
 ASK_EVERY_S = 600.0
 ASK_AGAIN = "I could not read your message. Please send it again."
 INTERRUPTED = (
-    "I was restarted while I worked on your message, so it may not be done. "
-    "Please look, and send it again if needed."
+    "I was restarted while working on your message, so it may not be done. "
+    "Please check, and send it again if needed."
 )
 
 
@@ -32,14 +32,15 @@ class _Missed:
 
 
 class Notices:
-    """What is said about such messages.
+    """Sends notices about such messages.
 
-    That is one summary a chat, one question in ten minutes, and a sentence for each interruption.
+    Late messages get one summary per chat, unreadable ones a request every ten minutes at most,
+    and each interruption a notice.
 
     Args:
         send: Sends a text to a chat; the same key is never sent twice.
-        forget: Called with the rows of messages of which was told.
-        note_interrupted: Puts a message on record whose turn was cut short; blocks.
+        forget: Called with the rows whose chat has been notified.
+        note_interrupted: Records a message whose turn was interrupted; blocks.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Notices:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add_late(self, chat_id: str, row: int) -> None:
-        """Count a message that came too late into the summary of its chat."""
+        """Add a late message to the summary of its chat."""
         timer = asyncio.get_running_loop().call_later(QUIET_S, self._sum_up, chat_id)
         missed = self._late.setdefault(chat_id, _Missed(timer))
         if missed.timer is not timer:
@@ -65,7 +66,7 @@ class Notices:
         missed.rows.append(row)
 
     def ask_again(self, chat_id: str, message_id: str) -> None:
-        """Ask for a message that could not be read."""
+        """Ask the sender to repeat a message that could not be read."""
         now = asyncio.get_running_loop().time()
         if now - self._asked.get(chat_id, -ASK_EVERY_S) >= ASK_EVERY_S:
             self._asked = {chat: at for chat, at in self._asked.items() if now - at < ASK_EVERY_S}
@@ -73,15 +74,15 @@ class Notices:
             self._start(self._say(Send(f"unreadable.{message_id}", chat_id, ASK_AGAIN)))
 
     def was_interrupted(self, message: Message, row: int, key: str | None) -> None:
-        """Note that the turn of a message was cut short, and say so to its chat if there is a key.
+        """Record that a turn was interrupted, and notify its chat if there is a key.
 
-        That is the key of the turn's reply: if that was sent, or will be, nothing is said.
+        It is the key of the turn's reply: if that was sent, or will be, there is no notice.
         """
         notice = Send(key, message.chat_id, INTERRUPTED, message) if key else None
         self._start(self._say_interrupted(message, notice, row))
 
     def close(self) -> None:
-        """Say nothing any more; messages of which was not told will be handed over again."""
+        """Stop sending notices; messages without one are delivered again later."""
         for missed in self._late.values():
             missed.timer.cancel()
         for task in self._tasks:
@@ -96,7 +97,7 @@ class Notices:
             self._forget(row)
 
     async def _say_interrupted(self, message: Message, notice: Send | None, row: int) -> None:
-        # First of all, as the replies to what came behind it are soon under way.
+        # First, as the replies to later messages follow soon.
         if notice is not None:
             await self._say(notice)
         await asyncio.to_thread(self._note_interrupted, message)
@@ -115,9 +116,9 @@ class Notices:
 
 
 def summary(count: int) -> str:
-    """Return what is said about ``count`` late messages."""
+    """Return the summary of ``count`` late messages."""
     messages = "1 message" if count == 1 else f"{count} messages"
     return (
-        f"While I was away: {messages} came in that I did not act on. "
-        "Send again what still matters."
+        f"While I was offline, {messages} came in too late to handle. "
+        "Please resend anything that still matters."
     )

@@ -1,4 +1,4 @@
-"""Linking an account, by QR code or by a code typed on the phone."""
+"""Links an account by QR code, or by a code typed on the phone."""
 
 import asyncio
 import re
@@ -12,10 +12,10 @@ from butler.transports.whatsapp.daemon.process import gateway
 from butler.transports.whatsapp.protocol.frames import Ended, Linked, Options, PairCode, Qr
 
 MOST_ROUNDS = 3
-"""More of them, and WhatsApp answers "Can't link new devices right now"."""
+"""Beyond this, WhatsApp answers "Can't link new devices right now"."""
 
 ROUND_LIMIT_S = 200.0
-"""The codes of a round live for 160 s; what comes after that may be a login under way."""
+"""The codes of a round expire after 160 s; after that a login may still be in progress."""
 
 
 async def pair(
@@ -26,13 +26,13 @@ async def pair(
     on_qr: Callable[[str], None],
     on_code: Callable[[str], None],
 ) -> Account:
-    """Link an account and wait until it was logged in once; return it.
+    """Link an account and wait for its first login; return the account.
 
     Args:
-        folder: Where its credentials are kept.
-        device_name: What the phone shows under "Linked devices".
+        folder: The folder for its credentials.
+        device_name: The name that the phone shows under "Linked devices".
         phone: Link by a code typed on the phone with this number, instead of a QR code.
-        on_qr: Called with the text of each QR code; each takes the place of the last.
+        on_qr: Called with the text of each QR code; each replaces the last.
         on_code: Called with the code to type.
 
     Raises:
@@ -52,9 +52,7 @@ async def pair(
             return await _linked(folder)
         if ended.rule != "timeout":
             raise TransportError(ended.sentence)
-    raise TransportError(
-        "Nobody used a code in time, so linking was given up. Wait a few minutes and try again."
-    )
+    raise TransportError("No code was used in time. Wait a few minutes and try again.")
 
 
 async def _one_round(
@@ -73,7 +71,7 @@ async def _one_round(
                     return frame
                 case _:
                     pass
-    return Ended("died", f"The gateway to WhatsApp {process.end}. What it printed says more.")
+    return Ended("died", f"The gateway to WhatsApp {process.end}. See its output above.")
 
 
 async def _linked(folder: Path) -> Account:

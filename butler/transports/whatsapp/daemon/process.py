@@ -1,4 +1,4 @@
-"""One gateway process, from its start to its certain end."""
+"""The gateway process, from its start to its guaranteed end."""
 
 import asyncio
 import logging
@@ -19,24 +19,24 @@ logger = logging.getLogger(__name__)
 PING_EVERY_S = 10.0
 SILENCE_LIMIT_S = 30.0
 LAST_BREATH_S = 1.0
-"""From its last word to its end by itself, of which it is good to know how that was."""
+"""Grace period to exit by itself after its last frame, so that its exit status is known."""
 
 GRACE_S = 3.0
 """From SIGTERM to SIGKILL."""
 
 COMMAND = (sys.executable, "-P", "-m", "butler.transports.whatsapp.gateway")
-"""What starts a gateway; the number of its socket and the daemon's process id follow."""
+"""Command line of a gateway; its socket's descriptor and the daemon's process id follow."""
 
 _LOG_LINE = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", re.DOTALL)
 _CHATTER = "Press Ctrl+C to exit"
-"""Printed by the library at each start; it means nothing here."""
+"""Printed by the library at each start; meaningless here."""
 
 _LONGEST_LINE = 2_000
 _LINES_A_MINUTE = 200
 
 
 class GatewayProcess:
-    """A gateway that was started."""
+    """A running gateway."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class GatewayProcess:
 
     @property
     def end(self) -> str:
-        """How it ended, as the end of a sentence; only known once it has."""
+        """How it ended, as the end of a sentence."""
         status = self._process.returncode
         if self._fault or status is None:
             return self._fault or "has not ended"
@@ -65,12 +65,12 @@ class GatewayProcess:
         return self._process.pid
 
     def send(self, frame: ToGateway) -> None:
-        """Send a frame; one that comes too late is lost."""
+        """Send a frame; dropped if the gateway has ended."""
         if not self._writer.is_closing():
             self._writer.write(encoded(frame))
 
     async def frames(self) -> AsyncIterator[Frame]:
-        """Yield what the gateway says, until it ends or is silent for half a minute."""
+        """Yield frames from the gateway until it ends or is silent for half a minute."""
         pinging = asyncio.create_task(self._ping_forever(), name="gateway-ping")
         try:
             while (frame := await self._next()) is not None:
@@ -87,9 +87,9 @@ class GatewayProcess:
             async with asyncio.timeout(SILENCE_LIMIT_S):
                 return await read_frame(self._reader)
         except TimeoutError:
-            self._fault = "did not answer any more"
+            self._fault = "stopped answering"
         except ProtocolError as error:
-            self._fault = f"could not be understood: {error}"
+            self._fault = f"sent an invalid frame: {error}"
         self._process.kill()
         return None
 
@@ -101,7 +101,7 @@ class GatewayProcess:
 
 @asynccontextmanager
 async def gateway(options: Options) -> AsyncIterator[GatewayProcess]:
-    """Run a gateway for the time of the block; at its end the process is gone."""
+    """Run a gateway for the duration of the block; the process is dead afterwards."""
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
@@ -141,14 +141,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_S):
                 await process.wait()
-    # Also what the gateway may have started itself.
+    # Including its own children.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 
 class _Log:
-    """Lines of a gateway, at most 200 a minute."""
+    """Logs the output of a gateway, at most 200 lines a minute."""
 
     def __init__(self) -> None:
         self._minute = 0
@@ -163,7 +163,7 @@ class _Log:
         if self._count > _LINES_A_MINUTE:
             return
         if self._count == _LINES_A_MINUTE:
-            line = "… and more, which is left out for the rest of this minute"
+            line = "… further output is dropped for the rest of this minute"
         level, text = match.groups() if (match := _LOG_LINE.match(line)) else ("INFO", line)
         logger.log(logging.getLevelNamesMapping()[level], "gateway: %s", text[:_LONGEST_LINE])
 

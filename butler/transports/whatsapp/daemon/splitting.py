@@ -1,4 +1,4 @@
-"""Long texts in parts that a phone shows well."""
+"""Splits long texts into messages."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from butler.transports.whatsapp.protocol.frames import MAX_TEXT_CHARS
 
 LIMIT = 4_000
-LEFT_OUT = "(The rest is left out.)"
+LEFT_OUT = "(The rest was cut off.)"
 MOST_PARTS = 10
-"""More than these, one after another, look like spam to WhatsApp."""
+"""More messages in a row look like spam to WhatsApp."""
 
 _FENCE = "```"
 
@@ -33,7 +33,7 @@ def parts(text: str, limit: int = LIMIT) -> list[str]:
 
 
 def bounded(text: str) -> str:
-    """Return ``text`` as it can be sent: cut where it is endless, without half characters."""
+    """Return ``text`` fit to be sent: cut at the maximum length, without lone surrogates."""
     whole = text.encode(errors="replace").decode()
     if len(whole) <= MAX_TEXT_CHARS:
         return whole
@@ -41,13 +41,13 @@ def bounded(text: str) -> str:
 
 
 def fewer(pieces: Sequence[str]) -> list[str]:
-    """Return as many of the parts of a text as may be sent."""
+    """Return the parts of a text, up to the maximum number."""
     return [*pieces] if len(pieces) <= MOST_PARTS else [*pieces[: MOST_PARTS - 1], LEFT_OUT]
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A paragraph with the blank lines behind it, or a code block with its fences."""
+    """A paragraph with the blank lines after it, or a code block with its fences."""
 
     lines: tuple[str, ...]
     is_code: bool

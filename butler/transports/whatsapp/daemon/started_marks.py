@@ -1,4 +1,4 @@
-"""The turns that were begun, in a file that outlives a daemon that is killed."""
+"""Started marks: records of turns in progress that survive a killed daemon."""
 
 import hashlib
 import logging
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 FILE_NAME = "begun"
 SLOTS = 1_024
-"""The file has room for so many from the start, so that a full disk does not matter."""
+"""Number of slots, preallocated so that a full disk does not matter."""
 
 _MOST_BYTES = 1024 * 1024
 _MARK = struct.Struct(">Q7s?")
@@ -22,20 +22,20 @@ _NONE = bytes(_MARK.size)
 
 
 class Mark(NamedTuple):
-    """What was noted of a turn; ``is_told`` says whether its chat is to hear of a sudden end."""
+    """The mark of a turn; ``is_told`` says whether to notify its chat of an interruption."""
 
     digest: bytes
     is_told: bool
 
 
 class StartedMarks:
-    """A mark for each turn under way, in a slot of its own that is free again after the turn.
+    """A mark for each turn in progress, in a slot that is freed after the turn.
 
-    A mark is one small write that is not synced: it outlives a killed process, not a loss of power.
-    Unlike a frame to the gateway it is there whatever state the gateway is in.
+    A mark is one small write without fsync: it survives a killed process, not a loss of power.
+    Unlike a frame, it does not depend on the state of the gateway.
 
     Args:
-        path: The file; made if it is not there. One process at a time uses it.
+        path: The file; created if missing. Used by one process at a time.
 
     Raises:
         DataError: It cannot be used.
@@ -56,18 +56,18 @@ class StartedMarks:
         self._free = self._load(content)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         os.close(self._file)
 
     def add(self, row: int, message_id: str, *, is_told: bool) -> None:
-        """Note that the turn of a message is about to begin."""
+        """Mark the turn of a message as started."""
         slot = self._slots.get(row)
         if slot is None:
             slot = self._slots[row] = self._free.pop() if self._free else len(self._slots)
         self._write(slot, _MARK.pack(row, _digest(message_id), is_told))
 
     def remove(self, *rows: int) -> None:
-        """Note that turns are over."""
+        """Clear the marks of turns that have ended."""
         for row in rows:
             slot = self._slots.pop(row, None)
             if slot is not None:
@@ -75,9 +75,9 @@ class StartedMarks:
                 self._free.append(slot)
 
     def earlier(self, row: int, message_id: str) -> Mark | None:
-        """Return the mark that an earlier daemon left on a turn that is not over.
+        """Return the mark that an earlier daemon left on an unfinished turn.
 
-        To be asked in the order of rows: what was left on lower ones is forgotten.
+        Call it in the order of rows: marks on lower rows are dropped.
         """
         if not self._earlier:
             return None
@@ -86,13 +86,13 @@ class StartedMarks:
             self.remove(each)
         mark = self._earlier.pop(row, None)
         if mark is not None and mark.digest != _digest(message_id):
-            # Of another journal, whose rows were counted anew.
+            # From another journal, whose rows were numbered from the start.
             self.remove(row)
             return None
         return mark
 
     def _load(self, content: bytes) -> list[int]:
-        """Take over the marks that are there; return the free slots, the lowest last."""
+        """Load the existing marks; return the free slots, the lowest last."""
         free = []
         whole = len(content) - len(content) % _MARK.size
         for slot, (row, digest, is_told) in enumerate(_MARK.iter_unpack(content[:whole])):
@@ -109,7 +109,7 @@ class StartedMarks:
         except OSError as error:
             if not self._is_failing:
                 self._is_failing = True
-                logger.error("turns cannot be marked as begun: %s", error)
+                logger.error("cannot mark turns as started: %s", error)
 
 
 def _digest(message_id: str) -> bytes:

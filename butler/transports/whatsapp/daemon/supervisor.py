@@ -1,4 +1,4 @@
-"""The gateway, kept alive: started again whenever it ends, until a person has to do something."""
+"""The supervisor: restarts the gateway with back-off until only a person can help."""
 
 import logging
 import time
@@ -16,17 +16,17 @@ logger = logging.getLogger(__name__)
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 STEADY_S = 60.0
-"""A gateway that lived so long starts the waits from the beginning."""
+"""Lifetime of a gateway that resets the back-off."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """How the link to WhatsApp is.
+    """The state of the link to WhatsApp.
 
     Attributes:
-        name: One word.
-        since: Since when it is connected, or since when it is not, in Unix seconds.
-        reason: Why, if there is something to say.
+        name: The state in one word.
+        since: The time of the last change, in Unix seconds.
+        reason: The cause, if known.
     """
 
     name: Literal["starting", "connected", "disconnected", "waiting", "ended"]
@@ -35,12 +35,12 @@ class LinkState:
 
 
 class Supervisor:
-    """A gateway that is there as long as this runs.
+    """Keeps a gateway running.
 
     Args:
-        options: What each gateway is told first.
-        on_frame: Called with what it says.
-        on_start: Called when a new one is there.
+        options: The first frame to each gateway.
+        on_frame: Called with each frame from the gateway.
+        on_start: Called when a new gateway has started.
     """
 
     def __init__(
@@ -56,15 +56,15 @@ class Supervisor:
         self.state = LinkState("starting", time.time())
 
     def send(self, frame: ToGateway) -> None:
-        """Send a frame; lost if there is no gateway."""
+        """Send a frame; dropped if there is no gateway."""
         if self._process is not None:
             self._process.send(frame)
 
     async def hold(self) -> None:
-        """Keep a gateway running.
+        """Start the gateway, and restart it whenever it ends.
 
         Raises:
-            TransportError: Starting it again would not help; the text says what would.
+            TransportError: A restart would not help; the text says what would.
         """
         wait_s = FIRST_WAIT_S
         while True:

@@ -1,4 +1,4 @@
-"""Butler on WhatsApp: the daemon's side."""
+"""The WhatsApp transport: the daemon's side."""
 
 import asyncio
 import logging
@@ -52,25 +52,25 @@ MAX_MESSAGE_AGE_S = 900.0
 MOST_PARTS = 5
 DOCUMENT_NAME = "reply.txt"
 CLOSE_LIMIT_S = 2.0
-INTERRUPTED = Refusal("interrupted", "I was ended during its turn, so it is not repeated")
+INTERRUPTED = Refusal("interrupted", "Butler was killed during its turn, so it is not retried")
 
 
 class WhatsAppTransport:
     """A linked account, served by a gateway process; a ``Transport``.
 
-    Leaving the block ends the gateway. If the link had to be given up, leaving raises a
+    Leaving the block ends the gateway. If the link was lost for good, leaving raises a
     TransportError that says why.
 
     Args:
-        folder: Where the account's credentials and the journal are.
-        device_name: What the phone shows under "Linked devices".
-        records: Where messages are noted that are not acted on.
-        is_for_bot: Whether Butler would answer a message; only where it would, it says that one
-            came too late or could not be read. The text of the latter is empty.
-        max_message_age_s: Older messages are not acted on; None for no limit.
-        pacing: How fast a chat is written to; None for no limit.
-        send_limit_s: How long a reply waits for WhatsApp to be reached.
-        limits: How long the gateway waits.
+        folder: The folder of the account's credentials and the journal.
+        device_name: The name that the phone shows under "Linked devices".
+        records: The log of ignored messages.
+        is_for_bot: Whether Butler would answer a message; only then a notice is sent if it
+            arrives late or cannot be read. The text of an unreadable message is empty.
+        max_message_age_s: Maximum age of handled messages; None for no limit.
+        pacing: Rate limit of outgoing messages; None for no limit.
+        send_limit_s: Timeout of a reply while WhatsApp cannot be reached.
+        limits: Timeouts of the gateway.
     """
 
     def __init__(
@@ -132,24 +132,23 @@ class WhatsAppTransport:
 
     @property
     def state(self) -> LinkState:
-        """How the link to WhatsApp is, since when and why."""
+        """The state of the link to WhatsApp, with time and cause."""
         return self._supervisor.state
 
     async def messages(self) -> AsyncIterator[Message]:
-        """Yield each message once, also if a new gateway hands it over again."""
+        """Yield each message once, even if a new gateway delivers it again."""
         while (message := await self._messages.get()) is not None:
             self._typing.begin(message.chat_id)
             yield message
 
     async def send(self, chat_id: str, reply: Reply) -> str:
-        """Send ``reply``; return its id on WhatsApp, that of the first part if it is long.
+        """Send ``reply``; return its WhatsApp id, or that of its first part.
 
-        What a turn has put on record is on disk before a reply of it leaves, and no reply of it is
-        sent twice, whatever is killed meanwhile.
-        The text is sent in parts where it is long, and as a document where it is very long.
+        The records of a turn are on disk before its first reply leaves, and no reply is sent
+        twice, even after a crash. Long texts are sent in parts, very long ones as a document.
 
         Raises:
-            TransportError: It was not sent, or nobody can say; it is not repeated.
+            TransportError: It was not sent, or the outcome is unknown; it is not retried.
         """
         if reply.answers is not None and reply.answers in self._turns:
             await asyncio.to_thread(self._records.flush)
@@ -163,34 +162,34 @@ class WhatsAppTransport:
                 request = whole(self._turns, chat_id, reply, text, file_name)
                 return await self._delivery.deliver(request)
             except RefusedError as error:
-                logger.warning("a document is sent in parts instead: %s", error)
+                logger.warning("sending a document in parts instead: %s", error)
         requests = in_parts(self._turns, chat_id, reply, pieces)
         message_id = await self._delivery.deliver_all(requests)
         return reply.edits or message_id
 
     def call_last(self) -> None:
-        """Say that Butler is about to end, so that no reply is waited for longer than needed."""
+        """Shorten all timeouts, as Butler is shutting down."""
         self._delivery.call_last()
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
-        """Show that an answer is being worked on, or no longer."""
+        """Show or hide the typing indicator."""
         if is_typing:
             self._typing.begin(chat_id)
         else:
             self._typing.end(chat_id)
 
     def begin(self, message: Message, *, is_told: bool = True) -> None:
-        """Mark the turn of ``message`` as begun; the mark outlives a sudden end of this process."""
+        """Mark the turn of ``message`` as started; the mark survives a crash."""
         row = self._turns.begin(message)
         if row is not None:
             self._marks.add(row, message.id, is_told=is_told)
 
     def is_withdrawn(self, message: Message) -> bool:
-        """Return whether its sender deleted ``message`` before its turn."""
+        """Return whether the sender deleted ``message`` before its turn."""
         return self._turns.is_withdrawn(message)
 
     async def acknowledge(self, message: Message) -> None:
-        """Say that the turn of ``message`` is over; it counts once what came of it is on record."""
+        """Acknowledge ``message``; takes effect once the records of its turn are written."""
         if message in self._turns:
             self._typing.end(message.chat_id)
         row = self._turns.end(message)
@@ -232,7 +231,7 @@ class WhatsAppTransport:
 
     def _take_ignored(self, frame: Ignored) -> None:
         if frame.row is not None and frame.row in self._in_hand:
-            # To a new gateway, a message and its deletion are one.
+            # A new gateway delivers a message and its deletion as one.
             self._withdraw(frame.row)
             return
         if frame.withdraws is not None:
@@ -252,7 +251,7 @@ class WhatsAppTransport:
             self._take_again(frame)
             return
         if frame.message in self._turns:
-            self._records.ignored(frame.message, Refusal("duplicate", "in hand already"))
+            self._records.ignored(frame.message, Refusal("duplicate", "already in progress"))
             self._acknowledgements.add(frame.row)
             return
         self._in_hand.add(frame.row)
@@ -267,7 +266,7 @@ class WhatsAppTransport:
             self._messages.put_nowait(frame.message)
 
     def _take_again(self, frame: Incoming) -> None:
-        """Take a message that is known: from a new gateway, or as its sender has edited it."""
+        """Accept a known message: delivered again by a new gateway, or edited by its sender."""
         is_edit = self._turns.is_edit(frame.row, frame.message)
         if is_edit and self._turns.replace(frame.row, frame.message):
             self._messages.put_nowait(frame.message)
@@ -291,7 +290,7 @@ class WhatsAppTransport:
             self._finish(frame.row)
 
     def _take_unreadable(self, frame: Unreadable) -> None:
-        detail = "it did not come again" if frame.is_lost else "only the phone can show it"
+        detail = "it was not sent again" if frame.is_lost else "only the phone can show it"
         self._records.ignored(frame.message, Refusal("not readable", detail))
         if frame.is_lost and self._is_for_bot(frame.message):
             self._notices.ask_again(frame.message.chat_id, frame.message.id)

@@ -1,4 +1,4 @@
-"""The turns in hand: of messages that were yielded and not acknowledged yet."""
+"""The turns of messages that were yielded but not acknowledged yet."""
 
 import secrets
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ class Turns:
         return _key(message) in self._turns
 
     def add(self, row: int, message: Message) -> None:
-        """Take a message in hand, from the journal's ``row``."""
+        """Add the turn of the message in the journal's ``row``."""
         self._turns[_key(message)] = self._rows[row] = _Turn(row, message)
 
     def begin(self, message: Message) -> int | None:
-        """Note that a handler acts on a message; return its row, None if it is not in hand."""
+        """Mark the turn of a message as started; return its row, None if there is no such turn."""
         turn = self._turns.get(_key(message))
         if turn is None or self._is_replaced(message):
             return None
@@ -41,7 +41,7 @@ class Turns:
         return turn.row
 
     def withdraw(self, row: int) -> Message | None:
-        """Take back the message of a turn that has not begun; return it, None if it is too late."""
+        """Withdraw a message whose turn has not started; return it, None if it is too late."""
         turn = self._rows.get(row)
         if turn is None or turn.has_begun or turn.is_withdrawn:
             return None
@@ -49,12 +49,12 @@ class Turns:
         return turn.message
 
     def is_edit(self, row: int, message: Message) -> bool:
-        """Return whether ``message`` says something else than the one in hand from that row."""
+        """Return whether ``message`` differs from the pending one in that row."""
         turn = self._rows.get(row)
         return turn is not None and turn.message.text != message.text
 
     def replace(self, row: int, message: Message) -> bool:
-        """Let an edited message take the place of what it was; False if it is too late for that."""
+        """Replace a message by its edited version; return False if it is too late."""
         turn = self._rows.get(row)
         if turn is None or turn.has_begun or turn.is_withdrawn:
             return False
@@ -64,12 +64,12 @@ class Turns:
         return True
 
     def is_withdrawn(self, message: Message) -> bool:
-        """Return whether the message was taken back, or has another in its place."""
+        """Return whether the message was withdrawn or replaced."""
         turn = self._turns.get(_key(message))
         return self._is_replaced(message) or (turn is not None and turn.is_withdrawn)
 
     def reply_key(self, answered: Message | None) -> str:
-        """Return a key for the next reply: the same one if the turn comes up again."""
+        """Return a key for the next reply, the same one if the turn is repeated."""
         turn = self._turns.get(_key(answered)) if answered else None
         if turn is None:
             return secrets.token_hex(16)
@@ -77,7 +77,7 @@ class Turns:
         return place(turn.row, turn.replies)
 
     def end(self, message: Message) -> int | None:
-        """Let a message go; return its row, None if it was not in hand or was replaced."""
+        """Remove a message; return its row, None if it was unknown or replaced."""
         if self._is_replaced(message):
             self._replaced = [each for each in self._replaced if each is not message]
             return None

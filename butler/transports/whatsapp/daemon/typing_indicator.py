@@ -1,4 +1,4 @@
-"""The typing indicator: shown while a turn takes longer than a second."""
+"""The typing indicator: shown for turns that take longer than a second."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from butler.transports.whatsapp.protocol.frames import Typing
 
 SHOW_AFTER_S = 1.0
 REPEAT_S = 10.0
-"""A phone stops to show it after some 25 s."""
+"""Phones hide the indicator after about 25 s."""
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class _Chat:
 
 
 class TypingIndicator:
-    """The chats in which turns are under way.
+    """The chats with turns in progress.
 
     Args:
         send: Sends a frame to the gateway.
@@ -30,14 +30,14 @@ class TypingIndicator:
         self._chats: dict[str, _Chat] = {}
 
     def begin(self, chat_id: str) -> None:
-        """Note that a turn began in a chat."""
+        """Register the start of a turn in a chat."""
         if chat_id in self._chats:
             self._chats[chat_id].turns += 1
         else:
             self._chats[chat_id] = _Chat(self._later(chat_id, SHOW_AFTER_S))
 
     def end(self, chat_id: str) -> None:
-        """Note that a turn is over."""
+        """Register the end of a turn."""
         chat = self._chats.get(chat_id)
         if chat is None:
             return
@@ -46,7 +46,7 @@ class TypingIndicator:
             self._forget(chat_id)
 
     def close(self) -> None:
-        """Show nothing any more."""
+        """Stop showing the indicator."""
         for chat_id in list(self._chats):
             self._forget(chat_id)
 

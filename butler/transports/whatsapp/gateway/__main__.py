@@ -1,6 +1,6 @@
-"""The gateway process: the only one that loads neonize, so that its crashes and leaks end here.
+"""The gateway process: the only one that loads neonize, to contain its crashes and leaks.
 
-It ends whenever something is wrong beyond a plain reconnect; the daemon starts it again.
+It exits whenever a plain reconnect does not help; the daemon restarts it.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> NoReturn:
-    """Serve the daemon at the other end of the socket whose number is the first argument."""
+    """Serve the daemon over the socket whose descriptor is the first argument."""
     os.umask(0o077)
     descriptor, daemon = map(int, sys.argv[1:])
     _end_with(daemon)
@@ -51,7 +51,7 @@ def main() -> NoReturn:
 
 
 def _end_with(daemon: int) -> None:
-    """End when the daemon is gone: cleanly if the loop still can, else by force."""
+    """Exit when the daemon is gone: cleanly if the loop responds, else by force."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     threading.Thread(target=_watch, args=(daemon,), name="watch", daemon=True).start()
@@ -87,13 +87,13 @@ async def _serve_daemon(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
         folder = private_folder(Path(options.folder))
         if (ended := lack(folder)) is not None:
             return ended
-        # Never closed: the library may deliver a message until the very end.
+        # Never closed: the library may deliver messages until the process ends.
         journal = Journal(folder / FILE_NAME)
         return await _serve_account(options, journal, reader, writer)
     except (DataError, TransportError) as error:
         return Ended("unusable", str(error), is_final=True)
     except ProtocolError:
-        logger.exception("the daemon cannot be understood")
+        logger.exception("the daemon sent an invalid frame")
         return None
 
 
@@ -111,7 +111,7 @@ async def _serve_account(
     # It warns that ffmpeg is missing, which only media need.
     logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
     if cut_short := journal.outbox.recover():
-        logger.warning("%d replies were cut short; nobody can say if they arrived", cut_short)
+        logger.warning("%d replies were interrupted; whether they arrived is unknown", cut_short)
     service = Service(options, journal, account, reader, writer)
     return await service.run()
 

@@ -1,4 +1,4 @@
-"""The border to neonize: one client, its calls with a time limit, its events as bytes."""
+"""The adapter of neonize: one client, its calls with a timeout, its events as bytes."""
 
 import ctypes
 from collections.abc import Awaitable, Callable
@@ -29,8 +29,8 @@ class Client:
     """One client of one account.
 
     Args:
-        folder: Where its credentials are.
-        device_name: What the phone shows under "Linked devices"; fixed when it is linked.
+        folder: The folder of its credentials.
+        device_name: The name that the phone shows under "Linked devices"; fixed when linking.
         on_event: Called with each event, in order, on a thread of the library.
         on_login_status: Called with the steps of linking, on a thread of the library.
         on_qr: Called with each QR code, on the loop.
@@ -63,7 +63,7 @@ class Client:
         self._client._NewAClient__onLoginStatus = status  # noqa: SLF001
 
     async def connect(self) -> "asyncio.Task[None]":
-        """Connect; the task returned ends with the library's connection, as it should never do."""
+        """Connect; the returned task ends only if the library's connection does."""
         task: asyncio.Task[None] = await self._client.connect()
         return task
 
@@ -75,7 +75,7 @@ class Client:
         """Return the code to type on the phone with this number.
 
         Raises:
-            NeonizeError: WhatsApp gives none.
+            NeonizeError: WhatsApp refused.
         """
         # WhatsApp takes only the name of a browser it knows here.
         return str(await self._client.PairPhone(digits, True, client_type=ClientType.CHROME))
@@ -84,7 +84,7 @@ class Client:
         """Send ``content``; return its id.
 
         Raises:
-            SendError: WhatsApp did not take it, or nobody can say.
+            SendError: WhatsApp rejected it, or the outcome is unknown.
         """
         try:
             response = await self._client.send_message(jid(chat_id), content)
@@ -93,10 +93,10 @@ class Client:
         return str(response.ID)
 
     async def upload(self, data: bytes) -> Any:
-        """Upload a document; return what a message needs to point at it.
+        """Upload a document; return its reference for a message.
 
         Raises:
-            SendError: It was not taken.
+            SendError: It was rejected.
         """
         try:
             return await self._client.upload(data, MediaType.MediaDocument)
@@ -104,7 +104,7 @@ class Client:
             raise SendError(str(error)) from error
 
     async def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
-        """Show that Butler types, or that it has stopped.
+        """Show or hide the typing indicator.
 
         Raises:
             NeonizeError: It cannot be shown.
@@ -116,11 +116,11 @@ class Client:
         await self._client.send_chat_presence(jid(chat_id), state, media)
 
     async def group_subject(self, chat_id: str) -> str:
-        """Ask WhatsApp what a group is called.
+        """Query the name of a group.
 
         Raises:
-            NeonizeError: It does not tell.
-            DecodeError: It tells what cannot be read.
+            NeonizeError: WhatsApp refused.
+            DecodeError: The response cannot be decoded.
         """
         return str((await self._client.get_group_info(jid(chat_id))).GroupName.Name)
 

@@ -1,4 +1,4 @@
-"""Whether WhatsApp can be reached: told by the library's events, and asked for."""
+"""The connection to WhatsApp: tracked by the library's events and by polling."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 CATCH_UP_LIMIT_S = 60.0
 STOP_LIMIT_S = 2.0
 _DELETION_S = 1.0
-"""The library tells of a logout before it deletes the credentials."""
+"""The library reports a logout before it deletes the credentials."""
 
 _ENDINGS: dict[int, Callable[[bytes], Ended]] = {
     Event.LOGGED_OUT: lambda _event: exit_reasons.LOGGED_OUT,
@@ -40,12 +40,12 @@ class ServerConnection:
         client: The library.
         post: Sends a frame to the daemon.
         finish: Ends the gateway.
-        limits: How long it waits.
+        limits: Its timeouts.
 
     Attributes:
         is_open: Set while replies can be sent.
-        is_settled: Not set in the middle of what came while Butler was away; it is better
-            answered when all of it, with its edits, is there.
+        is_settled: Cleared while the offline backlog arrives; its messages are better answered
+            once all of them, with their edits, are there.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ServerConnection:
         self._last_up = time.monotonic()
 
     def on_event(self, code: int, event: bytes) -> None:
-        """Take note of an event that is no message."""
+        """Process an event that is not a message."""
         if code in _ENDINGS:
             self._verdict = self._verdict or _ENDINGS[code](event)
             delay_s = _DELETION_S if code == Event.LOGGED_OUT else 0.0
@@ -79,7 +79,7 @@ class ServerConnection:
             self._is_silent = True
             self._down("WhatsApp does not answer")
         elif code == Event.DISCONNECTED:
-            # Until it is connected anew, the library goes on to call itself logged in.
+            # Until it reconnects, the library still reports itself as logged in.
             self._is_silent = True
             self._down("the connection was lost")
         elif code == Event.OFFLINE_PREVIEW:
@@ -90,7 +90,7 @@ class ServerConnection:
             logger.warning("stream error %s", StreamError.FromString(event).Code)
 
     async def hold(self) -> None:
-        """Connect, and notice the end of the library's connection, which should have none."""
+        """Connect, and detect an unexpected end of the library's connection."""
         try:
             # Shielded: to cancel it calls a function of the library that may never return.
             await asyncio.shield(await self._client.connect())
@@ -103,7 +103,7 @@ class ServerConnection:
         self._finish(self._verdict or ended)
 
     async def watch(self) -> None:
-        """Ask the library from time to time, as not every failure has an event."""
+        """Poll the library, as not every failure has an event."""
         while True:
             await asyncio.sleep(self._limits.poll_s)
             try:
@@ -117,10 +117,10 @@ class ServerConnection:
             elif time.monotonic() - self._last_up > self._limits.offline_s:
                 return self._finish(self._verdict or exit_reasons.UNREACHABLE)
             else:
-                self._down("the login is not through yet")
+                self._down("the login is not complete yet")
 
     async def close(self) -> None:
-        """Disconnect, if the library still can."""
+        """Disconnect, if the library still responds."""
         with suppress(TimeoutError, NeonizeError):
             async with asyncio.timeout(STOP_LIMIT_S):
                 await self._client.stop()

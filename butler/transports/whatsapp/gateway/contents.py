@@ -1,4 +1,4 @@
-"""What is in a message: its kind, its text and its context, found through all wrappers."""
+"""The contents of a message: kind, text and context, unwrapped."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,8 @@ class Body:
     """The innermost part of a message.
 
     Attributes:
-        kind: The name of its field, such as ``conversation``; empty if it is not known.
-        part: What that field holds.
+        kind: The name of its field, such as ``conversation``; empty if unknown.
+        part: The value of that field.
     """
 
     kind: str
@@ -24,7 +24,7 @@ class Body:
 
     @property
     def text(self) -> str:
-        """What was written: a text or a caption; empty if there is none."""
+        """The text or caption; empty if there is none."""
         if isinstance(self.part, str):
             return self.part
         if self.kind == "extendedTextMessage":
@@ -38,7 +38,7 @@ class Body:
 
 
 def body(content: Content) -> Body:
-    """Return what ``content`` wraps: disappearing, view-once, edited, sent by a device, …"""
+    """Unwrap ``content``: disappearing, view-once, edited, sent by a device, …"""
     for _depth in range(_MOST_WRAPPERS):
         kind, part = _first(content)
         inner = getattr(part, "message", None)
@@ -49,19 +49,19 @@ def body(content: Content) -> Body:
 
 
 def is_key_only(content: Content) -> bool:
-    """Return whether this only brings the key for a group, as the first of two events does."""
+    """Return whether this only carries a group's key, as the first of two events does."""
     names = {field.name for field, _value in content.ListFields()}
     return "senderKeyDistributionMessage" in names and names <= _BESIDE
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a sender did to an earlier message of theirs.
+    """A sender's edit or deletion of an earlier message.
 
     Attributes:
-        target: Its id.
-        content: What takes its place: the new content, or the deletion itself.
-        is_deletion: Whether it is deleted for everyone.
+        target: The id of that message.
+        content: The new content, or the deletion itself.
+        is_deletion: Whether the message is deleted for everyone.
     """
 
     target: str
@@ -70,7 +70,7 @@ class Change:
 
 
 def change(content: Content) -> Change | None:
-    """Return what this changes about an earlier message; None if it does not."""
+    """Return the change to an earlier message that this makes; None if it makes none."""
     found = body(content)
     if found.kind != "protocolMessage":
         return None

@@ -1,7 +1,7 @@
-"""Whether the disk has room for what the gateway and the library write.
+"""Watches the free disk space of the gateway and the library.
 
-The library confirms a message that it cannot store for lack of room, and the message is lost. So a
-gateway ends before that happens: what comes while there is none is kept by WhatsApp.
+The library confirms messages even if it cannot store them on a full disk, and they are lost. So the
+gateway exits before that happens, and WhatsApp keeps the messages meanwhile.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class DiskSpace:
-    """The room in a folder.
+    """The free space of a folder.
 
     Args:
-        folder: Where the gateway and the library write.
+        folder: The folder of the gateway and the library.
         finish: Ends the gateway.
     """
 
@@ -34,11 +34,11 @@ class DiskSpace:
         self._doubt = asyncio.Event()
 
     def doubt(self) -> None:
-        """Look now, as something went wrong."""
+        """Check now, after an error."""
         self._doubt.set()
 
     async def watch(self) -> None:
-        """Look from time to time, until there is too little."""
+        """Check periodically, until space is low."""
         loop = asyncio.get_running_loop()
         while (ended := await asyncio.to_thread(lack, self._folder)) is None:
             timer = loop.call_later(LOOK_EVERY_S, self._doubt.set)
@@ -49,7 +49,7 @@ class DiskSpace:
 
 
 def lack(folder: Path) -> Ended | None:
-    """Return the end of a gateway that has no room to write; None if there is enough."""
+    """Return the exit reason if the disk is nearly full, else None."""
     try:
         free = shutil.disk_usage(folder).free
         if free < LEAST_BYTES:
@@ -67,6 +67,6 @@ def _full(folder: Path, detail: str) -> Ended:
     least = f"{LEAST_BYTES / 1_000_000:.0f} MB"
     return Ended(
         "full",
-        f"There is no room to work in {folder} ({detail}). Once at least {least} are free, "
-        "Butler goes on; until then WhatsApp keeps what is written.",
+        f"The disk of {folder} is full ({detail}). Once at least {least} are free, "
+        "Butler continues; until then WhatsApp keeps new messages.",
     )

@@ -1,4 +1,4 @@
-"""The library's events that the gateway wants, by number (neonize/events.py).
+"""The library's events that the gateway subscribes to, by number (neonize/events.py).
 
 Not in ``client.py``, which loads the library.
 """
@@ -7,9 +7,9 @@ from enum import IntEnum
 
 
 class Event(IntEnum):
-    """The events that are subscribed to, by neonize's numbers.
+    """The subscribed events, by neonize's numbers.
 
-    Few by intention: one of another kind that the Go side cannot translate ends all of them.
+    Deliberately few: a single event that the Go side cannot translate stops all of them.
     """
 
     DEVICE = 0

@@ -1,4 +1,4 @@
-"""Why a gateway ends, in sentences for the operator."""
+"""Exit reasons of the gateway, as sentences for the operator."""
 
 import re
 
@@ -18,7 +18,7 @@ LOGGED_OUT = Ended(
 )
 REPLACED = Ended(
     "replaced",
-    "Another process uses the same WhatsApp session, and WhatsApp gave it the connection. "
+    "Another process uses the same WhatsApp session and has taken over the connection. "
     "End that process, then start this one again.",
     is_final=True,
 )
@@ -28,9 +28,9 @@ OUTDATED = Ended(
     is_final=True,
 )
 UNREACHABLE = Ended("unreachable", "WhatsApp could not be reached for a minute.")
-STUCK = Ended("stuck", "The WhatsApp library does not answer any more.")
+STUCK = Ended("stuck", "The WhatsApp library stopped answering.")
 UNANSWERED = Ended("stuck", "WhatsApp did not acknowledge a message in time.")
-PUMP_ENDED = Ended("broken", "The WhatsApp library has stopped to deliver events.")
+PUMP_ENDED = Ended("broken", "The WhatsApp library stopped delivering events.")
 
 _BANS = {
     TemporaryBan.SEND_TO_TOO_MANY_PEOPLE: "it wrote to too many people who do not know it",
@@ -40,7 +40,7 @@ _BANS = {
     TemporaryBan.BROADCAST_LIST: "it used broadcast lists too much",
 }
 _DIALLING = re.compile(r'failed to dial whatsapp .*? Get "[^"]*": ')
-"""Before what went wrong the library names each of its steps."""
+"""The library lists each of its steps before the actual error."""
 
 _REFUSAL_WAIT_S = 600.0
 _PAIRING = {
@@ -48,7 +48,7 @@ _PAIRING = {
     "passkey-request": Ended(
         "passkey",
         "WhatsApp asks this account for a passkey before it links a device, and the library that "
-        "Butler uses cannot answer that. This account cannot be linked as long as WhatsApp "
+        "Butler uses does not support that. This account cannot be linked as long as WhatsApp "
         "asks for one; try again another day, or use another account.",
         is_final=True,
     ),
@@ -62,17 +62,17 @@ _PAIRING = {
 
 
 def not_started(reason: str) -> Ended:
-    """Return the end of a gateway that could not connect at all."""
+    """Return the exit reason for a failed first connection."""
     return Ended("unreachable", f"WhatsApp could not be reached: {_DIALLING.sub('', reason)}.")
 
 
 def unusable(sentence: str) -> Ended:
-    """Return the end of a gateway that lacks something on this machine."""
+    """Return the exit reason for a missing dependency."""
     return Ended("unusable", sentence, is_final=True)
 
 
 def banned(event: bytes) -> Ended:
-    """Return the end that a temporary ban means."""
+    """Return the exit reason for a temporary ban."""
     ban = TemporaryBan.FromString(event)
     reason = _BANS.get(ban.Code, f"reason {ban.Code}")
     sentence = f"WhatsApp has banned the account for {duration(ban.Expire)}, because {reason}."
@@ -80,7 +80,7 @@ def banned(event: bytes) -> Ended:
 
 
 def refused(event: bytes) -> Ended:
-    """Return the end that a refused login means."""
+    """Return the exit reason for a refused login."""
     failure = ConnectFailure.FromString(event)
     reason = failure.Message or f"reason {failure.Reason}"
     sentence = f"WhatsApp has refused the login ({reason})."
@@ -88,7 +88,7 @@ def refused(event: bytes) -> Ended:
 
 
 def linking(status: str) -> Ended | None:
-    """Return the end that a step of linking means; None if it goes on."""
+    """Return the exit reason for a step of linking; None if linking continues."""
     if status in _PAIRING:
         return _PAIRING[status]
     if status.startswith("err") or status == "error":
@@ -97,7 +97,7 @@ def linking(status: str) -> Ended | None:
 
 
 def pairing(event: bytes) -> Ended | None:
-    """Return the end that a PairStatus means; None if the device is linked."""
+    """Return the exit reason for a PairStatus; None if the device is linked."""
     status = PairStatus.FromString(event)
     if status.Status == PairStatus.SUCCESS:
         return None
@@ -106,5 +106,5 @@ def pairing(event: bytes) -> Ended | None:
 
 
 def no_code(reason: str) -> Ended:
-    """Return the end of linking by code where WhatsApp gives none."""
+    """Return the exit reason for a refused pairing code."""
     return Ended("refused", f"WhatsApp gave no pairing code: {reason}.", is_final=True)

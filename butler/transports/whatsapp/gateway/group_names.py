@@ -1,4 +1,4 @@
-"""How the gateway learns what chats are called: beside the messages, and without haste."""
+"""Queries the names of chats in the background, with rate limiting."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from butler.transports.whatsapp.gateway.client import Client
 
 ASK_LIMIT_S = 15.0
-"""The library waits for 75 s, on a thread of its own."""
+"""The library's own timeout is 75 s, on a thread of its own."""
 
 PAUSE_S = 1.0
-"""Between two questions, so that many chats at once are no burst of them."""
+"""Gap between two queries, so that many chats do not cause a burst."""
 
 _MOST_WANTED = 1_000
 
 
 class GroupNames:
-    """Asks for the names of the chats that Butler writes to, each once a day at most.
+    """Queries the names of the chats that Butler writes to, each once a day at most.
 
-    WhatsApp tells the subject of a group; who a direct chat is with stands in the journal.
+    WhatsApp provides the subject of a group; the journal knows the person of a direct chat.
 
     Args:
         client: The library.
-        journal: Where the names are kept.
+        journal: The store of names.
         tell: Sends a frame to the daemon.
-        is_open: Set while WhatsApp can be asked.
+        is_open: Set while WhatsApp can be queried.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class GroupNames:
         self._wanted: asyncio.Queue[str] = asyncio.Queue(_MOST_WANTED)
 
     def want(self, chat_id: str) -> None:
-        """Let the name of a chat be asked for, if that is due; does not wait."""
+        """Schedule the query of a chat's name, if it is due; does not wait."""
         with suppress(asyncio.QueueFull):  # there will be a next time
             self._wanted.put_nowait(chat_id)
 
     async def learn(self) -> None:
-        """Tell the daemon the names that are known, then those that are learnt, for ever."""
+        """Send the known names to the daemon, then new ones, forever."""
         for chat_id, name in (await persisted(self._names.known)).items():
             await self._tell(ChatName(chat_id, name))
         while True:

@@ -1,4 +1,4 @@
-"""Whether neonize can be used here; looked up without importing it."""
+"""Checks the installation of neonize without importing it."""
 
 import importlib.util
 import platform
@@ -14,17 +14,17 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def check() -> None:
-    """Make sure that importing neonize works and downloads nothing.
+    """Ensure that importing neonize works and downloads nothing.
 
     Raises:
-        TransportError: It would not work; the text says what to install.
+        TransportError: It would fail; the text says what to install.
     """
     look()
     _forbid_download()
 
 
 def look() -> None:
-    """Look for all that importing neonize takes.
+    """Check everything that importing neonize requires.
 
     Raises:
         TransportError: Something is missing; the text says what to install.
@@ -39,7 +39,7 @@ def look() -> None:
     library = _folder() / _library_name()
     if not library.is_file():
         raise TransportError(
-            f"neonize is not complete: {library} is missing. Install it anew with: "
+            f"The neonize installation is incomplete: {library} is missing. Reinstall it with: "
             f"pip install --force-reinstall neonize=={version('neonize')}"
         )
 

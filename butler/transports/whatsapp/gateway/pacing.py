@@ -1,4 +1,4 @@
-"""How fast Butler may write to a chat, so that WhatsApp does not take it for a spammer."""
+"""Rate limits of outgoing messages, so that WhatsApp does not treat Butler as a spammer."""
 
 from collections import deque
 
@@ -9,7 +9,7 @@ _CHATS_REMEMBERED = 1_000
 
 
 class Pacer:
-    """Tells when each message may go; without a pacing always at once."""
+    """Schedules outgoing messages; without a pacing always immediately."""
 
     def __init__(self, pacing: Pacing | None) -> None:
         self._pacing = pacing
@@ -17,7 +17,7 @@ class Pacer:
         self._times: dict[str, deque[float]] = {}
 
     def reserve(self, chat_id: str, now: float) -> float:
-        """Book the next time for a message to this chat; return how many seconds away it is."""
+        """Reserve the next slot for a message to this chat; return the seconds until then."""
         if self._pacing is None:
             return 0.0
         if len(self._times) > _CHATS_REMEMBERED:
@@ -36,7 +36,7 @@ class Pacer:
 
 
 def _after_burst(times: deque[float], pacing: Pacing) -> float:
-    """Return when the bucket of ``burst`` messages, filled ``per_second``, holds one again."""
+    """Return when a bucket of ``burst`` messages, refilled ``per_second``, has one again."""
     full_at = 0.0
     for time in times:
         full_at = max(full_at, time) + 1 / pacing.per_second

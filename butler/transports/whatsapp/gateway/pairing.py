@@ -1,4 +1,4 @@
-"""The gateway's part in linking an account: codes out, steps of the library in."""
+"""The gateway's part in linking an account: shows codes and follows the library's steps."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,10 +16,10 @@ CODE_LIMIT_S = 30.0
 
 
 class Pairing:
-    """One round of codes, or one pairing code.
+    """A round of QR codes, or one pairing code.
 
     Args:
-        phone: The number to ask a pairing code for, digits only; None for QR codes.
+        phone: The number that gets a pairing code, digits only; None for QR codes.
         post: Sends a frame to the daemon.
         finish: Ends the gateway.
     """
@@ -36,7 +36,7 @@ class Pairing:
         self._is_code_asked = False
 
     async def show(self, qr: str, client: "Client") -> None:
-        """Show a QR code, or with the first of them ask for a pairing code instead."""
+        """Show a QR code, or request a pairing code instead of the first one."""
         if self._phone is None:
             self._post(Qr(qr))
         elif not self._is_code_asked:
@@ -44,12 +44,12 @@ class Pairing:
             await self._ask_code(self._phone, client)
 
     def on_status(self, status: str) -> None:
-        """Take note of a step of the library."""
+        """Process a step of the library."""
         if ended := exit_reasons.linking(status):
             self._finish(ended)
 
     def on_pair_status(self, event: bytes) -> None:
-        """Take note of the phone's answer."""
+        """Process the phone's answer."""
         if ended := exit_reasons.pairing(event):
             self._finish(ended)
 
@@ -58,4 +58,4 @@ class Pairing:
             async with asyncio.timeout(CODE_LIMIT_S):
                 self._post(PairCode(await client.pair_code(phone)))
         except (NeonizeError, TimeoutError) as error:
-            self._finish(exit_reasons.no_code(str(error) or "no answer in time"))
+            self._finish(exit_reasons.no_code(str(error) or "timeout"))

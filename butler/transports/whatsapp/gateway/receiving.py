@@ -1,4 +1,4 @@
-"""The way in: from the library's thread into the inbox, and from there to the daemon."""
+"""Receiving: from the library's thread into the inbox, and from there to the daemon."""
 
 import asyncio
 import hashlib
@@ -22,13 +22,13 @@ from butler.transports.whatsapp.protocol.frames import Acknowledged, Ignored, In
 logger = logging.getLogger(__name__)
 
 MOST_IN_HAND = 2_000
-"""So many messages are with the daemon at a time; the others wait in the inbox."""
+"""Maximum number of unacknowledged messages at the daemon; the others wait in the inbox."""
 
 GATHER_S = 0.005
-"""Where more has come in the meantime, the library's thread gets so long to bring what follows.
+"""Pause under load that lets the library's thread deliver a batch.
 
-The thread and the loop would else take the interpreter from each other for every message, which
-takes longer than what they do with it (bench/journal.py).
+Otherwise the thread and the loop hand the interpreter lock back and forth for every message, which
+takes longer than the work itself (bench/journal.py).
 """
 
 RETRY_S = 0.5
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 async def persisted(change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what ``change`` does, waiting for as long as the journal cannot be written."""
+    """Return the result of ``change``; retry while the journal cannot be written."""
     while True:
         try:
             return change(*args, **kwargs)
@@ -49,13 +49,13 @@ async def persisted(change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
 
 
 class Receiver:
-    """Keeps events, and hands them to the daemon in order.
+    """Stores events and delivers them to the daemon in order.
 
     Args:
-        journal: Where they are kept.
-        tell: Sends frames to the daemon; what is sent in between comes behind all of them.
-        is_settled: Nothing is handed over while this is not set.
-        loop: Where they are handed over.
+        journal: The store of events.
+        tell: Sends frames to the daemon, in order.
+        is_settled: Delivery pauses while this is not set.
+        loop: The loop that delivers.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class Receiver:
         self._has_over = asyncio.Event()
 
     def keep(self, raw: bytes) -> None:
-        """Write an event to the journal; on the library's thread, which it holds up meanwhile.
+        """Write an event to the journal; runs on the library's thread and blocks it.
 
-        While the disk is full this waits, so that the library takes nothing more.
+        Waits while the disk is full, so that the library accepts nothing more.
 
         Raises:
             DataError: The journal is damaged.
@@ -94,7 +94,7 @@ class Receiver:
                 time.sleep(RETRY_S)
 
     async def hand_over(self, translator: Translator) -> None:
-        """Hand over what is in the inbox and what comes, for ever."""
+        """Deliver the inbox and new events, forever."""
         while True:
             await self._news.wait()
             await self._is_settled.wait()
@@ -110,12 +110,12 @@ class Receiver:
                 await asyncio.sleep(GATHER_S)
 
     def acknowledge(self, rows: Iterable[int]) -> None:
-        """Note that turns are over; it is written by :meth:`finish_turns`."""
+        """Queue the acknowledgement of turns for :meth:`finish_turns`."""
         self._over += rows
         self._has_over.set()
 
     async def finish_turns(self) -> None:
-        """Write down the turns that are over, and confirm them to the daemon, for ever."""
+        """Store acknowledgements and confirm them to the daemon, forever."""
         while True:
             await self._has_over.wait()
             self._has_over.clear()
@@ -150,7 +150,7 @@ class Receiver:
             logger.error("an event of %d bytes cannot be read; kept as %s", len(raw), made_up)
 
     def _wake(self) -> None:
-        """Have the loop look at what is new; waking it takes longer than keeping an event."""
+        """Wake the loop for new events; waking it takes longer than storing one."""
         if not self._is_waking:
             self._is_waking = True
             self._loop.call_soon_threadsafe(self._woken)
@@ -178,7 +178,7 @@ class Receiver:
         await persisted(self._inbox.hand, rows)
         self._last_row = entries[-1].row
         self._in_hand -= opened.difference(rows)
-        # Another gateway of the same daemon may have handed it over; its turn may be over.
+        # An earlier gateway of this daemon may have delivered it; its turn may have ended.
         await self._tell(*(each for each in frames if each and each.row in self._in_hand))
 
     async def _frame(
@@ -198,7 +198,7 @@ class Receiver:
         return await persisted(self._translated, entry, event, translator)
 
     def _absorb(self, changes: Sequence[Entry], entry: Entry, event: MessageEvent) -> None:
-        """Change a message before it is handed over; its changes are over then."""
+        """Apply the changes to a message before it is delivered."""
         for each in changes:
             changed = change(MessageEvent.FromString(each.event).Message)
             if changed is not None:
@@ -222,13 +222,13 @@ class Receiver:
         return Ignored(entry.row, message, refusal.rule, refusal.detail, withdraws)
 
     def _target(self, entry: Entry, changed: Change | None) -> Entry | None:
-        """Return the message with the daemon that is changed, if there is one."""
+        """Return the delivered message that this changes, if any."""
         if changed is None or changed.target == entry.key.message_id:
             return None
         return self._inbox.handed(entry.key._replace(message_id=changed.target))
 
     def _edited(self, entry: Entry, target: Entry, changed: Change) -> MessageEvent:
-        """Return ``target`` as this entry edits it; from now on that is what the journal has."""
+        """Return ``target`` as edited by this entry; the journal stores that version."""
         event = MessageEvent.FromString(target.event)
         event.Message.CopyFrom(changed.content)
         self._inbox.replace(target.row, event.SerializeToString())

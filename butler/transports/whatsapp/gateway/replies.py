@@ -1,4 +1,4 @@
-"""From replies to what the library sends: texts with their quote, edits, documents."""
+"""Builds the library's messages for replies: texts with a quote, edits, documents."""
 
 import time
 from typing import Any
@@ -28,8 +28,8 @@ def quote(message: Message, author: str | None) -> ContextInfo:
     """Return the context that makes a reply quote ``message``.
 
     Args:
-        message: What is quoted.
-        author: The address of its sender as it was received; else the best one known.
+        message: The quoted message.
+        author: The address of its sender as received, else the best one known.
     """
     phone = (
         f"{message.sender.phone.removeprefix('+')}@s.whatsapp.net" if message.sender.phone else ""
@@ -42,12 +42,12 @@ def quote(message: Message, author: str | None) -> ContextInfo:
 
 
 def text(text: str, context: ContextInfo | None) -> Content:
-    """Return a text, taken literally: nothing in it becomes a mention or a link preview."""
+    """Return a literal text, without mentions or link previews."""
     return Content(extendedTextMessage=ExtendedTextMessage(text=text, contextInfo=context))
 
 
 def edit(chat_id: str, message_id: str, content: Content) -> Content:
-    """Return the edit that gives an own message in this chat the new ``content``."""
+    """Return an edit of Butler's own message in this chat with the new ``content``."""
     protocol = ProtocolMessage(
         key=MessageKey(fromMe=True, ID=message_id, remoteJID=chat_id),
         type=ProtocolMessage.MESSAGE_EDIT,
@@ -58,7 +58,7 @@ def edit(chat_id: str, message_id: str, content: Content) -> Content:
 
 
 def document(upload: Any, file_name: str, context: ContextInfo | None) -> Content:
-    """Return a text file that was uploaded."""
+    """Return a message with an uploaded text file."""
     return Content(
         documentMessage=DocumentMessage(
             URL=upload.url,

@@ -1,4 +1,4 @@
-"""What the library's errors mean, and the way out of the gateway's tasks."""
+"""Send errors of the library, and the exception that ends the gateway."""
 
 from enum import Enum
 
@@ -18,7 +18,7 @@ class GatewayEnd(Exception):  # noqa: N818 - no error: the way out of all tasks
 
 
 class Failure(Enum):
-    """What an error of the library means."""
+    """The outcome that an error of the library implies."""
 
     OFFLINE = "nothing left this machine"
     STALE = "refused, worth one more try"
@@ -27,7 +27,7 @@ class Failure(Enum):
 
 
 def failure(error: str) -> Failure:
-    """Return what the text of an error means; when in doubt the reply may have arrived."""
+    """Return the outcome for an error text; when in doubt, the reply may have arrived."""
     if "not connected" in error or "not logged in" in error:
         return Failure.OFFLINE
     if "server returned error 479" in error:

@@ -1,4 +1,4 @@
-"""The way out: one reply at a time, none of them twice."""
+"""Sending: one reply at a time, none of them twice."""
 
 import asyncio
 import logging
@@ -25,22 +25,22 @@ logger = logging.getLogger(__name__)
 
 UPLOAD_LIMIT_S = 60.0
 LAST_CALL_S = 3.0
-"""Before Butler ends, an acknowledgement, which takes milliseconds, is waited for so long."""
+"""Timeout of WhatsApp's acknowledgement during shutdown; it usually takes milliseconds."""
 
 _AGAIN_AFTER_S = 1.0
 
 
 class Sender:
-    """Sends replies in the order they were asked for.
+    """Sends replies in the order of the requests.
 
     Args:
         client: The library.
-        journal: Where replies are kept.
+        journal: The store of replies.
         tell: Sends a frame to the daemon.
         is_open: Set while replies can be sent.
-        limit_s: How long WhatsApp may take to acknowledge one.
-        pacer: How fast chats are written to.
-        on_sent: Called with the chat of each one that was sent.
+        limit_s: Timeout of WhatsApp's acknowledgement.
+        pacer: The rate limits.
+        on_sent: Called with the chat of each sent reply.
     """
 
     def __init__(
@@ -70,15 +70,15 @@ class Sender:
         self._on_sent = on_sent
 
     def ask(self, *parts: Send) -> None:
-        """Send this to its chat when the time has come, also if the daemon is gone by then."""
-        # What cannot be kept on a full disk is sent all the same.
+        """Send this to its chat when its slot comes, even if the daemon is gone by then."""
+        # Send it even if it cannot be stored on a full disk.
         with suppress(UnwritableError):
             self._outbox.ask(parts[0].chat_id, [(each.key, body_of(each)) for each in parts])
         for each in parts:
             self._queue(each)
 
     async def resume(self) -> None:
-        """Take up what an earlier gateway was asked for; to be called before this one is asked."""
+        """Resume the requests to an earlier gateway; call it before the first new request."""
         for key, body in await persisted(self._outbox.waiting):
             try:
                 request = decoded(body)
@@ -91,12 +91,12 @@ class Sender:
                 await persisted(self._outbox.drop, key)
 
     def retract(self, key: str) -> None:
-        """Do not send this if it has not begun."""
+        """Cancel this reply if its sending has not started."""
         if key in self._waiting:
             self._retracted.add(key)
 
     def call_last(self) -> None:
-        """Wait no longer for an acknowledgement than can be waited before Butler ends."""
+        """Shorten the timeout of acknowledgements for the shutdown."""
         self._is_last_call = True
         self._limit_s = min(self._limit_s, LAST_CALL_S)
         if self._limit is not None:
@@ -104,7 +104,7 @@ class Sender:
             self._limit.reschedule(min(at, self._limit.when() or at))
 
     async def pace(self) -> None:
-        """Make each reply ready when its chat may have another, for ever."""
+        """Release each reply when the rate limit of its chat allows, forever."""
         loop = asyncio.get_running_loop()
         while True:
             request = await self._requests.get()
@@ -113,7 +113,7 @@ class Sender:
             loop.call_later(delay_s, self._ready.put_nowait, request)
 
     async def send_all(self) -> None:
-        """Send what is ready, for ever, or until the last call goes unacknowledged.
+        """Send released replies, forever or until the last one goes unacknowledged.
 
         Raises:
             GatewayEnd: A reply was not acknowledged in time, and there was no last call.
@@ -122,8 +122,8 @@ class Sender:
             while True:
                 await self._send_next()
         except GatewayEnd:
-            # Behind such a reply the library holds all others back; but this gateway still has to
-            # write down which turns are over.
+            # The library blocks all replies after such a one; but this gateway still has to
+            # store acknowledgements.
             if not self._is_last_call:
                 raise
 
@@ -171,13 +171,13 @@ class Sender:
                 return reason
 
     async def _needless(self, request: Send) -> str | None:
-        """Return why this is not to be sent any more; None if it is."""
+        """Return why this must no longer be sent; None if it may."""
         if request.key in self._retracted:
             await persisted(self._outbox.drop, request.key)
-            return "nobody waits for it any more"
+            return "it was cancelled"
         if request.follows is None or not await persisted(self._outbox.has_failed, request.follows):
             return None
-        reason = "the part before it was not taken"
+        reason = "the part before it was rejected"
         await persisted(self._outbox.failed, request.key, reason)
         return reason
 
@@ -217,13 +217,13 @@ class Sender:
             async with asyncio.timeout(UPLOAD_LIMIT_S):
                 return await self._client.upload(text.encode())
         except TimeoutError:
-            raise SendError("the upload took too long") from None
+            raise SendError("the upload timed out") from None
 
 
 def _answer(key: str, outcome: Outcome | str) -> Sent | NotSent:
     if isinstance(outcome, str):
-        return NotSent(key, f"WhatsApp did not take a reply: {outcome}.")
+        return NotSent(key, f"WhatsApp rejected a reply: {outcome}.")
     if outcome.message_id is None:
-        reason = f"Nobody can say whether a reply arrived, so it is not repeated: {outcome.reason}."
+        reason = f"A reply may or may not have arrived, so it is not retried: {outcome.reason}."
         return NotSent(key, reason, may_have_arrived=True)
     return Sent(key, outcome.message_id)

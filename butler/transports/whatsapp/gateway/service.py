@@ -1,4 +1,4 @@
-"""What the gateway does from its first connection to its end."""
+"""The gateway's service, from its first connection to its end."""
 
 import asyncio
 import logging
@@ -52,7 +52,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class Service:
-    """One connection of one account, and its daemon."""
+    """Serves one account and its daemon over one connection."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Service:
         )
 
     async def run(self) -> Ended | None:
-        """Serve until there is a reason to end; return it, or None if the daemon wants the end."""
+        """Serve until there is an exit reason; return it, or None if the daemon asks to stop."""
         if self._account is None and not self._options.is_pairing:
             return exit_reasons.NOT_LINKED
         self._loop.add_signal_handler(signal.SIGTERM, self._finish, None)

@@ -1,4 +1,4 @@
-"""From the library's events to messages, and the rules for what is no message to act on."""
+"""Translates the library's events to messages, and filters those not to handle."""
 
 import re
 from dataclasses import replace
@@ -28,7 +28,7 @@ def address(jid: JID) -> str:
 
 
 def key(info: Any) -> Key:
-    """Return what makes two events the same message; addressed by LID wherever one is given."""
+    """Return the key that identifies a message; addressed by LID wherever one is given."""
     source = info.MessageSource
     other_end = source.RecipientAlt if source.IsFromMe else source.SenderAlt
     return Key(
@@ -44,12 +44,12 @@ def _stable(jid: JID, other: JID) -> str:
 
 
 class Translator:
-    """Makes messages of events.
+    """Translates events to messages.
 
     Args:
-        account: Whose events they are.
-        people: Who has which LID.
-        outbox: What Butler itself has sent.
+        account: The linked account.
+        people: The known addresses of people.
+        outbox: The replies that Butler has sent.
     """
 
     def __init__(self, account: Account, people: Addresses, outbox: Outbox) -> None:
@@ -61,7 +61,7 @@ class Translator:
             self._own_names.add(account.lid.partition("@")[0])
 
     def message(self, event: MessageEvent) -> Message:
-        """Return what ``event`` says; the text is empty where it has none."""
+        """Translate ``event``; the text is empty if it has none."""
         info, found = event.Info, body(event.Message)
         message = Message(
             id=info.ID,
@@ -77,14 +77,14 @@ class Translator:
         return self._without_own_name(self._in_context(message, found.context))
 
     def refusal(self, event: MessageEvent, message: Message) -> Refusal | None:
-        """Return why ``message``, made of ``event``, is not acted on; None if it is."""
+        """Return why ``message``, translated from ``event``, is not handled; None if it is."""
         source = event.Info.MessageSource
         if source.Chat.Server in _UNANSWERED:
             return Refusal(_UNANSWERED[source.Chat.Server], address(source.Chat))
         if self._is_echo(event, message):
-            return Refusal("own reply", "this device has sent it")
+            return Refusal("own reply", "sent by this device")
         if message.sender.phone is None and message.sender.lid is None:
-            return Refusal("unknown sender", f"{address(source.Sender)} is no person's address")
+            return Refusal("unknown sender", f"{address(source.Sender)} is not a person's address")
         if len(message.text) > MAX_TEXT_CHARS:
             return Refusal("too long", f"{len(message.text)} characters")
         return None if message.text.strip() else _textless(body(event.Message), message.id)
@@ -116,10 +116,10 @@ class Translator:
         )
 
     def _quoted_id(self, message_id: str, sender: Person | None) -> str | None:
-        """Return the id of the message that is quoted; a reply of Butler's is only its own.
+        """Return the id of the quoted message; one of Butler's replies must be Butler's own.
 
-        Ids are chosen by their senders. Who gives a message the id of Butler's question could have
-        the answer to theirs taken for one to it.
+        Senders choose ids. Someone could reuse the id of Butler's question, so that an answer to
+        their message passes for an answer to that question.
         """
         if not message_id or sender is None or not self._is_somebody_else(sender):
             return message_id or None
@@ -171,7 +171,7 @@ class Translator:
 
 _UNANSWERED = {"newsletter": "newsletter", "broadcast": "status or broadcast list"}
 _NAMED = {
-    "reactionMessage": "reaction taken back",
+    "reactionMessage": "reaction removed",
     "encReactionMessage": "reaction",
     "pollCreationMessage": "poll",
     "pollCreationMessageV2": "poll",
@@ -188,8 +188,8 @@ _PROTOCOL = {
 def _textless(found: Body, message_id: str) -> Refusal:
     if found.kind == "protocolMessage":
         if found.part.type == ProtocolMessage.REVOKE and message_id == found.part.key.ID:
-            # The deletion has taken the place of what it deletes.
+            # The deletion has replaced the deleted message.
             return WITHDRAWN
         rule = _PROTOCOL.get(found.part.type, "protocol")
         return Refusal(rule, f"message {found.part.key.ID}" if found.part.key.ID else "")
-    return Refusal(_NAMED.get(found.kind, "not a text"), found.kind or "nothing that is understood")
+    return Refusal(_NAMED.get(found.kind, "not a text"), found.kind or "unknown content")

@@ -1,4 +1,4 @@
-"""Messages that could not be decrypted: most come again by themselves, the others are reported."""
+"""Undecryptable messages: most are sent again automatically, the others are reported."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,12 +15,12 @@ from butler.transports.whatsapp.protocol.frames import ToDaemon, Unreadable
 
 
 class UndecryptableMessages:
-    """The messages that are expected to come again.
+    """The messages that are expected to be sent again.
 
     Args:
-        inbox: Where they are once they have come.
+        inbox: Contains them once they have arrived.
         tell: Sends a frame to the daemon.
-        wait_s: How long they are waited for; the library asks for them by itself.
+        wait_s: Timeout; the library itself asks for them.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class UndecryptableMessages:
         self._due: asyncio.Queue[Any] = asyncio.Queue()
 
     def expect(self, event: bytes) -> None:
-        """Take note of a message that could not be decrypted."""
+        """Register a message that could not be decrypted."""
         failure = UndecryptableMessage.FromString(event)
         is_decoration = failure.DecryptFailMode == UndecryptableMessage.DECRYPT_FAIL_HIDE
         if is_decoration or key(failure.Info) in self._expected:
@@ -43,7 +43,7 @@ class UndecryptableMessages:
         loop.call_later(self._wait_s, self._due.put_nowait, failure)
 
     async def report(self, translator: Translator) -> None:
-        """Tell the daemon of those that did not come again, for ever."""
+        """Report those that were not sent again to the daemon, forever."""
         while True:
             failure = await self._due.get()
             self._expected.discard(key(failure.Info))

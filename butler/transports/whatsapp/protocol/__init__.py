@@ -1,1 +1,1 @@
-"""What daemon and gateway say to each other; imports neither."""
+"""The protocol between daemon and gateway; imports neither."""

@@ -1,4 +1,4 @@
-"""What the daemon and its gateway process say to each other: typed frames over a socket."""
+"""The typed frames between the daemon and its gateway process."""
 
 from dataclasses import dataclass
 
@@ -6,27 +6,27 @@ from butler.access.rules import Refusal
 from butler.chat.message import Message
 
 MAX_TEXT_CHARS = 1024 * 1024
-"""Longer texts are not handed over; escaped in JSON, one of these still fits a frame."""
+"""Maximum length of a delivered text; escaped in JSON it still fits into a frame."""
 
 MOST_QUOTED_CHARS = 1_000
-"""A reply shows so much of the message that it answers."""
+"""Maximum length of a quoted text in a reply."""
 
-EDITED_TOO_LATE = Refusal("edited after it was handled", "its turn had begun")
+EDITED_TOO_LATE = Refusal("edited after it was handled", "its turn had started")
 WITHDRAWN = Refusal("withdrawn", "deleted by its sender before its turn")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a gateway waits.
+    """Timeouts of a gateway.
 
     Attributes:
         send_s: For WhatsApp to acknowledge a reply, which takes milliseconds. The library would
             wait for 75 s and block all others.
-        poll_s: Between two questions to the library whether it is logged in.
-        poll_limit_s: For the answer.
-        offline_s: For a connection, before another process tries. The library's own attempts
-            grow ever rarer.
-        repair_s: For a message that could not be decrypted to come again.
+        poll_s: Interval of polling the library's login state.
+        poll_limit_s: For the result of a poll.
+        offline_s: For a connection, before another process tries. The library's own back-off
+            grows without limit.
+        repair_s: For an undecryptable message to be sent again.
     """
 
     send_s: float = 30.0
@@ -41,9 +41,9 @@ class Pacing:
     """The limits for one chat, and the gap between any two messages.
 
     Attributes:
-        burst: So many messages may follow each other at once.
-        per_second: A burst grows back at this rate.
-        per_minute: No minute has more than this.
+        burst: Messages that may be sent at once.
+        per_second: Refill rate of the burst.
+        per_minute: Maximum in any minute.
         gap_s: Between two messages, whatever their chats. Encrypting while a message of the same
             person is decrypted can spoil the reply, until the person's phone asks for it again.
     """
@@ -68,7 +68,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Are you there?"""
+    """A ping: is the other side alive?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,14 @@ class SendAll:
 
 @dataclass(frozen=True, slots=True)
 class Retract:
-    """Nobody waits for this reply any more; do not send it if that has not begun."""
+    """Cancels a reply whose sending has not started."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class LastCall:
-    """Butler is about to end: do not wait longer than needed for a reply to be acknowledged."""
+    """Butler is shutting down: shorten the timeout of acknowledgements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """A reply was not sent, or nobody can say; ``reason`` is a whole sentence."""
+    """A reply was not sent, or the outcome is unknown; ``reason`` is a full sentence."""
 
     key: str
     reason: str
@@ -131,7 +131,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """Show in a chat that Butler types, or that it has stopped."""
+    """Show or hide the typing indicator in a chat."""
 
     chat_id: str
     is_typing: bool
@@ -139,9 +139,9 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message to act on, from the journal's ``row``.
+    """A message to handle, from the journal's ``row``.
 
-    ``is_edit`` says that the daemon has it, and its sender has changed it since.
+    ``is_edit`` means that the sender edited it after its delivery.
     """
 
     row: int
@@ -151,9 +151,9 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A message that is not acted on, and the rule that decided so; no row needs no answer.
+    """An ignored message and the rule that decided; without a row it needs no acknowledgement.
 
-    ``withdraws`` is the row of a message that it deletes, which the daemon has.
+    ``withdraws`` is the row of a delivered message that it deletes.
     """
 
     row: int | None
@@ -165,9 +165,9 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A message that could not be decrypted and did not come again; its text is empty.
+    """An undecryptable message that was not sent again; its text is empty.
 
-    ``is_lost`` is False where the sender's phone keeps it for itself.
+    ``is_lost`` is False for messages that only the phone can show.
     """
 
     message: Message
@@ -176,21 +176,21 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """The turns of these messages are over."""
+    """Acknowledges these messages: their turns have ended."""
 
     rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The journal will not hand these rows out again."""
+    """Confirms that the journal will not deliver these rows again."""
 
     rows: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """WhatsApp can be reached, or no longer; ``detail`` says why."""
+    """The connection to WhatsApp opened or closed; ``detail`` says why."""
 
     is_up: bool
     detail: str = ""
@@ -198,7 +198,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class ChatName:
-    """What a chat is called, fit to be shown."""
+    """The name of a chat, safe to show."""
 
     chat_id: str
     name: str
@@ -206,7 +206,7 @@ class ChatName:
 
 @dataclass(frozen=True, slots=True)
 class Qr:
-    """The text of a QR code to show now, in place of the last."""
+    """The text of a QR code that replaces the last one."""
 
     text: str
 
@@ -225,13 +225,13 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The gateway is about to end.
+    """The gateway is about to exit.
 
     Attributes:
         rule: A short name, such as ``logged out``.
-        sentence: What happened and what to do, for a person.
-        is_final: Starting it again would not help; a person has to do something.
-        wait_s: Starting it again earlier would not help.
+        sentence: The cause and the remedy, for a person.
+        is_final: A restart would not help; only a person can.
+        wait_s: Minimum time until a restart makes sense.
     """
 
     rule: str

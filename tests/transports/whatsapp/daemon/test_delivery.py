@@ -54,7 +54,7 @@ async def test_at_the_end_a_reply_is_not_waited_for_but_left_to_the_gateway(
     delivery.call_last()
 
     for each in (before, delivery.deliver(REPLY)):
-        with pytest.raises(TransportError, match="still waited for WhatsApp"):
+        with pytest.raises(TransportError, match="still waiting for WhatsApp"):
             await each
 
     assert asked == [REPLY, LastCall(), REPLY]

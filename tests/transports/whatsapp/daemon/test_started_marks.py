@@ -131,5 +131,5 @@ def test_a_disk_that_takes_nothing_is_logged_once_and_turns_go_on(begun, caplog,
         begun.add(row, f"A{row}", is_told=True)
 
     assert caplog.messages == [
-        "turns cannot be marked as begun: [Errno 5] Input/output error",
+        "cannot mark turns as started: [Errno 5] Input/output error",
     ]

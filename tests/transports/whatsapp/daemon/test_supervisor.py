@@ -110,8 +110,8 @@ async def test_an_outage_is_counted_from_its_beginning_whatever_is_tried(
     ("name", "silence_s", "said"),
     [
         ("aborts", 30, "was ended by SIGABRT."),
-        ("babbles", 30, "could not be understood: no frame: "),
-        ("hangs", 0.3, "did not answer any more."),
+        ("babbles", 30, "sent an invalid frame: no frame: "),
+        ("hangs", 0.3, "stopped answering."),
     ],
 )
 async def test_a_gateway_that_is_of_no_use_is_replaced(
@@ -159,7 +159,7 @@ async def test_what_a_gateway_prints_is_logged_within_bounds(scenario, tmp_path,
     assert lines[0].levelname == "WARNING"
     assert lines[0].getMessage() == "gateway: library: a line"
     assert len(lines) == 200
-    assert lines[-1].getMessage().endswith("left out for the rest of this minute")
+    assert lines[-1].getMessage().endswith("further output is dropped for the rest of this minute")
 
 
 async def test_a_message_that_is_in_hand_is_not_yielded_again(scenario, tmp_path):

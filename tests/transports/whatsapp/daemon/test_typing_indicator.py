@@ -125,4 +125,4 @@ async def test_closing_leaves_late_messages_for_the_next_start(monkeypatch):
 
 
 def test_one_message_is_one_message():
-    assert summary(1).startswith("While I was away: 1 message came in")
+    assert summary(1).startswith("While I was offline, 1 message came in")

@@ -23,8 +23,8 @@ def test_a_disk_that_is_nearly_full_is_a_reason_to_wait(tmp_path, mocker):
     ended = lack(tmp_path)
 
     assert ended.sentence == (
-        f"There is no room to work in {tmp_path} (3 MB are free). Once at least 17 MB are free, "
-        "Butler goes on; until then WhatsApp keeps what is written."
+        f"The disk of {tmp_path} is full (3 MB are free). Once at least 17 MB are free, "
+        "Butler continues; until then WhatsApp keeps new messages."
     )
     assert not ended.is_final
 

@@ -59,7 +59,7 @@ async def test_a_pairing_code_is_asked_for_once_instead_of_qr_codes():
     ("library", "reason"),
     [
         (Library(error=NeonizeError("429: rate-overlimit")), "429: rate-overlimit"),
-        (Library(code=None), "no answer in time"),
+        (Library(code=None), "timeout"),
     ],
 )
 async def test_without_a_pairing_code_the_round_ends_with_the_reason(monkeypatch, library, reason):

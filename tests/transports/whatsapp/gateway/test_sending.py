@@ -20,7 +20,7 @@ PARTS = (
     Send("7.3", "1@lid", "three", follows="7.2"),
 )
 UNKNOWN = (
-    "Nobody can say whether a reply arrived, so it is not repeated: "
+    "A reply may or may not have arrived, so it is not retried: "
     "WhatsApp did not acknowledge it in time."
 )
 
@@ -172,7 +172,7 @@ async def test_what_comes_behind_a_part_that_was_refused_is_not_sent(journal):
         told = [await at_work.told.get() for _ in range(3)]
 
     assert [type(each) for each in told] == [NotSent] * 3
-    assert told[1].reason == "WhatsApp did not take a reply: the part before it was not taken."
+    assert told[1].reason == "WhatsApp rejected a reply: the part before it was rejected."
     assert at_work.client.taken.qsize() == 1
 
 
@@ -195,7 +195,7 @@ async def test_what_nobody_waits_for_any_more_is_not_taken_up(journal):
         at_work.is_open.set()
         told = await at_work.told.get()
 
-    assert told == NotSent("7.1", "WhatsApp did not take a reply: nobody waits for it any more.")
+    assert told == NotSent("7.1", "WhatsApp rejected a reply: it was cancelled.")
     assert journal.outbox.waiting() == []
 
 
@@ -268,7 +268,7 @@ async def test_a_reply_that_is_taken_back_before_it_has_begun_is_not_sent(journa
         at_work.is_open.set()
         told = await at_work.told.get()
 
-    assert told == NotSent("k1", "WhatsApp did not take a reply: nobody waits for it any more.")
+    assert told == NotSent("k1", "WhatsApp rejected a reply: it was cancelled.")
     assert at_work.client.taken.empty()
 
 
@@ -290,17 +290,17 @@ async def test_a_reply_that_left_nothing_behind_waits_for_the_connection(journal
         (["server returned error 479"], Sent("k1", "id of one")),
         (
             ["server returned error 479"] * 2,
-            NotSent("k1", "WhatsApp did not take a reply: server returned error 479."),
+            NotSent("k1", "WhatsApp rejected a reply: server returned error 479."),
         ),
         (
             ["server returned error 463"],
-            NotSent("k1", "WhatsApp did not take a reply: server returned error 463."),
+            NotSent("k1", "WhatsApp rejected a reply: server returned error 463."),
         ),
         (
             ["timed out waiting for message send response"],
             NotSent(
                 "k1",
-                "Nobody can say whether a reply arrived, so it is not repeated: "
+                "A reply may or may not have arrived, so it is not retried: "
                 "timed out waiting for message send response.",
                 may_have_arrived=True,
             ),
@@ -333,4 +333,4 @@ async def test_an_upload_that_takes_too_long_is_given_up(journal, monkeypatch):
         at_work.sender.ask(Send("k1", "1@lid", "long", file_name="reply.txt"))
         told = await at_work.told.get()
 
-    assert told == NotSent("k1", "WhatsApp did not take a reply: the upload took too long.")
+    assert told == NotSent("k1", "WhatsApp rejected a reply: the upload timed out.")

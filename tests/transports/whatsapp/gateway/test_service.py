@@ -59,7 +59,7 @@ async def test_a_gateway_that_does_not_understand_its_daemon_ends(tmp_path, monk
     monkeypatch.setattr(process, "encoded", lambda _frame: b"\0\0\0\4junk")
 
     assert await _end(Options(str(tmp_path), "Butler")) == []
-    assert "the daemon cannot be understood" in caplog.text
+    assert "the daemon sent an invalid frame" in caplog.text
 
 
 @pytest.mark.wire

@@ -260,7 +260,7 @@ def _protocol(kind, **fields):
         ("unknown sender", {"sender": "13135550002@bot"}),
         ("too long", {"content": "x" * (MAX_TEXT_CHARS + 1)}),
         ("reaction", {"content": Content(encReactionMessage={"encPayload": b"1"})}),
-        ("reaction taken back", {"content": Content(reactionMessage={"key": {"ID": "A0"}})}),
+        ("reaction removed", {"content": Content(reactionMessage={"key": {"ID": "A0"}})}),
         ("poll", {"content": Content(pollCreationMessageV3={"name": "?"})}),
         ("not a text", {"content": Content(stickerMessage=e2e.StickerMessage(isAnimated=True))}),
         ("not a text", {"content": " \n"}),
