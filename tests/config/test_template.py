@@ -6,13 +6,16 @@ import pytest
 from pydantic import BaseModel
 
 from butler.app import read_setup
+from butler.config import template
 from butler.config.loading import Draft
 from butler.config.schema import Config
 from butler.config.template import Named, text, write
 from butler.errors import ConfigError
+from butler.repos.registry import name_problem
 from butler.testing import make_working_copy
 from butler_run.settings import RepoRunSettings, RunSettings
 
+TEMPLATE = Path(template.__file__).with_name("template.toml")
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 
 
@@ -35,6 +38,27 @@ def test_the_example_in_the_checkout_is_what_init_writes():
     assert EXAMPLE.read_text() == text([Named("butler", ".", "Butler itself")])
 
 
+def test_two_repos_and_no_repo_leave_the_rest_of_the_template_as_it_is(tmp_path):
+    access = TEMPLATE.read_text().split("\n[access]\n")[1]
+    repos = [Named("api", "~/api"), Named("web", "~/web", "The shop")]
+
+    for content in (text([]), text(repos)):
+        assert content.endswith(f"\n[access]\n{access}")
+        assert '[repos."<name>"]' not in content
+        assert "\n\n\n" not in content
+    assert tomllib.loads(text(repos))["repos"] == {
+        "api": {"path": "~/api"},
+        "web": {"path": "~/web", "description": "The shop"},
+    }
+    assert tomllib.loads(text([])).get("repos", {}) == {}
+
+
+def test_no_repo_can_have_the_name_of_the_one_in_the_template():
+    (name,) = tomllib.loads(TEMPLATE.read_text())["repos"]
+
+    assert name_problem(name)
+
+
 def test_the_example_is_loaded_as_it_is():
     setup = read_setup(EXAMPLE)
 
@@ -46,7 +70,7 @@ def test_the_example_with_every_line_in_force_is_loaded_too(tmp_path):
 
     setup = read_setup(tmp_path / "config.toml")
 
-    assert setup.config.repo_folders == (Path.home() / "src",)
+    assert setup.config.repo_folders == ()
     assert setup.config.access.chats == ("120363405395407771@g.us",)
     assert set(setup.plugins) == {"help", "access", "session", "run"}
 
