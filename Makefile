@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TYPED := butler plugins/butler_session plugins/butler_run tests/whatsapp_server
 CHECKED := butler plugins tests bench
+DEMO_GIT := git -C .demo -c user.name=Butler -c user.email=butler@localhost -c commit.gpgSign=false
 
 .PHONY: run test format lint types imports unit bench bench-quick soak test-agents clean
 
@@ -50,12 +51,18 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/soak -rP
 
 test-agents: $(VENV)/.dev
-	npm install --no-audit --no-fund --prefix .bench/agents @anthropic-ai/claude-code @agentclientprotocol/claude-agent-acp
+	npm install --no-audit --no-fund --prefix .bench/agents @anthropic-ai/claude-code@2.1.197 @agentclientprotocol/claude-agent-acp@0.49.0
 	BUTLER_LIVE_AGENTS=$(CURDIR)/.bench/agents/node_modules/.bin $(BIN)/python -m pytest tests/agents_live
 
-config.toml:
+config.toml: | .demo
 	@cp config.example.toml config.toml
-	@echo "Wrote config.toml with this checkout as its first repo." >&2
+	@echo "Wrote config.toml with a small repo to try things on, .demo, as its first." >&2
+
+.demo:
+	@cp -R examples/demo .demo
+	@$(DEMO_GIT) init --quiet --initial-branch=main
+	@$(DEMO_GIT) add --all
+	@$(DEMO_GIT) commit --quiet --message="Count words"
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Butler needs Python 3.11 or newer, this is %d.%d: install it, then make run PYTHON=python3.11." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'

@@ -113,6 +113,7 @@ class RepoConfig(_Section):
 
     path: ConfiguredPath
     description: Annotated[str, Field(max_length=200)] = ""
+    trusted: bool = False
     users: tuple[ConfiguredPerson, ...] | None = Field(default=None, strict=False)
     chats: tuple[ChatId, ...] | None = Field(default=None, strict=False)
 
@@ -223,7 +224,13 @@ class Config(_Section):
     def configured_repos(self, options: Mapping[str, Mapping[str, BaseModel]]) -> list[Repo]:
         """Return the repos configured by name, with the options of plugins by repo and plugin."""
         return [
-            Repo(name, each.path, each.description, options.get(name, {}))
+            Repo(
+                name,
+                each.path,
+                each.description,
+                options.get(name, {}),
+                is_trusted=each.trusted,
+            )
             for name, each in self.repos.items()
         ]
 

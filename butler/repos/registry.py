@@ -10,6 +10,7 @@ from pathlib import Path
 
 from butler.chat.text import printable
 from butler.errors import UnknownRepoError, UnusableRepoError
+from butler.repos.agent_settings import settings_for_agents
 
 MAX_NAME_LENGTH = 64
 _NAME = re.compile(r"\w[\w.+-]*")
@@ -35,12 +36,14 @@ class Repo:
         path: The folder, absolute.
         description: One line for the list, or empty.
         options: Its options for plugins, by plugin name.
+        is_trusted: Agents may take settings, tools and hooks from it.
     """
 
     name: str
     path: Path
     description: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
+    is_trusted: bool = False
 
     def problem(self) -> str | None:
         """Check the disk; return why the folder cannot be used, or None if it can."""
@@ -50,6 +53,10 @@ class Repo:
             return "is not a folder" if self.path.exists() else "does not exist"
         except OSError as error:
             return f"cannot be read ({error.strerror})"
+
+    def settings_for_agents(self) -> list[str]:
+        """Check the disk; name what it brings that would have an agent, or git, run programs."""
+        return settings_for_agents(self.path)
 
     def check_usable(self) -> None:
         """Check the disk and raise if the folder cannot be used.

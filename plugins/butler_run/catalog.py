@@ -88,7 +88,7 @@ class Catalog:
 
     def _program(self, name: str) -> str:
         settings = self._settings.agents.get(name, AgentSettings())
-        return _command(name, settings, allowed_environment(settings.env))[0]
+        return _command(name, settings)[0]
 
     def check(self, name: str) -> None:
         """Refuse a name that is none.
@@ -110,10 +110,11 @@ class Catalog:
         self.check(name)
         settings = self._settings.agents.get(name, AgentSettings())
         mode = of_repo.mode or settings.mode
-        environment = _held_to(mode, name, settings) | allowed_environment(settings.env)
+        held_to = _held_to(mode, name, settings, is_trusted=repo.is_trusted)
+        environment = held_to | allowed_environment(settings.env)
         return Choice(
             name=name,
-            agent=_agent(name, settings, environment, of_repo),
+            agent=_agent(name, settings, of_repo, is_trusted=repo.is_trusted),
             is_program=settings.kind == "command",
             mode=mode,
             environment=environment,
@@ -136,30 +137,32 @@ def options_of(repo: Repo) -> RepoRunSettings:
 
 
 def _agent(
-    name: str, settings: AgentSettings, environment: dict[str, str], of_repo: RepoRunSettings
+    name: str, settings: AgentSettings, of_repo: RepoRunSettings, *, is_trusted: bool
 ) -> Agent:
     max_output_mb = of_repo.max_output_mb or settings.max_output_mb
     limits = ProcessLimits(output_bytes=max_output_mb * 1_000_000)
-    command = _command(name, settings, environment)
+    command = _command(name, settings)
     match settings.kind:
         case "claude":
-            return ClaudeAgent(command, limits)
+            return ClaudeAgent(command, limits, is_trusted=is_trusted)
         case "command":
             return CommandAgent(command, limits)
         case "acp":
             preset = PRESETS.get(name)
             how_to_get = preset.how_to_get if preset and settings.command is None else ""
-            return AcpAgent(command, limits, how_to_get=how_to_get)
+            return AcpAgent(command, limits, how_to_get=how_to_get, is_trusted=is_trusted)
 
 
-def _held_to(mode: Mode, name: str, settings: AgentSettings) -> dict[str, str]:
+def _held_to(mode: Mode, name: str, settings: AgentSettings, *, is_trusted: bool) -> dict[str, str]:
     preset = PRESETS.get(name) if settings.kind == "acp" else None
-    return dict(preset.environment.get(mode, {})) if preset else {}
+    if preset is None:
+        return {}
+    return {**preset.environment.get(mode, {}), **({} if is_trusted else preset.untrusted)}
 
 
-def _command(name: str, settings: AgentSettings, environment: dict[str, str]) -> tuple[str, ...]:
+def _command(name: str, settings: AgentSettings) -> tuple[str, ...]:
     if settings.command is not None:
         program, *arguments = settings.command
         is_at_home = program.startswith("~")
         return (str(Path(program).expanduser()) if is_at_home else program, *arguments)
-    return ("claude",) if settings.kind == "claude" else PRESETS[name].found(environment)
+    return ("claude",) if settings.kind == "claude" else PRESETS[name].command

@@ -35,7 +35,7 @@ def uncommented(content):
 
 
 def test_the_example_in_the_checkout_is_what_init_writes():
-    assert EXAMPLE.read_text() == text([Named("butler", ".", "Butler itself")])
+    assert EXAMPLE.read_text() == text([Named("demo", ".demo", "A few files to try Butler on")])
 
 
 def test_two_repos_and_no_repo_leave_the_rest_of_the_template_as_it_is(tmp_path):
@@ -62,7 +62,7 @@ def test_no_repo_can_have_the_name_of_the_one_in_the_template():
 def test_the_example_is_loaded_as_it_is():
     setup = read_setup(EXAMPLE)
 
-    assert [(repo.name, repo.path) for repo in setup.repos] == [("butler", EXAMPLE.parent)]
+    assert [(repo.name, repo.path) for repo in setup.repos] == [("demo", EXAMPLE.parent / ".demo")]
 
 
 def test_the_example_with_every_line_in_force_is_loaded_too(tmp_path):

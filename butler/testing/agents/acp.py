@@ -20,6 +20,7 @@ from butler.testing.agents.script import (
 _INTERNAL_ERROR = -32603
 _INVALID_PARAMS = -32602
 _AUTH_REQUIRED = -32000
+_OPENING = frozenset({"session_new", "session_load", "session_resume"})
 _OPTIONS = [
     {"optionId": "always", "name": "Always allow", "kind": "allow_always"},
     {"optionId": "yes", "name": "Allow", "kind": "allow_once"},
@@ -110,6 +111,7 @@ class AcpAgent:
         self._mode = script.modes[0] if script.modes else ""
         self._prompts = 0
         self._is_resumed = False
+        self._settings = "all"
 
     def serve(self) -> None:
         """Answer until stdin ends."""
@@ -117,6 +119,8 @@ class AcpAgent:
             message = receive()
             if "id" in message and "method" in message:
                 method = message["method"].replace("/", "_")
+                if method in _OPENING:
+                    self._settings = _sources(message["params"])
                 answer = getattr(self, f"_{method}")(message["params"])
                 send({"jsonrpc": "2.0", "id": message["id"], **answer})
 
@@ -157,8 +161,10 @@ class AcpAgent:
         if self._is_resumed and self._script.resume == "lost":
             data = {"error": "Session not found"}
             return {"error": {"code": _INVALID_PARAMS, "message": "Invalid params", "data": data}}
-        prompt, conversation_id = params["prompt"][0]["text"], params["sessionId"]
+        *before, prompt = [block["text"] for block in params["prompt"]]
+        conversation_id = params["sessionId"]
         words = {"prompt": prompt, "mode": self._mode, "conversation": conversation_id}
+        words |= {"instructions": "".join(before), "settings": self._settings}
         player = Player(AcpVoice(conversation_id), words)
         self._prompts += 1
         try:
@@ -176,6 +182,12 @@ class AcpAgent:
             return {}
         offered = [{"id": mode, "name": mode} for mode in self._script.modes]
         return {"modes": {"currentModeId": self._mode, "availableModes": offered}}
+
+
+def _sources(params: Message) -> str:
+    """Return where claude-agent-acp would take its settings from."""
+    options = (params.get("_meta") or {}).get("claudeCode", {}).get("options", {})
+    return ",".join(options.get("settingSources", ["all"]))
 
 
 def _details(question: Mapping[str, Any]) -> Message:

@@ -90,6 +90,7 @@ class ClaudeCommand:
     def __init__(self, script: Script, options: argparse.Namespace) -> None:
         self._script = script
         self._mode = options.permission_mode
+        self._settings = options.setting_sources
         self._conversation_id = options.resume or script.conversation_id
         self._prompts = 0
 
@@ -100,9 +101,10 @@ class ClaudeCommand:
             if message["type"] == "control_request":
                 send(_response(message["request_id"]))
             elif message["type"] == "user":
-                self._answer(message["message"]["content"][0]["text"])
+                self._answer([block["text"] for block in message["message"]["content"]])
 
-    def _answer(self, prompt: str) -> None:
+    def _answer(self, texts: list[str]) -> None:
+        *before, prompt = texts
         init = {"type": "system", "subtype": "init", "session_id": self._conversation_id}
         send({**init, "permissionMode": self._mode})
         if not self._script.logged_in:
@@ -110,6 +112,7 @@ class ClaudeCommand:
             return
         voice = ClaudeVoice()
         words = {"prompt": prompt, "mode": self._mode, "conversation": self._conversation_id}
+        words |= {"instructions": "".join(before), "settings": self._settings}
         self._prompts += 1
         result = self._played(Player(voice, words))
         send({**result, **voice.usage})
@@ -158,6 +161,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("script")
     parser.add_argument("--resume")
     parser.add_argument("--permission-mode", default="default")
+    parser.add_argument("--setting-sources", default="all")
     options, _ = parser.parse_known_args(arguments)
     script = Script.read(options.script)
     Player(ClaudeVoice(), {}).play(script.before)

@@ -12,8 +12,9 @@ A script is an object::
 
 A step is an object with one of these keys:
 
-    say              text; {prompt}, {mode}, {conversation} and {time} are filled in; times are
-                     Unix seconds
+    say              text; {prompt}, {mode}, {conversation}, {instructions} (what was told before
+                     the prompt), {settings} (where it takes them from) and {time} are filled in;
+                     times are Unix seconds
     pause            so many seconds
     say_bytes        so many bytes of text in one message
     flood_bytes      so many bytes of text, "line_bytes" (4096) a message

@@ -177,6 +177,7 @@ class Agent(Protocol):
         environment: Mapping[str, str],
         conversation_id: str | None = None,
         mode: Mode = Mode.ASK,
+        instructions: str = "",
     ) -> AbstractAsyncContextManager[Run]:
         """Start a run; the process is going when the block is entered, the events tell the rest.
 
@@ -186,6 +187,8 @@ class Agent(Protocol):
             environment: All that the agent may know of Butler's, see ``allowed_environment``.
             conversation_id: The conversation to go on with, as told by ``Started``.
             mode: How much it may do without asking; what has no modes ignores it.
+            instructions: What the project asks of agents, told before the prompt; a plain program
+                is not told.
 
         Raises:
             AgentError: The agent is not installed, or the folder is gone.

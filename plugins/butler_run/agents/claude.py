@@ -33,7 +33,7 @@ from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawn
 from butler_run.agents.text import coalesced, on_one_line
 from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
 
-HOW_TO_GET = "To get it: npm install -g @anthropic-ai/claude-code"
+HOW_TO_GET = "To get it: npm install -g @anthropic-ai/claude-code@2.1.197"
 
 _STREAM_JSON = (
     *("-p", "--verbose", "--output-format", "stream-json", "--input-format", "stream-json"),
@@ -45,6 +45,9 @@ _MODES = {
     Mode.PLAN: "plan",
     Mode.BYPASS: "bypassPermissions",
 }
+# Else a repo's .claude/settings.json runs its hooks and allows itself what it likes, and .mcp.json
+# starts its servers, none of which is asked for.
+_USER_SETTINGS = ("--setting-sources", "user")
 _ALLOW, _ALWAYS, _REJECT = "allow", "allow_always", "reject"
 _LOGGED_OUT = re.compile(
     r"/login|invalid api key|not logged in|authentication_error", re.IGNORECASE
@@ -53,15 +56,22 @@ _LOST = re.compile(r"no conversation found|valid session id|--resume", re.IGNORE
 
 
 class ClaudeAgent:
-    """Runs ``claude``, or the command given that speaks like it."""
+    """Runs ``claude``, or the command given that speaks like it.
+
+    Args:
+        is_trusted: It reads the settings that the working copy brings.
+    """
 
     def __init__(
         self,
         command: Sequence[str] = ("claude",),
         limits: ProcessLimits | None = None,
         patience: Patience | None = None,
+        *,
+        is_trusted: bool = False,
     ) -> None:
         self._command = tuple(command)
+        self._sources = () if is_trusted else _USER_SETTINGS
         self._limits = limits or ProcessLimits()
         self._patience = patience or Patience()
 
@@ -74,18 +84,20 @@ class ClaudeAgent:
         environment: Mapping[str, str],
         conversation_id: str | None = None,
         mode: Mode = Mode.ASK,
+        instructions: str = "",
     ) -> AsyncIterator[Run]:
         """Start a run, see ``Agent``."""
         resume = () if conversation_id is None else (f"--resume={conversation_id}",)
+        in_mode = ("--permission-mode", _MODES[mode])
         async with spawned(
-            (*self._command, *_STREAM_JSON, "--permission-mode", _MODES[mode], *resume),
+            (*self._command, *_STREAM_JSON, *self._sources, *in_mode, *resume),
             folder=folder,
             environment=environment,
             limits=self._limits,
             how_to_get=HOW_TO_GET,
         ) as process:
             run = _ClaudeRun(process, self._patience, folder, is_resumed=bool(resume))
-            run.prompt(prompt)
+            run.prompt(*filter(None, (instructions,)), prompt)
             yield run
 
 
@@ -101,10 +113,10 @@ class _ClaudeRun(ProcessRun):
         self._titles: dict[str, str] = {}
         self._has_text = False
 
-    def prompt(self, text: str) -> None:
-        """Send the prompt."""
+    def prompt(self, *texts: str) -> None:
+        """Send the prompt, the last of ``texts``, with what stands before it."""
         self._control("i1", {"subtype": "initialize"})
-        content = [{"type": "text", "text": text}]
+        content = [{"type": "text", "text": text} for text in texts]
         self._send({"type": "user", "message": {"role": "user", "content": content}})
 
     async def _events(self) -> AsyncIterator[Event]:

@@ -21,7 +21,7 @@ _MAX_ARGUMENT_BYTES = 131_071
 
 
 class CommandAgent:
-    """Runs one program; has no conversations, asks no questions and knows no modes."""
+    """Runs one program; asks no questions and knows no more than its prompt."""
 
     def __init__(self, command: Sequence[str], limits: ProcessLimits | None = None) -> None:
         self._command = tuple(command)
@@ -36,6 +36,7 @@ class CommandAgent:
         environment: Mapping[str, str],
         conversation_id: str | None = None,
         mode: Mode = Mode.ASK,
+        instructions: str = "",
     ) -> AsyncIterator[Run]:
         """Start the program, see ``Agent``."""
         command = with_prompt(self._command, prompt)

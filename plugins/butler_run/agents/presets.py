@@ -1,7 +1,6 @@
 """The agents that are known by name."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -36,25 +35,17 @@ class Preset:
 
     Attributes:
         command: The agent's own command.
-        fallback: What to start where that is not installed.
-        how_to_get: A sentence for those who have neither.
+        how_to_get: A sentence for those who do not have it.
         environment: Variables that hold it to a mode, where the protocol cannot.
+        untrusted: Variables that keep it from what a repo brings, where the protocol cannot.
         home: What it needs of the home folder.
     """
 
     command: tuple[str, ...]
     how_to_get: str
-    fallback: tuple[str, ...] = ()
     environment: Mapping[Mode, Mapping[str, str]] = field(default_factory=dict)
+    untrusted: Mapping[str, str] = field(default_factory=dict)
     home: HomeFolder = HomeFolder()
-
-    def found(self, environment: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the command to start, given the ``PATH`` of ``environment``."""
-        path = environment.get("PATH")
-        if self.fallback and not shutil.which(self.command[0], path=path):
-            is_there = shutil.which(self.fallback[0], path=path)
-            return self.fallback if is_there else self.command
-        return self.command
 
 
 def _opencode(edit: str) -> Mapping[str, str]:
@@ -77,13 +68,12 @@ _HOME_OF_CLAUDE = HomeFolder(
 PRESETS = {
     "claude": Preset(
         ("claude-agent-acp",),
-        "To get it: npm install -g @agentclientprotocol/claude-agent-acp",
-        fallback=("npx", "-y", "@agentclientprotocol/claude-agent-acp"),
+        "To get it: npm install -g @agentclientprotocol/claude-agent-acp@0.49.0",
         home=_HOME_OF_CLAUDE,
     ),
     "codex": Preset(
         ("codex-acp",),
-        "To get it: npm install -g @agentclientprotocol/codex-acp",
+        "To get it: npm install -g @agentclientprotocol/codex-acp@2.6.0",
         home=HomeFolder(
             readable=(".codex/config.toml", ".codex/AGENTS.md", ".codex/prompts"),
             writable=(".codex/auth.json",),
@@ -92,7 +82,7 @@ PRESETS = {
     ),
     "gemini": Preset(
         ("gemini", "--acp"),
-        "To get it: npm install -g @google/gemini-cli",
+        "To get it: npm install -g @google/gemini-cli@0.61.0",
         home=HomeFolder(
             readable=(".gemini/settings.json", ".gemini/GEMINI.md", ".gemini/.env"),
             writable=(".gemini/oauth_creds.json", ".gemini/google_accounts.json"),
@@ -103,12 +93,14 @@ PRESETS = {
     # (opencode.ai/docs/permissions).
     "opencode": Preset(
         ("opencode", "acp"),
-        "To get it: npm install -g opencode-ai",
+        "To get it: npm install -g opencode-ai@1.18.33",
         environment={
             Mode.ASK: _opencode("ask"),
             Mode.EDITS: _opencode("allow"),
             Mode.PLAN: _opencode("ask"),
         },
+        # Else it runs .opencode/plugin/*.js and the servers that opencode.json names.
+        untrusted={"OPENCODE_DISABLE_PROJECT_CONFIG": "1"},
         home=HomeFolder(
             readable=(
                 *(".config/opencode/opencode.json", ".config/opencode/opencode.jsonc"),

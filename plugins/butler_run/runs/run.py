@@ -25,6 +25,7 @@ from butler_run.history.runs import History, State
 from butler_run.permissions.ask import PermissionPrompts
 from butler_run.permissions.questions import Questions
 from butler_run.runs.chat import RunChat
+from butler_run.runs.instructions import instructions
 from butler_run.runs.output import Output
 from butler_run.runs.progress import Progress
 from butler_run.snapshots.of_run import RunSnapshots
@@ -221,12 +222,15 @@ class Run:
         self._keep_conversation()
 
     async def _work_with_agent(self, conversation_id: str | None) -> None:
+        is_told = conversation_id is not None or self._repo.is_trusted
+        told = "" if is_told else await asyncio.to_thread(instructions, self._repo.path)
         starting = self._choice.agent.start(
             self._prompt,
             folder=self._repo.path,
             environment=self._choice.environment,
             conversation_id=conversation_id,
             mode=self._choice.mode,
+            instructions=told,
         )
         async with starting as run, self._prompts.open():
             self._run = LimitedRun(run, self._choice.limits)

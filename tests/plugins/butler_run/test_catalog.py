@@ -62,6 +62,15 @@ def test_no_agent_acts_without_asking_by_default(choose):
     }
 
 
+@pytest.mark.parametrize(("is_trusted", "passed"), [(False, "1"), (True, None)])
+def test_opencode_reads_what_a_repo_brings_only_where_it_is_trusted(tmp_path, is_trusted, passed):
+    repo = Repo("api", tmp_path, is_trusted=is_trusted)
+
+    choice = Catalog(RunSettings(agent="opencode")).choose(repo, None)
+
+    assert choice.environment.get("OPENCODE_DISABLE_PROJECT_CONFIG") == passed
+
+
 def test_a_repo_that_names_an_agent_there_is_not_says_so(choose):
     with pytest.raises(UserError, match="There is no agent nope"):
         choose("claude", AgentSettings(), agent="nope")

@@ -12,7 +12,11 @@ from butler_run.agents.process.process import ProcessLimits, spawned
 
 
 class AcpAgent:
-    """Runs a command that speaks the Agent Client Protocol."""
+    """Runs a command that speaks the Agent Client Protocol.
+
+    Args:
+        is_trusted: It reads the settings that the working copy brings.
+    """
 
     def __init__(
         self,
@@ -20,11 +24,14 @@ class AcpAgent:
         limits: ProcessLimits | None = None,
         patience: Patience | None = None,
         how_to_get: str = "",
+        *,
+        is_trusted: bool = False,
     ) -> None:
         self._command = tuple(command)
         self._limits = limits or ProcessLimits()
         self._patience = patience or Patience()
         self._how_to_get = how_to_get
+        self._is_trusted = is_trusted
 
     @asynccontextmanager
     async def start(
@@ -35,6 +42,7 @@ class AcpAgent:
         environment: Mapping[str, str],
         conversation_id: str | None = None,
         mode: Mode = Mode.ASK,
+        instructions: str = "",
     ) -> AsyncIterator[Run]:
         """Start a run, see ``Agent``."""
         async with spawned(
@@ -49,4 +57,9 @@ class AcpAgent:
             from butler_run.agents.acp.conversation import Wanted
             from butler_run.agents.acp.run import AcpRun
 
-            yield AcpRun(process, self._patience, Wanted(prompt, folder, conversation_id, mode))
+            wanted = Wanted(
+                *(prompt, folder, conversation_id, mode),
+                instructions=instructions,
+                is_trusted=self._is_trusted,
+            )
+            yield AcpRun(process, self._patience, wanted)

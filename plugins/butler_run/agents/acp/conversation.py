@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import acp
 from acp.client import ClientSideConnection
@@ -22,6 +23,9 @@ from butler_run.agents.text import on_one_line
 
 AUTH_REQUIRED = -32000
 
+# How claude-agent-acp is kept from .claude and .mcp.json of a working copy; others ignore it.
+_USER_SETTINGS = {"claudeCode": {"options": {"settingSources": ["user"]}}}
+
 _CAUSES = ("details", "message", "error")
 _LOST = re.compile(
     r"(?:session|conversation|thread)\b.{0,80}?\b(?:not found|does not exist|unknown|expired)"
@@ -40,6 +44,8 @@ class Wanted:
     folder: Path
     conversation_id: str | None
     mode: Mode
+    instructions: str = ""
+    is_trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,9 @@ class Opening:
             client_info=Implementation(name="butler", version="1"),
         )
         if self._wanted.conversation_id is None:
-            new = await self._connection.new_session(cwd=self._cwd, mcp_servers=[])
+            new = await self._connection.new_session(
+                cwd=self._cwd, mcp_servers=[], **self._settings
+            )
             return await self._in_mode(new.session_id, new)
         capabilities = agent.agent_capabilities or AgentCapabilities()
         self.is_resuming = True
@@ -106,7 +114,7 @@ class Opening:
         session_capabilities = capabilities.session_capabilities
         if session_capabilities and session_capabilities.resume:
             session = await self._connection.resume_session(
-                cwd=self._cwd, session_id=wanted_id, mcp_servers=[]
+                cwd=self._cwd, session_id=wanted_id, mcp_servers=[], **self._settings
             )
             return session
         if not capabilities.load_session:
@@ -114,7 +122,7 @@ class Opening:
                 f"{self._name} cannot resume conversations.", can_resume_others=False
             )
         session = await self._connection.load_session(
-            cwd=self._cwd, session_id=wanted_id, mcp_servers=[]
+            cwd=self._cwd, session_id=wanted_id, mcp_servers=[], **self._settings
         )
         return session
 
@@ -150,6 +158,11 @@ class Opening:
         if choice.is_unasking and self._wanted.mode is not Mode.BYPASS:
             raise AgentError(f"{sentence}. Left in its usual one it acts without asking.")
         return f"{sentence}. It goes on in its usual one."
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """The ``_meta`` of each request that opens a session; none is kept from one to the next."""
+        return {} if self._wanted.is_trusted else _USER_SETTINGS
 
     @property
     def _cwd(self) -> str:

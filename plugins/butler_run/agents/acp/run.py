@@ -104,7 +104,8 @@ class AcpRun(ProcessRun):
         self, connection: ClientSideConnection, conversation_id: str
     ) -> PromptResponse:
         try:
-            blocks = [acp.text_block(self._wanted.prompt)]
+            texts = filter(None, (self._wanted.instructions,))
+            blocks = [acp.text_block(text) for text in (*texts, self._wanted.prompt)]
             response: PromptResponse = await connection.prompt(
                 session_id=conversation_id, prompt=[*blocks]
             )

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+from typing import ClassVar
 
 import pytest
 
+from butler.testing.agents import scripted_agent
 from butler_run.agents import (
     AcpAgent,
     AgentError,
@@ -320,3 +322,35 @@ class TestConversing:
 
         with pytest.raises(LimitReachedError, match="a line of more than 1 MB"):
             await events_of(kind, {"turns": [[{"say_bytes": 2**21}]]}, limits=limits)
+
+
+@pytest.mark.parametrize("kind", ["acp", "claude"])
+class TestSettingsOfAWorkingCopy:
+    """A repo can bring hooks, servers and permissions for agents; only a trusted one may."""
+
+    SCRIPT: ClassVar = {"turns": [[{"say": "{settings}"}]]}
+
+    async def test_they_are_not_read(self, events_of, said, kind):
+        assert said(await events_of(kind, self.SCRIPT)) == "user"
+
+    @pytest.mark.parametrize("resume", ["accept", "reopen"])
+    async def test_they_are_not_read_when_a_conversation_is_resumed(
+        self, events_of, said, kind, resume
+    ):
+        script = {**self.SCRIPT, "resume": resume}
+
+        assert said(await events_of(kind, script, conversation_id="c-1")).endswith("user")
+
+    async def test_they_are_read_where_the_repo_is_trusted(self, scripts, folder, said, kind):
+        make = {"acp": AcpAgent, "claude": ClaudeAgent}[kind]
+        agent = make(scripted_agent(kind, scripts, self.SCRIPT), is_trusted=True)
+
+        async with agent.start("p", folder=folder, environment=dict(os.environ)) as run:
+            assert said([event async for event in run]) == "all"
+
+    async def test_instructions_come_before_the_prompt(self, events_of, said, kind):
+        script = {"turns": [[{"say": "{instructions}|{prompt}"}]]}
+
+        events = await events_of(kind, script, prompt="/review", instructions="Use tabs.")
+
+        assert said(events) == "Use tabs.|/review"
