@@ -3,6 +3,7 @@
 import configparser
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,45 @@ def test_the_readme_names_every_sub_command():
 def test_the_files_that_the_readme_links_to_are_there():
     for link in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / link).exists(), link
+
+
+@pytest.fixture
+def fresh_checkout(tmp_path):
+    """What `make config.toml` leaves in a checkout that has none."""
+    for name in ("Makefile", "config.example.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    subprocess.run(
+        ["make", "--silent", "config.toml"], cwd=tmp_path, check=True, capture_output=True
+    )
+    return tmp_path
+
+
+def test_a_fresh_checkout_answers_as_the_readme_shows(fresh_checkout):
+    (transcript,) = re.findall(r"<!-- transcript: begin -->\n```\n(.*?)```", README, re.DOTALL)
+    command, *shown = transcript.split("\n")
+    typed = re.search(r"printf '(.*?)'", command)[1].replace("\\n", "\n")
+
+    result = python(
+        *("-m", "butler", "console"),
+        cwd=fresh_checkout,
+        typed=typed,
+        XDG_DATA_HOME=str(fresh_checkout / "data"),
+    )
+
+    # Git's ids, times and this machine's folders are others than in the README.
+    said = result.stdout.replace(str(fresh_checkout), "/home/anna/butler")
+    commit = r"Last commit: \w+ (.*) \(.* ago\)"
+    assert re.sub(commit, r"Last commit: \1", said).split("\n")[:-1] == re.sub(
+        commit, r"Last commit: \1", "\n".join(shown[2:])
+    ).split("\n")
+
+
+def test_the_first_repo_is_not_butler_itself(fresh_checkout):
+    (repo,) = read_setup(fresh_checkout / "config.toml").repos
+
+    assert repo.path == fresh_checkout / ".demo"
+    assert (repo.path / ".git").is_dir()
 
 
 def test_the_shortest_configuration_of_the_readme_is_one(tmp_path):
