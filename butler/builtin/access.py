@@ -43,7 +43,7 @@ class AccessPlugin(Plugin):
         self._decide(ctx, person, is_allowed=True)
         return f"{person} may use me now. /deny {person} undoes that."
 
-    @command(needs=Role.OWNER)
+    @command(needs=Role.OWNER, overtakes=True)
     async def deny(self, ctx: Context, *, whom: str | None = None) -> str:
         """Undo /allow, or block a person.
 

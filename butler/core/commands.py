@@ -72,7 +72,8 @@ class Parameter:
         kind: Which part of the text it takes.
         convert: Converts a word to the value; raises ValueError if the word is invalid.
         expects: The expected value in words, such as "a whole number".
-        choices: All valid words, if there are few.
+        choices: All valid words, if there are few, or those that are valid beside other values.
+        is_closed: Only the choices are valid.
         default: The value if it is omitted; meaningless for a required one.
     """
 
@@ -83,11 +84,13 @@ class Parameter:
     choices: tuple[str, ...] = ()
     is_required: bool = True
     default: object = None
+    is_closed: bool = True
 
     @property
     def usage(self) -> str:
-        """``<repo>``, ``[repo]``, ``[names…]`` or ``<on|off>``."""
-        shown = "|".join(self.choices) or self.name.replace("_", " ")
+        """``<repo>``, ``[repo]``, ``[names…]``, ``<on|off>`` or ``[run|all]``."""
+        name = self.name.replace("_", " ")
+        shown = "|".join(self.choices if self.is_closed else (name, *self.choices)) or name
         if self.kind is not Kind.ONE:
             shown += "…"
         return f"<{shown}>" if self.is_required else f"[{shown}]"

@@ -113,8 +113,8 @@ def command(
     The method is ``async``, takes the context first, and returns the reply or None. Its docstring
     is the command's help. Its other parameters are the arguments of the command: a
     ``str``, ``int``, ``float``, ``Repo`` or ``Literal["on", "off"]`` takes one word,
-    ``| None = None`` makes it optional, ``*names`` takes all further words, ``*, prompt`` the rest
-    verbatim.
+    ``int | Literal["all"]`` a number or one of the words, ``| None = None`` makes it optional,
+    ``*names`` takes all further words, ``*, prompt`` the rest verbatim.
 
     Args:
         name: The command's name (default: the method's).

@@ -1,6 +1,8 @@
 """Derives the parameters of a command from its handler's signature."""
 
 import inspect
+from collections.abc import Iterable
+from contextlib import suppress
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
@@ -34,10 +36,14 @@ def _parameter(signature: inspect.Parameter, handler: Handler, place: str) -> Pa
     if signature.kind is signature.VAR_KEYWORD:
         raise PluginError(f"{place}: **{signature.name} cannot be filled from a message.")
     kind = _KINDS.get(signature.kind, Kind.ONE)
-    convert, expects, choices = _conversion(_annotation(signature, handler, place), place)
+    annotation = _annotation(signature, handler, place)
+    convert, expects, choices = _conversion(annotation, place)
     is_required = kind is not Kind.MANY and signature.default is signature.empty
     default = None if is_required else signature.default
-    return Parameter(signature.name, kind, convert, expects, choices, is_required, default)
+    is_closed = _is_literal(annotation)
+    return Parameter(
+        signature.name, kind, convert, expects, choices, is_required, default, is_closed
+    )
 
 
 def _annotation(signature: inspect.Parameter, handler: Handler, place: str) -> object:
@@ -55,11 +61,14 @@ def _annotation(signature: inspect.Parameter, handler: Handler, place: str) -> o
 
 
 def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str, ...]]:
-    if get_origin(annotation) is Literal:
+    if _is_literal(annotation):
         choices = tuple(choice for choice in get_args(annotation) if isinstance(choice, str))
         if len(choices) < len(get_args(annotation)):
             raise PluginError(f"{place}: a Literal may only list strings.")
         return _one_of(choices), f"one of {', '.join(choices)}", choices
+    alternatives = [each for each in get_args(annotation) if each is not NoneType]
+    if len(alternatives) == 2 and _is_literal(alternatives[1]):
+        return _alternatives(alternatives, place)
     known: dict[object, tuple[Convert, str]] = {
         str: (_text, "a word"),
         int: (_whole_number, "a whole number"),
@@ -69,6 +78,27 @@ def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str
     if annotation not in known:
         raise PluginError(f"{place}: its type must be str, int, float, Literal or Repo.")
     return *known[annotation], ()
+
+
+def _is_literal(annotation: object) -> bool:
+    return get_origin(annotation) is Literal
+
+
+def _alternatives(
+    annotations: Iterable[object], place: str
+) -> tuple[Convert, str, tuple[str, ...]]:
+    """Return the conversion to the first of several types that a word fits."""
+    found = [_conversion(each, place) for each in annotations]
+    converts = [convert for convert, _expects, _choices in found]
+
+    def convert(repos: KnownRepos, word: str) -> object:
+        for each in converts:
+            with suppress(ValueError):
+                return each(repos, word)
+        raise ValueError(word)
+
+    choices = tuple(choice for *_, choices in found for choice in choices)
+    return convert, " or ".join(expects for _convert, expects, _choices in found), choices
 
 
 def _repo(repos: KnownRepos, word: str) -> Repo:

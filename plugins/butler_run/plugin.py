@@ -106,22 +106,39 @@ class RunPlugin(Plugin[RunSettings]):
         repo = await ctx.active_repo()
         return await self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
 
-    @command()
-    async def stop(self, ctx: Context, run: int | None = None) -> str:
+    @command(overtakes=True)
+    async def stop(
+        self, ctx: Context, run: int | Literal["all", "everywhere"] | None = None
+    ) -> str:
         """End a run now.
 
-        /stop ends the last one of this chat, /stop 14 run 14.
+        /stop ends the one at work in this chat, /stop 14 run 14, /stop all every run of this chat;
+        for owners, /stop everywhere ends the runs of all chats.
         """
+        if run == "everywhere" and ctx.role < Role.OWNER:
+            raise UserError("/stop everywhere is for owners only. /stop all ends what runs here.")
+        if isinstance(run, str):
+            return await self._stop_all(ctx, None if run == "everywhere" else ctx.chat_id)
+        if not self._runs.can_stop(ctx.chat_id, run):
+            await ctx.caught_up()  # a /run that was overtaken may start it yet
         return await self._runs.stop(ctx.chat_id, run)
 
-    @command()
+    async def _stop_all(self, ctx: Context, chat_id: str | None) -> str:
+        said = await self._runs.stop_all(chat_id)
+
+        async def stop_overtaken() -> None:
+            if await ctx.caught_up():
+                await self._runs.stop_all(chat_id)
+
+        ctx.start(stop_overtaken(), "stop all")
+        return said
+
+    @command(needs_like="run")
     async def retry(self, ctx: Context, run: int | None = None) -> str | None:
         """Start a run anew that did not come to its end.
 
         /retry takes the last one of this chat, /retry 14 run 14.
         """
-        if not _may_run(ctx):
-            raise UserError("Here, /retry is only for those who may use /run.")
         if run is None:
             past = self._history.last_unfinished(ctx.chat_id)
         else:
@@ -135,7 +152,7 @@ class RunPlugin(Plugin[RunSettings]):
         choice = self._catalog.choose(repo, request.agent)
         return await self._runs.start(ctx, repo, request.prompt, choice)
 
-    @command()
+    @command(needs_like="run")
     async def new(self, ctx: Context) -> str:
         """Begin a fresh conversation with the next prompt.
 
@@ -166,7 +183,7 @@ class RunPlugin(Plugin[RunSettings]):
         """
         return await self._changes.shown(ctx, run)
 
-    @command()
+    @command(needs_like="run")
     async def undo(self, ctx: Context, run: int | None = None) -> str:
         """Put the files back to where they were before a run.
 
@@ -176,7 +193,7 @@ class RunPlugin(Plugin[RunSettings]):
         with self._runs.at_rest(await asyncio.to_thread(working_copy, repo)):
             return await self._changes.undone(past, repo)
 
-    @command()
+    @command(needs_like="run")
     async def agent(self, ctx: Context, name: str | None = None) -> str:
         """Show or choose the agent of this chat."""
         if name is None:
@@ -189,7 +206,7 @@ class RunPlugin(Plugin[RunSettings]):
         problem = await asyncio.to_thread(self._catalog.problem, name)
         return " ".join(each for each in (f"This chat now uses *{name}*.", problem) if each)
 
-    @command()
+    @command(needs_like="run")
     async def chat(self, ctx: Context, state: Literal["on", "off"] | None = None) -> str:
         """Let plain text be a prompt in this chat, or no longer.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,30 +57,63 @@ class Scheduler:
         with self._queue.closed(copy):
             yield
 
+    def can_stop(self, chat_id: str, number: int | None) -> bool:
+        """Return whether there is such a run of a chat, or any, that ``stop`` could end."""
+        here = self._stoppable(chat_id)
+        return bool(here) if number is None else number in here
+
     async def stop(self, chat_id: str, number: int | None) -> str:
-        """End a run of a chat, the last one by default; return what there is to say.
+        """End a run of a chat, by default the last one at work; return the reply.
 
         Raises:
             UserError: There is no such run.
         """
-        here = {
-            n: live
-            for n, live in self._live.items()
-            if live.place.chat_id == chat_id and not live.work.is_stopped
-        }
-        if number is None and not here:
+        here = self._stoppable(chat_id)
+        if not here:
             return "Nothing is running in this chat."
-        number = max(here) if number is None else number
-        live = here.get(number)
+        meant = _meant(here) if number is None else number
+        live = here.pop(meant, None)
         if live is None:
-            raise UserError(f"Run {number} is not running in this chat. /runs lists them.")
-        if not live.place.has_come.is_set():
-            await live.work.stop()
+            raise UserError(f"Run {meant} is not running in this chat. /runs lists them.")
+        is_at_work = live.place.has_come.is_set()
+        await self._end(meant, live)
+        said = "is stopped; all its processes are dead." if is_at_work else "will not start."
+        return f"Run {meant} {said}{_left(here) if number is None else ''}"
+
+    async def stop_all(self, chat_id: str | None) -> str:
+        """End every run of a chat, or of all chats; return the reply.
+
+        Raises:
+            UserError: A process could not be ended; all others were.
+        """
+        stopped = self._stoppable(chat_id)
+        if not stopped:
+            return f"Nothing is running{' in this chat' if chat_id else ''}."
+        # Those that wait first, or they would begin where others end.
+        in_order = sorted(stopped.items(), key=lambda item: item[1].place.has_come.is_set())
+        ends = await asyncio.gather(
+            *(self._end(number, live) for number, live in in_order), return_exceptions=True
+        )
+        for error in ends:
+            if isinstance(error, BaseException):
+                raise error
+        if len(stopped) == 1:
+            return f"Run {min(stopped)} is stopped; all its processes are dead."
+        return f"{len(stopped)} runs are stopped; all their processes are dead."
+
+    def _stoppable(self, chat_id: str | None) -> dict[int, _Live]:
+        return {
+            number: live
+            for number, live in self._live.items()
+            if chat_id in {None, live.place.chat_id} and not live.work.is_stopped
+        }
+
+    async def _end(self, number: int, live: _Live) -> None:
+        has_begun = live.place.has_come.is_set()
+        await live.work.stop()
+        if not has_begun:
             live.job.cancel()
             self._history.end(number, State.STOPPED)
-            return f"Run {number} will not start."
-        await live.work.stop()
-        return f"Run {number} is stopped; all its processes are dead."
 
     async def start(self, ctx: Context, repo: Repo, prompt: str, choice: Choice) -> str | None:
         """Start a run, or queue it; return what there is to say at once.
@@ -153,3 +186,20 @@ class Scheduler:
                 )
                 ctx.audit("run", repo.name, str(ended), detail)
         await work.tell()
+
+
+def _meant(live: Mapping[int, _Live]) -> int:
+    """Return the number of the run that "stop" means: the last at work, else the next to begin."""
+    at_work = [number for number, each in live.items() if each.place.has_come.is_set()]
+    return max(at_work, default=min(live))
+
+
+def _left(live: Mapping[int, _Live]) -> str:
+    """Return a sentence on the runs of a chat that are left; nothing if there are none."""
+    if not live:
+        return ""
+    number = _meant(live)
+    if len(live) > 1:
+        return f" {len(live)} more are left: /stop {number} ends the next, /stop all ends all."
+    does = "is at work" if live[number].place.has_come.is_set() else "waits"
+    return f" 1 more {does}: /stop {number}, or /stop all."

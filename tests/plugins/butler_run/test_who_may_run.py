@@ -30,14 +30,15 @@ async def test_plain_text_is_no_way_around_a_raised_run(chat, run):
     assert len((await chat("/runs"))[0].split("\n")) == 1
 
 
-@pytest.mark.parametrize("butler_toml", RAISED[:1], indirect=True)
-async def test_retry_is_no_way_around_a_raised_run(chat, script, run):
+@pytest.mark.parametrize(
+    "said", ["/retry", "/agent shell", "/agent", "/chat on", "/chat off", "/new", "/undo"]
+)
+async def test_what_steers_runs_is_for_those_who_may_run(chat, script, run, said):
     script.turns({"fail": "no"})
     await chat("/use api")
     await run(chat)
 
-    (answer,) = await chat.person(ANNA)("/retry")
-    assert answer == "Here, /retry is only for those who may use /run."
+    assert await chat.person(ANNA)(said) == [f"{said.split()[0]} is for owners only."]
 
 
 async def test_an_owners_plain_text_is_a_prompt_where_run_is_raised(butler_toml, tmp_path, answer):

@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from butler_run.agents.process import process
 from butler_run.snapshots.of_run import RunSnapshots
+from butler_run.snapshots.undo import Changes
 
 STOPPED = ["Run 1 is stopped; all its processes are dead."]
 
@@ -43,3 +46,98 @@ async def test_a_run_is_not_called_stopped_while_its_agent_is_still_to_come(
 
     assert await stopping == STOPPED
     assert (await answer(chat)).reply.text.startswith("It was stopped.")
+
+
+async def test_stop_ends_the_run_at_work_first_and_says_what_waits(chat, script):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run first")
+    await chat("/run second")
+
+    assert await chat("/stop") == [
+        "Run 1 is stopped; all its processes are dead. 1 more waits: /stop 2, or /stop all."
+    ]
+    assert (await chat("/stop"))[0].startswith("Run 2 ")
+    assert await chat("/stop") == ["Nothing is running in this chat."]
+
+
+async def test_stop_says_how_many_are_left(chat, script):
+    script.turns({"wait": True})
+    await chat("/use api")
+    for prompt in ("first", "second", "third"):
+        await chat(f"/run {prompt}")
+
+    (said,) = await chat("/stop")
+
+    assert said.endswith(" 2 more are left: /stop 2 ends the next, /stop all ends all.")
+    assert await chat("/stop all") == ["2 runs are stopped; all their processes are dead."]
+
+
+async def test_stop_all_ends_every_run_of_this_chat_and_no_other(chat, script, wait_for):
+    script.turns({"wait": True})
+    other = chat.chat("other@g.us")
+    await chat("/use api")
+    await other("/use web")
+    await chat("/run first")
+    await other("/run theirs")
+    await chat("/run second")
+
+    anna = chat.person("+4930111111")
+    assert await anna("/stop all") == ["2 runs are stopped; all their processes are dead."]
+    assert await anna("/stop all") == ["Nothing is running in this chat."]
+    assert (await other("/stop"))[0].startswith("Run 2 is stopped")
+
+
+async def test_stop_everywhere_is_for_owners_and_ends_the_runs_of_all_chats(chat, script):
+    script.turns({"wait": True})
+    other, anna = chat.chat("other@g.us"), chat.person("+4930111111")
+    await chat("/use api")
+    await other("/use web")
+    await chat("/run first")
+    await other("/run theirs")
+
+    assert await anna("/stop everywhere") == [
+        "/stop everywhere is for owners only. /stop all ends what runs here."
+    ]
+    assert await chat("/stop everywhere") == ["2 runs are stopped; all their processes are dead."]
+    assert await chat("/stop everywhere") == ["Nothing is running."]
+
+
+async def test_stop_takes_a_number_or_a_word(chat):
+    (said,) = await chat("/stop now")
+
+    assert "now is not a whole number or one of all, everywhere. Usage: /stop [" in said
+
+
+@pytest.mark.parametrize("said", ["/stop", "/stop all", "/stop everywhere"])
+async def test_stop_overtakes_what_holds_up_the_chat(chat, script, gate, said):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run first")
+    gate.before(Changes, "shown")
+    slow = asyncio.create_task(chat("/diff"))
+    await gate.is_reached.wait()
+
+    assert await chat(said) == STOPPED
+
+    gate.is_open.set()
+    await slow
+
+
+@pytest.mark.parametrize("said", ["/stop", "/stop all"])
+async def test_stop_also_ends_a_run_that_was_asked_for_before_and_had_not_its_turn_yet(
+    chat, script, api, gate, said
+):
+    script.turns({"write": "made.txt", "content": "made\n"})
+    await chat("/use api")
+    gate.before(Changes, "shown")
+    slow = asyncio.create_task(chat("/diff"))
+    await gate.is_reached.wait()
+    asked = asyncio.create_task(chat("/run do it"))
+    stopping = asyncio.create_task(chat(said))
+    gate.is_open.set()
+    await asyncio.gather(slow, asked, stopping)
+
+    while "stopped" not in (await chat("/runs"))[0]:
+        await chat.next_reply()
+    assert not (api / "made.txt").exists()
