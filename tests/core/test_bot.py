@@ -55,6 +55,14 @@ class GatePlugin(Plugin):
         raise UserError("Not today.")
 
     @command()
+    async def give_up(self, ctx: Context) -> str:
+        """Refuse because something else went wrong."""
+        try:
+            raise OSError("no space left")
+        except OSError as error:
+            raise UserError("Not now.") from error
+
+    @command()
     async def crash(self, ctx: Context) -> str:
         """Go wrong."""
         raise ZeroDivisionError
@@ -149,6 +157,15 @@ async def test_a_reply_quotes_the_message(talk):
 
 async def test_what_the_user_can_mend_is_the_reply(talk):
     assert await talk("/refuse") == ["Not today."]
+
+
+async def test_the_cause_of_a_refusal_is_for_the_log_only(talk, caplog):
+    assert await talk("/give-up") == ["Not now."]
+    assert await talk("/refuse") == ["Not today."]
+
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == "a command was refused: no space left"
 
 
 async def test_a_bug_is_answered_by_one_apology_and_logged_once(talk, caplog):

@@ -284,6 +284,26 @@ def test_while_records_wait_memory_stays_bounded(path):
     assert records.last_ignored(1)[0].detail == "4 more messages"
 
 
+def test_what_finds_no_room_once_a_failed_write_is_over_is_counted(path, mocker):
+    records = SqliteRecords(path)
+    for number in range(5):
+        records.ignored(message(number), REFUSAL)
+
+    def flooded_meanwhile(*_arguments, **_options):
+        for number in range(MAX_WAITING - 2):
+            records.ignored(message(number), REFUSAL)
+        raise sqlite3.OperationalError("database is locked")
+
+    broken = mocker.patch("sqlite3.connect", side_effect=flooded_meanwhile)
+    records.flush()
+    mocker.stop(broken)
+    records.flush()
+
+    newest = records.last_ignored(MAX_WAITING + 5)
+    assert len(newest) == MAX_WAITING + 1
+    assert (newest[0].rule, newest[0].detail) == ("flood", "3 more messages")
+
+
 def test_any_text_can_be_kept(path):
     records = SqliteRecords(path)
 

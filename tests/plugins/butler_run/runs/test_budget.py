@@ -26,6 +26,30 @@ async def test_a_person_has_only_so_many_runs_an_hour(chat, script, run):
     assert "Done." in await run(chat)
 
 
+async def test_after_the_limit_was_lowered_the_next_run_waits_for_the_last_ones(
+    butler_toml, tmp_path, script, run, mocker
+):
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml)
+    script.turns({"say": "Done."})
+    anna = Person(phone="+4930111111")
+    clock = mocker.patch("time.time", return_value=1_800_000_000.0)
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+        for _ in range(3):
+            await run(replace(chat, sender=anna))
+            clock.return_value += 600.0
+
+    path.write_text(butler_toml.replace("max_runs_per_hour = 3", "max_runs_per_hour = 2"))
+    async with open_chat(read_setup(path)) as reopened:
+        chat = replace(reopened, sender=anna, _ids=itertools.count(100))
+        assert await chat("/run more") == [
+            "You have had 2 runs within an hour. The next can be in 40 min."
+        ]
+        clock.return_value += 2400.0
+        await run(chat)
+
+
 @pytest.mark.parametrize("known", [Person(lid="111@lid"), Person(phone="+4930111111")])
 async def test_a_person_has_only_so_many_runs_whatever_the_address(chat, script, run, known):
     script.turns({"say": "Done."})

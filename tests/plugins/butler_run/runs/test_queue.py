@@ -154,6 +154,39 @@ async def test_two_repos_in_one_working_copy_wait_for_each_other(parts, script):
         await chat("/stop")
 
 
+async def test_runs_that_wait_for_two_repos_in_one_working_copy_begin_one_by_one(
+    parts, script, wait_for
+):
+    script.turns({"wait": True})
+    async with parts as chat:
+        other = chat.chat("other@g.us")
+        for each, repo in ((chat, "one"), (other, "two"), (chat, "two"), (other, "one")):
+            await each(f"/use {repo}")
+            await each("/run do it")
+
+        for number, each in ((1, chat), (2, other), (3, chat), (4, other)):
+            await wait_for(each, f"Run {number}: scripted works in ")
+            later = [(n, at) for n, at in ((2, other), (3, chat), (4, other)) if n > number]
+            for waiting, at in later:
+                assert await at(f"/diff {waiting}") == [f"Run {waiting} has not begun yet."]
+            await each(f"/stop {number}")
+
+
+async def test_of_runs_that_wait_for_one_folder_only_the_first_gets_its_turn(tmp_path):
+    queue = Queue(max_runs=4)
+    places = [queue.join(number, tmp_path, "team@g.us") for number in range(1, 5)]
+    elsewhere = queue.join(5, tmp_path / "elsewhere", "team@g.us")
+
+    begun = []
+    for place in places:
+        begun.append([each.number for each in places if each.has_come.is_set()])
+        async with queue.turn(place):
+            pass
+
+    assert begun == [[1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
+    assert elsewhere.has_come.is_set()
+
+
 async def test_no_run_begins_in_a_folder_that_is_closed(tmp_path):
     queue = Queue(max_runs=2)
     with queue.closed(tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -314,16 +315,20 @@ async def test_files_are_kept_byte_by_byte(snapshots, copy):
     assert (copy / "dos.txt").read_bytes() == b"a\r\n$Id$\r\n"
 
 
-async def test_nothing_that_a_repository_names_is_run(snapshots, copy, ask_git, tmp_path):
+@pytest.mark.parametrize("owner", ["repository", "user"])
+async def test_nothing_that_a_configuration_names_is_run(snapshots, copy, ask_git, tmp_path, owner):
+    # Git LFS installs its filter in the user's configuration.
+    of_user = ("--file", str(Path.home() / ".gitconfig"))
+    place = of_user if owner == "user" else ("--local",)
     trap = f"sh -c 'touch {tmp_path}/run; cat'"
     for key in (
         *("filter.trap.clean", "filter.trap.smudge", "filter.trap.process", "diff.external"),
         *("diff.trap.command", "diff.trap.textconv", "core.fsmonitor", "core.pager"),
         *("gpg.program", "core.editor", "credential.helper", "core.sshCommand"),
     ):
-        ask_git("config", key, trap)
+        ask_git("config", *place, key, trap)
     for key in ("filter.trap.required", "commit.gpgSign", "core.autocrlf"):
-        ask_git("config", key, "true")
+        ask_git("config", *place, key, "true")
     for hook in ("post-index-change", "reference-transaction", "post-checkout", "pre-commit"):
         _write(copy, {f".git/hooks/{hook}": f"#!/bin/sh\ntouch {tmp_path}/run\n"})
         (copy / ".git/hooks" / hook).chmod(0o755)

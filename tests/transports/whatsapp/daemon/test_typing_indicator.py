@@ -44,6 +44,25 @@ async def test_a_quick_turn_shows_nothing(sent):
     assert typing._chats == {}
 
 
+@pytest.mark.parametrize("is_shown", [True, False])
+async def test_once_the_turns_of_a_chat_are_over_nothing_more_is_shown(clock, is_shown):
+    sent, failures = [], []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, what: failures.append(what))
+    typing = TypingIndicator(sent.append)
+    typing.begin("1@lid")
+    if is_shown:
+        clock.put_forward(typing_indicator.SHOW_AFTER_S)
+        await eventually(lambda: sent)
+    typing.end("1@lid")
+
+    for _ in range(3):
+        clock.put_forward(typing_indicator.REPEAT_S)
+        await asyncio.sleep(0)
+
+    assert sent == ([SHOWN, OVER] if is_shown else [])
+    assert failures == []
+
+
 async def test_closing_ends_what_is_shown(sent):
     typing = TypingIndicator(sent.append)
     typing.begin("1@lid")
