@@ -73,6 +73,7 @@ class Message:
         is_reaction: It is not a text but a reaction, such as 👍, to the quoted message.
         is_to_bot: It mentions the linked account itself.
         mentions: The people mentioned in it.
+        media: What it brings besides text, in a word such as ``picture``; that itself is left out.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Message:
     is_reaction: bool = False
     is_to_bot: bool = False
     mentions: tuple[Person, ...] = ()
+    media: str = ""
 
     @property
     def author(self) -> str:

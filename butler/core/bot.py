@@ -11,7 +11,7 @@ from butler.chat.text import printable
 from butler.core.chat_names import ChatNames
 from butler.core.commands import PASS, Answer
 from butler.core.context import Context, Services
-from butler.core.gate import NOT_A_COMMAND, Hear, Ignore, Say
+from butler.core.gate import Hear, Ignore, Say, unheard
 from butler.core.plugin import Listener, Plugin, Settings
 from butler.core.router import Call
 from butler.core.within import within
@@ -202,7 +202,7 @@ class Bot:
             answer = await listener(ctx)
             if answer is not PASS:
                 return answer
-        self._services.records.ignored(ctx.message, NOT_A_COMMAND)
+        self._services.records.ignored(ctx.message, unheard(ctx.message))
         return None
 
     async def _bounded(self, work: Coroutine[None, None, Answer]) -> tuple[Answer, str]:

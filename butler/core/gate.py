@@ -95,7 +95,8 @@ class Gate:
         """
         if self.access.role(message) is EVERYONE:
             return False
-        is_chatter = message.is_group and not message.is_to_bot and message.text != ""
+        is_readable = message.text != "" or message.media != ""
+        is_chatter = message.is_group and not message.is_to_bot and is_readable
         return not is_chatter or self._router.route(message.text) is not None
 
     def allowed_commands(self, message: Message, role: Role) -> list[Command]:
@@ -171,6 +172,12 @@ class Gate:
                 is_told = admission is Admission.STILL_REFUSED
                 return Ignore(refusal) if is_told else Say(text, refusal)
         return None
+
+
+def unheard(message: Message) -> Refusal:
+    """Return why ``message``, which nothing has answered, is left alone."""
+    is_text = message.text.strip() or not message.media
+    return NOT_A_COMMAND if is_text else Refusal("not a text", message.media)
 
 
 def _too_often(key: str) -> Refusal:

@@ -195,6 +195,13 @@ async def test_what_is_no_command_is_left_alone_and_recorded(talk, text):
     assert (entry.rule, entry.chat_id) == ("not a command", "team@g.us")
 
 
+async def test_what_is_no_text_is_recorded_by_its_name(talk):
+    assert await talk("", media="picture") == []
+
+    (entry,) = talk.ignored
+    assert (entry.rule, entry.detail) == ("not a text", "picture")
+
+
 async def test_a_command_that_is_nearly_right_gets_a_hint(talk):
     assert await talk("/refus") == ["There is no /refus. Did you mean /refuse?"]
 

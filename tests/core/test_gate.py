@@ -167,6 +167,24 @@ def test_an_owners_plain_text_is_not_counted():
         limited.count(message("hello", OWNER), Role.OWNER)
 
 
+@pytest.mark.parametrize(
+    ("chat_id", "text", "details", "is_concerned"),
+    [
+        (TEAM, "/use api", {}, True),
+        (TEAM, "hello", {}, False),
+        (TEAM, "hello", {"is_to_bot": True}, True),
+        (TEAM, "", {}, True),
+        (TEAM, "", {"media": "picture"}, False),
+        ("1@lid", "", {"media": "picture"}, True),
+        ("1@lid", "hello", {}, True),
+    ],
+)
+def test_chatter_of_a_group_is_nothing_to_be_sorry_about(chat_id, text, details, is_concerned):
+    missed = Message("1", chat_id, ANNA, text, 0.0, **details)
+
+    assert gate().concerns(missed) is is_concerned
+
+
 addresses = st.from_regex(r"[0-9]{1,20}@lid|\+[0-9]{5,20}", fullmatch=True)
 strangers = addresses.map(Person.parse).filter(lambda person: person not in (OWNER, ANNA))
 

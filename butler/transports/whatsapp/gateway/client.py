@@ -14,7 +14,7 @@ from neonize.utils.enum import ChatPresence, ChatPresenceMedia, ClientType, Medi
 
 from butler.transports.whatsapp.account import CREDENTIALS
 from butler.transports.whatsapp.gateway.events import Event
-from butler.transports.whatsapp.gateway.replies import jid
+from butler.transports.whatsapp.gateway.jids import jid
 from butler.transports.whatsapp.gateway.send_errors import SendError
 
 if TYPE_CHECKING:

@@ -1,4 +1,8 @@
-"""The contents of a message: kind, text and context, unwrapped."""
+"""The contents of a message: kind, text and context, unwrapped.
+
+Only wrappers of the sender's own words are opened. More than thirty kinds hold another message;
+most of those show what somebody else wrote, and nothing in them is a command.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +12,54 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ProtocolMessage
 
 _BESIDE = frozenset({"senderKeyDistributionMessage", "messageContextInfo"})
 _MOST_WRAPPERS = 8
+_AROUND_OWN_WORDS = frozenset(
+    {
+        "deviceSentMessage",
+        "documentWithCaptionMessage",
+        "editedMessage",
+        "ephemeralMessage",
+        "groupMentionedMessage",
+        "spoilerMessage",
+        "viewOnceMessage",
+        "viewOnceMessageV2",
+        "viewOnceMessageV2Extension",
+    }
+)
+_CAPTIONED = frozenset(
+    {"imageMessage", "videoMessage", "ptvMessage", "documentMessage", "liveLocationMessage"}
+)
+_FORWARD_MARKS = (
+    "forwardedNewsletterMessageInfo",
+    "businessMessageForwardInfo",
+    "forwardedAiBotMessageInfo",
+    "botMessageSharingInfo",
+)
+_MEDIA = {
+    "imageMessage": "picture",
+    "videoMessage": "video",
+    "ptvMessage": "video",
+    "documentMessage": "document",
+    "stickerMessage": "sticker",
+    "lottieStickerMessage": "sticker",
+    "audioStickerMessage": "sticker",
+    "stickerPackMessage": "sticker",
+    "contactMessage": "contact",
+    "contactsArrayMessage": "contact",
+    "locationMessage": "location",
+    "liveLocationMessage": "location",
+    "pollCreationMessage": "poll",
+    "pollCreationMessageV2": "poll",
+    "pollCreationMessageV3": "poll",
+    "pollCreationMessageV4": "poll",
+    "pollCreationMessageV5": "poll",
+    "pollCreationMessageV6": "poll",
+    "eventMessage": "event",
+    "eventInviteMessage": "event",
+    "groupInviteMessage": "invitation",
+    "productMessage": "product",
+    "orderMessage": "order",
+    "musicMessage": "song",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +81,41 @@ class Body:
             return self.part
         if self.kind == "extendedTextMessage":
             return str(self.part.text)
-        return str(getattr(self.part, "caption", ""))
+        return str(self.part.caption) if self.kind in _CAPTIONED else ""
+
+    @property
+    def media(self) -> str:
+        """What it brings that is no text, in a word such as ``picture``; empty for the rest."""
+        if self.kind == "audioMessage":
+            return "voice message" if self.part.PTT else "audio file"
+        return _MEDIA.get(self.kind, "")
 
     @property
     def context(self) -> Any:
         """The ContextInfo: quote and mentions; None if there is none."""
         return getattr(self.part, "contextInfo", None)
 
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether its words were passed on; phones mark that in several ways, also alone."""
+        context = self.context
+        if context is None:
+            return False
+        return bool(
+            context.isForwarded
+            or context.forwardingScore
+            or context.forwardOrigin
+            or any(context.HasField(mark) for mark in _FORWARD_MARKS)
+        )
+
 
 def body(content: Content) -> Body:
     """Unwrap ``content``: disappearing, view-once, edited, sent by a device, …"""
     for _depth in range(_MOST_WRAPPERS):
         kind, part = _first(content)
-        inner = getattr(part, "message", None)
-        if not isinstance(inner, Content):
+        if kind not in _AROUND_OWN_WORDS:
             return Body(kind, part)
-        content = inner
+        content = part.message
     return Body("", None)
 
 

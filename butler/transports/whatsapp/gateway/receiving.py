@@ -14,7 +14,8 @@ from google.protobuf.message import (  # type: ignore[import-untyped]  # ships n
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
 
 from butler.transports.whatsapp.gateway.contents import Change, change, is_key_only
-from butler.transports.whatsapp.gateway.translation import Translator, address, key
+from butler.transports.whatsapp.gateway.jids import address
+from butler.transports.whatsapp.gateway.translation import Translator, key
 from butler.transports.whatsapp.journal.database import Journal, UnwritableError
 from butler.transports.whatsapp.journal.inbox import Entry, Key, State
 from butler.transports.whatsapp.protocol.frames import Acknowledged, Ignored, Incoming, ToDaemon

@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-from neonize.proto.Neonize_pb2 import JID
 from neonize.proto.waCommon.WACommon_pb2 import MessageKey
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
     ContextInfo,
@@ -16,12 +15,6 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
 from butler.chat.message import Message
 from butler.transports.whatsapp.protocol.frames import MOST_QUOTED_CHARS
-
-
-def jid(address: str) -> JID:
-    """Return the library's form of ``user@server``."""
-    user, _, server = address.partition("@")
-    return JID(User=user, Server=server, RawAgent=0, Device=0, Integrator=0, IsEmpty=False)
 
 
 def quote(message: Message, author: str | None) -> ContextInfo:

@@ -1,4 +1,4 @@
-"""Translates the library's events to messages, and filters those not to handle."""
+"""Translates the library's events to messages."""
 
 import re
 from dataclasses import replace
@@ -6,25 +6,21 @@ from typing import Any
 
 from neonize.proto.Neonize_pb2 import JID
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
-from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ProtocolMessage
 
 from butler.access.rules import Refusal
 from butler.chat.message import Message, Person
 from butler.transports.whatsapp.account import Account
-from butler.transports.whatsapp.gateway.contents import Body, body
+from butler.transports.whatsapp.gateway.contents import body
+from butler.transports.whatsapp.gateway.jids import address
+from butler.transports.whatsapp.gateway.refusals import not_own_words, textless, unanswered
 from butler.transports.whatsapp.journal.addresses import Addresses
 from butler.transports.whatsapp.journal.inbox import Key
 from butler.transports.whatsapp.journal.outbox import Outbox
-from butler.transports.whatsapp.protocol.frames import EDITED_TOO_LATE, MAX_TEXT_CHARS, WITHDRAWN
+from butler.transports.whatsapp.protocol.frames import MAX_TEXT_CHARS
 
 _PHONES, _LIDS = "s.whatsapp.net", "lid"
 _LEADING_MENTION = re.compile(r"\s*@([0-9]{5,20})\b[\s,:]*")
 _DEVICE = re.compile(r"[.:][0-9.:]+(?=@)")
-
-
-def address(jid: JID) -> str:
-    """Return the address without its device."""
-    return f"{jid.User}@{jid.Server}"
 
 
 def key(info: Any) -> Key:
@@ -71,6 +67,8 @@ class Translator:
             time=info.Timestamp / 1000,
             name=info.Pushname,
             is_own=info.MessageSource.IsFromMe,
+            is_forwarded=found.is_forwarded,
+            media=found.media,
         )
         if found.kind == "reactionMessage":
             return self._reaction(message, found.part)
@@ -78,16 +76,16 @@ class Translator:
 
     def refusal(self, event: MessageEvent, message: Message) -> Refusal | None:
         """Return why ``message``, translated from ``event``, is not handled; None if it is."""
-        source = event.Info.MessageSource
-        if source.Chat.Server in _UNANSWERED:
-            return Refusal(_UNANSWERED[source.Chat.Server], address(source.Chat))
+        source, found = event.Info.MessageSource, body(event.Message)
+        if (refusal := unanswered(event.Info) or not_own_words(event.Message, found)) is not None:
+            return refusal
         if self._is_echo(event, message):
             return Refusal("own reply", "sent by this device")
         if message.sender.phone is None and message.sender.lid is None:
             return Refusal("unknown sender", f"{address(source.Sender)} is not a person's address")
         if len(message.text) > MAX_TEXT_CHARS:
             return Refusal("too long", f"{len(message.text)} characters")
-        return None if message.text.strip() else _textless(body(event.Message), message.id)
+        return None if message.text.strip() or message.media else textless(found, message.id)
 
     def _in_context(self, message: Message, context: Any) -> Message:
         if context is None:
@@ -98,7 +96,6 @@ class Translator:
             message,
             quoted_id=self._quoted_id(context.stanzaID, quoted_sender),
             quoted_sender=quoted_sender,
-            is_forwarded=context.isForwarded,
             is_to_bot=self._account.person in people,
             mentions=tuple(people),
         )
@@ -167,29 +164,3 @@ class Translator:
             return False
         is_this_device = event.Info.MessageSource.Sender.Device == self._account.device
         return is_this_device or self._outbox.has(message.id)
-
-
-_UNANSWERED = {"newsletter": "newsletter", "broadcast": "status or broadcast list"}
-_NAMED = {
-    "reactionMessage": "reaction removed",
-    "encReactionMessage": "reaction",
-    "pollCreationMessage": "poll",
-    "pollCreationMessageV2": "poll",
-    "pollCreationMessageV3": "poll",
-    "pollUpdateMessage": "poll",
-    "": "unknown kind",
-}
-_PROTOCOL = {
-    ProtocolMessage.REVOKE: "deleted",
-    ProtocolMessage.MESSAGE_EDIT: EDITED_TOO_LATE.rule,
-}
-
-
-def _textless(found: Body, message_id: str) -> Refusal:
-    if found.kind == "protocolMessage":
-        if found.part.type == ProtocolMessage.REVOKE and message_id == found.part.key.ID:
-            # The deletion has replaced the deleted message.
-            return WITHDRAWN
-        rule = _PROTOCOL.get(found.part.type, "protocol")
-        return Refusal(rule, f"message {found.part.key.ID}" if found.part.key.ID else "")
-    return Refusal(_NAMED.get(found.kind, "not a text"), found.kind or "unknown content")

@@ -9,6 +9,7 @@ from neonize.proto.Neonize_pb2 import UndecryptableMessage
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
 from butler.transports.whatsapp.gateway.receiving import persisted
+from butler.transports.whatsapp.gateway.refusals import unanswered
 from butler.transports.whatsapp.gateway.translation import Translator, key
 from butler.transports.whatsapp.journal.inbox import Inbox, Key
 from butler.transports.whatsapp.protocol.frames import ToDaemon, Unreadable
@@ -36,7 +37,7 @@ class UndecryptableMessages:
         """Register a message that could not be decrypted."""
         failure = UndecryptableMessage.FromString(event)
         is_decoration = failure.DecryptFailMode == UndecryptableMessage.DECRYPT_FAIL_HIDE
-        if is_decoration or key(failure.Info) in self._expected:
+        if is_decoration or unanswered(failure.Info) or key(failure.Info) in self._expected:
             return
         self._expected.add(key(failure.Info))
         loop = asyncio.get_running_loop()

@@ -38,7 +38,26 @@ def _context(**fields):
     return e2e.ContextInfo(**fields)
 
 
+def _in_context(**fields):
+    return Content(extendedTextMessage={"text": "hi", "contextInfo": fields})
+
+
 TEXT = Content(conversation="hi")
+OWN_WORDS = {
+    "documentWithCaptionMessage",
+    "editedMessage",
+    "ephemeralMessage",
+    "groupMentionedMessage",
+    "spoilerMessage",
+    "viewOnceMessage",
+    "viewOnceMessageV2",
+    "viewOnceMessageV2Extension",
+}
+WRAPPERS = {
+    field.name
+    for field in Content.DESCRIPTOR.fields
+    if field.message_type is e2e.FutureProofMessage.DESCRIPTOR
+}
 
 
 @pytest.mark.parametrize(
@@ -49,8 +68,9 @@ TEXT = Content(conversation="hi")
         Content(imageMessage=e2e.ImageMessage(caption="hi")),
         Content(videoMessage=e2e.VideoMessage(caption="hi")),
         Content(documentMessage=e2e.DocumentMessage(caption="hi")),
-        _wrapped("ephemeralMessage", TEXT),
-        _wrapped("viewOnceMessage", TEXT),
+        Content(ptvMessage=e2e.VideoMessage(caption="hi")),
+        Content(liveLocationMessage=e2e.LiveLocationMessage(caption="hi")),
+        *(_wrapped(name, TEXT) for name in sorted(OWN_WORDS)),
         _wrapped("viewOnceMessageV2", Content(imageMessage=e2e.ImageMessage(caption="hi"))),
         _wrapped("documentWithCaptionMessage", Content(documentMessage={"caption": "hi"})),
         _wrapped("ephemeralMessage", _wrapped("viewOnceMessageV2Extension", TEXT)),
@@ -68,6 +88,73 @@ def test_the_text_is_found_in_every_kind_and_wrapper(translator, content):
 
     assert message.text == "hi"
     assert translator.refusal(received, message) is None
+
+
+def test_most_wrappers_are_around_the_words_of_others():
+    assert len(WRAPPERS - OWN_WORDS) > 20
+
+
+@pytest.mark.parametrize("name", sorted(WRAPPERS - OWN_WORDS))
+def test_words_of_others_are_not_read_as_the_senders_own(translator, name):
+    received = event(_wrapped(name, Content(imageMessage=e2e.ImageMessage(caption="hi"))))
+    message = translator.message(received)
+
+    assert message.text == ""
+    assert message.media or translator.refusal(received, message)
+
+
+@pytest.mark.parametrize(
+    ("content", "media"),
+    [
+        (Content(imageMessage={"mimetype": "image/jpeg"}), "picture"),
+        (Content(imageMessage={"caption": "hi"}), "picture"),
+        (_wrapped("viewOnceMessageV2", Content(imageMessage={"viewOnce": True})), "picture"),
+        (Content(videoMessage={"seconds": 3}), "video"),
+        (Content(ptvMessage={"seconds": 3}), "video"),
+        (Content(documentMessage={"fileName": "a.txt"}), "document"),
+        (Content(audioMessage={"PTT": True}), "voice message"),
+        (Content(audioMessage={"PTT": False}), "audio file"),
+        (Content(stickerMessage={"isAnimated": True}), "sticker"),
+        (_wrapped("lottieStickerMessage", Content(stickerMessage={"isLottie": True})), "sticker"),
+        (Content(stickerPackMessage={"caption": "all of them"}), "sticker"),
+        (Content(contactMessage={"displayName": "Zoe"}), "contact"),
+        (Content(contactsArrayMessage={"displayName": "2 people"}), "contact"),
+        (Content(locationMessage={"name": "here"}), "location"),
+        (Content(liveLocationMessage={"sequenceNumber": 1}), "location"),
+        *(
+            (Content(**{f"pollCreationMessage{form}": {"name": "?"}}), "poll")
+            for form in ("", "V2", "V3", "V5", "V6")
+        ),
+        (_wrapped("pollCreationMessageV4", Content(pollCreationMessage={"name": "?"})), "poll"),
+        (Content(eventMessage={"name": "Lunch"}), "event"),
+        (Content(eventInviteMessage={"caption": "come"}), "event"),
+        (Content(groupInviteMessage={"caption": "come"}), "invitation"),
+    ],
+)
+def test_what_a_person_sends_beside_text_is_handed_over_by_its_name(translator, content, media):
+    received = event(content)
+    message = translator.message(received)
+
+    assert message.media == media
+    assert message.text in ("", "hi")
+    assert translator.refusal(received, message) is None
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"isForwarded": True},
+        {"forwardingScore": 1},
+        {"forwardOrigin": "META_AI"},
+        {"forwardedNewsletterMessageInfo": {"newsletterName": "News"}},
+        {"businessMessageForwardInfo": {"businessOwnerJID": LID}},
+        {"forwardedAiBotMessageInfo": {"botName": "Meta AI"}},
+        {"botMessageSharingInfo": {}},
+    ],
+)
+def test_a_message_is_forwarded_by_each_of_the_marks(translator, mark):
+    assert translator.message(event(_in_context(**mark))).is_forwarded
+    assert not translator.message(event(_in_context(mentionedJID=["801@lid"]))).is_forwarded
 
 
 def test_a_message_has_its_time_in_seconds_and_the_name_of_its_sender(translator):
@@ -257,12 +344,45 @@ def _protocol(kind, **fields):
         ("status or broadcast list", {"chat": "status@broadcast"}),
         ("own reply", {"sender": "900@lid", "is_own": True, "device": 3}),
         ("own reply", {"sender": "900@lid", "is_own": True, "message_id": "SENT"}),
-        ("unknown sender", {"sender": "13135550002@bot"}),
+        ("unknown sender", {"sender": "800@hosted"}),
+        ("chat with an AI", {"sender": "867051314767696@bot"}),
+        ("chat with an AI", {"sender": "867051314767696@bot", "chat": TEAM}),
+        ("chat with an AI", {"sender": "13135550002@s.whatsapp.net"}),
+        ("chat with an AI", {"sender": "900@lid", "chat": "867051314767696@bot", "is_own": True}),
+        (
+            "chat with an AI",
+            {"sender": "900@lid", "chat": "13135550002@s.whatsapp.net", "is_own": True},
+        ),
+        (
+            "chat with an AI",
+            {
+                "sender": "900@lid",
+                "chat": "700@lid",
+                "recipient_alt": "13165550042@s.whatsapp.net",
+                "is_own": True,
+            },
+        ),
+        ("question to an AI", {"content": _in_context(mentionedJID=["867051314767696@bot"])}),
+        (
+            "question to an AI",
+            {"content": _in_context(mentionedJID=["13135550002@s.whatsapp.net"])},
+        ),
+        (
+            "question to an AI",
+            {"content": Content(conversation="hi", messageContextInfo={"botMetadata": {}})},
+        ),
+        ("question to an AI", {"content": _wrapped("botInvokeMessage", TEXT)}),
+        ("forwarded", {"content": _wrapped("botForwardedMessage", TEXT)}),
+        ("words of an AI", {"content": Content(richResponseMessage={})}),
+        ("status post", {"content": _wrapped("groupStatusMessage", TEXT)}),
+        ("status post", {"content": _in_context(isGroupStatus=True)}),
+        ("channel", {"content": _wrapped("questionMessage", TEXT)}),
+        ("part of another message", {"content": Content(albumMessage={"expectedImageCount": 2})}),
         ("too long", {"content": "x" * (MAX_TEXT_CHARS + 1)}),
         ("reaction", {"content": Content(encReactionMessage={"encPayload": b"1"})}),
         ("reaction removed", {"content": Content(reactionMessage={"key": {"ID": "A0"}})}),
-        ("poll", {"content": Content(pollCreationMessageV3={"name": "?"})}),
-        ("not a text", {"content": Content(stickerMessage=e2e.StickerMessage(isAnimated=True))}),
+        ("poll", {"content": Content(pollUpdateMessage={"senderTimestampMS": 1})}),
+        ("not a text", {"content": Content(pinInChatMessage={"type": "PIN_FOR_ALL"})}),
         ("not a text", {"content": " \n"}),
         ("unknown kind", {"content": Content()}),
         ("unknown kind", {"content": Content(messageContextInfo={"messageSecret": b"1"})}),
