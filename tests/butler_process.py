@@ -10,7 +10,7 @@ from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
 
 BUTLER = (sys.executable, "-m", "butler")
 
-PATIENCE_S = 60
+PATIENCE_S = 45
 """For what must happen; a busy machine needs seconds for what else takes milliseconds."""
 
 

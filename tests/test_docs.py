@@ -15,6 +15,8 @@ from butler.app import read_setup
 from butler.cli.exit_status import WRONG
 from butler.cli.parser import make_parser
 
+pytestmark = pytest.mark.timeout(300)  # it builds and installs a plugin
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PLUGIN_GUIDE = (ROOT / "docs" / "writing-a-plugin.md").read_text()

@@ -11,6 +11,8 @@ from butler.app import read_setup
 from butler.core.loader import installed
 from butler.errors import ConfigError
 
+pytestmark = pytest.mark.timeout(300)  # it builds and installs a plugin
+
 SOURCE = Path(__file__).parent / "example_plugin"
 
 

@@ -86,7 +86,7 @@ class Chat:
 
 @asynccontextmanager
 async def open_chat(setup: Setup) -> AsyncIterator[Chat]:
-    """Run a bot for the time of the block; leaving waits for its turns and jobs, for a minute.
+    """Run a bot for the time of the block; leaving waits 20 s at most for its turns and jobs.
 
     Raises:
         ExceptionGroup: With a TimeoutError in it: a turn or a job did not end.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from butler.chat.message import Message, Reply
 
-ANSWER_LIMIT_S = 60.0
+ANSWER_LIMIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)

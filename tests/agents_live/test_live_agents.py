@@ -25,6 +25,7 @@ from butler_run.agents import (
 from butler_run.snapshots.snapshots import Moment, Snapshots, summary
 
 pytestmark = [
+    pytest.mark.timeout(300),
     pytest.mark.live_agents,
     pytest.mark.skipif("BUTLER_LIVE_AGENTS" not in os.environ, reason="make test-agents"),
 ]

@@ -9,6 +9,7 @@ from butler.app import read_setup
 from butler.testing import OWNER, make_working_copy, open_chat
 
 pytestmark = [
+    pytest.mark.timeout(300),
     pytest.mark.live_agents,
     pytest.mark.skipif("BUTLER_LIVE_AGENTS" not in os.environ, reason="make test-agents"),
 ]

@@ -305,7 +305,7 @@ async def test_a_test_that_failed_and_left_a_job_behind_does_not_hang(setup, mon
     async def failing():
         async with open_chat(setup) as chat:
             await chat("/work")
-            monkeypatch.setattr("butler.testing.ANSWER_LIMIT_S", 0.05)
+            monkeypatch.setattr("butler.testing.fixtures.ANSWER_LIMIT_S", 0.05)
 
     with pytest.raises(ExceptionGroup) as failed:
         await failing()

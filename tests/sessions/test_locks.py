@@ -5,7 +5,7 @@ import pytest
 
 from butler.sessions.locks import ChatLocks
 
-PATIENCE_S = 60
+PATIENCE_S = 45
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from butler.sessions import (
     StoreError,
 )
 
-PATIENCE_S = 60
+PATIENCE_S = 45
 
 OPERATIONS = [
     ("set_active_repo", ("group", "api", "/src/api"), "put"),

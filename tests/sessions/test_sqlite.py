@@ -15,7 +15,7 @@ from butler.sessions import Session, SessionManager, SqliteStore, StoreError, fa
 from butler.sessions.database import Database
 
 API = Session("group", "api", "/src/api", 10.0)
-PATIENCE_S = 60
+PATIENCE_S = 45
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 
 LIMIT_S = 10
 

@@ -11,7 +11,7 @@ from whatsapp_server.elements import Element
 
 _STANZAS_KEPT = 20_000
 
-PATIENCE_S = 60.0
+PATIENCE_S = 45.0
 """For what must happen; a busy machine needs seconds for what else takes milliseconds."""
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from crash_series import Series, chosen_seed
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 
 async def test_killed_at_random_moments_nothing_is_lost_or_done_or_answered_twice(server, tmp_path):
