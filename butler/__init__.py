@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from butler.chat.text import duration as duration
     from butler.chat.text import fenced as fenced
     from butler.chat.text import listed as listed
-    from butler.config.schema import Seconds as Seconds
     from butler.config.secrets import SECRET_SHAPES as SECRET_SHAPES
     from butler.config.secrets import Secret as Secret
+    from butler.config.values import Seconds as Seconds
     from butler.core.chat_names import ChatNames as ChatNames
     from butler.core.check_result import Finding as Finding
     from butler.core.commands import PASS as PASS
@@ -58,7 +58,7 @@ _HOMES = {
     "Repo": "butler.repos.registry",
     "Role": "butler.access.rules",
     "SECRET_SHAPES": "butler.config.secrets",
-    "Seconds": "butler.config.schema",
+    "Seconds": "butler.config.values",
     "Secret": "butler.config.secrets",
     "Send": "butler.core.plugin",
     "Session": "butler.sessions",

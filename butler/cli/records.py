@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,13 +11,12 @@ from butler.cli.exit_status import OK
 from butler.cli.output import show_lines
 from butler.config import loading
 from butler.config.schema import Config
+from butler.config.values import moment
 from butler.errors import ConfigError
 from butler.records.model import Done, Ignored
 from butler.records.sqlite import SqliteRecords
 from butler.storage.files import is_there
 from butler.transports.whatsapp import stored_names
-
-_UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 
 
 def why(options: argparse.Namespace) -> int:
@@ -95,12 +93,9 @@ def _shown(entry: Ignored | Done, name: str | None) -> str:
 
 
 def _moment(since: str) -> float:
-    """Parse ``30m``, ``12h``, ``7d`` or ``2026-11-22`` to Unix time."""
-    if match := re.fullmatch(r"([0-9]{1,6})([mhd])", since):
-        return time.time() - int(match[1]) * _UNITS_S[match[2]]
     try:
-        return time.mktime(time.strptime(since, "%Y-%m-%d"))
-    except (ValueError, OverflowError):
+        return moment(since, time.time())
+    except ValueError:
         raise ConfigError(
             f'--since: expected a time such as "30m", "12h", "7d" or "2026-11-22", found {since!r}.'
         ) from None

@@ -1,0 +1,124 @@
+"""How single values of the configuration and the command line are read."""
+
+import os
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from butler.access.rules import Role
+from butler.chat.message import Person
+from butler.chat.text import printable
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SPAN = re.compile(r"([0-9]{1,6})\s*([smhd])")
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+def span_s(text: str) -> float:
+    """Parse a length of time such as ``30s``, ``15m``, ``12h`` or ``30d`` to seconds.
+
+    Raises:
+        ValueError: It is none, or zero.
+    """
+    match = _SPAN.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise ValueError(f"{text!r} is no length of time")
+    return float(int(match[1]) * _UNITS_S[match[2]])
+
+
+def moment(text: str, now: float) -> float:
+    """Parse a day such as ``2026-11-22``, or how long before ``now``, to Unix time.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    with suppress(ValueError):
+        return now - span_s(text)
+    try:
+        return time.mktime(time.strptime(text, "%Y-%m-%d"))
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+
+
+def _wrong(expected: str) -> PydanticCustomError:
+    return PydanticCustomError("butler", "{expected}", {"expected": expected})
+
+
+def _expanded_path(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise _wrong("expected a path")
+    missing = [
+        name
+        for match in _VARIABLE.finditer(value)
+        if (name := match[1] or match[2]) not in os.environ
+    ]
+    if missing:
+        raise _wrong(f"the variable ${missing[0]} is not set")
+    try:
+        path = Path(os.path.expandvars(value)).expanduser()
+    except RuntimeError:
+        raise _wrong("there is no such user's home folder") from None
+    return Path(os.path.normpath((info.context or Path.cwd()) / path))
+
+
+def _seconds(value: object) -> float | None:
+    if value == "never":
+        return None
+    try:
+        if not isinstance(value, str):
+            raise TypeError
+        return span_s(value)
+    except (TypeError, ValueError):
+        raise _wrong('expected a time such as "30s", "15m", "12h" or "30d", or "never"') from None
+
+
+def _person(value: object) -> Person:
+    try:
+        if not isinstance(value, str):
+            raise TypeError
+        person = Person.parse(value.replace(" ", ""))
+    except (TypeError, ValueError):
+        raise _wrong(
+            'expected a phone number such as "+4915112345678", or a LID ("…@lid")'
+        ) from None
+    if person.lacks_country_code:
+        raise _wrong('expected a phone number with its country code, such as "+4915112345678"')
+    return person
+
+
+def _chat_id(value: str) -> str:
+    if not re.fullmatch(r"[^\s@]{1,64}(@[a-z.]{1,32})?", value):
+        raise _wrong('expected a chat\'s id such as "120363405395407771@g.us"')
+    return value
+
+
+def _role(value: object) -> Role:
+    if value not in ("user", "owner"):
+        raise _wrong('expected "user" or "owner"')
+    return Role[str(value).upper()]
+
+
+def _all_different(names: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise _wrong(f"{printable(twice[0])!r} stands there more than once")
+    return names
+
+
+def _prefix(value: str) -> str:
+    if not re.fullmatch(r"[^\s\w]{1,3}", value):
+        raise _wrong('expected one to three punctuation marks such as "/" or "!"')
+    return value
+
+
+ConfiguredPath = Annotated[Path, BeforeValidator(_expanded_path)]
+Seconds = Annotated[float | None, BeforeValidator(_seconds)]
+ConfiguredPerson = Annotated[Person, BeforeValidator(_person)]
+ConfiguredRole = Annotated[Role, BeforeValidator(_role)]
+ChatId = Annotated[str, AfterValidator(_chat_id)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
+DifferentNames = Annotated[tuple[str, ...], AfterValidator(_all_different)]
