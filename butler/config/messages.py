@@ -1,6 +1,5 @@
-"""Mistakes in a configuration, in Butler's words rather than pydantic's."""
+"""Mistakes in what is read, in Butler's words rather than pydantic's."""
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import get_args
@@ -11,21 +10,61 @@ from pydantic_core import ErrorDetails
 from butler.chat.text import printable
 from butler.config.secrets import may_hold_secret
 
+_WORDINGS = {
+    "string_type": "expected a text in quotes",
+    "bytes_type": "expected a text in quotes",
+    "missing": "is missing",
+    "string_pattern_mismatch": "expected a text like {pattern}",
+    "string_too_short": "expected a text of length {min_length} or more",
+    "string_too_long": "expected a text of length {max_length} or less",
+    "too_short": "expected a length of {min_length} or more",
+    "too_long": "expected a length of {max_length} or less",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "greater_than": "expected more than {gt}",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than": "expected less than {lt}",
+    "less_than_equal": "expected at most {le}",
+    "literal_error": "expected {expected}",
+    "tuple_type": "expected a list in brackets",
+    "list_type": "expected a list in brackets",
+    "dict_type": "expected a table",
+    "model_type": "expected a table",
+    "model_attributes_type": "expected a table",
+    "value_error": "{error}",
+    "assertion_error": "{error}",
+    "butler": "{expected}",
+}
+"""What is said of an error, by pydantic's type of it."""
+
 
 def expected(model: type[BaseModel], error: ErrorDetails) -> str:
-    """Say what was expected, in Butler's words rather than pydantic's."""
+    """Describe an error in a configuration, with what stands there unless it may be a secret."""
     kind, place = error["type"], error["loc"]
     if kind == "extra_forbidden":
         return unknown_key(str(place[-1]), _keys(model, place[:-1]))
-    if kind == "missing":
-        return "is missing"
-    if kind == "butler" and isinstance(error["input"], (list, tuple)):
-        return error["msg"]
-    if kind == "value_error" and isinstance(error["input"], dict):
-        return _expectation(error)
-    if may_hold_secret(_kind(model, place)):
-        return _expectation(error)
-    return f"{_expectation(error)}, found {_shown(error['input'])}"
+    said = wording(error)
+    if kind == "missing" or _is_about_parts(error) or may_hold_secret(_kind(model, place)):
+        return said
+    return f"{said}, found {_shown(error['input'])}"
+
+
+def wording(error: ErrorDetails) -> str:
+    """Describe an error in Butler's words rather than pydantic's, without a full stop."""
+    said = _WORDINGS.get(error["type"])
+    text = said.format(**error.get("ctx", {})) if said else error["msg"]
+    return text.removesuffix(".")
+
+
+def _is_about_parts(error: ErrorDetails) -> bool:
+    """Return whether the description names the part of a list or table that is wrong."""
+    is_list = error["type"] == "butler" and isinstance(error["input"], (list, tuple))
+    return is_list or (error["type"] == "value_error" and isinstance(error["input"], dict))
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
@@ -39,45 +78,6 @@ def hint(key: str, known: Iterable[str]) -> str:
     if near := get_close_matches(key, known, n=1, cutoff=0.5):
         return f"did you mean {near[0]}?"
     return f"known here: {', '.join(known) or 'none'}"
-
-
-def _expectation(error: ErrorDetails) -> str:
-    kind, context = error["type"], error.get("ctx", {})
-    if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind].format(**context)}"
-    if kind == "butler":
-        return error["msg"]
-    said = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
-    said = re.sub(
-        r"^(Input|Value|String|Tuple|List|Dictionary) should (be |have )?", "expected ", said
-    )
-    return said[:1].lower() + said[1:].rstrip(".")
-
-
-_EXPECTED = {
-    "string_type": "a text in quotes",
-    "string_too_short": "a text of length {min_length} or more",
-    "string_too_long": "a text of length {max_length} or less",
-    "too_short": "a length of {min_length} or more",
-    "too_long": "a length of {max_length} or less",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "literal_error": "{expected}",
-    "tuple_type": "a list in brackets",
-    "list_type": "a list in brackets",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-}
 
 
 def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -1,4 +1,5 @@
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -360,6 +361,7 @@ class EchoSettings(Settings):
     loud: bool = False
     colour: str = "red"
     word: bytes = b""
+    number: Decimal = Decimal(1)
 
     @field_validator("colour")
     @classmethod
@@ -376,7 +378,8 @@ class EchoSettings(Settings):
         ("most = 0", "plugins.echo.most: expected more than 0, found 0"),
         ("loud = 'x'", "plugins.echo.loud: expected true or false, found 'x'"),
         ("colour = 'beige'", "plugins.echo.colour: beige is no colour, found 'beige'"),
-        ("word = 1", "plugins.echo.word: expected a valid bytes, found 1"),
+        ("word = 1", "plugins.echo.word: expected a text in quotes, found 1"),
+        ("number = 'x'", "plugins.echo.number: Input should be a valid decimal, found 'x'"),
         ("mots = 1", "plugins.echo.mots: unknown key; did you mean most?"),
     ],
 )

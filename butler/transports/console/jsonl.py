@@ -2,12 +2,10 @@
 
 import itertools
 import json
-import re
 import secrets
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated
 
@@ -18,6 +16,7 @@ from butler.access.rules import Refusal
 from butler.chat.message import Message, Person, Reply
 from butler.chat.text import printable
 from butler.chat.transport import NO_NAMES
+from butler.config.messages import unknown_key, wording
 from butler.records.model import Records
 from butler.transports.console.seen import Key, SeenMessages
 from butler.transports.console.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
@@ -174,21 +173,17 @@ def _mistake(error: ErrorDetails) -> str:
     """Describe an error in Butler's words rather than pydantic's."""
     kind, key = error["type"], ".".join(map(str, error["loc"]))
     if kind == "json_invalid":
-        said = re.sub(r" at line 1 column (\d+)$", r" at column \1", error["ctx"]["error"])
-        return f"The line is not valid JSON: {said}."
+        return f"The line is not valid JSON: {error['ctx']['error']}."
     if kind == "extra_forbidden":
-        near = get_close_matches(key, _Line.model_fields, n=1, cutoff=0.5)
-        known = f"did you mean {near[0]}?" if near else f"known: {', '.join(_Line.model_fields)}."
-        return f"{printable(key)}: unknown key; {known}"
-    said = _MISTAKES.get(kind, f"{error['msg']}.")
-    return f"{key}: {said}" if key else said
+        said = unknown_key(key, _Line.model_fields)
+    else:
+        said = _WORDINGS.get(kind) or wording(error)
+    sentence = said if said.endswith("?") else f"{said}."
+    return f"{printable(key)}: {sentence}" if key else sentence
 
 
-_MISTAKES = {
-    "missing": "is missing.",
-    "model_type": "The line is not a JSON object.",
-    "string_pattern_mismatch": "contains control characters.",
-    "string_too_long": "is longer than 256 characters.",
-    "string_too_short": "is empty.",
-    "string_type": "expected a text in quotes.",
+_WORDINGS = {
+    "model_type": "The line is not a JSON object",
+    "string_pattern_mismatch": "contains control characters",
 }
+"""What is worded differently in a configuration."""
