@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from butler.chat.message import Message, Person
+from butler.chat.text import folded
 
 
 class Role(IntEnum):
@@ -155,7 +156,7 @@ class AccessRules:
         """Return whether the sender may know of a repo in this chat."""
         if not self.audiences or role is OWNER:
             return True
-        audience = self.audiences.get(repo_name.casefold())
+        audience = self.audiences.get(folded(repo_name))
         if audience is None:
             return True
         return message.chat_id in audience.chats or message.sender in audience.people

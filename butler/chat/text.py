@@ -7,6 +7,15 @@ from collections.abc import Iterable
 # Keep carriage returns at line ends: a patch without them would not apply.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufeff"
+)
+"""Characters that phones, keyboards and copied text bring along unseen; joiners are among them."""
+
+_NOTHING = dict.fromkeys(map(ord, INVISIBLE))
+_WRAPPINGS = "\"'\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a\u2039\u203a*_~`"
+
 MAX_NAME_LENGTH = 60
 
 _FENCE = "```"
@@ -30,6 +39,23 @@ def printable(text: str, limit: int = 64) -> str:
         c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1]
     )
     return clean if len(clean) <= limit else f"{clean[:limit]}…"
+
+
+def tidied(word: str) -> str:
+    """Return a single word as it was meant: unseen characters and what is put around it removed.
+
+    That is a final full stop, quotation marks, and WhatsApp's mark-up.
+    """
+    seen = word.translate(_NOTHING).strip()
+    bare = seen.removesuffix(".")
+    while len(bare) > 1 and bare[0] in _WRAPPINGS and bare[-1] in _WRAPPINGS:
+        bare = bare[1:-1].removesuffix(".")
+    return bare or seen
+
+
+def folded(name: str) -> str:
+    """Return a form of ``name`` that is the same however it is typed: in case, and composed."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def readable(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import platformdirs
 from pydantic import BaseModel, ValidationError
 
-from butler.chat.text import printable
+from butler.chat.text import folded, printable
 from butler.config.messages import expected, hint, unknown_key
 from butler.config.schema import Config, PluginsConfig, RepoConfig
 from butler.config.secrets import lines_with_secrets, secrets_in
@@ -159,7 +159,7 @@ class Draft:
         for name in _table(self._data, "repos"):
             if problem := name_problem(name):
                 self._note(("repos", name), f"is no name for a repo: {problem}")
-            if (other := seen.setdefault(name.casefold(), name)) != name:
+            if (other := seen.setdefault(folded(name), name)) != name:
                 self._note(("repos", name), f"differs from {printable(other)} only in case")
 
     def _command_tables(self) -> Iterator[tuple[tuple[str, ...], dict[str, object]]]:

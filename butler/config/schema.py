@@ -8,6 +8,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field
 
 from butler.access.rules import AccessRules, Audience, ChatRules, Grants, People, Role
+from butler.chat.text import folded
 from butler.config.values import (
     ChatId,
     ConfiguredPath,
@@ -160,7 +161,7 @@ class Config(_Section):
             rules={chat_id: each.rules for chat_id, each in access.rules.items()},
             commands=access.commands,
             audiences={
-                name.casefold(): audience
+                folded(name): audience
                 for name, each in self.repos.items()
                 if (audience := each.audience) is not None
             },

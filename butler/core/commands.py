@@ -9,7 +9,7 @@ from typing import Protocol
 
 from butler.access.rules import Role
 from butler.chat.message import Reply
-from butler.chat.text import printable
+from butler.chat.text import printable, tidied
 from butler.errors import UnknownRepoError, UsageError
 from butler.repos.registry import Repo
 
@@ -156,7 +156,7 @@ class Command:
         rest = argument
         for parameter in self.parameters:
             if parameter.kind is _ONE:
-                word, rest = _next_word(rest)
+                word, rest = self._word_for(parameter, rest)
                 positional.append(self._value(ctx, parameter, word))
             elif parameter.kind is Kind.MANY:
                 words, rest = _next_words(rest)
@@ -167,6 +167,15 @@ class Command:
         if rest and (extra := _next_word(rest)[0]) is not None:
             raise UsageError(f"Unexpected argument: {printable(extra)}. Usage: {self.usage}")
         return positional, named
+
+    def _word_for(self, parameter: Parameter, text: str) -> tuple[str | None, str]:
+        """Return the word for a parameter, and the rest; to one called run, ``run 1`` is ``1``."""
+        word, rest = _next_word(text)
+        is_last = parameter is self.parameters[-1]
+        if rest and is_last and word is not None and word.casefold() == parameter.name:
+            named, after = _next_word(rest)
+            return (word, rest) if named is None else (named, after)
+        return word, rest
 
     def _value(self, ctx: KnownRepos, parameter: Parameter, word: str | None) -> object:
         if word is None:
@@ -185,10 +194,11 @@ def _next_word(text: str) -> tuple[str | None, str]:
     """Return the first word of ``text`` and the rest; quotes group words."""
     if text.isalnum():
         return text, ""
-    match = _WORD.search(text)
-    if match is None:
-        return None, ""
-    return match[match.lastindex or 0], text[match.end() :]
+    for match in _WORD.finditer(text):
+        word = match[match.lastindex or 0]
+        if word.isascii() or tidied(word):  # else all of it is unseen
+            return word, text[match.end() :]
+    return None, ""
 
 
 def _next_words(text: str) -> tuple[list[str], str]:

@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from butler.access.rules import Role
+from butler.chat.text import INVISIBLE, tidied
 from butler.core.commands import Command
 from butler.errors import PluginError
 
 MAX_WORD_LENGTH = 32
 
-# Phones invisibly prepend these to text: direction marks, the byte-order mark.
-_INVISIBLE = "\u200b\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff"
+_PREFIX_LOOK_ALIKES = {"/": "/\N{FULLWIDTH SOLIDUS}"}
 _PUNCTUATION = ".,;:!?…"
 
 
@@ -33,6 +33,22 @@ class Unknown:
 
 
 Decision = Call | Unknown | None
+
+
+def _head(prefix: str) -> re.Pattern[str]:
+    """Return what the beginning of a call looks like, as phones write it.
+
+    Every repetition is possessive: a text of a megabyte is passed over once.
+    """
+    unseen = f"[{INVISIBLE}]"
+    marks = _PREFIX_LOOK_ALIKES.get(prefix)
+    return re.compile(
+        rf"[\s{INVISIBLE}]*+{f'[{marks}]' if marks else re.escape(prefix)}"
+        rf"{unseen}*+(?P<gap>\s{{0,3}}+){unseen}*+"
+        rf"(?P<word>[A-Za-z][\w{INVISIBLE}-]{{0,{2 * MAX_WORD_LENGTH}}}+)"
+        rf"(?:@[\w.+-]{{1,64}}+)?[{re.escape(_PUNCTUATION)}{INVISIBLE}]*+(?=\s|\Z)"
+        rf"[\s{INVISIBLE}]*+"
+    )
 
 
 class Router:
@@ -59,11 +75,7 @@ class Router:
         self.has_commands_for_everyone = any(
             command.needs is Role.EVERYONE for command in self.commands
         )
-        self._head = re.compile(
-            rf"[\s{_INVISIBLE}]*{re.escape(prefix)}"
-            rf"([A-Za-z][\w-]{{0,{MAX_WORD_LENGTH - 1}}})(?:@[\w.+-]{{1,64}})?"
-            rf"[{re.escape(_PUNCTUATION)}]*(?=\s|\Z)\s*"
-        )
+        self._head = _head(prefix)
         self._mention = re.compile(
             rf"(?<![\w/])/(?=(?:{'|'.join(self._by_name) or '(?!)'})(?![\w/-]))"
         )
@@ -82,11 +94,12 @@ class Router:
         head = self._head.match(text)
         if head is None:
             return None
-        word = head[1].lower()
+        word = tidied(head["word"]).lower()
         command = self._by_name.get(word)
         if command is not None:
             return Call(command, text[head.end() :])
-        return Unknown(word, self.nearest(word))
+        is_meant = not head["gap"] and len(word) <= MAX_WORD_LENGTH
+        return Unknown(word, self.nearest(word)) if is_meant else None
 
     def get(self, name: str) -> Command | None:
         """Return the command with this name or alias, with or without the prefix."""

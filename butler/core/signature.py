@@ -6,8 +6,9 @@ from contextlib import suppress
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
+from butler.chat.text import tidied
 from butler.core.commands import Convert, Handler, Kind, KnownRepos, Parameter
-from butler.errors import PluginError
+from butler.errors import PluginError, UnknownRepoError
 from butler.repos.registry import Repo
 
 _KINDS: dict[object, Kind] = {
@@ -38,6 +39,8 @@ def _parameter(signature: inspect.Parameter, handler: Handler, place: str) -> Pa
     kind = _KINDS.get(signature.kind, Kind.ONE)
     annotation = _annotation(signature, handler, place)
     convert, expects, choices = _conversion(annotation, place)
+    if kind is Kind.REST and annotation is str:
+        convert = _as_written
     is_required = kind is not Kind.MANY and signature.default is signature.empty
     default = None if is_required else signature.default
     is_closed = _is_literal(annotation)
@@ -70,7 +73,7 @@ def _conversion(annotation: object, place: str) -> tuple[Convert, str, tuple[str
     if len(alternatives) == 2 and _is_literal(alternatives[1]):
         return _alternatives(alternatives, place)
     known: dict[object, tuple[Convert, str]] = {
-        str: (_text, "a word"),
+        str: (_word, "a word"),
         int: (_whole_number, "a whole number"),
         float: (_number, "a number"),
         Repo: (_repo, "a repo"),
@@ -102,21 +105,31 @@ def _alternatives(
 
 
 def _repo(repos: KnownRepos, word: str) -> Repo:
-    return repos.known_repo(word)
+    try:
+        return repos.known_repo(word)
+    except UnknownRepoError:
+        if (meant := tidied(word)) == word:
+            raise
+        return repos.known_repo(meant)
 
 
-def _text(_repos: KnownRepos, word: str) -> str:
-    return word
+def _word(_repos: KnownRepos, word: str) -> str:
+    return tidied(word)
+
+
+def _as_written(_repos: KnownRepos, text: str) -> str:
+    return text
 
 
 def _whole_number(_repos: KnownRepos, word: str) -> int:
-    if len(word) > 18:
+    digits = tidied(word).removeprefix("#")
+    if len(digits) > 18:
         raise ValueError(word)
-    return int(word)
+    return int(digits)
 
 
 def _number(_repos: KnownRepos, word: str) -> float:
-    number = float(word)
+    number = float(tidied(word))
     if number - number != 0:  # nan and the infinities
         raise ValueError(word)
     return number
@@ -126,8 +139,9 @@ def _one_of(choices: tuple[str, ...]) -> Convert:
     by_name = {choice.casefold(): choice for choice in choices}
 
     def convert(_repos: KnownRepos, word: str) -> str:
-        if word.casefold() not in by_name:
+        meant = tidied(word).casefold()
+        if meant not in by_name:
             raise ValueError(word)
-        return by_name[word.casefold()]
+        return by_name[meant]
 
     return convert

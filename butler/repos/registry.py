@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from butler.chat.text import printable
+from butler.chat.text import folded, printable
 from butler.errors import UnknownRepoError, UnusableRepoError
 from butler.repos.agent_settings import settings_for_agents
 
@@ -22,7 +22,7 @@ def name_problem(name: str) -> str | None:
         return "it is empty"
     if len(name) > MAX_NAME_LENGTH:
         return f"it is longer than {MAX_NAME_LENGTH} characters"
-    if _NAME.fullmatch(name) and unicodedata.normalize("NFC", name) == name:
+    if _NAME.fullmatch(unicodedata.normalize("NFC", name)):
         return None
     return "a name is letters, digits and . _ + - and starts with a letter, digit or _"
 
@@ -78,7 +78,7 @@ class RepoRegistry:
     """
 
     def __init__(self, repos: Iterable[Repo] = (), folders: Iterable[Path] = ()) -> None:
-        self._configured = {repo.name.casefold(): repo for repo in repos}
+        self._configured = {folded(repo.name): repo for repo in repos}
         self._folders = tuple(folders)
         self._refreshing = threading.Lock()
         self._by_name = dict(self._configured)
@@ -99,7 +99,7 @@ class RepoRegistry:
         Raises:
             UnknownRepoError: No such repo; the text lists similar names.
         """
-        repo = self._by_name.get(name.casefold())
+        repo = self._by_name.get(folded(name))
         if repo is None or (is_visible is not None and not is_visible(repo)):
             raise UnknownRepoError(_unknown(name, filter(is_visible, self)))
         return repo
@@ -155,11 +155,11 @@ class _Finds:
             self._refuse(entry, "it is a link to outside the folder")
         elif problem := name_problem(entry.name):
             self._refuse(entry, problem)
-        elif other := self.repos.get(entry.name.casefold()):
+        elif other := self.repos.get(folded(entry.name)):
             self._refuse(entry, f"{other.path} has the same name")
         else:
             self._taken.add(target)
-            self.repos[entry.name.casefold()] = Repo(entry.name, entry)
+            self.repos[folded(entry.name)] = Repo(unicodedata.normalize("NFC", entry.name), entry)
 
     def _refuse(self, entry: Path, why: str) -> None:
         name = printable(entry.name)
@@ -169,9 +169,9 @@ class _Finds:
 
 
 def _unknown(name: str, known: Iterable[Repo]) -> str:
-    names = {repo.name.casefold(): repo.name for repo in known}
+    names = {folded(repo.name): repo.name for repo in known}
     said = f"No repo called {printable(name)}."
-    if near := get_close_matches(name.casefold()[:MAX_NAME_LENGTH], names, n=3, cutoff=0.5):
+    if near := get_close_matches(folded(name[:MAX_NAME_LENGTH]), names, n=3, cutoff=0.5):
         meant = " or ".join(names[key] for key in near)
         return f"{said} Did you mean {meant}? /repos lists them."
     if not names:

@@ -227,6 +227,10 @@ class Switches(Plugin):
         ("on", "on 1 0.5"),
         ("OFF 2", "off 2 0.5"),
         ('"on" -3 1e3', "on -3 1000"),
+        ("On.", "on 1 0.5"),
+        ("*on* #2.", "on 2 0.5"),
+        ("on 2 share 0.25", "on 2 0.25"),
+        ("on \u2060 2\u200b", "on 2 0.5"),
     ],
 )
 async def test_words_become_what_the_handler_takes(argument, answer):

@@ -54,7 +54,7 @@ def test_a_name_is_letters_digits_and_some_signs(name):
         '"a"',
         "🙂",
         "x" * 65,
-        "e\u0301",
+        "\u0301e",
     ],
 )
 def test_other_names_are_refused(name):
@@ -156,3 +156,11 @@ def test_links_in_a_circle_are_no_repos(tmp_path):
 
 def test_an_unknown_repo_is_told_to_the_chat():
     assert issubclass(UnknownRepoError, UserError)
+
+
+def test_a_repo_is_found_however_its_name_is_composed(tmp_path):
+    make_working_copy(tmp_path / "caf\u0065\u0301")
+    registry = RepoRegistry(folders=[tmp_path])
+
+    assert registry.get("CAF\u00c9") is registry.get("caf\u0065\u0301")
+    assert [repo.name for repo in registry] == ["caf\u00e9"]

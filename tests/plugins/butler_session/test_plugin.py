@@ -41,7 +41,25 @@ async def test_use_selects_a_repo_and_says_what_it_replaced(chat):
 
 
 @pytest.mark.parametrize(
-    "text", ["/select api", "/cd api", '/use "api"', "/use “api”", "/use 'api'"]
+    "text",
+    [
+        "/select api",
+        "/cd api",
+        '/use "api"',
+        "/use “api”",
+        "/use 'api'",
+        "/use ‘api’",
+        "/use *api*",
+        "/use `api`.",
+        "/use _“Api”._",
+        "/use api.",
+        "/use api\u2060",
+        "/use \u2060 api",
+        "/use\u200b a\u200bpi",
+        "/use repo api",
+        "\uff0fuse api",
+        "/ use api",
+    ],
 )
 async def test_use_has_other_names_and_takes_quotes(chat, text):
     assert await chat(text) == ["This chat now works on *api*, on branch main."]
