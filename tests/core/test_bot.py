@@ -280,7 +280,7 @@ async def test_help_leaves_out_what_the_sender_may_not_do(talk):
 
 async def test_help_explains_one_command(talk):
     assert await talk("/help help") == [
-        "*/help [command]*\nSay what I can do, or how one command works.\n\n"
+        "*/help [command]*\nList the commands, or explain one.\n\n"
         "/help use explains /use.\n\nAlso: /commands, /start"
     ]
     assert await talk("/help refus") == ["No such command. Did you mean /refuse? /help lists them."]
