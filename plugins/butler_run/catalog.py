@@ -57,15 +57,20 @@ class Catalog:
 
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:
         """Return a line on each agent that is configured or used by default, and on wrong names."""
-        named = {repo.name: agent for repo in repos if (agent := options_of(repo).agent)}
-        used = {*self._settings.agents, self._settings.agent, *named.values()}
+        named = [(repo, name) for repo in repos for name in _named(options_of(repo))]
+        used = {*self._settings.agents, self._settings.agent, *(name for _repo, name in named)}
         known = ", ".join(self.names)
         return [
             *(self._finding(each) for each in sorted(used.intersection(self.names))),
             *(
-                Finding(False, f"repo {repo}", f"its agent {agent} is none of {known}")
-                for repo, agent in named.items()
-                if agent not in self.names
+                Finding(False, f"repo {repo.name}", f"its agent {name} is none of {known}")
+                for repo, name in named
+                if name not in self.names
+            ),
+            *(
+                Finding(False, f"repo {repo.name}", problem)
+                for repo in repos
+                if (problem := self._barred(repo, self._default(options_of(repo))))
             ),
         ]
 
@@ -99,17 +104,51 @@ class Catalog:
         if name not in self.names:
             raise UserError(f"There is no agent {name}. Known: {', '.join(self.names)}.")
 
+    def names_in(self, repo: Repo) -> list[str]:
+        """Return the names of the agents that may work in a repo, sorted."""
+        return [name for name in self.names if not self._barred(repo, name)]
+
+    def check_in(self, repo: Repo, name: str) -> None:
+        """Refuse an agent that the configuration keeps out of a repo.
+
+        Raises:
+            UserError: It is kept out; the text says by what.
+        """
+        if problem := self._barred(repo, name):
+            raise UserError(problem)
+
+    def _barred(self, repo: Repo, name: str) -> str:
+        """Return a sentence if the configuration keeps an agent out of a repo, else nothing."""
+        of_repo = options_of(repo)
+        if of_repo.agents is not None and name not in of_repo.agents:
+            allowed = ", ".join(of_repo.agents) or "none"
+            return f"{name} may not work in *{repo.name}*. Agents that may: {allowed}."
+        is_program = self._settings.agents.get(name, AgentSettings()).kind == "command"
+        if is_program and of_repo.mode not in {None, Mode.BYPASS}:
+            return (
+                f"{name} may not work in *{repo.name}*: it is a program, which asks nobody, and "
+                f'there mode = "{of_repo.mode}" holds. /agent lists the others.'
+            )
+        return ""
+
+    def _default(self, of_repo: RepoRunSettings) -> str:
+        default = of_repo.agent or self._settings.agent
+        if of_repo.agents and default not in of_repo.agents:
+            return of_repo.agents[0]
+        return default
+
     def choose(self, repo: Repo, wanted: str | None) -> Choice:
         """Return the agent for ``repo``: the chat's choice, else the repo's, else the default.
 
         Raises:
-            UserError: The repo names an agent that there is not.
+            UserError: There is no such agent, or the repo does not let it work.
         """
         of_repo = options_of(repo)
-        name = wanted or of_repo.agent or self._settings.agent
+        name = wanted or self._default(of_repo)
         self.check(name)
+        self.check_in(repo, name)
         settings = self._settings.agents.get(name, AgentSettings())
-        mode = of_repo.mode or settings.mode
+        mode = _mode(settings, of_repo)
         held_to = _held_to(mode, name, settings, is_trusted=repo.is_trusted)
         environment = held_to | allowed_environment(settings.env)
         return Choice(
@@ -123,6 +162,21 @@ class Catalog:
                 of_repo.silence_limit or settings.silence_limit or inf,
             ),
         )
+
+
+def _named(of_repo: RepoRunSettings) -> list[str]:
+    return list(
+        dict.fromkeys([*([of_repo.agent] if of_repo.agent else []), *(of_repo.agents or ())])
+    )
+
+
+def _mode(settings: AgentSettings, of_repo: RepoRunSettings) -> Mode:
+    """Return the agent's mode within the repo's; a program asks nobody."""
+    if settings.kind == "command":
+        return Mode.BYPASS
+    if of_repo.mode is None:
+        return settings.mode or Mode.ASK
+    return (settings.mode or of_repo.mode).within(of_repo.mode)
 
 
 def _is_in_repo(program: str) -> bool:

@@ -199,9 +199,11 @@ class RunPlugin(Plugin[RunSettings]):
         if name is None:
             repo = await ctx.active_repo()
             used = self._choice(ctx, repo).name
-            known = ", ".join(self._catalog.names)
+            known = ", ".join(self._catalog.names_in(repo))
             return f"This chat uses *{used}* in *{repo.name}*. There are: {known}."
         self._catalog.check(name)
+        if await ctx.active_repo_name() is not None:
+            self._catalog.check_in(await ctx.active_repo(), name)
         self._history.chats.choose_agent(ctx.chat_id, name)
         problem = await asyncio.to_thread(self._catalog.problem, name)
         return " ".join(each for each in (f"This chat now uses *{name}*.", problem) if each)

@@ -49,7 +49,7 @@ class AgentSettings(BoundarySettings):
 
     kind: Literal["acp", "claude", "command"] = "acp"
     command: Command | None = None
-    mode: Mode = Mode.ASK
+    mode: Mode | None = None
     env: tuple[str, ...] = ()
     time_limit: Seconds = 30 * 60.0
     silence_limit: Seconds = 10 * 60.0
@@ -97,6 +97,7 @@ class RepoRunSettings(BoundarySettings):
     """What ``[repos.<name>]`` can say of runs in it."""
 
     agent: str | None = None
+    agents: tuple[str, ...] | None = None
     mode: Mode | None = None
     time_limit: Seconds = None
     silence_limit: Seconds = None

@@ -18,12 +18,16 @@ from typing import Protocol
 
 
 class Mode(StrEnum):
-    """How much an agent may do without asking."""
+    """How much an agent may do without asking, from the least to the most."""
 
+    PLAN = "plan"
     ASK = "ask"
     EDITS = "edits"
-    PLAN = "plan"
     BYPASS = "bypass"
+
+    def within(self, ceiling: "Mode") -> "Mode":
+        """Return the mode, or ``ceiling`` where that is less."""
+        return min(self, ceiling, key=list(Mode).index)
 
 
 class OptionKind(StrEnum):

@@ -97,3 +97,53 @@ def test_a_program_is_found_at_home_in_the_repo_or_on_the_path(
     assert finding.is_fine
     assert finding.detail == found.format(home=tmp_path, sh=shutil.which("sh"))
     assert catalog.problem("mine") == ""
+
+
+@pytest.mark.parametrize(
+    ("of_agent", "of_repo", "mode"),
+    [
+        (None, None, "ask"),
+        ("bypass", None, "bypass"),
+        ("bypass", "plan", "plan"),
+        ("bypass", "edits", "edits"),
+        ("plan", "edits", "plan"),
+        ("ask", "bypass", "ask"),
+        (None, "edits", "edits"),
+        (None, "plan", "plan"),
+    ],
+)
+def test_the_mode_of_a_repo_is_a_ceiling(choose, of_agent, of_repo, mode):
+    configured = AgentSettings(mode=of_agent and Mode(of_agent))
+
+    assert choose("claude", configured, mode=of_repo and Mode(of_repo)).mode == mode
+
+
+@pytest.mark.parametrize("mode", ["plan", "ask", "edits"])
+def test_a_program_asks_nobody_so_it_may_not_work_under_a_ceiling(choose, mode):
+    tests = AgentSettings(kind="command", command=("make",))
+
+    with pytest.raises(UserError, match=r"tests may not work in .*: it is a program"):
+        choose("tests", tests, mode=Mode(mode))
+    assert choose("tests", tests, mode=Mode.BYPASS).mode is Mode.BYPASS
+    assert choose("tests", tests).mode is Mode.BYPASS
+
+
+def test_only_the_agents_that_a_repo_names_work_in_it(choose):
+    with pytest.raises(
+        UserError, match=r"codex may not work in \*api\*. Agents that may: gemini\."
+    ):
+        choose("claude", AgentSettings(), "codex", agents=("gemini",))
+    assert choose("claude", AgentSettings(), agents=("gemini",)).name == "gemini"
+    assert choose("claude", AgentSettings(), agents=("gemini", "claude")).name == "claude"
+
+
+def test_a_check_names_what_keeps_the_agent_of_a_repo_from_its_work(tmp_path):
+    tests = AgentSettings(kind="command", command=("make",))
+    catalog = Catalog(RunSettings(agent="tests", agents={"tests": tests}))
+    of_repo = RepoRunSettings(mode=Mode.PLAN, agents=("tests", "nope"))
+
+    findings = catalog.findings([Repo("api", tmp_path, options={"run": of_repo})])
+
+    wrong = [finding.detail for finding in findings if not finding.is_fine]
+    assert wrong[0].startswith("its agent nope is none of ")
+    assert wrong[1].startswith("tests may not work in *api*: it is a program")

@@ -14,6 +14,8 @@ RAISED = [
 
 @pytest.fixture(params=RAISED)
 def butler_toml(request, butler_toml):
+    if request.param not in RAISED:
+        return butler_toml.replace("repos.web.path", f"{request.param}\nrepos.web.path")
     return butler_toml.replace("[plugins]", f"{request.param}\n[plugins]")
 
 
@@ -48,3 +50,26 @@ async def test_an_owners_plain_text_is_a_prompt_where_run_is_raised(butler_toml,
         await chat("/use api")
         await chat("do it", is_to_bot=True)
         await answer(chat)
+
+
+@pytest.mark.parametrize("butler_toml", ['repos.api.mode = "plan"'], indirect=True)
+async def test_no_choice_of_a_chat_goes_beyond_what_a_repo_allows(chat, api):
+    await chat("/use web")
+    assert (await chat("/agent shell"))[0].startswith("This chat now uses *shell*.")
+    await chat("/use api")
+
+    (said,) = await chat("/run touch made.txt")
+
+    assert said.startswith("shell may not work in *api*: it is a program, which asks nobody")
+    assert (await chat("/agent shell"))[0].startswith("shell may not work in *api*")
+    assert "shell" not in (await chat("/agent scripted"))[0]
+    assert (await chat("/agent"))[0].startswith("This chat uses *scripted* in *api*. There are: ")
+    assert "shell" not in (await chat("/agent"))[0]
+    assert not (api / "made.txt").exists()
+
+
+@pytest.mark.parametrize("butler_toml", ['repos.api.agents = ["scripted"]'], indirect=True)
+async def test_a_chat_cannot_choose_an_agent_that_its_repo_does_not_name(chat):
+    await chat("/use api")
+
+    assert await chat("/agent shout") == ["shout may not work in *api*. Agents that may: scripted."]
