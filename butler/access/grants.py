@@ -2,10 +2,8 @@
 
 import logging
 import secrets
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,7 +11,8 @@ from typing import Self
 from butler.chat.message import Person
 from butler.errors import DataError
 from butler.logs import Complaint
-from butler.storage.files import open_database, private_folder, unusable
+from butler.storage.files import private_folder
+from butler.storage.sqlite import Database, Row, Statement, Value
 
 logger = logging.getLogger(__name__)
 
@@ -24,20 +23,23 @@ LOOK_EVERY_S = 1.0
 """Maximum delay until a grant written by another process applies here."""
 
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS people (
-    phone TEXT, lid TEXT, is_allowed INTEGER NOT NULL, by TEXT NOT NULL, time REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS chats (
-    chat_id TEXT PRIMARY KEY, by TEXT NOT NULL, time REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS announced (
-    code TEXT PRIMARY KEY, phone TEXT, lid TEXT, time REAL NOT NULL, is_waiting INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS announced_by_phone ON announced (phone);
-CREATE INDEX IF NOT EXISTS announced_by_lid ON announced (lid);
-"""
-_VERSION = 2
+_MIGRATIONS = (
+    """
+    CREATE TABLE people (
+        phone TEXT, lid TEXT, is_allowed INTEGER NOT NULL, by TEXT NOT NULL, time REAL NOT NULL
+    );
+    CREATE TABLE chats (
+        chat_id TEXT PRIMARY KEY, by TEXT NOT NULL, time REAL NOT NULL
+    );
+    CREATE TABLE announced (
+        code TEXT PRIMARY KEY, phone TEXT, lid TEXT, time REAL NOT NULL, is_waiting INTEGER NOT NULL
+    );
+    """,
+    """
+    CREATE INDEX announced_by_phone ON announced (phone);
+    CREATE INDEX announced_by_lid ON announced (lid);
+    """,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class StoredGrants:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self._clock = clock
-        self._db: sqlite3.Connection | None = None
+        self._opened: Database | None = None
         self._people: list[PersonGrant] = []
         self._by_address: dict[str, list[PersonGrant]] = {}
         self._chats: dict[str, ChatGrant] = {}
@@ -90,14 +92,14 @@ class StoredGrants:
 
     def __enter__(self) -> Self:
         private_folder(self._path.parent)
-        self._db = open_database(self._path, _SCHEMA, _VERSION)
+        self._opened = Database(self._path, _MIGRATIONS, raises=DataError)
         self._load()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     @property
     def people(self) -> list[PersonGrant]:
@@ -231,7 +233,7 @@ class StoredGrants:
     def _look(self) -> None:
         """Reload if another process has written; check at most once a second."""
         now = self._clock()
-        if self._db is None or abs(now - self._looked_at) < LOOK_EVERY_S:
+        if self._opened is None or abs(now - self._looked_at) < LOOK_EVERY_S:
             return
         self._looked_at = now
         try:
@@ -266,30 +268,18 @@ class StoredGrants:
                     self._by_address.setdefault(address, []).append(grant)
         self._version = version  # last, so that a failed load is retried
 
-    def _query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]  # SQLite's rows are of any type
-        with self._errors():
-            return self._connection.execute(sql, values).fetchall()
+    def _query(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        return self._database.read(sql, values)
 
-    def _change(self, *statements: tuple[str, tuple[object, ...]]) -> None:
-        with self._errors():
-            self._connection.execute("BEGIN IMMEDIATE")
-            with self._connection:
-                for sql, values in statements:
-                    self._connection.execute(sql, values)
+    def _change(self, *statements: Statement) -> None:
+        self._database.write(*statements)
         self._load()
 
     @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._db is None:
+    def _database(self) -> Database:
+        if self._opened is None:
             raise DataError(f"{self._path} is not open.")
-        return self._db
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise unusable(self._path, error) from error
+        return self._opened
 
 
 def _is_same(granted: Person, person: Person) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -16,7 +15,7 @@ from butler.chat.message import Message
 from butler.errors import DataError
 from butler.logs import Complaint
 from butler.records.model import Done, Ignored
-from butler.storage.files import insert_rows, open_database, unusable, used_bytes
+from butler.storage.sqlite import Connection, Database, insert_rows, used_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -27,34 +26,35 @@ CLOCKS_APART_S = 24 * 3600.0
 MAX_WAITING = 20_000
 MAX_BYTES = 50_000_000
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS ignored (
-    time REAL NOT NULL,
-    chat_id TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    message_id TEXT NOT NULL,
-    rule TEXT NOT NULL,
-    detail TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS ignored_by_time ON ignored (time);
-CREATE TABLE IF NOT EXISTS audit (
-    time REAL NOT NULL,
-    chat_id TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    message_id TEXT NOT NULL,
-    command TEXT NOT NULL,
-    repo TEXT NOT NULL,
-    result TEXT NOT NULL,
-    detail TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS audit_by_time ON audit (time);
-"""
+_MIGRATIONS = (
+    """
+    CREATE TABLE ignored (
+        time REAL NOT NULL,
+        chat_id TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        detail TEXT NOT NULL
+    );
+    CREATE INDEX ignored_by_time ON ignored (time);
+    CREATE TABLE audit (
+        time REAL NOT NULL,
+        chat_id TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        command TEXT NOT NULL,
+        repo TEXT NOT NULL,
+        result TEXT NOT NULL,
+        detail TEXT NOT NULL
+    );
+    CREATE INDEX audit_by_time ON audit (time);
+    """,
+)
 _THIN_OUT = """
 DELETE FROM {table} WHERE rowid <= (
     SELECT min(rowid) + (max(rowid) - min(rowid)) / 20 FROM {table}
 )
 """
-PAGE_BYTES = 4096
 FULL_AT = 0.8
 """The part of the size that rows may take; the rest is for SQLite's log of what it changes."""
 
@@ -74,9 +74,9 @@ class SqliteRecords:
         self._done: deque[Done] = deque()
         self._overflow = 0
         self._writing = threading.Lock()
-        self._held: sqlite3.Connection | None = None
+        self._held: Database | None = None
         self._complaint = Complaint(logger)
-        open_database(path, _SCHEMA).close()
+        self._open().close()
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
         """Note that ``message`` was not acted on, and why; written at the next flush."""
@@ -115,18 +115,15 @@ class SqliteRecords:
             ignored = [*ignored, Ignored(now, "", "", "", "flood", f"{overflow} more messages")]
         if not ignored and not done:
             return
-        with self._database(self._held) as db:
-            db.execute(f"PRAGMA journal_size_limit = {self._max_bytes // 10}")
-            db.execute(f"PRAGMA wal_autocheckpoint = {self._max_bytes // 10 // PAGE_BYTES}")
-            db.execute("BEGIN IMMEDIATE")
-            with db:
+        with self._database() as database:
+            with database.transaction() as db:
                 insert_rows(db, "INSERT INTO ignored", ignored)
                 insert_rows(db, "INSERT INTO audit", done)
                 db.execute("DELETE FROM ignored WHERE time < ?", (now - KEEP_S,))
                 db.execute("DELETE FROM audit WHERE time < ?", (now - KEEP_S,))
                 self._thin_out(db)
             self._overflow -= overflow
-            self._shrink(db)
+            self._shrink(database)
 
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
         """Return the newest messages not acted on, newest first, of one chat or of all."""
@@ -135,8 +132,8 @@ class SqliteRecords:
             "ORDER BY time DESC, rowid DESC LIMIT ?2"
         )
         self.flush()
-        with self._database() as db:
-            return [Ignored(*row) for row in db.execute(query, (chat_id, limit))]
+        with self._database() as database:
+            return [Ignored(*row) for row in database.read(query, (chat_id, limit))]
 
     def was_done(self, message: Message) -> bool:
         """Return whether ``message`` was acted on, as far as is on disk; a failure is logged."""
@@ -153,10 +150,10 @@ class SqliteRecords:
             "SELECT * FROM audit WHERE time >= ?1 AND (?2 IS NULL OR chat_id = ?2) "
             "ORDER BY time, rowid"
         )
-        with self._database() as db:
-            return [Done(*row) for row in db.execute(query, (since, chat_id))]
+        with self._database() as database:
+            return [Done(*row) for row in database.read(query, (since, chat_id))]
 
-    def _thin_out(self, db: sqlite3.Connection) -> None:
+    def _thin_out(self, db: Connection) -> None:
         """Make room for new rows in the pages of old ones, where there are more of them.
 
         So whoever floods Butler with what is refused does not wash away the audit.
@@ -166,14 +163,14 @@ class SqliteRecords:
             if not db.execute(_THIN_OUT.format(table=table)).rowcount:
                 break
 
-    def _shrink(self, db: sqlite3.Connection) -> None:
+    def _shrink(self, database: Database) -> None:
         """Give back what the file has too much, as after the limit was lowered."""
         if self._path.stat().st_size <= self._max_bytes:
             return
         try:
-            db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
+            database.change("VACUUM")
+            database.read("PRAGMA wal_checkpoint(TRUNCATE)")
+        except DataError as error:
             logger.warning("the records stay larger than they should: %s", error)
 
     @asynccontextmanager
@@ -202,13 +199,13 @@ class SqliteRecords:
             logger.error("%d records are lost", waiting)
 
     @contextmanager
-    def _database(self, held: sqlite3.Connection | None = None) -> Iterator[sqlite3.Connection]:
-        try:
-            opened = nullcontext(held) if held else closing(open_database(self._path, _SCHEMA))
-            with opened as db:
-                yield db
-        except sqlite3.Error as error:
-            raise unusable(self._path, error) from error
+    def _database(self) -> Iterator[Database]:
+        with nullcontext(self._held) if self._held else closing(self._open()) as database:
+            yield database
+
+    def _open(self) -> Database:
+        log_bytes = self._max_bytes // 10
+        return Database(self._path, _MIGRATIONS, raises=DataError, max_log_bytes=log_bytes)
 
 
 def _taken(waiting: deque[T]) -> list[T]:
@@ -216,7 +213,7 @@ def _taken(waiting: deque[T]) -> list[T]:
     return [waiting.popleft() for _ in range(len(waiting))]
 
 
-def _length(db: sqlite3.Connection, table: str) -> int:
+def _length(db: Connection, table: str) -> int:
     """Return about how many rows a table has, without counting them."""
     query = f"SELECT coalesce(max(rowid) - min(rowid) + 1, 0) FROM {table}"  # noqa: S608 - a constant
     return int(db.execute(query).fetchone()[0])

@@ -1,12 +1,29 @@
 """SqliteStore: sessions in a file that outlives the process."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import ClassVar, Final
 
-from butler.sessions.database import Database, Row, Synchronous
+from butler.sessions.errors import StoreError
 from butler.sessions.session import Session
+from butler.storage.sqlite import SMALL_PAGE_BYTES, Database, Migration, Row, Synchronous
+from butler.storage.sqlite_errors import Failure
+
+APPLICATION_ID: Final = int.from_bytes(b"Butl", "big")
+
+# No index on last_command_time: with 1,000,000 sessions it saves 80 ms on a list of the recent ones
+# and doubles what every command pays for its write (measured: 16 to 34 µs).
+MIGRATIONS: Final[Sequence[Migration]] = (
+    """
+    CREATE TABLE sessions (
+        chat_id TEXT NOT NULL PRIMARY KEY,
+        active_repo TEXT,
+        active_repo_path TEXT,
+        last_command_time REAL NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
 
 _GET: Final = """
     SELECT chat_id, active_repo, active_repo_path, last_command_time FROM sessions
@@ -19,7 +36,6 @@ _PUT: Final = """
         active_repo = excluded.active_repo,
         active_repo_path = excluded.active_repo_path,
         last_command_time = excluded.last_command_time
-    WHERE was(sessions.chat_id, active_repo, active_repo_path, last_command_time)
 """
 _TOUCH: Final = """
     UPDATE sessions SET last_command_time = ? WHERE chat_id = ? AND last_command_time > ?
@@ -61,18 +77,24 @@ class SqliteStore:
     def __init__(
         self, path: str | os.PathLike[str], *, synchronous: Synchronous = "NORMAL"
     ) -> None:
-        self._database = Database(path, synchronous=synchronous)
+        self._database = Database(
+            path,
+            MIGRATIONS,
+            raises=_store_error,
+            application_id=APPLICATION_ID,
+            synchronous=synchronous,
+            page_bytes=SMALL_PAGE_BYTES,
+            storable=_exact,
+        )
 
     def get(self, chat_id: str) -> Session | None:
         return _first(self._database.read(_GET, (chat_id, inf)))
 
     def put(self, session: Session) -> Session | None:
-        _changed, was = self._database.change(_PUT, session)
-        return _first(was)
+        return _first(self._database.write((_GET, (session.chat_id, inf)), (_PUT, session)))
 
     def touch(self, chat_id: str, time: float, *, after: float = -inf) -> bool:
-        changed, _was = self._database.change(_TOUCH, (time, chat_id, after))
-        return changed > 0
+        return self._database.change(_TOUCH, (time, chat_id, after)) > 0
 
     def delete(self, chat_id: str, *, until: float = inf) -> Session | None:
         return _first(self._database.write((_GET, (chat_id, until)), (_DELETE, (chat_id, until))))
@@ -96,6 +118,16 @@ class SqliteStore:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _store_error(failure: Failure) -> StoreError:
+    sentence = f"Sessions cannot be kept in {failure.place}: {failure.reason}; {failure.remedy}."
+    return StoreError(sentence, failure.reason)
+
+
+def _exact(text: str) -> bytes:
+    """Return text that UTF-8 has no form for, such as a file name in Latin-1, as bytes."""
+    return text.encode(errors="surrogatepass")
 
 
 def _first(rows: list[Row]) -> Session | None:

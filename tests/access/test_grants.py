@@ -4,9 +4,9 @@ from contextlib import closing
 import pytest
 
 from butler import Person
-from butler.access.grants import _SCHEMA, CODE_LIFE_S, LOOK_EVERY_S, StoredGrants
+from butler.access.grants import _MIGRATIONS, CODE_LIFE_S, LOOK_EVERY_S, StoredGrants
 from butler.errors import DataError
-from butler.storage.files import open_database
+from butler.storage.sqlite import Database
 
 ANNA = Person(phone="+4930111111", lid="111@lid")
 BOB = Person(phone="+4930222222")
@@ -184,9 +184,8 @@ def test_a_stranger_who_cannot_be_noted_is_not_announced(grants, tmp_path, caplo
 
 def test_grants_of_the_first_version_are_kept(tmp_path):
     path = tmp_path / "grants.sqlite3"
-    schema = _SCHEMA.partition("CREATE INDEX")[0]
-    with closing(open_database(path, schema, version=1)) as db:
-        db.execute("INSERT INTO chats VALUES ('team@g.us', ?, 1.0)", (OWNER,))
+    with closing(Database(path, _MIGRATIONS[:1], raises=DataError)) as first:
+        first.change("INSERT INTO chats VALUES ('team@g.us', ?, 1.0)", (OWNER,))
 
     with StoredGrants(path) as grants:
         assert grants.allows_chat("team@g.us")
@@ -236,7 +235,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path):
     path = tmp_path / "grants.sqlite3"
     path.write_text("something else, and quite long enough to be a file of its own\n" * 20)
 
-    with pytest.raises(DataError, match="cannot be used: file is not a database"):
+    with pytest.raises(DataError, match="cannot be used: the file is not a database"):
         StoredGrants(path).__enter__()
 
     assert path.read_text().startswith("something else")

@@ -318,5 +318,7 @@ def test_any_text_can_be_kept(path):
 def test_a_damaged_file_is_one_sentence(path):
     path.write_bytes(b"no database at all, and long enough to look at" * 9)
 
-    with pytest.raises(DataError, match=r"records\.sqlite3 cannot be used: file is not a database"):
+    with pytest.raises(
+        DataError, match=r"records\.sqlite3 cannot be used: the file is not a database"
+    ):
         SqliteRecords(path)

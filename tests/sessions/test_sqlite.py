@@ -7,12 +7,12 @@ import subprocess
 import sys
 from contextlib import closing
 from threading import Event, Thread
-from types import SimpleNamespace
 
 import pytest
 
-from butler.sessions import Session, SessionManager, SqliteStore, StoreError, faults
-from butler.sessions.database import Database
+from butler.sessions import Session, SessionManager, SqliteStore, StoreError
+from butler.sessions.sqlite import APPLICATION_ID, MIGRATIONS
+from butler.storage.sqlite import Connection
 
 API = Session("group", "api", "/src/api", 10.0)
 PATIENCE_S = 45
@@ -47,6 +47,22 @@ def ended(process):
     """Wait for the process and return what it wrote to stderr, with its exit status."""
     _, complaints = process.communicate(timeout=PATIENCE_S)
     return complaints, process.returncode
+
+
+def query(path, sql):
+    db = sqlite3.connect(path)
+    try:
+        return db.execute(sql).fetchall()
+    finally:
+        db.close()
+
+
+def change(path, *statements):
+    db = sqlite3.connect(path)
+    with db:
+        for statement in statements:
+            db.execute(statement)
+    db.close()
 
 
 def mode(path):
@@ -275,22 +291,10 @@ def test_on_a_full_disk_a_change_fails_with_one_sentence_and_the_rest_stays(path
     assert sqlite_store.get("group") == API
 
 
-@pytest.mark.parametrize(
-    ("free_blocks", "reason"),
-    [(0, "the disk is full"), (1, "the disk cannot be read or written")],
-)
-def test_a_disk_too_full_for_the_index_of_the_log_is_called_full(path, mocker, free_blocks, reason):
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
-    mocker.patch("os.statvfs", return_value=SimpleNamespace(f_bavail=free_blocks))
-
-    assert faults.from_sqlite(path, error).reason == reason
-
-
 def test_a_name_too_long_for_sqlite_is_refused_with_one_sentence(sqlite_store):
     sqlite_store._database._idle[0].setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000)
 
-    with pytest.raises(StoreError, match="a name or path is too long; shorten it"):
+    with pytest.raises(StoreError, match="a text is too long; shorten it"):
         sqlite_store.put(Session("group", "x" * 1_001, "/src", 1.0))
 
     assert sqlite_store.count() == 0
@@ -388,19 +392,6 @@ def test_a_deleted_database_does_not_come_back_empty(path, sqlite_store):
     assert not path.exists()
 
 
-def test_a_lock_held_for_ever_is_one_sentence_and_hurts_no_later_change(path):
-    database = Database(path, patience_s=0.01)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-
-    with pytest.raises(StoreError, match="another process keeps the database locked; find and"):
-        database.write(("DELETE FROM sessions", ()))
-
-    other.close()
-    database.write(("DELETE FROM sessions", ()))
-    database.close()
-
-
 def test_a_closed_store_says_so(path):
     store = SqliteStore(path)
     store.close()
@@ -434,13 +425,17 @@ def test_closing_lets_a_thread_that_reads_right_now_finish(path, sqlite_store):
 
 
 @pytest.mark.parametrize(
-    "change", [lambda store: store.put(API), lambda store: store.delete("group")]
+    "change",
+    [
+        lambda store: store.put(API._replace(chat_id="caf\udce9")),
+        lambda store: store.delete("caf\udce9"),
+    ],
 )
 def test_an_interrupted_change_is_undone_and_lets_others_write(sqlite_store, mocker, change):
-    executed = mocker.patch("butler.sessions.database._executed", side_effect=KeyboardInterrupt)
+    encoding = mocker.patch.object(Connection, "all_storable", side_effect=KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         change(sqlite_store)
-    mocker.stop(executed)
+    mocker.stop(encoding)
 
     sqlite_store.put(API)
 
@@ -448,10 +443,10 @@ def test_an_interrupted_change_is_undone_and_lets_others_write(sqlite_store, moc
 
 
 def test_an_interrupted_read_hurts_no_later_one(sqlite_store, mocker):
-    executed = mocker.patch("butler.sessions.database._executed", side_effect=KeyboardInterrupt)
+    execute = mocker.patch.object(Connection, "execute", side_effect=KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         sqlite_store.get("group")
-    mocker.stop(executed)
+    mocker.stop(execute)
 
     assert sqlite_store.get("group") is None
 
@@ -469,3 +464,51 @@ def test_a_long_read_does_not_hold_up_a_write(sqlite_store):
     sqlite_store._database._give_back(reader)
 
     assert sqlite_store.get("group").last_command_time == 20.0
+
+
+def test_a_new_database_has_the_newest_schema(used):
+    assert query(used, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert query(used, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert query(used, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_a_database_in_another_journal_mode_is_switched_back(used):
+    change(used, "PRAGMA journal_mode = DELETE")
+
+    store = SqliteStore(used)
+
+    assert store.all() == [API]
+    store.close()
+    assert query(used, "PRAGMA journal_mode") == [("wal",)]
+
+
+@pytest.mark.parametrize(
+    ("statements", "reason"),
+    [
+        (["PRAGMA user_version = 99"], "it was written by a newer Butler"),
+        (["PRAGMA application_id = 7"], "it belongs to another program"),
+        (["PRAGMA application_id = 0"], "it belongs to another program"),
+    ],
+)
+def test_a_database_that_is_newer_or_not_ours_is_refused_and_left_as_it_is(
+    used, statements, reason
+):
+    change(used, *statements)
+    before = used.read_bytes()
+
+    with pytest.raises(StoreError, match=reason) as caught:
+        SqliteStore(used)
+
+    assert caught.value.reason == reason
+    assert str(used) in str(caught.value)
+    assert used.read_bytes() == before
+
+
+def test_the_database_of_another_program_is_refused_and_left_as_it_is(path):
+    change(path, "CREATE TABLE songs (title TEXT)")
+    before = path.read_bytes()
+
+    with pytest.raises(StoreError, match="it belongs to another program; name another file"):
+        SqliteStore(path)
+
+    assert path.read_bytes() == before

@@ -143,7 +143,7 @@ class History:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(number, message.id, sender.phone, sender.lid, message.is_own, message.time),
-                *(_storable(message.text), _storable(prompt), self._process),
+                *(message.text, prompt, self._process),
             ),
         )
         self._db.execute("DELETE FROM details WHERE number < ?", (number - _DETAILS_KEPT,))
@@ -179,7 +179,7 @@ class History:
         )
         self._db.execute(
             "UPDATE details SET conversation_id = ?, tokens = ?, untold = ? WHERE number = ?",
-            (conversation_id, usage and usage.tokens, answer and _storable(answer), number),
+            (conversation_id, usage and usage.tokens, answer, number),
         )
 
     def note_told(self, number: int) -> None:
@@ -289,8 +289,3 @@ def _request(row: tuple[Any, ...]) -> Request:
     sender = Person(phone, lid)
     message = Message(message_id, chat_id, sender, text, sent_at, is_own=bool(is_own))
     return Request(number, message, repo, agent, prompt)
-
-
-def _storable(text: str) -> str:
-    """Return ``text`` without what SQLite takes no text with: halves of a surrogate pair."""
-    return text.encode(errors="replace").decode()

@@ -268,7 +268,8 @@ def test_a_record_that_breaks_down_ends_butler_with_one_sentence(config):
 
     assert (out, process.returncode) == (b"", 1)
     assert err.decode().splitlines()[-1] == (
-        f"{config.parent}/data/console.sqlite3 cannot be used: no such table: handled."
+        f"{config.parent}/data/console.sqlite3 cannot be used: the database failed; "
+        "SQLite says: no such table: handled."
     )
     assert b"Traceback" not in err
 

@@ -1,7 +1,7 @@
 """Who has which LID: pairs of addresses, learnt from traffic."""
 
 from butler.chat.message import Person
-from butler.transports.whatsapp.journal.inbox import Database
+from butler.transports.whatsapp.journal.inbox import JournalFile
 
 PEOPLE_SCHEMA = """
 CREATE TABLE IF NOT EXISTS people (
@@ -18,7 +18,7 @@ _MOST_REMEMBERED = 10_000
 class Addresses:
     """The pairs of LID and phone number that messages have shown."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: JournalFile) -> None:
         self._db = db
         # By each address the other one, or that there is none; nobody else writes to the journal.
         self._remembered: dict[str, str | None] = {}

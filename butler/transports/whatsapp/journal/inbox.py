@@ -5,7 +5,9 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
+
+from butler.storage.sqlite import Row, Value
 
 # No AUTOINCREMENT and no index on the time: each would write a page more for each message. As the
 # last row is never deleted, no number comes twice.
@@ -31,14 +33,14 @@ DROP INDEX IF EXISTS inbox_time;
 _IS_LISTED = "row IN (SELECT value FROM json_each(?))"
 
 
-class Database(Protocol):
+class JournalFile(Protocol):
     """The journal's file."""
 
-    def change(self, query: str, *values: object) -> int:
+    def change(self, query: str, *values: Value) -> int:
         """Run one statement; return how many rows it changed."""
         ...
 
-    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *values: Value) -> list[Row]:
         """Return what a query finds."""
         ...
 
@@ -72,7 +74,7 @@ class Entry:
 class Inbox:
     """The events received, in order."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: JournalFile) -> None:
         self._db = db
 
     def add(

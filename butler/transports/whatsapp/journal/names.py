@@ -2,7 +2,7 @@
 
 import time
 
-from butler.transports.whatsapp.journal.inbox import Database
+from butler.transports.whatsapp.journal.inbox import JournalFile
 
 NAMES_SCHEMA = """
 CREATE TABLE IF NOT EXISTS names (
@@ -20,7 +20,7 @@ KNOWN = "SELECT chat_id, name FROM names WHERE name IS NOT NULL"
 class Names:
     """The names of the chats that Butler writes to, and when it last asked for them."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: JournalFile) -> None:
         self._db = db
 
     def known(self) -> dict[str, str]:

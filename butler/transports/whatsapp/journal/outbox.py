@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from butler.transports.whatsapp.journal.inbox import Database
+from butler.transports.whatsapp.journal.inbox import JournalFile
 
 OUTBOX_SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -19,9 +19,6 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE INDEX IF NOT EXISTS outbox_time ON outbox (time);
 CREATE INDEX IF NOT EXISTS outbox_ids ON outbox (message_id) WHERE message_id IS NOT NULL;
 """
-
-OUTBOX_CHANGES = {"request": "ALTER TABLE outbox ADD COLUMN request BLOB"}
-"""What gives an older file a column that it lacks."""
 
 KEEP_S = 600.0
 """A reply that nobody asks for any more, as its daemon was ended, is of use for so long."""
@@ -49,7 +46,7 @@ class Outcome:
 class Outbox:
     """The replies that wait, those that were sent, and those of which that cannot be said."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: JournalFile) -> None:
         self._db = db
 
     def recover(self) -> int:
@@ -83,7 +80,7 @@ class Outbox:
         One that is there stays, unless sending it failed.
         """
         now = time.time()
-        values: list[object] = []
+        values: list[str | bytes | float] = []
         for place, (key, request) in enumerate(requests):
             values += (key, chat, request, now + place * _STEP_S)
         rows = ", ".join(["(?, ?, 'asked', ?, ?)"] * (len(values) // 4))

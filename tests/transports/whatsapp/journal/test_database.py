@@ -268,12 +268,10 @@ def test_a_truncated_journal_is_said_to_be_damaged(path):
 
 
 def test_damage_found_later_is_said_too(journal, path):
-    journal._db.execute("DROP TABLE inbox")
-    journal._db.execute("PRAGMA writable_schema = ON")
-    journal._db.execute(
-        "UPDATE sqlite_master SET sql = 'CREATE TABLE outbox (' WHERE name = 'outbox'"
-    )
-    journal._db.execute("PRAGMA writable_schema = RESET")
+    journal.change("DROP TABLE inbox")
+    journal.change("PRAGMA writable_schema = ON")
+    journal.change("UPDATE sqlite_master SET sql = 'CREATE TABLE outbox (' WHERE name = 'outbox'")
+    journal.change("PRAGMA writable_schema = RESET")
 
     with pytest.raises(DataError, match="is damaged"):
         journal.outbox.begin("k", "chat")
@@ -293,7 +291,7 @@ def test_a_journal_in_use_by_something_else_is_said(path):
         Journal(path)
 
 
-def test_a_full_disk_is_logged_once_and_nothing_there_is_lost(journal, caplog):
+def test_a_full_disk_is_logged_once_and_nothing_there_is_lost(journal, path, caplog):
     journal.inbox.add(KEY, b"event")
     (pages,) = journal.rows("PRAGMA page_count")[0]
     journal.rows(f"PRAGMA max_page_count = {pages}")
@@ -307,7 +305,8 @@ def test_a_full_disk_is_logged_once_and_nothing_there_is_lost(journal, caplog):
 
     assert [entry.key.message_id for entry in journal.inbox.open(0, 10)] == ["A1", "last"]
     assert [record.getMessage() for record in caplog.records] == [
-        "the journal cannot be written, trying on: database or disk is full",
+        f"the journal cannot be written, trying on: {path} cannot be used: "
+        "the disk is full; free some space.",
         "the journal can be written again",
     ]
 

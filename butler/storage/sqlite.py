@@ -1,0 +1,408 @@
+"""SQLite: one way to open a file, bring it to the newest schema, read it and write it."""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, Literal, NoReturn
+
+from butler.storage.sqlite_errors import (
+    Failure,
+    from_os,
+    from_sqlite,
+    not_a_database,
+    primary_code,
+)
+
+Synchronous = Literal["NORMAL", "FULL"]
+Value = str | bytes | float | None
+Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[Value]]
+Migration = str | Callable[[sqlite3.Connection], None]
+"""A script of SQL statements, or a function where the change depends on what is there."""
+
+ROWS_AT_A_TIME: Final = 64
+"""Of up to eight values each, so no more than the 999 that an older SQLite takes."""
+SMALL_PAGE_BYTES: Final = 1024
+"""For many small changes. A commit writes whole pages, and a session takes about a hundred bytes:
+with pages of a kilobyte rather than SQLite's four, a change takes a quarter less on average, a
+tenth with a million sessions, where a read takes a twentieth more (bench/sessions_manager.py)."""
+
+_PATIENCE_S: Final = 30.0
+_RETRY_AFTER_S: Final = 0.005
+_PAGE_BYTES: Final = 4096
+_ANY_TABLE: Final = "SELECT 1 FROM sqlite_master LIMIT 1"
+_creating: Final = Lock()
+
+
+def storable(text: str) -> str:
+    """Return ``text`` with "?" for the halves of surrogate pairs, which SQLite refuses."""
+    return text.encode(errors="replace").decode()
+
+
+class Connection(sqlite3.Connection):
+    """A connection that takes any text.
+
+    Attributes:
+        storable: Makes text storable that UTF-8 has no form for.
+    """
+
+    storable: Callable[[str], str | bytes] = staticmethod(storable)
+
+    def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:  # what sqlite3 takes
+        """Run one statement."""
+        try:
+            return super().execute(sql, values)
+        except UnicodeEncodeError:
+            return super().execute(sql, self.all_storable(values))
+
+    def all_storable(self, values: Iterable[Any]) -> list[Any]:
+        """Return the values of a statement, those of text made storable."""
+        return [self.storable(each) if _is_unencodable(each) else each for each in values]
+
+
+def _is_unencodable(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class Database:
+    """A SQLite file in WAL mode that threads and processes share, private to its owner.
+
+    A connection is lent to one call at a time, so there are as many as calls ever ran at once; a
+    long read on one thread does not hold up a write on another. Writers of this process queue for
+    a lock, because waiting inside SQLite is done by sleeping.
+
+    Args:
+        path: The file; it is created, and its folder with it, if it is not there.
+        migrations: Bring an empty file to the newest schema, one after the other. ``PRAGMA
+            user_version`` is the number of those applied. One that was released never changes.
+        raises: Makes the error to raise of what failed.
+        application_id: Tells the file from those of other programs.
+        synchronous: ``FULL`` waits for the disk at each change, which then survives a power cut.
+        page_bytes: The size of a page of a new file.
+        max_log_bytes: How large the log of changes gets before it is written back; by default as
+            SQLite has it.
+        is_checked: Whether the file is looked through for damage before anything is changed in it.
+        patience_s: How long to wait for another process that writes.
+        storable: Makes text storable that UTF-8 has no form for.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        migrations: Sequence[Migration],
+        *,
+        raises: Callable[[Failure], Exception],
+        application_id: int = 0,
+        synchronous: Synchronous = "NORMAL",
+        page_bytes: int = _PAGE_BYTES,
+        max_log_bytes: int | None = None,
+        is_checked: bool = False,
+        patience_s: float = _PATIENCE_S,
+        storable: Callable[[str], str | bytes] = storable,
+    ) -> None:
+        if synchronous not in ("NORMAL", "FULL"):
+            raise ValueError(f"synchronous must be NORMAL or FULL, not {synchronous}.")
+        # Absolute, because connections are opened later; resolved, because SQLite follows links.
+        self._path = Path(path).resolve()
+        self._raises = raises
+        self._pragmas = [f"page_size = {page_bytes}", f"synchronous = {synchronous}"]
+        if max_log_bytes is not None:
+            self._pragmas.append(f"journal_size_limit = {max_log_bytes}")
+            self._pragmas.append(f"wal_autocheckpoint = {max_log_bytes // page_bytes}")
+        self._application_id = application_id
+        self._patience_s = patience_s
+        self._storable = storable
+        self._idle: list[Connection] = []
+        self._is_closed = False
+        self._writing = Lock()
+        self._create()
+        self._prepare(migrations, is_checked=is_checked)
+
+    def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Return the rows that a statement selects."""
+        db = self._borrow()
+        try:
+            rows = db.execute(sql, values).fetchall()
+        except BaseException as error:
+            self._undo(db, error)
+            raise
+        self._give_back(db)
+        return rows
+
+    def change(self, sql: str, values: Sequence[Value] = ()) -> int:
+        """Run one statement, kept when this returns; return how many rows it changed."""
+        with self._writing:
+            db = self._borrow()
+            try:
+                count = db.execute(sql, values).rowcount
+            except BaseException as error:
+                self._undo(db, error)
+                raise
+            self._give_back(db)
+        return count
+
+    def write(self, *statements: Statement) -> list[Row]:
+        """Run the statements as one transaction, kept when this returns; return all their rows.
+
+        Takes SQLite's write lock before the first statement: a transaction that starts by reading
+        fails at once, without waiting, if another process wrote before its first write.
+        """
+        with self._writing:
+            db = self._borrow()
+            try:
+                cursor = db.cursor()
+                cursor.execute("BEGIN IMMEDIATE")
+                rows: list[Row] = []
+                for sql, values in statements:
+                    try:
+                        cursor.execute(sql, values)
+                    except UnicodeEncodeError:
+                        cursor.execute(sql, db.all_storable(values))
+                    rows += cursor.fetchall()
+                cursor.execute("COMMIT")
+            except BaseException as error:
+                self._undo(db, error)
+                raise
+            self._give_back(db)
+        return rows
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Lend a connection for a transaction that writes; it is kept if the block succeeds."""
+        with self._writing:
+            db = self._borrow()
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            except BaseException as error:
+                self._undo(db, error)
+                raise
+            self._give_back(db)
+
+    def take_connection(self) -> Connection:
+        """Return a connection that is the caller's to use and to close."""
+        return self._borrow()
+
+    def close(self) -> None:
+        """Close all connections: those in use by other threads as soon as these are done."""
+        self._is_closed = True
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def _borrow(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
+
+    def _give_back(self, db: Connection) -> None:
+        self._idle.append(db)
+        if self._is_closed:
+            self.close()
+
+    def _undo(self, db: Connection, error: BaseException) -> None:
+        """Undo whatever is open; raise what an SQLite error means.
+
+        The connection is closed, as a new one may do better. Not where the disk is full: SQLite
+        copies its log when the last connection closes, and that takes room.
+        """
+        if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_FULL:
+            with contextlib.suppress(sqlite3.Error):
+                db.rollback()
+            self._give_back(db)
+        else:
+            db.close()
+        if isinstance(error, sqlite3.Error):
+            raise self._raises(from_sqlite(self._path, error)) from error
+
+    def _refuse(self, reason: str, remedy: str) -> NoReturn:
+        raise self._raises(Failure(self._path, reason, remedy))
+
+    def _connect(self) -> Connection:
+        if self._is_closed:
+            self._refuse("the database is closed", "open it again")
+        try:
+            return self._open()
+        except sqlite3.Error as error:
+            raise self._raises(from_sqlite(self._path, error)) from error
+
+    def _open(self) -> Connection:
+        with contextlib.ExitStack() as on_failure:
+            # mode=rw never creates a file, so one that was deleted does not come back empty.
+            db = sqlite3.connect(
+                f"{self._path.as_uri()}?mode=rw",
+                uri=True,
+                timeout=self._patience_s,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=Connection,
+            )
+            on_failure.callback(db.close)
+            db.storable = self._storable
+            for pragma in self._pragmas:
+                db.execute(f"PRAGMA {pragma}")
+            on_failure.pop_all()
+        return db
+
+    def _create(self) -> None:
+        try:
+            _make_folder(self._path.parent)
+            create_file(self._path)
+            size_bytes = self._path.stat().st_size
+        except OSError as error:
+            raise self._raises(from_os(self._path, error)) from error
+        # SQLite takes a file of one byte for an empty one, and would overwrite it.
+        if size_bytes == 1:
+            raise self._raises(not_a_database(self._path))
+
+    def _prepare(self, migrations: Sequence[Migration], *, is_checked: bool) -> None:
+        db = self._connect()
+        try:
+            self._bring_up_to_date(db, migrations, is_checked=is_checked)
+        except BaseException as error:
+            self._undo(db, error)
+            raise
+        self._give_back(db)
+
+    def _bring_up_to_date(
+        self, db: Connection, migrations: Sequence[Migration], *, is_checked: bool
+    ) -> None:
+        """Bring the database to the newest schema, in WAL mode.
+
+        Processes that open one new file at once wait for each other. A database that is not ours,
+        or newer than we are, is left as it is.
+        """
+        # In a transaction, so that all it looks at is of one moment; nothing is written yet.
+        db.execute("BEGIN")
+        self._refuse_foreign(db, len(migrations))
+        if is_checked:
+            _refuse_damaged(db)
+        db.execute("COMMIT")
+        if _switch_to_wal(db, self._patience_s) != "wal":
+            self._refuse("its file system is not fit for it", "choose a local disk")
+        db.execute("BEGIN EXCLUSIVE")
+        self._refuse_foreign(db, len(migrations))
+        self._migrate(db, migrations)
+        db.execute("COMMIT")
+        _try_to_write(db)
+
+    def _refuse_foreign(self, db: Connection, newest: int) -> None:
+        application_id, version = _number(db, "application_id"), _number(db, "user_version")
+        is_new = not application_id and not version and not db.execute(_ANY_TABLE).fetchall()
+        if application_id != self._application_id and not is_new:
+            self._refuse("it belongs to another program", "name another file")
+        if version > newest:
+            self._refuse("it was written by a newer Butler", "update this one")
+
+    def _migrate(self, db: Connection, migrations: Sequence[Migration]) -> None:
+        for version, migration in list(enumerate(migrations, 1))[_number(db, "user_version") :]:
+            if isinstance(migration, str):
+                run_script(db, migration)
+            else:
+                migration(db)
+            db.execute(f"PRAGMA application_id = {self._application_id}")
+            db.execute(f"PRAGMA user_version = {version}")
+
+
+def create_file(path: Path) -> None:
+    """Create ``path`` for its owner only, if it is not there; SQLite's files next to it follow.
+
+    One that is there is not opened, and one thread creates at a time: closing any descriptor of a
+    file drops all the locks that SQLite has on it in this process
+    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    with _creating, contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def run_script(db: sqlite3.Connection, script: str) -> None:
+    """Run statements within the transaction that is open; ``executescript`` would commit it."""
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
+
+
+def insert_rows(db: sqlite3.Connection, insert_into: str, rows: Sequence[Sequence[Value]]) -> None:
+    """Insert rows of one length, many by one statement; ``insert_into`` is all before ``VALUES``.
+
+    At each step of a statement Python lets go of the interpreter and takes it back. Where another
+    thread is busy that costs it more than the row does, so ``executemany``, which makes a step for
+    each row, slows down everything else. Statements are of powers of two rows, as each one that
+    differs is kept by the connection.
+    """
+    start = 0
+    while left := len(rows) - start:
+        size = min(ROWS_AT_A_TIME, 1 << left.bit_length() - 1)
+        chunk = rows[start : start + size]
+        start += size
+        places = f"({', '.join('?' * len(chunk[0]))})"
+        sql = f"{insert_into} VALUES {', '.join([places] * len(chunk))}"
+        db.execute(sql, list(chain.from_iterable(chunk)))
+
+
+def used_bytes(db: sqlite3.Connection) -> int:
+    """Return how much of a database's file is in use; the rest is kept for what comes."""
+    pages, free, size = (
+        _number(db, name) for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size
+
+
+def _number(db: sqlite3.Connection, pragma: str) -> int:
+    return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])
+
+
+def _refuse_damaged(db: sqlite3.Connection) -> None:
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        error = sqlite3.DatabaseError(verdict)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def _try_to_write(db: sqlite3.Connection) -> None:
+    """Fail here rather than at somebody's first command; on a read-only database BEGIN does not."""
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("CREATE TABLE attempt (column_of_it)")
+    db.execute("ROLLBACK")
+
+
+def _switch_to_wal(db: sqlite3.Connection, patience_s: float) -> str:
+    """Switch to WAL mode and return the mode the database is in then.
+
+    Waits for other connections by itself: SQLite fails this switch at once if another connection
+    is at it, whatever the busy timeout (https://www.sqlite.org/c3ref/busy_handler.html).
+    """
+    give_up_at = time.monotonic() + patience_s
+    while True:
+        try:
+            return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+        time.sleep(_RETRY_AFTER_S)
