@@ -81,14 +81,14 @@ def test_who_never_called_need_not_wait(clock):
 
 
 def test_memory_is_bounded_by_those_who_called_of_late(clock):
-    buckets = Buckets(60, 1, clock)
+    buckets = Buckets(60, 10, clock)
     for number in range(MAX_BUCKETS):
         buckets.take(str(number))
     clock.return_value = 0.5
     buckets.take("one more")
     assert len(buckets._buckets) == MAX_BUCKETS
 
-    clock.return_value = 60.0
-    buckets.take("much later")
+    clock.return_value = 10.0
+    buckets.take("when the first are full")
 
-    assert len(buckets._buckets) == 1
+    assert len(buckets._buckets) == 2

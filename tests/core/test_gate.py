@@ -114,6 +114,14 @@ def test_a_command_for_everyone_is_limited_like_every_other():
     assert [type(verdict) for verdict in verdicts] == [Call, Say, Ignore]
 
 
+def test_misspelt_commands_are_limited_like_every_other():
+    limited = gate(burst=1)
+    verdicts = [verdict_of(limited, message("/us api")) for _ in range(3)]
+
+    assert [type(verdict) for verdict in verdicts] == [Say, Say, Ignore]
+    assert verdicts[1].refusal.rule == verdicts[2].refusal.rule == "rate"
+
+
 def test_a_command_that_needs_what_another_needs_is_raised_with_it():
     router = Router([make("run"), make("undo", needs_like="run"), make("use")])
     raised = AccessRules(owners=People([OWNER]), users=People([ANNA]), commands={"run": Role.OWNER})
