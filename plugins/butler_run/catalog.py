@@ -1,4 +1,4 @@
-"""The agents that can be chosen by name."""
+"""The catalog of agents."""
 
 import shutil
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from butler_run.settings import AgentSettings, RepoRunSettings, RunSettings
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An agent, and how it runs in one repo.
+    """An agent with its settings for one repo.
 
     Attributes:
         is_program: It is a plain program, so what it prints is no more than that.
@@ -38,7 +38,7 @@ class Choice:
 
 
 class Catalog:
-    """What the configuration says about agents."""
+    """The agents from the configuration, and the presets."""
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
@@ -83,7 +83,7 @@ class Catalog:
         return Finding(True, f"agent {name}", detail)
 
     def problem(self, name: str) -> str:
-        """Look at the disk: return a sentence if an agent is not installed, else nothing."""
+        """Check the disk; return a sentence if an agent is not installed, else nothing."""
         program = self._program(name)
         if _is_in_repo(program) or shutil.which(program):
             return ""
@@ -96,13 +96,13 @@ class Catalog:
         return _command(name, settings)[0]
 
     def check(self, name: str) -> None:
-        """Refuse a name that is none.
+        """Check that an agent exists.
 
         Raises:
-            UserError: There is no such agent; the text lists them.
+            UserError: No such agent; the text lists all of them.
         """
         if name not in self.names:
-            raise UserError(f"There is no agent {name}. Known: {', '.join(self.names)}.")
+            raise UserError(f"No agent called {name}. Known: {', '.join(self.names)}.")
 
     def names_in(self, repo: Repo) -> list[str]:
         """Return the names of the agents that may work in a repo, sorted."""
@@ -185,7 +185,7 @@ def _is_in_repo(program: str) -> bool:
 
 
 def options_of(repo: Repo) -> RepoRunSettings:
-    """Return what the configuration says of runs in ``repo``."""
+    """Return the settings for runs in ``repo``."""
     options = repo.options.get("run")
     return options if isinstance(options, RepoRunSettings) else RepoRunSettings()
 

@@ -1,4 +1,4 @@
-"""/run and what belongs to it."""
+"""The run plugin: /run and its companions."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ RUNS_SHOWN = 10
 
 
 class RunPlugin(Plugin[RunSettings]):
-    """Coding agents at work in the chats' repos."""
+    """Runs coding agents in the chats' active repos."""
 
     settings_type = RunSettings
     repo_settings_type = RepoRunSettings
@@ -62,27 +62,29 @@ class RunPlugin(Plugin[RunSettings]):
         self._history.close()
 
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:
-        """Say which agents are installed, and whether the runs can be kept."""
+        """Check the agents and the run history."""
         return [*self._catalog.findings(repos), history_finding(self.data_folder / FILE_NAME)]
 
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
-        """Go on with what the last daemon had queued; tell the chats what became of its runs."""
+        """Resume the runs that the last daemon had queued; report its other runs to the chats."""
         for request in self._history.take_queued():
             await self._go_on(send, reopen(request.message), request)
         for run in self._cut_off:
-            said_so = f"Run {run.number} in *{run.repo}* was cut off when I was ended."
-            text = f"{said_so} /retry {run.number} starts it anew."
+            said_so = f"Run {run.number} in *{run.repo}* was cut off when Butler stopped."
+            text = f"{said_so} /retry {run.number} restarts it."
             await _told(send, run.number, run.chat_id, Reply(text))
         for run, answer in self._untold:
-            said_so = f"Run {run.number} in *{run.repo}* was over when I was ended."
-            text = f"{said_so} If you do not have its answer:\n\n{answer}"
+            said_so = f"Run {run.number} in *{run.repo}* had finished when Butler stopped."
+            text = f"{said_so} In case you missed its answer:\n\n{answer}"
             if await _told(send, run.number, run.chat_id, Reply(text)):
                 self._history.note_told(run.number)
 
     async def _go_on(self, send: Send, ctx: Context, request: Request) -> None:
-        """Let a run wait once more, if whoever asked for it still may."""
+        """Queue a run again, if its sender still has permission."""
         if not _may_run(ctx):
-            logger.info("run %d does not go on: its sender may no longer", request.number)
+            logger.info(
+                "run %d is not resumed: its sender no longer has permission", request.number
+            )
             self._history.end(request.number, State.CUT_OFF)
             return
         try:
@@ -91,7 +93,7 @@ class RunPlugin(Plugin[RunSettings]):
             choice = self._catalog.choose(repo, request.agent)
         except UserError as error:
             self._history.end(request.number, State.CUT_OFF)
-            reply = Reply(f"Run {request.number} waited and does not go on: {error}", ctx.message)
+            reply = Reply(f"Run {request.number} was queued and cannot start: {error}", ctx.message)
             await _told(send, request.number, ctx.chat_id, reply)
             return
         self._runs.line_up(ctx, request.number, repo, copy, request.prompt, choice)
@@ -100,8 +102,8 @@ class RunPlugin(Plugin[RunSettings]):
     async def run(self, ctx: Context, *, prompt: str) -> str | None:
         """Let the agent work in this chat's active repo.
 
-        /run add a retry to the HTTP client goes on with the chat's conversation in that repo;
-        /new begins another one. /stop ends it, /diff shows what it changed, /undo undoes that.
+        /run add a retry to the HTTP client continues the chat's conversation in that repo; /new
+        starts a new one. /stop ends the run, /diff shows its changes, /undo reverts them.
         """
         repo = await ctx.active_repo()
         return await self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
@@ -110,13 +112,15 @@ class RunPlugin(Plugin[RunSettings]):
     async def stop(
         self, ctx: Context, run: int | Literal["all", "everywhere"] | None = None
     ) -> str:
-        """End a run now.
+        """Stop a run.
 
-        /stop ends the one at work in this chat, /stop 14 run 14, /stop all every run of this chat;
-        for owners, /stop everywhere ends the runs of all chats.
+        /stop stops the active run of this chat, /stop 14 run 14, /stop all every run of this chat;
+        for owners, /stop everywhere stops the runs of all chats.
         """
         if run == "everywhere" and ctx.role < Role.OWNER:
-            raise UserError("/stop everywhere is for owners only. /stop all ends what runs here.")
+            raise UserError(
+                "/stop everywhere is for owners only. /stop all stops the runs of this chat."
+            )
         if isinstance(run, str):
             return await self._stop_all(ctx, None if run == "everywhere" else ctx.chat_id)
         if not self._runs.can_stop(ctx.chat_id, run):
@@ -135,35 +139,35 @@ class RunPlugin(Plugin[RunSettings]):
 
     @command(needs_like="run")
     async def retry(self, ctx: Context, run: int | None = None) -> str | None:
-        """Start a run anew that did not come to its end.
+        """Restart a run that did not finish.
 
-        /retry takes the last one of this chat, /retry 14 run 14.
+        /retry restarts the latest one of this chat, /retry 14 restarts run 14.
         """
         if run is None:
             past = self._history.last_unfinished(ctx.chat_id)
         else:
             past = self._history.run(run, ctx.chat_id)
         if past is not None and not past.is_over:
-            raise UserError(f"Run {past.number} is not over. /stop it, or wait for its end.")
+            raise UserError(
+                f"Run {past.number} is still in progress. /stop it, or wait for its end."
+            )
         request = self._history.request(past.number) if past else None
         if request is None:
-            raise UserError("There is no such run to start anew in this chat. /runs lists them.")
+            raise UserError("There is no such run to restart in this chat. /runs lists the runs.")
         repo = await ctx.repo(request.repo)
         choice = self._catalog.choose(repo, request.agent)
         return await self._runs.start(ctx, repo, request.prompt, choice)
 
     @command(needs_like="run")
     async def new(self, ctx: Context) -> str:
-        """Begin a fresh conversation with the next prompt.
+        """Start a new conversation with the next prompt.
 
-        The old one stays on disk.
+        The agent keeps the old one on disk.
         """
         repo = await ctx.active_repo()
         choice = self._choice(ctx, repo)
         if self._history.chats.forget_conversation(ctx.chat_id, repo.name, choice.name):
-            return (
-                f"The next prompt begins a fresh conversation with {choice.name} in *{repo.name}*."
-            )
+            return f"The next prompt starts a new conversation with {choice.name} in *{repo.name}*."
         return f"There is no conversation with {choice.name} in *{repo.name}* yet."
 
     @command()
@@ -171,23 +175,23 @@ class RunPlugin(Plugin[RunSettings]):
         """List the runs of this chat: running, queued and recent ones."""
         runs = self._history.last(ctx.chat_id, RUNS_SHOWN)
         if not runs:
-            return "There were no runs in this chat yet. /run <prompt> starts one."
+            return "No runs in this chat yet. /run <prompt> starts one."
         return "\n".join(_listed(run, time.time()) for run in runs)
 
     @command()
     async def diff(self, ctx: Context, run: int | None = None) -> str | Reply:
-        """Show what a run changed.
+        """Show the changes of a run.
 
-        /diff shows the last run of this chat, /diff 14 run 14. Where there was none, it shows what
-        the active repo has beyond its last commit.
+        /diff shows those of the latest run of this chat, /diff 14 those of run 14. Without any run,
+        it shows the uncommitted changes of the active repo.
         """
         return await self._changes.shown(ctx, run)
 
     @command(needs_like="run")
     async def undo(self, ctx: Context, run: int | None = None) -> str:
-        """Put the files back to where they were before a run.
+        """Restore the files to their state before a run.
 
-        Files that were changed since are never overwritten.
+        Files that were changed after the run are never overwritten.
         """
         past, repo = await self._changes.to_undo(ctx, run)
         with self._runs.at_rest(await asyncio.to_thread(working_copy, repo)):
@@ -210,28 +214,28 @@ class RunPlugin(Plugin[RunSettings]):
 
     @command(needs_like="run")
     async def chat(self, ctx: Context, state: Literal["on", "off"] | None = None) -> str:
-        """Let plain text be a prompt in this chat, or no longer.
+        """Treat plain text as a prompt in this chat, or stop doing so.
 
-        Without it, a prompt is /run, a reply to a message of a run, or a message that mentions me.
+        When off, prompts are /run, replies to messages of a run, and messages that mention me.
         """
         if state is None:
             if self._history.chats.is_listening(ctx.chat_id):
-                return "Plain text is a prompt here. /chat off changes that."
-            return "Plain text is no prompt here. /chat on changes that."
+                return "Plain text is treated as a prompt here. /chat off changes that."
+            return "Plain text is not treated as a prompt here. /chat on changes that."
         self._history.chats.set_listening(ctx.chat_id, is_listening=state == "on")
         if state == "on":
-            return "Plain text is a prompt here now. /chat off undoes that."
-        return "Plain text is no prompt here any more."
+            return "Plain text is now treated as a prompt here. /chat off undoes that."
+        return "Plain text is no longer treated as a prompt here."
 
     @command(needs=Role.OWNER)
     async def lift(self, ctx: Context) -> str:
-        """Let the next run of this chat go beyond the budget of the day."""
+        """Let the next run of this chat exceed the daily budget."""
         self._history.chats.lift(ctx.chat_id, is_lifted=True)
-        return "The next run here may go beyond the budget."
+        return "The next run here may exceed the budget."
 
     @listener
     async def hear(self, ctx: Context) -> str | Pass | None:
-        """Take plain text as an answer to a question, or as a prompt."""
+        """Treat plain text as an answer to a question, or as a prompt."""
         message = ctx.message
         quoted_run = self._history.chats.run_of(ctx.chat_id, message.quoted_id)
         answer = said(message.text, is_reaction=message.is_reaction)
@@ -242,8 +246,8 @@ class RunPlugin(Plugin[RunSettings]):
         if message.is_reaction or not message.text.strip():
             return PASS
         if answer is not None and self._is_cut_off(ctx.chat_id, quoted_run):
-            was = f"Run {quoted_run} was cut off and asks no more."
-            return f"{was} /retry {quoted_run} starts it anew."
+            was = f"Run {quoted_run} was cut off, so its question is closed."
+            return f"{was} /retry {quoted_run} restarts it."
         if not self._is_prompt(ctx, quoted_run):
             return PASS
         repo = await ctx.active_repo()
@@ -263,7 +267,7 @@ class RunPlugin(Plugin[RunSettings]):
 
 
 def _may_run(ctx: Context) -> bool:
-    """Return whether the sender may use /run here, as whatever else starts a run asks for, too."""
+    """Return whether the sender may use /run here; required for every way to start a run."""
     return any(each.name == "run" for each in ctx.commands)
 
 
@@ -280,6 +284,6 @@ async def _told(send: Send, number: int, chat_id: str, reply: Reply) -> bool:
     try:
         await send(chat_id, reply)
     except ButlerError as error:
-        logger.warning("run %d: its end was not told: %s", number, error)
+        logger.warning("run %d: cannot report its end: %s", number, error)
         return False
     return True

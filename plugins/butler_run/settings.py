@@ -1,4 +1,4 @@
-"""``[plugins.run]``, and what it reads of ``[repos.<name>]``."""
+"""Settings: ``[plugins.run]`` and its keys in ``[repos.<name>]``."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -84,17 +84,19 @@ class RunSettings(Settings):
             if agent.command is None and agent.kind == "command":
                 raise ValueError(f"agents.{name} needs a command")
         if self.agent not in self.agent_names:
-            raise ValueError(f"agent {self.agent} is none of {', '.join(self.agent_names)}")
+            raise ValueError(
+                f"agent {self.agent} is unknown (known: {', '.join(self.agent_names)})"
+            )
         return self
 
     @property
     def agent_names(self) -> tuple[str, ...]:
-        """The agents that can be chosen: those configured, and those known by name."""
+        """The names of all agents: the configured ones and the presets."""
         return tuple(sorted({*self.agents, *PRESETS}))
 
 
 class RepoRunSettings(BoundarySettings):
-    """What ``[repos.<name>]`` can say of runs in it."""
+    """The keys for runs in ``[repos.<name>]``."""
 
     agent: str | None = None
     agents: tuple[str, ...] | None = None

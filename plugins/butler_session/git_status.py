@@ -1,4 +1,4 @@
-"""What git says about a working copy, in words for a chat."""
+"""Describes the git status of a working copy for a chat."""
 
 import asyncio
 import time
@@ -20,8 +20,8 @@ class Status:
     """The state of a working copy.
 
     Attributes:
-        branch: In words: ``main``, or that there is none.
-        changed: How many files differ from the last commit, untracked ones included.
+        branch: The branch in words, such as ``on branch main``.
+        changed: The number of files that differ from the last commit, including untracked ones.
         last_commit: Its short id, subject and age; None if there is none.
     """
 
@@ -31,7 +31,7 @@ class Status:
 
 
 Head = tuple[int, int]
-"""Inode and time of a ``HEAD`` file; git replaces the file when it changes what it says."""
+"""Inode and time of a ``HEAD`` file; git replaces the file to change it."""
 
 
 @dataclass(slots=True)
@@ -43,11 +43,11 @@ class _Known:
 
 
 class Branches:
-    """The branch of each repo, without asking git each time.
+    """Caches the branch of each repo.
 
-    Selecting a repo is the most frequent command, and git takes some hundred times as long as
-    everything else in it. So the disk is looked at once a second for each repo, and git is asked
-    when ``HEAD`` was replaced since, or a minute has passed.
+    Selecting a repo is the most frequent command, and git takes about a hundred times as long as
+    the rest of it. So the disk is checked once a second per repo, and git runs only if ``HEAD``
+    was replaced or a minute has passed.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,7 +58,7 @@ class Branches:
     async def of(self, repo: Repo) -> str:
         """Return the branch as the end of a sentence: ``, on branch main.``
 
-        Where git has no answer, a sentence of its own says why.
+        If git fails, the result is a sentence that says why.
 
         Raises:
             UnusableRepoError: The folder cannot be used.
@@ -89,7 +89,7 @@ class Branches:
 
 
 def _head(repo: Repo) -> Head | None:
-    """Refuse a folder that cannot be used; return None if its ``HEAD`` is somewhere else."""
+    """Raise if the folder cannot be used; return None if its ``HEAD`` is elsewhere."""
     repo.check_usable()
     try:
         found = (repo.path / ".git" / "HEAD").stat()
@@ -110,10 +110,10 @@ async def _branch(folder: Path) -> str:
 
 
 async def status(folder: Path) -> Status:
-    """Ask git for the state of ``folder``.
+    """Query the git status of ``folder``.
 
     Raises:
-        GitError: It is no working copy, or git did not answer in time.
+        GitError: It is not a working copy, or git timed out.
     """
     report = await run_git(
         folder, "status", "--porcelain=v2", "--branch", "-z", timeout_s=TIMEOUT_S

@@ -1,4 +1,4 @@
-"""/use, /repo, /repos, /clear and /sessions."""
+"""The session plugin: /use, /repo, /repos, /clear and /sessions."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ SESSIONS_SHOWN = 30
 
 
 class SessionPlugin(Plugin):
-    """Every chat has its own active repo."""
+    """Manages the active repo of each chat."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -45,13 +45,13 @@ class SessionPlugin(Plugin):
         if before == repo.name:
             return f"This chat already works on *{repo.name}*{branch}"
         said = f"This chat now works on *{repo.name}*{branch}"
-        return f"{said} Before, it was {before}." if before else said
+        return f"{said} It was {before} before." if before else said
 
     @command(aliases=("status", "pwd"))
     async def repo(self, ctx: Context) -> str:
         """Show this chat's active repo.
 
-        Its name, folder and branch, whether files are changed, and the last commit.
+        Shows its name, folder, branch, number of changed files, and last commit.
         """
         repo = await ctx.active_repo()
         title = f"*{repo.name}*" + (f" – {repo.description}" if repo.description else "")
@@ -63,13 +63,13 @@ class SessionPlugin(Plugin):
 
     @command(aliases=("ls",))
     async def repos(self, ctx: Context, page: int = 1) -> str:
-        """List the repos that can be used here.
+        """List the repos available here.
 
-        The active one is marked. /repos 2 shows the second page of a long list.
+        Marks the active one. /repos 2 shows the second page of a long list.
         """
         repos = await ctx.repos()
         if not repos:
-            return "There are no repos yet. The configuration of Butler names them."
+            return "No repos are configured yet."
         pages = -(-len(repos) // PAGE)
         if not 1 <= page <= pages:
             raise UserError(f"There is no page {page}; the last one is {pages}. /repos {pages}")
@@ -84,17 +84,17 @@ class SessionPlugin(Plugin):
 
     @command(aliases=("reset",))
     async def clear(self, ctx: Context) -> str:
-        """Forget this chat's session.
+        """Clear this chat's session.
 
-        The repo itself is left as it is.
+        The repo itself stays unchanged.
         """
         if await ctx.clear_session():
-            return "This chat has no active repo any more. /use <repo> selects one."
+            return "This chat no longer has an active repo. /use <repo> selects one."
         return "This chat had no active repo. /use <repo> selects one."
 
     @command()
     async def sessions(self, ctx: Context) -> str:
-        """List the chats with an active repo, the latest first.
+        """List the chats with an active repo, most recent first.
 
         Owners see all chats, others only this one.
         """
@@ -115,7 +115,7 @@ class SessionPlugin(Plugin):
 
 def _described(state: Status) -> list[str]:
     files = {0: "clean", 1: "1 file changed"}.get(state.changed, f"{state.changed} files changed")
-    commit = f"Last commit: {state.last_commit}" if state.last_commit else "There is no commit yet."
+    commit = f"Last commit: {state.last_commit}" if state.last_commit else "No commits yet."
     return [f"{state.branch[:1].upper()}{state.branch[1:]}, {files}.", commit]
 
 

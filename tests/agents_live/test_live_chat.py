@@ -51,5 +51,5 @@ async def test_a_file_is_written_after_a_yes_shown_and_undone(
 
         assert made.exists()
         assert "made.txt" in (await chat("/diff"))[0]
-        assert await chat("/undo") == ["Run 1 is undone: made.txt."]
+        assert await chat("/undo") == ["Run 1 was undone: made.txt."]
         assert not made.exists()

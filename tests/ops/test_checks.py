@@ -201,7 +201,7 @@ def test_a_repo_whose_agent_there_is_not_is_wrong(found):
     line = found('agent = "clade"')["repo web"]
 
     assert not line.is_fine
-    assert line.detail.startswith("its agent clade is none of claude, ")
+    assert line.detail.startswith("unknown agent clade (known: claude, ")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What chats chose, and what goes on in them: conversations, and messages that belong to a run."""
+"""The choices and conversations of chats, and the messages of their runs."""
 
 import sqlite3
 
@@ -18,24 +18,24 @@ _MESSAGES_KEPT = 10_000
 
 
 class Chats:
-    """The part of a database that is about chats; used from one thread."""
+    """The chats' part of the run database; use it from one thread."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
     def conversation(self, chat_id: str, repo: str, agent: str) -> str | None:
-        """Return the id of the conversation that the next run goes on with."""
+        """Return the id of the conversation that the next run continues."""
         query = "SELECT id FROM conversations WHERE chat_id = ? AND repo = ? AND agent = ?"
         row = self._db.execute(query, (chat_id, repo, agent)).fetchone()
         return None if row is None else str(row[0])
 
     def keep_conversation(self, chat_id: str, repo: str, agent: str, name: str) -> None:
-        """Go on with the conversation that the agent calls ``name``."""
+        """Continue the conversation with this id in the next run."""
         values = (chat_id, repo, agent, name)
         self._db.execute("INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)", values)
 
     def forget_conversation(self, chat_id: str, repo: str, agent: str) -> bool:
-        """Start a fresh conversation next time; return whether there was one."""
+        """End the conversation; return whether there was one."""
         query = "DELETE FROM conversations WHERE chat_id = ? AND repo = ? AND agent = ?"
         return self._db.execute(query, (chat_id, repo, agent)).rowcount > 0
 
@@ -45,7 +45,7 @@ class Chats:
         return None if row is None else row[0]
 
     def choose_agent(self, chat_id: str, agent: str) -> None:
-        """Keep the chat's choice."""
+        """Save the agent that the chat chose."""
         self._set(chat_id, "agent", agent)
 
     def is_listening(self, chat_id: str) -> bool:
@@ -54,26 +54,26 @@ class Chats:
         return row is not None and bool(row[1])
 
     def set_listening(self, chat_id: str, *, is_listening: bool) -> None:
-        """Say whether plain text is a prompt in this chat."""
+        """Set whether plain text is a prompt in this chat."""
         self._set(chat_id, "is_listening", is_listening)
 
     def lift(self, chat_id: str, *, is_lifted: bool) -> None:
-        """Let one run of the chat go beyond its budget, or no longer."""
+        """Set whether the next run of the chat may exceed its budget."""
         self._set(chat_id, "is_lifted", is_lifted)
 
     def is_lifted(self, chat_id: str) -> bool:
-        """Return whether the next run of the chat may go beyond its budget."""
+        """Return whether the next run of the chat may exceed its budget."""
         row = self._chat(chat_id)
         return row is not None and bool(row[2])
 
     def note_message(self, chat_id: str, message_id: str, number: int) -> None:
-        """Remember that a message belongs to a run, so that replies to it do, too."""
+        """Associate a message with a run, so that replies to it belong to the run."""
         values = (chat_id, message_id, number)
         self._db.execute("INSERT OR REPLACE INTO messages VALUES (?, ?, ?)", values)
         self._db.execute("DELETE FROM messages WHERE number < ?", (number - _MESSAGES_KEPT,))
 
     def run_of(self, chat_id: str, message_id: str | None) -> int | None:
-        """Return the number of the run that a message belongs to, if it does to one."""
+        """Return the number of the run that a message belongs to, if any."""
         query = "SELECT number FROM messages WHERE chat_id = ? AND message_id = ?"
         row = self._db.execute(query, (chat_id, message_id)).fetchone()
         return None if row is None else int(row[0])

@@ -1,4 +1,4 @@
-"""Which process is which: an id alone is used again, at the latest when the machine restarts."""
+"""Unique names of processes, as process ids are reused, at the latest after a reboot."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ _START_TIME = 19
 
 
 def name_of(process_id: int) -> str:
-    """Return what no other process was or will be called; nothing where there is none to be seen.
+    """Return a name that no other process ever has; empty if it cannot be determined.
 
-    Reads /proc, which is not on a disk; where there is none, as on macOS, nothing can be seen.
+    Reads /proc, which does not block; systems without it, such as macOS, have no names.
     """
     try:
         stat = Path(f"/proc/{process_id}/stat").read_bytes()
@@ -20,6 +20,6 @@ def name_of(process_id: int) -> str:
 
 
 def is_there(name: str) -> bool:
-    """Return whether the process that was called ``name`` goes on."""
+    """Return whether the process with this name is still running."""
     process_id = name.partition(" ")[0]
     return process_id.isdecimal() and name == name_of(int(process_id))

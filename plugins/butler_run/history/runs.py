@@ -1,4 +1,4 @@
-"""The runs there were and the runs there are; on disk."""
+"""The run history, on disk."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from butler_run.history.process_ids import is_there, name_of
 
 
 class State(StrEnum):
-    """How far a run is, or how it ended."""
+    """The state of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A run as it is kept; times in Unix seconds, commits are those of its snapshots."""
+    """A recorded run; times in Unix seconds, commits are those of its snapshots."""
 
     number: int
     chat_id: str
@@ -46,13 +46,13 @@ class Past:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether the run has ended."""
         return self.state not in {State.QUEUED, State.RUNNING, State.WAITING}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for: enough to start the run, or another like it."""
+    """The request for a run: enough to start or repeat it."""
 
     number: int
     message: Message
@@ -92,7 +92,7 @@ _UNTOLD_KEPT_S = 24 * 3600.0
 
 
 def history_finding(path: Path) -> Finding:
-    """Say whether runs can be kept in ``path``."""
+    """Check that the run history at ``path`` can be used."""
     try:
         History(path).close()
     except ButlerError as error:
@@ -101,10 +101,10 @@ def history_finding(path: Path) -> Finding:
 
 
 class History:
-    """Runs in a SQLite file; used from one thread.
+    """The runs in a SQLite file; use it from one thread.
 
     Attributes:
-        chats: What chats chose, in the same file.
+        chats: The chats' choices, in the same file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,11 +113,11 @@ class History:
         self.chats = Chats(self._db)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self._db.close()
 
     def add(self, message: Message, repo: str, folder: Path, agent: str, prompt: str) -> int | None:
-        """Note the run that ``message`` asks for; return its number, or None if it has one."""
+        """Record the run requested by ``message``; return its number, None if already recorded."""
         sender = message.author
         key = f"{message.chat_id}\n{sender}\n{message.id}"
         rows = self._db.execute(
@@ -149,18 +149,18 @@ class History:
         self._db.execute("DELETE FROM details WHERE number < ?", (number - _DETAILS_KEPT,))
 
     def begin(self, number: int) -> None:
-        """Note that a run has begun."""
+        """Record the start of a run."""
         self._db.execute(
             "UPDATE runs SET state = ?, started_at = ? WHERE number = ?",
             (State.RUNNING, time.time(), number),
         )
 
     def note_before(self, number: int, before: str | None) -> None:
-        """Note the snapshot from before a run, if there is one."""
+        """Record the snapshot from before a run, if there is one."""
         self._db.execute("UPDATE runs SET before = ? WHERE number = ?", (before, number))
 
     def change(self, number: int, state: State) -> None:
-        """Note that a run which is not over is in another state."""
+        """Change the state of a run in progress."""
         self._db.execute("UPDATE runs SET state = ? WHERE number = ?", (state, number))
 
     def end(
@@ -172,7 +172,7 @@ class History:
         conversation_id: str | None = None,
         answer: str | None = None,
     ) -> None:
-        """Note how a run ended, and the answer that its chat is about to be told."""
+        """Record the end of a run, and the answer that is about to be sent."""
         self._db.execute(
             "UPDATE runs SET state = ?, ended_at = ?, after = ?, cost_usd = ? WHERE number = ?",
             (state, time.time(), after, usage and usage.cost_usd, number),
@@ -183,13 +183,13 @@ class History:
         )
 
     def note_told(self, number: int) -> None:
-        """Note that the chat was told the answer of a run."""
+        """Record that the answer of a run was sent."""
         self._db.execute("UPDATE details SET untold = NULL WHERE number = ?", (number,))
 
     def take_untold(self) -> list[tuple[Past, str]]:
-        """Return the runs of the last day that may not have told the answer, with that.
+        """Return the runs of the last day whose answer may not have been sent, with the answer.
 
-        Those of a process that is still there are left to it.
+        Skips runs of a process that is still running.
         """
         query = "SELECT number, untold FROM details WHERE untold IS NOT NULL"
         answers = dict(self._db.execute(query).fetchall())
@@ -198,9 +198,9 @@ class History:
         return [(run, answers[run.number]) for run in runs if not self._is_under_way(run.number)]
 
     def cut_off(self) -> list[Past]:
-        """Note that runs have ended with the process they were in, if it is gone; return them.
+        """Mark the runs of dead processes as cut off; return them.
 
-        Also those that waited and of which too little is kept to go on.
+        Includes queued runs whose request is no longer recorded.
         """
         where = (
             "WHERE state IN (?, ?) OR (state = ? AND number NOT IN (SELECT number FROM details))"
@@ -212,7 +212,7 @@ class History:
         return runs
 
     def take_queued(self) -> list[Request]:
-        """Return the runs that a process which is gone had not begun; they are this one's now."""
+        """Take over and return the queued runs of dead processes."""
         queued = self._runs("WHERE state = ?", State.QUEUED)
         numbers = [run.number for run in queued if not self._is_under_way(run.number)]
         for number in numbers:
@@ -221,17 +221,17 @@ class History:
         return self._requests(numbers)
 
     def request(self, number: int) -> Request | None:
-        """Return what a run was asked for, if that is still kept."""
+        """Return the request for a run, if it is still recorded."""
         return next(iter(self._requests([number])), None)
 
     def last_unfinished(self, chat_id: str) -> Past | None:
-        """Return the last run of a chat that is over and did not come to its end."""
+        """Return the latest run of a chat that ended without finishing."""
         where = "WHERE chat_id = ? AND state IN (?, ?, ?) ORDER BY number DESC LIMIT 1"
         states = (State.CUT_OFF, State.FAILED, State.STOPPED)
         return next(iter(self._runs(where, chat_id, *states)), None)
 
     def _is_under_way(self, number: int) -> bool:
-        """Return whether a run is in the hands of another process that goes on."""
+        """Return whether another running process owns a run."""
         query = "SELECT process FROM details WHERE number = ? AND process <> ?"
         row = self._db.execute(query, (number, self._process)).fetchone()
         return row is not None and is_there(str(row[0]))
@@ -241,16 +241,16 @@ class History:
         return next(iter(self._runs("WHERE number = ? AND chat_id = ?", number, chat_id)), None)
 
     def last(self, chat_id: str, limit: int) -> list[Past]:
-        """Return the last runs of a chat, the newest first."""
+        """Return the latest runs of a chat, newest first."""
         return self._runs("WHERE chat_id = ? ORDER BY number DESC LIMIT ?", chat_id, limit)
 
     def last_begun(self, chat_id: str) -> Past | None:
-        """Return the last run of a chat that has a snapshot from before it."""
+        """Return the latest run of a chat that has a snapshot from before it."""
         where = "WHERE chat_id = ? AND before IS NOT NULL ORDER BY number DESC LIMIT 1"
         return next(iter(self._runs(where, chat_id)), None)
 
     def asked_by(self, person: Person, since: float) -> list[float]:
-        """Return when a person, under either address, asked for runs since then, oldest first."""
+        """Return the times of a person's runs since then, under either address, oldest first."""
         query = (
             "SELECT queued_at FROM runs LEFT JOIN details USING (number) WHERE queued_at > ?1 "
             "AND (person IN (?2, ?3) OR phone = ?2 OR lid = ?3) ORDER BY queued_at"
@@ -259,12 +259,12 @@ class History:
         return [float(queued_at) for (queued_at,) in rows]
 
     def count_since(self, since: float, chat_id: str) -> int:
-        """Return how many runs a chat asked for since then (Unix seconds)."""
+        """Return the number of runs of a chat since then (Unix seconds)."""
         query = "SELECT count(*) FROM runs WHERE chat_id = ? AND queued_at > ?"
         return int(self._db.execute(query, (chat_id, since)).fetchone()[0])
 
     def cost_since(self, since: float, chat_id: str) -> float:
-        """Return what the runs of a chat cost since then, in US dollars."""
+        """Return the cost of a chat's runs since then, in US dollars."""
         query = "SELECT total(cost_usd) FROM runs WHERE chat_id = ? AND queued_at > ?"
         return float(self._db.execute(query, (chat_id, since)).fetchone()[0])
 

@@ -1,4 +1,4 @@
-"""Who answers which question, from what they write."""
+"""Matches answers to open questions."""
 
 from butler import PASS, Context, Pass, Role
 from butler_run.agents import OptionKind
@@ -8,7 +8,7 @@ from butler_run.permissions.questions import Question, Questions, Said
 def answered(
     ctx: Context, answer: Said, questions: Questions, quoted_run: int | None
 ) -> str | Pass | None:
-    """Give an answer to the question it is meant for.
+    """Answer the question that ``answer`` is meant for.
 
     Returns None if it was given, a sentence if it cannot be, ``PASS`` if it is for somebody else.
 
@@ -35,10 +35,10 @@ def answered(
 
 def _given(ctx: Context, answer: Said, question: Question) -> str | None:
     if ctx.role is not Role.OWNER and question.requester != ctx.sender:
-        return "Only who started the run, or an owner, can answer that."
+        return "Only the person who started the run or an owner can answer that."
     is_first = not question.answer.done()
     if not question.settle(answer.word):
-        return f"There is no answer {answer.word}. The question was: {question.text}"
+        return f"{answer.word} is not an option. The question was: {question.text}"
     if is_first:
         _note(ctx, question)
     return None
@@ -52,7 +52,7 @@ def _note(ctx: Context, question: Question) -> None:
 
 
 def _meant(ctx: Context, questions: Questions, quoted_run: int | None) -> list[Question]:
-    """Return the open questions that a message can be about: of all, those that it quotes."""
+    """Return the open questions that a message may answer: the quoted ones, if any."""
     open_here, quoted_id = questions.of(ctx.chat_id), ctx.message.quoted_id
     if quoted := questions.quoted(ctx.chat_id, quoted_id):
         return [quoted]

@@ -1,4 +1,4 @@
-"""How the questions of one run reach its chat, and the answers its agent."""
+"""Asks a run's questions in its chat and passes the answers to its agent."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from butler_run.runs.chat import RunChat
 logger = logging.getLogger(__name__)
 
 LIMIT_S = 600.0
-"""So long a question waits; then the answer is no."""
+"""Timeout of a question; then the answer is no."""
 
 
 class PermissionPrompts:
@@ -33,7 +33,7 @@ class PermissionPrompts:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Let questions be asked; none outlives the block."""
+        """Accept questions while the block runs."""
         try:
             yield
         finally:
@@ -44,15 +44,15 @@ class PermissionPrompts:
                     logger.error("a question of run %d failed", self._number, exc_info=result)
 
     def ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
-        """Ask the chat, and give ``run`` the answer once there is one.
+        """Ask the chat and pass the answer to ``run``.
 
-        The answer is no where the chat has more questions open than it could tell apart.
+        The answer is no if the chat already has the maximum number of open questions.
         """
         self._tasks.add(asyncio.create_task(self._ask(run, asked)))
 
     async def _ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
         if self._questions.is_full(self._ctx.chat_id):
-            logger.warning("run %d asks too much at once; the answer is no", self._number)
+            logger.warning("run %d has too many open questions; the answer is no", self._number)
             option = rejection(asked)
             await run.answer(asked.id, None if option is None else option.id)
             return
@@ -76,7 +76,7 @@ class PermissionPrompts:
             self._questions.note_message(question, message_id)
 
     async def _answer_to(self, question: Question) -> Option | None:
-        """Return the option that was chosen; the one that rejects if nobody chooses."""
+        """Return the chosen option; the rejecting one if nobody chooses."""
         last_call = asyncio.create_task(self._ctx.is_last_call.wait())
         either: set[asyncio.Future[Any]] = {question.answer, last_call}
         try:

@@ -1,4 +1,4 @@
-"""What a question shows of what the tool would do."""
+"""Formats the intended action of a tool for a question."""
 
 from collections.abc import Iterable, Iterator
 from difflib import unified_diff
@@ -8,11 +8,11 @@ from butler_run.agents import Change, PermissionAsked
 
 _MOST = 1_000_000
 _COMPARED_LINES = 400
-"""Comparing takes a time that grows with the square of the lines."""
+"""Comparison time grows with the square of the number of lines."""
 
 
 def details(asked: PermissionAsked) -> str:
-    """Return all that the agent says of what the tool would do; nothing if it says nothing."""
+    """Return everything that the agent says about the tool's action; may be empty."""
     if asked.command is not None:
         return asked.command[:_MOST]
     if asked.changes:

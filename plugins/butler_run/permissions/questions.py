@@ -1,4 +1,4 @@
-"""An agent's questions for permission, and what people answer."""
+"""Permission questions of agents, and their answers."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ _CLOSED_KEPT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What somebody answered: "yes", "no" or a number, and to which letter."""
+    """An answer: "yes", "no" or a number, and the letter of the question."""
 
     word: str
     letter: str | None
@@ -27,13 +27,13 @@ class Said:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A question that waits for an answer.
+    """An open question.
 
     Attributes:
-        letter: What tells it from other open questions of its chat.
-        requester: Who started the run.
-        details: What the tool would do, all of it.
-        answer: Where the option chosen is put; None is a no to an agent that offers none.
+        letter: Distinguishes it from other open questions of its chat.
+        requester: The person who started the run.
+        details: The complete description of the tool's action.
+        answer: Receives the chosen option; None rejects where the agent offers no such option.
     """
 
     letter: str
@@ -55,7 +55,7 @@ class Question:
             [
                 f"*{self.asked.tool}*? reply {', '.join(ways)}",
                 *([self._shown_details()] if self.details else []),
-                f"({name}; the document has all of it)" if self.is_cut else f"({name})",
+                f"({name}; the document has the full text)" if self.is_cut else f"({name})",
             ]
         )
 
@@ -64,11 +64,11 @@ class Question:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the text does not show all of the details."""
+        """Whether the text omits some of the details."""
         return len(self.details) > _DETAIL_SHOWN
 
     def settle(self, word: str) -> bool:
-        """Take "yes", "no" or a number as the answer; return whether it is one."""
+        """Accept "yes", "no" or a number as the answer; return whether it is valid."""
         option = self._option(word)
         if option is None and word != "no":
             return False
@@ -109,15 +109,15 @@ class Questions:
         return question
 
     def is_full(self, chat_id: str) -> bool:
-        """Return whether a chat has so many open questions that no letter is left."""
+        """Return whether a chat has no letter left for another question."""
         return len(self.of(chat_id)) >= len(ascii_lowercase)
 
     def note_message(self, question: Question, message_id: str) -> None:
-        """Remember the message that asks, so that replies and reactions to it are answers."""
+        """Register the question's message, so that replies and reactions to it are answers."""
         self._messages[question] = message_id
 
     def close(self, question: Question) -> None:
-        """Forget a question."""
+        """Close a question."""
         self._open.remove(question)
         if message_id := self._messages.pop(question, None):
             self._closed.append((question.chat_id, message_id))
@@ -148,7 +148,7 @@ def rejection(asked: PermissionAsked) -> Option | None:
 
 
 def said(text: str, *, is_reaction: bool) -> Said | None:
-    """Return what ``text`` answers, or None if it is no answer."""
+    """Parse ``text`` as an answer; return None if it is not one."""
     if word := _THUMBS.get(text.strip().rstrip("\ufe0f🏻🏼🏽🏾🏿")):
         return Said(word, None)
     answer = text.strip()

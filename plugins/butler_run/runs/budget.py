@@ -1,4 +1,4 @@
-"""How many runs a person and a chat may have, and what they may cost."""
+"""Budgets: limits on the number and cost of runs per person and chat."""
 
 import time
 
@@ -11,17 +11,17 @@ WARN_AT = 0.8
 
 
 class Budget:
-    """The limits of ``[plugins.run]``; an owner is held to those of the chat, too."""
+    """The limits of ``[plugins.run]``; those of a chat apply to owners, too."""
 
     def __init__(self, settings: RunSettings, history: History) -> None:
         self._settings = settings
         self._history = history
 
     def check(self, ctx: Context) -> None:
-        """Refuse a run that is too much, unless an owner lifted the limit for it.
+        """Check the limits for one more run, unless an owner lifted them.
 
         Raises:
-            UserError: It is; the text says what is used up, and how it goes on.
+            UserError: A limit is exceeded; the text says which, and the way out.
         """
         now = time.time()
         if ctx.role < Role.OWNER:
@@ -33,11 +33,11 @@ class Budget:
             if used >= most:
                 raise UserError(
                     f"This chat has used up its {unit} of 24 hours ({used:g} of {most:g}). "
-                    "An owner can let one more run go ahead with /lift."
+                    "An owner can allow one more run with /lift."
                 )
 
     def warning(self, chat_id: str) -> str:
-        """Return a sentence if a chat has used most of its budget, else nothing."""
+        """Return a warning if a chat has used most of its budget, else nothing."""
         for used, most, unit in self._used(chat_id, time.time()):
             if used >= WARN_AT * most:
                 return f"This chat has used {used:g} of its {most:g} {unit} of 24 hours."
@@ -48,7 +48,9 @@ class Budget:
         asked = self._history.asked_by(ctx.sender, now - HOUR_S)
         if len(asked) >= most:
             wait = duration(max(1.0, asked[-most] + HOUR_S - now))
-            raise UserError(f"You have had {most} runs within an hour. The next can be in {wait}.")
+            raise UserError(
+                f"You have started {most} runs within an hour. The next one can start in {wait}."
+            )
 
     def _used(self, chat_id: str, now: float) -> list[tuple[float, float, str]]:
         """Return what is used, the most, and of what, for each limit there is."""

@@ -1,4 +1,4 @@
-"""Where a run's messages go: its chat, with secrets hidden, and each noted as the run's."""
+"""Sends a run's messages to its chat, with secrets redacted."""
 
 import asyncio
 import logging
@@ -17,8 +17,8 @@ LONG = 10_000
 class RunChat:
     """Sends the messages of one run.
 
-    What an agent says is untrusted and may hold secrets, so all of it passes here. A message that
-    cannot be sent is logged; the run goes on.
+    Output of agents is untrusted and may contain secrets, so all of it passes through here. A
+    message that cannot be sent is logged; the run continues.
     """
 
     def __init__(self, ctx: Context, history: History, number: int, secrets: Redactor) -> None:
@@ -34,17 +34,17 @@ class RunChat:
         try:
             message_id = await self._ctx.send(hidden)
         except ButlerError as error:
-            logger.warning("run %d: a message was not sent: %s", self._number, error)
+            logger.warning("run %d: cannot send a message: %s", self._number, error)
             return None
         self._history.chats.note_message(self._ctx.chat_id, message_id, self._number)
         return message_id
 
     async def answer(self, text: str) -> bool:
-        """Send ``text`` as the answer to the message that asked for the run; say if it was sent."""
+        """Send ``text`` in reply to the message that asked for the run; return whether it was."""
         return await self.send(Reply(text, answers=self._ctx.message)) is not None
 
     async def fit(self, text: str) -> str:
-        """Return ``text`` as it may be shown."""
+        """Return ``text`` with secrets redacted."""
         if len(text) > LONG:
             return await asyncio.to_thread(self.hidden, text)
         return self.hidden(text)

@@ -1,4 +1,4 @@
-"""What an agent says, gathered piece by piece, and how much of it a phone gets to see."""
+"""Collects the output of an agent, and excerpts it for a phone."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ class Output:
         self.is_cut = False
 
     def add(self, piece: str) -> None:
-        """Take the next piece; what is beyond a million characters is left out."""
+        """Append a piece; drop everything beyond a million characters."""
         room = MAX_KEPT - self._size
         self.is_cut = self.is_cut or len(piece) > room
         if room > 0:
@@ -36,7 +36,7 @@ class Output:
             self._size += len(piece)
 
     def end_section(self) -> None:
-        """Begin a new section, unless nothing was said in this one."""
+        """Start a new section, unless the current one is empty."""
         if self._sections[-1]:
             self._sections.append([])
 
@@ -46,7 +46,7 @@ class Output:
         return f"{text}\n\n(The rest was cut off.)" if self.is_cut else text
 
     def shown(self, beside: int = 0) -> tuple[str, bool]:
-        """Return what to show on a phone, and whether that is all.
+        """Return an excerpt for a phone, and whether it is complete.
 
         Where all is too much it is what was said last: after its last tool an agent sums up.
 

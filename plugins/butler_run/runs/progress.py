@@ -1,4 +1,4 @@
-"""The one message that shows how a run is going, edited in place."""
+"""The progress message of a run, edited in place."""
 
 import asyncio
 import time
@@ -38,14 +38,14 @@ class Progress:
         self._changed = asyncio.Event()
 
     def show(self, doing: str) -> None:
-        """Say what the agent does now."""
+        """Show the agent's current activity."""
         if doing != self._doing:
             self._doing = doing
             self._changed.set()
 
     @asynccontextmanager
     async def kept_up_to_date(self) -> AsyncIterator[None]:
-        """Send the message, and edit it until the block is left; then it says how that ended."""
+        """Send the message and keep editing it until the block is left; then show the result."""
         self._begun_at = self._clock()
         await self._send()
         editing = asyncio.create_task(self._edit_forever(), name="status")
@@ -56,7 +56,7 @@ class Progress:
             await asyncio.wait([editing])
 
     async def end(self, text: str) -> None:
-        """Say how it ended, in place of what was shown."""
+        """Replace the message by the result."""
         await self._chat.send(Reply(text, edits=self._message_id))
 
     async def _edit_forever(self) -> None:

@@ -1,4 +1,4 @@
-"""Whose turn it is: one run at a time in a folder, so many at a time in all."""
+"""The run queue: one run at a time per folder, and a maximum in total."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +18,7 @@ class Place:
 
 
 class Queue:
-    """The runs that wait and those under way, in the order in which they came."""
+    """The queued and active runs, in order of arrival."""
 
     def __init__(self, max_runs: int) -> None:
         self._max_runs = max_runs
@@ -27,14 +27,14 @@ class Queue:
         self._closed: set[Path] = set()
 
     def join(self, number: int, folder: Path, chat_id: str) -> Place:
-        """Take a place at the end; ``turn`` gives it back."""
+        """Join the queue; ``turn`` leaves it."""
         place = Place(number, folder, chat_id)
         self._waiting.append(place)
         self._admit()
         return place
 
     def ahead_of(self, place: Place) -> list[Place]:
-        """Return what ``place`` waits for: the runs before it in its folder, else all under way."""
+        """Return the runs ahead of ``place``: earlier ones in its folder, else all active ones."""
         if place.has_come.is_set():
             return []
         before = self._waiting[: self._waiting.index(place)]
@@ -42,12 +42,12 @@ class Queue:
         return same or [*self._running, *before]
 
     def waiting_of(self, chat_id: str) -> int:
-        """Return how many runs of a chat wait."""
+        """Return the number of queued runs of a chat."""
         return sum(place.chat_id == chat_id for place in self._waiting)
 
     @asynccontextmanager
     async def turn(self, place: Place) -> AsyncIterator[None]:
-        """Wait until it is the turn of ``place``; leaving the block gives it to the next."""
+        """Wait for the turn of ``place``; leaving the block passes it on."""
         try:
             await place.has_come.wait()
             yield
@@ -57,13 +57,13 @@ class Queue:
             self._admit()
 
     def is_free(self, folder: Path) -> bool:
-        """Return whether nobody waits or is under way in a folder, and it is not closed."""
+        """Return whether a folder has no queued or active runs, and is not closed."""
         taken = {place.folder for place in [*self._waiting, *self._running]}
         return folder not in taken | self._closed
 
     @contextmanager
     def closed(self, folder: Path) -> Iterator[None]:
-        """Let no run begin in a folder that is free while the block lasts."""
+        """Prevent runs from starting in a free folder while the block runs."""
         self._closed.add(folder)
         try:
             yield

@@ -1,4 +1,4 @@
-"""One run, from its turn in the queue to its answer."""
+"""A run, from its turn in the queue to its answer."""
 
 import asyncio
 import logging
@@ -49,7 +49,7 @@ _STATES = {
 
 @dataclass(slots=True)
 class _Outcome:
-    """What a run has come to so far."""
+    """The intermediate results of a run."""
 
     answer: Output
     finished: Finished | None = None
@@ -60,14 +60,14 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The answer as the chat gets it, and whether that is all of it."""
+    """The answer for the chat, and whether it is complete."""
 
     text: str
     is_all: bool
 
 
 class Run:
-    """A run at work.
+    """An active run.
 
     Args:
         ctx: The message that asked for it.
@@ -110,10 +110,10 @@ class Run:
         self._has_no_process = asyncio.Event()
         self._has_no_process.set()
         self.is_stopped = False
-        self._progress = Progress(chat, f"Run {number}: {choice.name} works in *{repo.name}*,")
+        self._progress = Progress(chat, f"Run {number}: {choice.name} is working in *{repo.name}*,")
 
     async def stop(self) -> None:
-        """End the run and every process of it; return once they are dead, and none can come.
+        """End the run and all its processes; return once they are dead and none can follow.
 
         Raises:
             AgentError: A process could not be ended.
@@ -131,7 +131,7 @@ class Run:
             self._until.reschedule(asyncio.get_running_loop().time() + LAST_EVENTS_S)
 
     async def carry_out(self) -> State:
-        """Do the work and return how it ended; ``tell`` tells the chat."""
+        """Run the agent and return the final state; ``tell`` notifies the chat."""
         self._history.begin(self._number)
         clock = asyncio.get_running_loop().time
         async with self._typing(), self._progress.kept_up_to_date():
@@ -152,13 +152,13 @@ class Run:
         return state
 
     async def _kept(self, snapshot: Awaitable[None]) -> None:
-        """Wait for a snapshot, which takes long where there is much that git does not know."""
+        """Wait for a snapshot, which is slow with many untracked files."""
         self._show("taking a snapshot")
         await snapshot
         self._show("")
 
     async def tell(self) -> None:
-        """Send the answer, as a document, too, where it is long."""
+        """Send the answer, with a document if it is long."""
         if await self._chat.answer(self._said.text):
             self._history.note_told(self._number)
         if not self._said.is_all:
@@ -189,7 +189,7 @@ class Run:
             await self._converse(None if kept_id == UNRESUMABLE else kept_id)
         except ConversationLostError as error:
             self._history.chats.forget_conversation(*self._conversation_key)
-            await self._chat.send(Reply(f"{error} I start a fresh one."))
+            await self._chat.send(Reply(f"{error} Starting a new one."))
             self._outcome = self._nothing_yet()
             await self._start_afresh()
             if not error.can_resume_others:

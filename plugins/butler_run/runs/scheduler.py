@@ -1,4 +1,4 @@
-"""The runs that wait and work."""
+"""The run scheduler: starts, queues and stops runs."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """A run that waits or works."""
+    """A queued or active run."""
 
     work: Run
     place: Place
@@ -32,7 +32,7 @@ class _Live:
 
 
 class Scheduler:
-    """Starts runs and ends them."""
+    """Starts, queues and stops runs."""
 
     def __init__(
         self, settings: RunSettings, history: History, questions: Questions, secrets: Redactor
@@ -47,23 +47,23 @@ class Scheduler:
 
     @contextmanager
     def at_rest(self, copy: Path) -> Iterator[None]:
-        """Let no run begin in a working copy while the block lasts.
+        """Prevent runs from starting in a working copy while the block runs.
 
         Raises:
-            UserError: One waits or works there.
+            UserError: A run is queued or active there.
         """
         if not self._queue.is_free(copy):
-            raise UserError("A run is at work there. /stop it, or wait for its end.")
+            raise UserError("A run is in progress there. /stop it, or wait for its end.")
         with self._queue.closed(copy):
             yield
 
     def can_stop(self, chat_id: str, number: int | None) -> bool:
-        """Return whether there is such a run of a chat, or any, that ``stop`` could end."""
+        """Return whether a chat has this run, or any run, that ``stop`` could end."""
         here = self._stoppable(chat_id)
         return bool(here) if number is None else number in here
 
     async def stop(self, chat_id: str, number: int | None) -> str:
-        """End a run of a chat, by default the last one at work; return the reply.
+        """Stop a run of a chat (default: the latest active one); return the reply.
 
         Raises:
             UserError: There is no such run.
@@ -77,11 +77,11 @@ class Scheduler:
             raise UserError(f"Run {meant} is not running in this chat. /runs lists them.")
         is_at_work = live.place.has_come.is_set()
         await self._end(meant, live)
-        said = "is stopped; all its processes are dead." if is_at_work else "will not start."
+        said = "was stopped. All its processes have ended." if is_at_work else "will not start."
         return f"Run {meant} {said}{_left(here) if number is None else ''}"
 
     async def stop_all(self, chat_id: str | None) -> str:
-        """End every run of a chat, or of all chats; return the reply.
+        """Stop every run of a chat, or of all chats; return the reply.
 
         Raises:
             UserError: A process could not be ended; all others were.
@@ -89,7 +89,7 @@ class Scheduler:
         stopped = self._stoppable(chat_id)
         if not stopped:
             return f"Nothing is running{' in this chat' if chat_id else ''}."
-        # Those that wait first, or they would begin where others end.
+        # Queued runs first, or they would start as others end.
         in_order = sorted(stopped.items(), key=lambda item: item[1].place.has_come.is_set())
         ends = await asyncio.gather(
             *(self._end(number, live) for number, live in in_order), return_exceptions=True
@@ -98,8 +98,8 @@ class Scheduler:
             if isinstance(error, BaseException):
                 raise error
         if len(stopped) == 1:
-            return f"Run {min(stopped)} is stopped; all its processes are dead."
-        return f"{len(stopped)} runs are stopped; all their processes are dead."
+            return f"Run {min(stopped)} was stopped. All its processes have ended."
+        return f"{len(stopped)} runs were stopped. All their processes have ended."
 
     def _stoppable(self, chat_id: str | None) -> dict[int, _Live]:
         return {
@@ -116,17 +116,17 @@ class Scheduler:
             self._history.end(number, State.STOPPED)
 
     async def start(self, ctx: Context, repo: Repo, prompt: str, choice: Choice) -> str | None:
-        """Start a run, or queue it; return what there is to say at once.
+        """Start or queue a run; return the immediate reply.
 
-        A message that is handled a second time starts nothing.
+        A message that is handled again starts nothing.
 
         Raises:
-            UserError: Too many wait, a budget is used up, or the repo cannot be used.
+            UserError: The queue is full, a budget is used up, or the repo cannot be used.
         """
         copy = await asyncio.to_thread(working_copy, repo)
         if self._queue.waiting_of(ctx.chat_id) >= self._settings.max_queued:
             raise UserError(
-                f"{self._settings.max_queued} runs of this chat wait already. "
+                f"{self._settings.max_queued} runs of this chat are already queued. "
                 "/stop ends one, /runs lists them."
             )
         self._budget.check(ctx)
@@ -141,7 +141,7 @@ class Scheduler:
     def line_up(
         self, ctx: Context, number: int, repo: Repo, copy: Path, prompt: str, choice: Choice
     ) -> Place:
-        """Let a run that is noted already wait for its turn in a working copy, and work then."""
+        """Queue a recorded run for its working copy."""
         chat = RunChat(ctx, self._history, number, self._secrets)
         work = Run(ctx, number, prompt, repo, choice, self._history, self._questions, chat)
         place = self._queue.join(number, copy, ctx.chat_id)
@@ -166,7 +166,9 @@ class Scheduler:
         try:
             async with self._queue.turn(place):
                 if not ctx.is_still_admitted:
-                    logger.info("run %d does not begin: its sender may no longer", place.number)
+                    logger.info(
+                        "run %d does not start: its sender no longer has permission", place.number
+                    )
                     state = State.STOPPED
                     self._history.end(place.number, state)
                     return
@@ -175,7 +177,7 @@ class Scheduler:
         except Exception:
             state = State.FAILED
             self._history.end(place.number, state)
-            await ctx.reply(f"Run {place.number} went wrong on my side. I have noted it in my log.")
+            await ctx.reply(f"Run {place.number} failed on my side. The log has the details.")
             raise
         finally:
             del self._live[place.number]

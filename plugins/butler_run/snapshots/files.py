@@ -1,16 +1,16 @@
-"""Files taken out of a working copy, so that those of a snapshot can come in their place."""
+"""Removes files of a working copy to make way for those of a snapshot."""
 
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 
 def in_the_way(top: Path, wanted: Iterable[str], gone: Collection[str]) -> list[str]:
-    """Return the files that would be lost in folders which stand where files are wanted.
+    """Return the files that would be lost in folders that must be replaced by files.
 
     Args:
         top: The working copy.
-        wanted: The files that are to be there.
-        gone: Those that are to go anyway.
+        wanted: The files to restore.
+        gone: The files to remove anyway.
     """
     return [
         path
@@ -22,7 +22,7 @@ def in_the_way(top: Path, wanted: Iterable[str], gone: Collection[str]) -> list[
 
 
 def remove(top: Path, paths: Iterable[str]) -> None:
-    """Remove files, and each folder that is empty by that; what is behind a link is not touched.
+    """Remove files and the folders that become empty; never follow links.
 
     Raises:
         OSError: One cannot be removed.
@@ -35,7 +35,7 @@ def remove(top: Path, paths: Iterable[str]) -> None:
 
 
 def _is_behind_a_link(top: Path, path: str) -> bool:
-    """Return whether ``path`` cannot be one of ``top``: a folder on the way is a link or a file."""
+    """Return whether ``path`` is not inside ``top``: one of its folders is a link or a file."""
     folders = [top / folder for folder in Path(path).parents]
     return any(
         folder != top and (folder.is_symlink() or (folder.exists() and not folder.is_dir()))

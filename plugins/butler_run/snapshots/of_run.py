@@ -1,4 +1,4 @@
-"""The snapshots before and after one run; a repo in which git fails is worked in all the same."""
+"""The snapshots before and after a run; runs proceed without them if git fails."""
 
 import asyncio
 import logging
@@ -11,11 +11,11 @@ logger = logging.getLogger(__name__)
 
 
 class RunSnapshots:
-    """Keeps the working copy of one run.
+    """Takes the snapshots of one run.
 
     Attributes:
-        before: The commit from before the run, if there could be one.
-        after: The one from after it.
+        before: The commit from before the run, if one could be made.
+        after: The commit from after the run.
     """
 
     def __init__(self, repo: Repo, number: int) -> None:
@@ -26,16 +26,16 @@ class RunSnapshots:
         self._snapshots = Snapshots(repo.path)
 
     async def begin(self) -> None:
-        """Take the snapshot from before the run."""
+        """Take the snapshot before the run."""
         self.before = await self._taken(Moment.BEFORE)
 
     async def end(self) -> None:
-        """Take the snapshot from after the run, where there is one from before."""
+        """Take the snapshot after the run, if there is one from before."""
         if self.before is not None:
             self.after = await self._taken(Moment.AFTER)
 
     async def changes(self) -> list[str]:
-        """Return what the run changed, for the last line of its answer."""
+        """Summarize the changes of the run for the last line of its answer."""
         if self.before is None or self.after is None:
             is_copy = await asyncio.to_thread(has_git, self._repo.path)
             return [f"no {'snapshot' if is_copy else 'git'}, so no /undo"]
@@ -47,11 +47,11 @@ class RunSnapshots:
         return [summary(files), "/diff", "/undo"] if files else ["no files changed"]
 
     async def prune(self) -> None:
-        """Forget the snapshots of runs long past."""
+        """Delete the snapshots of old runs."""
         try:
             await self._snapshots.prune()
         except GitError as error:
-            logger.info("old snapshots of %s stay: %s", self._repo.name, error)
+            logger.info("cannot delete old snapshots of %s: %s", self._repo.name, error)
 
     async def _taken(self, moment: Moment) -> str | None:
         try:

@@ -1,4 +1,4 @@
-"""A private git folder that borrows a repository's files and objects.
+"""The shadow repository: a private git folder that borrows a repository's files and objects.
 
 Git runs programs that a repository names: hooks, the file system monitor, external diffs, text
 conversions, and ``clean`` and ``smudge`` filters, which ``git add`` and ``git restore`` call. An
@@ -36,7 +36,7 @@ _IDENTITY = {
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What happened to one file; a binary one has no count of lines."""
+    """The change of one file; a binary one has no line counts."""
 
     path: str
     added: int | None
@@ -45,7 +45,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """The difference of two states: a patch as git writes it, and a line on each file."""
+    """The difference between two states: git's patch, and a line per file."""
 
     text: str
     files: tuple[FileChange, ...]
@@ -61,7 +61,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """The places of a repository, and its last commit if there is one."""
+    """The folders of a repository, and its last commit if there is one."""
 
     top: Path
     git_folder: Path
@@ -72,10 +72,10 @@ class Repository:
 
     @staticmethod
     async def at(folder: Path) -> "Repository":
-        """Ask git for the repository in which ``folder`` lies.
+        """Find the repository that contains ``folder``.
 
         Raises:
-            GitError: There is none, or none that can be kept.
+            GitError: There is none, or it cannot have snapshots.
         """
         places = await run_git(
             folder,
@@ -85,16 +85,17 @@ class Repository:
         )
         lines = os.fsdecode(places).removesuffix("\n").split("\n")
         if len(lines) not in {5, 6}:
-            raise GitError("The name of the folder has a line end in it, so it cannot be kept.")
+            raise GitError(
+                "The name of the folder contains a line break, so it cannot have snapshots."
+            )
         top, git_folder, objects, exclude = map(Path, lines[:4])
         return Repository(top, git_folder, objects, exclude, lines[4], next(iter(lines[5:]), None))
 
 
 class ShadowRepository:
-    """A git folder that shares a repository's files and objects, and nothing it could run.
+    """A git folder that shares a repository's files and objects, but nothing executable.
 
-    Its index starts as the one that the last of its kind left behind, so that git need not read
-    again the files that are as they were.
+    Its index is inherited from the previous one, so that git does not read unchanged files again.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -124,7 +125,7 @@ class ShadowRepository:
             shutil.copy2(self._left_index, self._index)  # its time tells git what to read again
 
     def remove(self) -> None:
-        """Remove the folder, leaving the index behind for the next."""
+        """Remove the folder, but keep the index for the next one."""
         with suppress(OSError):
             _replace(self._left_index, self._index)
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -140,12 +141,12 @@ class ShadowRepository:
         return self._repository.top
 
     async def git(self, *arguments: str, stdin: bytes | None = None) -> str:
-        """Run git and return what it wrote, without the last line end."""
+        """Run git and return its output without the last line break."""
         output = await self._raw(*arguments, stdin=stdin)
         return output.decode(errors="surrogateescape").removesuffix("\n")
 
     async def tree(self) -> str:
-        """Return the id of the tree that is the working copy."""
+        """Write the working copy as a tree and return its id."""
         tracked = await self._tracked_though_ignored()
         if tracked:
             names = ("--pathspec-from-file=-", "--pathspec-file-nul")
@@ -161,21 +162,21 @@ class ShadowRepository:
         return Diff(text.decode(errors="replace"), await self.files(before, after))
 
     async def files(self, before: str, after: str) -> tuple[FileChange, ...]:
-        """Return how many lines of which files differ between two commits or trees."""
+        """Return the changed files and line counts between two commits or trees."""
         counts = await self.git(
             *("diff", "--numstat", "-z", *_PLAIN, "--end-of-options", before, after)
         )
         return tuple(map(_file_change, counts.split("\0")[:-1]))
 
     async def entries(self, before: str, after: str) -> list[Entry]:
-        """Return which files differ between two commits or trees."""
+        """Return the files that differ between two commits or trees."""
         options = ("-r", "-z", "--raw", "--no-renames")
         output = await self.git("diff-tree", *options, "--end-of-options", before, after)
         fields = iter(output.split("\0")[:-1])
         return [_entry(head, path) for head, path in zip(fields, fields, strict=True)]
 
     async def restore(self, source: str, paths: Iterable[str]) -> None:
-        """Make the files at ``paths`` what they are in ``source``; all are there."""
+        """Restore the files at ``paths`` from ``source``, which has all of them."""
         listing = b"\0".join(map(os.fsencode, paths))
         if listing:
             await self._raw(
@@ -219,7 +220,7 @@ class ShadowRepository:
 
 
 def _replace(target: Path, source: Path) -> None:
-    """Put ``source`` in the place of ``target`` at once, as others may be reading that."""
+    """Replace ``target`` by ``source`` atomically, as others may be reading it."""
     if source.is_file():
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}-")
         os.close(handle)
@@ -253,6 +254,6 @@ def _entry(head: str, path: str) -> Entry:
 
 
 def shown(path: str) -> str:
-    """Return a path as git gave it, fit to be shown: on one line."""
+    """Return a path from git on one line, safe to show."""
     text = os.fsencode(path).decode(errors="replace")
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -1,10 +1,10 @@
-"""What a working copy looked like before and after a run, kept as commits nobody sees.
+"""Snapshots of a working copy before and after a run, kept as hidden commits.
 
 A snapshot is a commit under ``refs/butler/runs/<number>/``. It holds every file byte by byte,
 untracked ones included and ignored ones not; index, branch and files stay as they are. Its parent
 is the last commit of the repository, so that one is kept, too.
 
-What is not kept: ignored files, empty folders, and what is inside of submodules.
+Snapshots exclude ignored files, empty folders, and the contents of submodules.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ _NO_FILE = "000000"
 
 
 class Moment(StrEnum):
-    """When a snapshot of a run is taken."""
+    """The moment of a snapshot: before or after the run."""
 
     BEFORE = "before"
     AFTER = "after"
 
 
 class ChangedSinceError(UserError):
-    """Files were changed since the run, so it is not undone.
+    """Files were changed after the run, so it is not undone.
 
     Attributes:
         paths: Which, relative to the working copy.
@@ -61,7 +61,7 @@ class Snapshots:
         self._folder = folder
 
     async def take(self, run: int, moment: Moment) -> str:
-        """Keep the state of the working copy and return the id of its commit.
+        """Take a snapshot of the working copy and return the id of its commit.
 
         Raises:
             GitError: Git cannot read the working copy.
@@ -86,7 +86,7 @@ class Snapshots:
         return found.decode().strip()
 
     async def diff(self, before: str, after: str | None = None) -> Diff:
-        """Return what changed between two snapshots, or up to now if there is no ``after``.
+        """Return the changes between two snapshots, or up to now without ``after``.
 
         Raises:
             GitError: Git cannot read the working copy, or a snapshot is gone.
@@ -95,7 +95,7 @@ class Snapshots:
             return await private.diff(before, after or await private.tree())
 
     async def files(self, before: str, after: str) -> tuple[FileChange, ...]:
-        """Return which files changed between two snapshots, for less than ``diff``.
+        """Return the files changed between two snapshots; cheaper than ``diff``.
 
         Raises:
             GitError: A snapshot is gone.
@@ -104,7 +104,7 @@ class Snapshots:
             return await private.files(before, after)
 
     async def has_commits(self, before: str, after: str) -> bool:
-        """Return whether the last commit of the repository was another one from one to the other.
+        """Return whether the repository's last commit differs between two snapshots.
 
         Raises:
             GitError: A snapshot is gone.
@@ -112,7 +112,7 @@ class Snapshots:
         return await self._commit(f"{before}^1") != await self._commit(f"{after}^1")
 
     async def uncommitted(self) -> Diff:
-        """Return what the working copy has beyond its last commit.
+        """Return the uncommitted changes of the working copy.
 
         Raises:
             GitError: Git cannot read the working copy.
@@ -122,9 +122,9 @@ class Snapshots:
             return await private.diff(head, await private.tree())
 
     async def undo(self, before: str, after: str) -> tuple[str, ...]:
-        """Put back what changed between two snapshots and return the paths of those files.
+        """Revert the changes between two snapshots and return the paths of the files.
 
-        Commits that the run made, and what it added to the index, stay.
+        Commits and index changes of the run stay.
 
         Raises:
             ChangedSinceError: Some of these files are not as ``after`` left them; none is touched.
@@ -150,7 +150,7 @@ class Snapshots:
             return tuple(sorted(entry.path for entry in wanted))
 
     async def _go_back(self, after: str, wanted: Iterable[Entry], error: GitError) -> NoReturn:
-        """Make the files what they were before an undo that broke off, as on a disk that is full.
+        """Restore the files after an undo that failed midway, such as on a full disk.
 
         Raises:
             UserError: Always; the text says whether that went well.
@@ -161,13 +161,13 @@ class Snapshots:
                 await _put(private, after, *_gone_and_there(wanted, side=1))
         except GitError:
             raise UserError(
-                f"The undo broke off in the middle: {error} Some files are damaged; git still has "
+                f"The undo failed midway: {error} Some files are damaged; git still has "
                 f"them: git restore --source={after[:12]} -- . brings back what the run left."
             ) from error
         raise UserError(f"Nothing was undone: {error}") from error
 
     async def prune(self, kept_s: float = KEPT_S) -> int:
-        """Forget the snapshots that are older than ``kept_s`` and return how many there were."""
+        """Delete the snapshots older than ``kept_s`` and return their number."""
         form = "--format=%(committerdate:unix) %(refname)"
         listing = await run_git(self._folder, "for-each-ref", form, _REFS)
         limit = time.time() - kept_s
@@ -188,7 +188,7 @@ class Snapshots:
 
 
 def summary(files: Collection[FileChange]) -> str:
-    """Return how many files changed, and by how many lines."""
+    """Return the number of changed files and lines."""
     added = sum(file.added or 0 for file in files)
     removed = sum(file.removed or 0 for file in files)
     return f"{len(files)} file{'s' * (len(files) != 1)} +{added} −{removed}"
@@ -197,7 +197,7 @@ def summary(files: Collection[FileChange]) -> str:
 async def _put(
     private: ShadowRepository, source: str, gone: Iterable[str], there: Iterable[str]
 ) -> None:
-    """Make files what they are in ``source``: some are gone there, some are there."""
+    """Restore files from ``source``, and remove those that it does not have."""
     try:
         await asyncio.to_thread(remove, private.top, gone)
     except OSError as error:
@@ -206,7 +206,7 @@ async def _put(
 
 
 def _gone_and_there(entries: Iterable[Entry], side: int) -> tuple[set[str], list[str]]:
-    """Return the paths that are gone in one of two states, and those that are there."""
+    """Return the paths that are missing in a state, and those that exist."""
     gone = {entry.path for entry in entries if entry.modes[side] == _NO_FILE}
     return gone, [entry.path for entry in entries if entry.path not in gone]
 
@@ -215,7 +215,7 @@ def _refuse_submodules(entries: Iterable[Entry]) -> None:
     submodules = [entry.path for entry in entries if _SUBMODULE in entry.modes]
     if submodules:
         raise UserError(
-            f"Nothing was undone. The run changed what cannot be put back: {listed(submodules)} "
+            f"Nothing was undone. The run changed what cannot be restored: {listed(submodules)} "
             "(a git repository within the repository)."
         )
 
@@ -229,7 +229,7 @@ def _refuse_lost(paths: Iterable[str]) -> None:
 
 
 def _refuse_changed(wanted: set[str], since: set[str]) -> None:
-    """Refuse if a file wanted was changed since, or a folder is in the place of a file."""
+    """Raise if a file was changed since, or was replaced by a folder."""
     folders_wanted = {folder for path in wanted for folder in _folders(path)}
     folders_since = {folder for path in since for folder in _folders(path)}
     in_the_way = (since & folders_wanted) | {

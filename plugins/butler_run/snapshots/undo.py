@@ -1,4 +1,4 @@
-"""What runs changed: found for a chat, shown, and undone."""
+"""Shows and undoes the changes of runs."""
 
 import asyncio
 
@@ -25,12 +25,12 @@ class Changes:
         self._secrets = secrets
 
     async def shown(self, ctx: Context, number: int | None) -> str | Reply:
-        """Return what a run changed, or has changed so far; without one, the working copy.
+        """Return the changes of a run so far; without a run, those of the working copy.
 
-        Of a large diff the summary is sent and the patch returned.
+        If the diff is large, the summary is sent and the patch returned.
 
         Raises:
-            UserError: There is no such run, or no telling what it changed.
+            UserError: There is no such run, or its changes are unknown.
         """
         past = self._found(ctx, number)
         if past is None:
@@ -54,31 +54,31 @@ class Changes:
         return Reply(text, answers=ctx.message, file_name=f"{file_name}.patch")
 
     async def to_undo(self, ctx: Context, number: int | None) -> tuple[Past, Repo]:
-        """Return a run that may be undone, and the repo in which it worked.
+        """Return a run that may be undone, and its repo.
 
         Raises:
             UserError: There is none.
         """
         past = self._found(ctx, number)
         if past is None:
-            raise UserError("There is no run in this chat that I could undo. /runs lists them.")
+            raise UserError("There is no run to undo in this chat. /runs lists the runs.")
         return past, await _repo(ctx, past)
 
     async def undone(self, past: Past, repo: Repo) -> str:
-        """Put the files back and return what there is to say.
+        """Restore the files and return the reply.
 
         Raises:
-            UserError: It cannot be; the text says why.
+            UserError: They cannot be restored; the text says why.
         """
         before, after, snapshots = _before(past), past.after, Snapshots(repo.path)
         if after is None:
             raise UserError(_cannot_be_told(past, before))
         has_commits = await snapshots.has_commits(before, after)
         paths = await snapshots.undo(before, after)
-        said = f"Run {past.number} is undone: {listed(map(shown, paths))}."
+        said = f"Run {past.number} was undone: {listed(map(shown, paths))}."
         if not paths:
-            said = f"There is nothing to undo of run {past.number}."
-        return f"{said} Its commits stay: only files are put back." if has_commits else said
+            said = f"Run {past.number} has nothing to undo."
+        return f"{said} Its commits stay: only files are restored." if has_commits else said
 
     def _found(self, ctx: Context, number: int | None) -> Past | None:
         if number is None:
@@ -91,9 +91,9 @@ class Changes:
 
 def _before(past: Past) -> str:
     if past.started_at is None and not past.is_over:
-        raise UserError(f"Run {past.number} has not begun yet.")
+        raise UserError(f"Run {past.number} has not started yet.")
     if past.before is None:
-        raise UserError(f"Run {past.number} has no snapshots, so I cannot tell what it changed.")
+        raise UserError(f"Run {past.number} has no snapshots, so its changes are unknown.")
     return past.before
 
 
@@ -101,15 +101,15 @@ def _heading(past: Past) -> str:
     if past.after is not None:
         return f"Run {past.number} in *{past.repo}*"
     if past.is_over:
-        return f"*{past.repo}* since run {past.number} began"
+        return f"*{past.repo}* since run {past.number} started"
     return f"Run {past.number} in *{past.repo}* so far"
 
 
 def _cannot_be_told(past: Past, before: str) -> str:
     if not past.is_over:
-        return f"Run {past.number} is not over. /stop it, or wait for its end."
+        return f"Run {past.number} is still in progress. /stop it, or wait for its end."
     return (
-        f"Run {past.number} did not come to its end, so its changes cannot be told from later "
+        f"Run {past.number} did not finish, so its changes cannot be told apart from later "
         f"ones. /diff {past.number} shows both; on the machine, "
         f"git restore --source={before[:12]} -- <file> brings back a file as it was before."
     )
@@ -120,5 +120,5 @@ async def _repo(ctx: Context, past: Past) -> Repo:
     repo = await ctx.repo(past.repo)
     await asyncio.to_thread(repo.check_usable)
     if str(repo.path) != past.folder:
-        raise UserError(f"*{past.repo}* was another folder when run {past.number} worked there.")
+        raise UserError(f"*{past.repo}* was a different folder during run {past.number}.")
     return repo

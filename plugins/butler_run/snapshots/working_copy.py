@@ -1,4 +1,4 @@
-"""Which repos are in each other's way: those that lie in the same working copy."""
+"""Finds the working copy of a repo; repos in the same one must take turns."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from butler import Repo
 
 
 def working_copy(repo: Repo) -> Path:
-    """Look at the disk: return the working copy in which a repo lies; its folder if in none.
+    """Check the disk; return the working copy that contains a repo, else the repo's folder.
 
     Raises:
         UserError: The folder of the repo cannot be used.
@@ -18,7 +18,7 @@ def working_copy(repo: Repo) -> Path:
 
 
 def has_git(folder: Path) -> bool:
-    """Look at the disk: return whether a folder lies in a working copy of git."""
+    """Check the disk; return whether a folder is inside a git working copy."""
     return any(_copies_around(folder.resolve()))
 
 

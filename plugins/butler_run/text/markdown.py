@@ -1,4 +1,4 @@
-"""An agent's Markdown → what WhatsApp shows, short enough for a phone.
+"""Converts an agent's Markdown to WhatsApp's mark-up, shortened for a phone.
 
 ``whatsapp`` translates; ``shortened`` and ``tail`` cut without breaking a code fence.
 """
@@ -189,7 +189,7 @@ def _span(node: SyntaxTreeNode, unmarked: frozenset[str]) -> str:
 
 
 def _marked(text: str, mark: str) -> str:
-    """Put ``mark`` around each line, as WhatsApp's marks do not reach over line ends."""
+    """Put ``mark`` around each line, as WhatsApp's marks do not span line breaks."""
     return "\n".join(f"{mark}{line}{mark}" if line.strip() else line for line in text.split("\n"))
 
 

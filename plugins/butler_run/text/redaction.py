@@ -1,4 +1,4 @@
-"""Secrets, hidden from a chat."""
+"""Redacts secrets."""
 
 import re
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ _SHORTEST_VALUE = 6
 
 
 class Redactor:
-    """Hides tokens of known shapes, private keys, and the values given.
+    """Redacts tokens of known shapes, private keys, and the given values.
 
     Args:
-        values: What must not be seen, such as the values of an agent's environment variables;
-            values of fewer than six characters would hide half of a text and are passed over.
+        values: More secrets, such as the values of an agent's environment variables; values of
+            fewer than six characters are ignored, as they would redact half of a text.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:

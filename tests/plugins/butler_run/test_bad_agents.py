@@ -82,7 +82,7 @@ async def test_a_bug_in_a_run_is_said_and_the_next_one_goes(chat, script, run, w
     mocker.patch("butler_run.runs.run.Run.carry_out", side_effect=RuntimeError)
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "Run 1 went wrong on my side. I have noted it in my log.")
+    await wait_for(chat, "Run 1 failed on my side. The log has the details.")
     mocker.stopall()
 
     assert (await run(chat)).startswith("Done.")
@@ -196,7 +196,7 @@ async def test_a_run_that_is_never_answered_can_be_stopped(chat, script, wait_fo
 
     (said,) = await chat("/stop")
 
-    assert said == "Run 1 is stopped; all its processes are dead."
+    assert said == "Run 1 was stopped. All its processes have ended."
     await wait_for(chat, "Run 1 in *api*: stopped")
 
 

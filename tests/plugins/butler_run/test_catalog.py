@@ -72,7 +72,7 @@ def test_opencode_reads_what_a_repo_brings_only_where_it_is_trusted(tmp_path, is
 
 
 def test_a_repo_that_names_an_agent_there_is_not_says_so(choose):
-    with pytest.raises(UserError, match="There is no agent nope"):
+    with pytest.raises(UserError, match="No agent called nope"):
         choose("claude", AgentSettings(), agent="nope")
 
 

@@ -11,7 +11,7 @@ async def test_a_conversation_goes_on_until_new(chat, script, run):
     await chat("/use api")
     await run(chat)
 
-    begun = "The next prompt begins a fresh conversation with scripted in *api*."
+    begun = "The next prompt starts a new conversation with scripted in *api*."
     assert await chat("/new") == [begun]
     assert await chat("/new") == ["There is no conversation with scripted in *api* yet."]
 
@@ -24,7 +24,7 @@ async def test_a_conversation_that_is_lost_is_said_once_and_begun_afresh(chat, s
     script.turns({"say": "Afresh."})
 
     assert (await run(chat)).startswith("Afresh.")
-    assert [s for s in chat.transport.sent if "I start a fresh one." in s.reply.text]
+    assert [s for s in chat.transport.sent if "Starting a new one." in s.reply.text]
 
 
 @pytest.mark.parametrize("way", ["crash", "lost", "refuse", "unsupported"])
@@ -41,7 +41,7 @@ async def test_a_conversation_that_cannot_be_resumed_does_not_spoil_later_runs(
     script["resume"] = "unsupported" if way == "unsupported" else "accept"
     script.turns({"say": "Once more."})
     assert (await run(chat)).startswith("Once more.")
-    said = [s for s in chat.transport.sent if "I start a fresh one." in s.reply.text]
+    said = [s for s in chat.transport.sent if "Starting a new one." in s.reply.text]
     assert len(said) == 1
 
 
@@ -60,13 +60,19 @@ async def test_plain_text_is_a_prompt_where_that_was_said(chat, script, answer):
     script.turns({"say": "You said {prompt}"})
     await chat("/use api")
     assert await chat("hello") == []
-    assert await chat("/chat") == ["Plain text is no prompt here. /chat on changes that."]
-    assert await chat("/chat on") == ["Plain text is a prompt here now. /chat off undoes that."]
-    assert await chat("/chat") == ["Plain text is a prompt here. /chat off changes that."]
+    assert await chat("/chat") == [
+        "Plain text is not treated as a prompt here. /chat on changes that."
+    ]
+    assert await chat("/chat on") == [
+        "Plain text is now treated as a prompt here. /chat off undoes that."
+    ]
+    assert await chat("/chat") == [
+        "Plain text is treated as a prompt here. /chat off changes that."
+    ]
     await chat("hello")
 
     assert (await answer(chat)).reply.text.startswith("You said hello")
-    assert await chat("/chat off") == ["Plain text is no prompt here any more."]
+    assert await chat("/chat off") == ["Plain text is no longer treated as a prompt here."]
 
 
 async def test_a_reply_to_a_run_and_a_mention_are_prompts(chat, script, run, answer):
@@ -86,9 +92,9 @@ async def test_a_reply_to_a_run_and_a_mention_are_prompts(chat, script, run, ans
 async def test_a_chat_chooses_its_agent(chat, run):
     await chat("/use api")
 
-    assert (await chat("/agent"))[0].startswith("This chat uses *scripted* in *api*. There are: ")
+    assert (await chat("/agent"))[0].startswith("This chat uses *scripted* in *api*. Available: ")
     assert await chat("/agent nope") == [
-        "There is no agent nope. Known: claude, codex, gemini, opencode, scripted, shell, shout."
+        "No agent called nope. Known: claude, codex, gemini, opencode, scripted, shell, shout."
     ]
     assert await chat("/agent shout") == ["This chat now uses *shout*."]
     assert (await run(chat, "hello")).startswith("```\nHELLO\n```")

@@ -59,7 +59,7 @@ async def test_a_repeated_message_starts_no_second_run(chat, script, answer):
 async def test_who_ran_what_where_is_listed(chat, script, run):
     script.turns({"say": "Done."}, {"usage": {"tokens": 7, "cost_usd": 0.125}})
     await chat("/use api")
-    assert await chat("/runs") == ["There were no runs in this chat yet. /run <prompt> starts one."]
+    assert await chat("/runs") == ["No runs in this chat yet. /run <prompt> starts one."]
     await run(chat.person("+4930111111"))
 
     (listed,) = await chat("/runs")
@@ -77,7 +77,7 @@ async def test_stop_ends_a_run_and_its_processes(
     await chat("/run do it")
     await wait_for(chat, "reply 1 allow")
 
-    assert await chat("/stop") == ["Run 1 is stopped; all its processes are dead."]
+    assert await chat("/stop") == ["Run 1 was stopped. All its processes have ended."]
     assert not is_alive(int(pid_file.read_text()))
     await wait_for(chat, "Run 1 in *api*: stopped")
     await answer(chat)
@@ -139,7 +139,7 @@ async def test_one_message_shows_how_it_goes(chat, script, run):
     await run(chat)
     status, *others = [s for s in chat.transport.sent if "Run 1" in s.reply.text]
 
-    assert status.reply.text == "Run 1: scripted works in *api*, 0 s"
+    assert status.reply.text == "Run 1: scripted is working in *api*, 0 s"
     assert {each.id for each in others} == {status.id}
     assert re.fullmatch(r"Run 1 in \*api\*: done, \d+ s\.", others[-1].reply.text)
     assert chat.transport.typing["team@g.us"] == 0
@@ -177,7 +177,7 @@ async def test_a_folder_without_git_works_without_undo(chat, script, tmp_path, r
     await chat("/use plain")
 
     assert "no git, so no /undo" in await run(chat)
-    assert await chat("/diff 1") == ["Run 1 has no snapshots, so I cannot tell what it changed."]
+    assert await chat("/diff 1") == ["Run 1 has no snapshots, so its changes are unknown."]
 
 
 async def test_a_working_copy_that_cannot_be_kept_is_worked_in_without_undo(chat, run, mocker):

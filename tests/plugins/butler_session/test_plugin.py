@@ -35,7 +35,7 @@ def butler_toml(tmp_path):
 async def test_use_selects_a_repo_and_says_what_it_replaced(chat):
     assert await chat("/use api") == ["This chat now works on *api*, on branch main."]
     assert await chat("/use WEB-APP") == [
-        "This chat now works on *web-app*, on branch next. Before, it was api."
+        "This chat now works on *web-app*, on branch next. It was api before."
     ]
     assert await chat("/use web-app") == ["This chat already works on *web-app*, on branch next."]
 
@@ -146,7 +146,7 @@ async def test_a_repo_without_a_commit_is_described_all_the_same(chat, tmp_path)
 
     assert await chat("/use plain") == ["This chat now works on *plain*, on branch trunk."]
     assert "On branch trunk, " in (await chat("/repo"))[0]
-    assert "There is no commit yet." in (await chat("/repo"))[0]
+    assert "No commits yet." in (await chat("/repo"))[0]
 
 
 async def test_a_working_copy_on_no_branch_shows_its_commit(chat, tmp_path):
@@ -199,7 +199,7 @@ async def test_clear_forgets_the_session(chat):
     await chat("/use api")
 
     assert await chat("/clear") == [
-        "This chat has no active repo any more. /use <repo> selects one."
+        "This chat no longer has an active repo. /use <repo> selects one."
     ]
     assert await chat("/reset") == ["This chat had no active repo. /use <repo> selects one."]
 
@@ -273,9 +273,7 @@ async def test_without_repos_the_list_says_where_they_come_from(tmp_path):
     path = tmp_path / "butler.toml"
     path.write_text(configured(tmp_path))
     async with open_chat(read_setup(path)) as chat:
-        assert await chat("/repos") == [
-            "There are no repos yet. The configuration of Butler names them."
-        ]
+        assert await chat("/repos") == ["No repos are configured yet."]
 
 
 async def test_a_working_copy_that_came_later_can_be_used(tmp_path):

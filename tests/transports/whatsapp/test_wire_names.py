@@ -82,7 +82,7 @@ async def test_a_group_whose_subject_is_never_told_changes_nothing_else(whatsapp
         listed = await _sessions(server)
         assert await butler.stop() == 0
 
-    assert again == "This chat now works on *web*, on branch main. Before, it was api."
+    assert again == "This chat now works on *web*, on branch main. It was api before."
     assert elsewhere == "This chat now works on *api*, on branch main."
     assert listed == [f"• {other.jid}: *api*", f"• {team.jid}: *web*"]
     assert "Traceback" not in butler.log

@@ -15,7 +15,7 @@ from butler.app import read_setup
 from butler.errors import TransportError
 from butler.testing import FakeTransport, open_chat
 
-CUT_OFF = "Run 1 in *api* was cut off when I was ended. /retry 1 starts it anew."
+CUT_OFF = "Run 1 in *api* was cut off when Butler stopped. /retry 1 restarts it."
 
 OLDER = """
 CREATE TABLE runs (
@@ -128,8 +128,8 @@ async def test_an_answer_that_was_not_sent_is_told_after_the_restart_once(
 ):
     await unsent(problem)
     async with butler() as chat:
-        told = await wait_for(chat, "Run 1 in *api* was over when I was ended.")
-        assert "If you do not have its answer:\n\nDone.\n\nno files changed" in told.reply.text
+        told = await wait_for(chat, "Run 1 in *api* had finished when Butler stopped.")
+        assert "In case you missed its answer:\n\nDone.\n\nno files changed" in told.reply.text
 
     async with butler() as chat:
         await chat("/runs")
@@ -144,10 +144,10 @@ async def test_an_answer_that_cannot_be_told_after_a_restart_is_kept(
     async with butler():
         pass
     mocker.stop(sending)
-    assert "run 1: its end was not told: no network" in caplog.text
+    assert "run 1: cannot report its end: no network" in caplog.text
 
     async with butler() as chat:
-        await wait_for(chat, "Run 1 in *api* was over when I was ended.")
+        await wait_for(chat, "Run 1 in *api* had finished when Butler stopped.")
 
 
 async def test_an_answer_that_was_sent_is_not_told_again(butler, answer):
@@ -174,7 +174,7 @@ async def test_the_runs_of_an_older_butler_are_kept(butler, tmp_path, wait_for, 
         await wait_for(chat, CUT_OFF)
         await wait_for(chat, CUT_OFF.replace("1", "2"))
         assert await chat("/retry 2") == [
-            "There is no such run to start anew in this chat. /runs lists them."
+            "There is no such run to restart in this chat. /runs lists the runs."
         ]
         await chat("/use api")
         await run(chat)
@@ -202,7 +202,7 @@ async def test_retry_starts_what_was_cut_off_anew(cut_off, butler, script, answe
 
         assert (await answer(chat)).reply.text.startswith("Done: do it\n")
         assert await chat("/retry 7") == [
-            "There is no such run to start anew in this chat. /runs lists them."
+            "There is no such run to restart in this chat. /runs lists the runs."
         ]
 
 
@@ -213,9 +213,9 @@ async def test_a_run_that_is_not_over_is_not_started_anew(chat, script, wait_for
     await wait_for(chat, "Run 1: scripted works")
 
     assert await chat("/retry") == [
-        "There is no such run to start anew in this chat. /runs lists them."
+        "There is no such run to restart in this chat. /runs lists the runs."
     ]
-    assert await chat("/retry 1") == ["Run 1 is not over. /stop it, or wait for its end."]
+    assert await chat("/retry 1") == ["Run 1 is still in progress. /stop it, or wait for its end."]
     await chat("/stop")
 
 
@@ -248,7 +248,7 @@ async def test_a_queued_run_in_a_repo_that_is_gone_does_not_go_on(cut_off, butle
     api.rename(api.with_name("moved"))
 
     async with butler() as chat:
-        await wait_for(chat, "Run 2 waited and does not go on: ")
+        await wait_for(chat, "Run 2 was queued and cannot start: ")
 
         assert all(" cut off, " in line for line in (await chat("/runs"))[0].split("\n"))
 

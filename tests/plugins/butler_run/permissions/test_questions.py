@@ -61,7 +61,7 @@ async def test_only_the_requester_or_an_owner_answers(chat, script, api, wait_fo
     await anna("/run do it")
     await wait_for(chat, "reply 1 allow")
 
-    assert await bob("yes") == ["Only who started the run, or an owner, can answer that."]
+    assert await bob("yes") == ["Only the person who started the run or an owner can answer that."]
     assert await anna("yes") == []
     await answer(chat)
 
@@ -83,7 +83,7 @@ async def test_with_two_questions_open_the_letter_tells_them_apart(
     assert await chat("yes c") == ["Which question? Add its letter (a, b), as in: yes b"]
     assert await chat("no", quoted_id=second.id) == []
     assert await chat("7 a") == [
-        f"There is no answer 7. The question was: {(await wait_for(chat, 'question a')).reply.text}"
+        f"7 is not an option. The question was: {(await wait_for(chat, 'question a')).reply.text}"
     ]
     assert await chat("yes a") == []
     await wait_for(chat, "*api*: done")
@@ -158,7 +158,7 @@ async def test_all_of_a_long_command_can_be_read_before_it_is_allowed(chat, scri
     await chat("/use api")
     await chat("/run do it")
 
-    question = await wait_for(chat, "(run 1, question a; the document has all of it)")
+    question = await wait_for(chat, "(run 1, question a; the document has the full text)")
     document = await wait_for(chat, "; rm -rf build")
     sent = chat.transport.sent
     assert document.reply.file_name == "run-1-question-a.txt"
@@ -246,7 +246,7 @@ async def test_an_answer_to_a_run_that_was_cut_off_is_no_prompt(
 
     async with open_chat(read_setup(path)) as chat:
         assert await chat("yes", quoted_id=question.id) == [
-            "Run 1 was cut off and asks no more. /retry 1 starts it anew."
+            "Run 1 was cut off, so its question is closed. /retry 1 restarts it."
         ]
 
 
@@ -269,7 +269,7 @@ async def test_stop_works_while_a_question_is_open(chat, script, api, wait_for, 
     await chat("/run do it")
     await wait_for(chat, "reply 1 allow")
 
-    assert await chat("/stop 1") == ["Run 1 is stopped; all its processes are dead."]
+    assert await chat("/stop 1") == ["Run 1 was stopped. All its processes have ended."]
     await wait_for(chat, "Run 1 in *api*: stopped")
     await answer(chat)
 

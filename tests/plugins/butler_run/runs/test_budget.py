@@ -21,7 +21,8 @@ async def test_a_person_has_only_so_many_runs_an_hour(chat, script, run):
 
     (refused,) = await anna("/run once more")
     assert re.fullmatch(
-        r"You have had 3 runs within an hour\. The next can be in (59 min \d+ s|1 h)\.", refused
+        r"You have started 3 runs within an hour\. The next one can start in (59 min \d+ s|1 h)\.",
+        refused,
     )
     assert "Done." in await run(chat)
 
@@ -60,7 +61,7 @@ async def test_a_person_has_only_so_many_runs_whatever_the_address(chat, script,
         await run(one)
 
     (refused,) = await both("/run once more")
-    assert refused.startswith("You have had 3 runs within an hour.")
+    assert refused.startswith("You have started 3 runs within an hour.")
 
 
 @pytest.mark.parametrize("known", [Person(lid="111@lid"), Person(phone="+4930111111")])
@@ -72,7 +73,7 @@ async def test_runs_under_both_addresses_count_under_each(chat, script, run, kno
         await run(both)
 
     (refused,) = await replace(chat, sender=known)("/run once more")
-    assert refused.startswith("You have had 3 runs within an hour.")
+    assert refused.startswith("You have started 3 runs within an hour.")
 
 
 async def test_a_budget_is_of_24_hours_and_outlives_the_bot(
@@ -110,7 +111,7 @@ async def test_a_chat_has_a_budget_that_an_owner_can_lift_for_one_run(
         await wait_for(chat, "This chat has used 4 of its 5 runs of 24 hours.", before)
         await run(chat)
         assert "used up its runs of 24 hours" in (await chat("/run more"))[0]
-        assert await chat("/lift") == ["The next run here may go beyond the budget."]
+        assert await chat("/lift") == ["The next run here may exceed the budget."]
         await run(chat)
         assert "used up its runs of 24 hours" in (await chat("/run more"))[0]
 

@@ -20,12 +20,12 @@ async def test_a_second_run_in_a_repo_waits_for_the_first(chat, script):
     await chat("/run first")
 
     assert await chat("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
-    assert await chat("/diff 2") == ["Run 2 has not begun yet."]
+    assert await chat("/diff 2") == ["Run 2 has not started yet."]
     assert await other("/run third") == ["Run 3 is queued #3, after run 2 in another chat."]
     assert await other("/stop 2") == ["Run 2 is not running in this chat. /runs lists them."]
     assert await other("/stop 3") == ["Run 3 will not start."]
     assert await chat("/stop 2") == ["Run 2 will not start."]
-    assert await chat("/stop") == ["Run 1 is stopped; all its processes are dead."]
+    assert await chat("/stop") == ["Run 1 was stopped. All its processes have ended."]
     lines = (await chat("/runs"))[0].split("\n")
 
     assert lines[0].startswith("• 2 *api* stopped, scripted, ")
@@ -55,7 +55,7 @@ async def test_the_next_run_begins_when_the_one_before_has_ended(chat, script, w
     before = len(chat.transport.sent)
     await chat("/stop 1")
 
-    await wait_for(chat, "Run 2: scripted works in *api*, 0 s", before)
+    await wait_for(chat, "Run 2: scripted is working in *api*, 0 s", before)
     await chat("/stop")
 
 
@@ -70,7 +70,7 @@ async def test_a_run_does_not_begin_whose_sender_was_shut_out_while_it_waited(
     await chat("/run third")
     await chat("/deny +4930111111")
     await chat("/stop 1")
-    await wait_for(chat, "Run 3: scripted works in *api*")
+    await wait_for(chat, "Run 3: scripted is working in *api*")
     await chat("/stop")
 
     (entry,) = [each for each in chat.records.audit if "run 2" in each.detail]
@@ -88,7 +88,7 @@ async def test_no_more_runs_go_at_a_time_than_configured(chat, script, tmp_path,
 
     assert await chat("/run do it") == ["Run 3 is queued #3, after run 2 in this chat."]
     await chat("/stop 1")
-    await wait_for(chat, "Run 3: scripted works in *plain*")
+    await wait_for(chat, "Run 3: scripted is working in *plain*")
     await chat("/stop")
     await chat("/stop")
 
@@ -124,7 +124,7 @@ async def test_a_chat_may_queue_only_so_many(chat, script):
         await chat("/run do it")
 
     assert await chat("/run too much") == [
-        "2 runs of this chat wait already. /stop ends one, /runs lists them."
+        "2 runs of this chat are already queued. /stop ends one, /runs lists them."
     ]
     for _ in range(3):
         await chat("/stop")
@@ -209,9 +209,9 @@ async def test_a_run_waits_until_an_undo_is_over(chat, script, run, gate, wait_f
     await other("/run do it")
     gate.is_open.set()
 
-    assert await undoing == ["Run 1 is undone: made.txt."]
-    await wait_for(other, "Run 2: scripted works in *api*")
+    assert await undoing == ["Run 1 was undone: made.txt."]
+    await wait_for(other, "Run 2: scripted is working in *api*")
     texts = [sent.reply.text for sent in chat.transport.sent]
-    assert texts.index("Run 1 is undone: made.txt.") < texts.index(
-        "Run 2: scripted works in *api*, 0 s"
+    assert texts.index("Run 1 was undone: made.txt.") < texts.index(
+        "Run 2: scripted is working in *api*, 0 s"
     )

@@ -8,7 +8,7 @@ from butler_run.agents.process import process
 from butler_run.snapshots.of_run import RunSnapshots
 from butler_run.snapshots.undo import Changes
 
-STOPPED = ["Run 1 is stopped; all its processes are dead."]
+STOPPED = ["Run 1 was stopped. All its processes have ended."]
 
 
 async def test_a_run_that_is_stopped_while_its_snapshot_is_taken_starts_no_agent(
@@ -18,7 +18,7 @@ async def test_a_run_that_is_stopped_while_its_snapshot_is_taken_starts_no_agent
     gate.before(RunSnapshots, "begin")
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "Run 1: scripted works in *api*, 0 s")
+    await wait_for(chat, "Run 1: scripted is working in *api*, 0 s")
     await gate.is_reached.wait()
 
     assert await chat("/stop") == STOPPED
@@ -55,7 +55,7 @@ async def test_stop_ends_the_run_at_work_first_and_says_what_waits(chat, script)
     await chat("/run second")
 
     assert await chat("/stop") == [
-        "Run 1 is stopped; all its processes are dead. 1 more waits: /stop 2, or /stop all."
+        "Run 1 was stopped. All its processes have ended. 1 more waits: /stop 2, or /stop all."
     ]
     assert (await chat("/stop"))[0].startswith("Run 2 ")
     assert await chat("/stop") == ["Nothing is running in this chat."]
@@ -70,7 +70,7 @@ async def test_stop_says_how_many_are_left(chat, script):
     (said,) = await chat("/stop")
 
     assert said.endswith(" 2 more are left: /stop 2 ends the next, /stop all ends all.")
-    assert await chat("/stop all") == ["2 runs are stopped; all their processes are dead."]
+    assert await chat("/stop all") == ["2 runs were stopped. All their processes have ended."]
 
 
 async def test_stop_all_ends_every_run_of_this_chat_and_no_other(chat, script, wait_for):
@@ -83,7 +83,7 @@ async def test_stop_all_ends_every_run_of_this_chat_and_no_other(chat, script, w
     await chat("/run second")
 
     anna = chat.person("+4930111111")
-    assert await anna("/stop all") == ["2 runs are stopped; all their processes are dead."]
+    assert await anna("/stop all") == ["2 runs were stopped. All their processes have ended."]
     assert await anna("/stop all") == ["Nothing is running in this chat."]
     assert (await other("/stop"))[0].startswith("Run 2 is stopped")
 
@@ -97,9 +97,11 @@ async def test_stop_everywhere_is_for_owners_and_ends_the_runs_of_all_chats(chat
     await other("/run theirs")
 
     assert await anna("/stop everywhere") == [
-        "/stop everywhere is for owners only. /stop all ends what runs here."
+        "/stop everywhere is for owners only. /stop all stops the runs of this chat."
     ]
-    assert await chat("/stop everywhere") == ["2 runs are stopped; all their processes are dead."]
+    assert await chat("/stop everywhere") == [
+        "2 runs were stopped. All their processes have ended."
+    ]
     assert await chat("/stop everywhere") == ["Nothing is running."]
 
 

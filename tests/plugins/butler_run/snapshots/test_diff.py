@@ -21,9 +21,9 @@ async def test_what_a_run_changed_is_counted_shown_and_undone(chat, script, api,
     assert "1 file +2 −0 · /diff · /undo · " in await run(chat)
     (diff,) = await chat("/diff")
     assert diff.startswith("Run 1 in *api*: 1 file +2 −0\n```\ndiff --git a/made.txt b/made.txt")
-    assert await chat("/undo") == ["Run 1 is undone: made.txt."]
+    assert await chat("/undo") == ["Run 1 was undone: made.txt."]
     assert not (api / "made.txt").exists()
-    assert await chat("/undo 1") == ["There is nothing to undo of run 1."]
+    assert await chat("/undo 1") == ["Run 1 has nothing to undo."]
 
 
 async def test_a_large_diff_comes_as_a_patch(chat, script, run):
@@ -60,9 +60,7 @@ async def test_undo_never_overwrites_what_was_changed_since(chat, script, api, r
 
 
 async def test_without_a_run_there_is_nothing_to_undo(chat):
-    assert await chat("/undo") == [
-        "There is no run in this chat that I could undo. /runs lists them."
-    ]
+    assert await chat("/undo") == ["There is no run to undo in this chat. /runs lists the runs."]
 
 
 @pytest.mark.parametrize("text", ["/diff 7", "/undo 7"])
@@ -101,7 +99,7 @@ async def test_diff_shows_what_a_run_under_way_changed_so_far(chat, script, wait
     await wait_for(chat, "reply 1 allow")
 
     assert (await chat("/diff 1"))[0].startswith("Run 1 in *api* so far: 1 file +1 −0\n")
-    assert await chat("/undo 1") == ["A run is at work there. /stop it, or wait for its end."]
+    assert await chat("/undo 1") == ["A run is in progress there. /stop it, or wait for its end."]
     await chat("/stop")
 
 
@@ -128,10 +126,10 @@ async def test_what_changed_since_a_run_that_was_cut_off_is_shown_and_not_undone
     (api / "mine.txt").write_text("mine\n")
     async with open_chat(read_setup(tmp_path / "butler.toml")) as chat:
         (diff,) = await chat("/diff")
-        assert diff.startswith("*api* since run 1 began: 2 files +2 −0\n")
+        assert diff.startswith("*api* since run 1 started: 2 files +2 −0\n")
         (said,) = await chat("/undo")
 
-    assert said.startswith("Run 1 did not come to its end, so its changes cannot be told")
+    assert said.startswith("Run 1 did not finish, so its changes cannot be told")
     (api / "README.md").unlink()
     restore = said.partition("on the machine, ")[2].partition(" <file>")[0].split()
     subprocess.run([*restore, "README.md"], cwd=api, check=True)
@@ -146,7 +144,7 @@ async def test_the_commits_of_a_run_stay_when_it_is_undone_and_that_is_said(chat
     await run(chat, f"echo one > made.txt; {commit}")
 
     assert await chat("/undo") == [
-        "Run 1 is undone: made.txt. Its commits stay: only files are put back."
+        "Run 1 was undone: made.txt. Its commits stay: only files are restored."
     ]
     assert not (api / "made.txt").exists()
 
@@ -166,7 +164,7 @@ async def test_the_name_of_a_file_stays_on_one_line(chat, run):
     await chat("/agent shell")
     await run(chat, "touch \"$(printf 'a\\nb')\"")
 
-    assert await chat("/undo") == [r"Run 1 is undone: a\nb."]
+    assert await chat("/undo") == [r"Run 1 was undone: a\nb."]
 
 
 async def test_a_diff_does_not_show_what_an_agent_is_passed(
@@ -201,7 +199,7 @@ async def test_what_a_run_changed_is_not_shown_where_the_repo_is_another_folder_
     path.write_text(butler_toml.replace(f"{tmp_path}/api", f"{tmp_path}/web"))
 
     async with open_chat(read_setup(path)) as chat:
-        assert await chat("/undo") == ["*api* was another folder when run 1 worked there."]
+        assert await chat("/undo") == ["*api* was a different folder during run 1."]
 
 
 class TestBreakingOff:
