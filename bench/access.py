@@ -1,4 +1,4 @@
-"""What it costs to leave somebody alone: ``python bench/access.py [--flood SECONDS]``.
+"""The cost of ignoring messages: ``python bench/access.py [--flood SECONDS]``.
 
 First the whole decision on one message (access, rate, router), for those who may and those who may
 not, where one person and one chat are admitted and where 1,000 of each are, half of them in the
@@ -42,7 +42,7 @@ TEXTS = ("hello", "/use api", "/us api", "what is this? " * 20, "/run rm -rf /",
 
 
 def config(folder: Path, admitted: int) -> Path:
-    """Write a configuration that admits so many people and chats, half of them to be granted."""
+    """Write a configuration that admits this number of people and chats, half of them by grants."""
     for repo in ("api", "web"):
         make_working_copy(folder / repo)
     named = range(max(admitted // 2, 1))
@@ -67,7 +67,7 @@ def chat(number: int) -> str:
 
 @contextmanager
 def opened(folder: Path, admitted: int) -> Iterator[Setup]:
-    """Give a setup with so many people and chats admitted."""
+    """Yield a setup that admits this number of people and chats."""
     folder.mkdir()
     setup = read_setup(config(folder, admitted))
     with setup.grants as grants:
@@ -95,7 +95,7 @@ def message(sender: Person, text: str, chat_id: str = TEAM, number: int = 0) -> 
 
 
 def decide(folder: Path) -> None:
-    """Print what the decision costs, the sizes in turn."""
+    """Print the cost of a decision for each size."""
     with opened(folder / "few", ADMITTED[0]) as few, opened(folder / "many", ADMITTED[1]) as many:
         cases = [(name, each, setup) for name, each in messages().items() for setup in (few, many)]
         seconds: list[list[float]] = [[] for _ in cases]
@@ -109,7 +109,7 @@ def decide(folder: Path) -> None:
 
 
 def judged(setup: Setup, each: Message) -> float:
-    """Return the seconds that one decision takes."""
+    """Return the seconds per decision."""
     gate = setup.gate
     began = time.perf_counter()
     for _ in range(CALLS):
@@ -151,14 +151,14 @@ class Line(FakeTransport):
         self.dropped += message.sender is not OWNER
 
     def command(self) -> None:
-        """Let a command of the owner's arrive."""
+        """Deliver a command of the owner."""
         number = next(self._numbers)
         each = message(OWNER, f"/use {('api', 'web')[number % 2]}", number=number)
         self._asked_at[each.id] = time.perf_counter()
         self.receive(each)
 
     def strangers(self, count: int) -> None:
-        """Let so many messages of strangers arrive."""
+        """Deliver this number of messages from strangers."""
         for _ in range(count):
             number = next(self._numbers)
             lid = f"{number % STRANGERS}@lid"
@@ -183,7 +183,7 @@ class Line(FakeTransport):
 
 
 async def flood(folder: Path, seconds: float) -> None:
-    """Print what a flood of strangers' messages does to a bot and its owner."""
+    """Print the effect of a flood of strangers' messages on a bot and its owner."""
     with opened(folder / "flood", ADMITTED[1]) as setup:
         pass
     line = Line()

@@ -1,4 +1,4 @@
-"""Butler next to the floor and to what people would use instead.
+"""Compares Butler with the floor and with the alternatives.
 
 ``python bench/compare.py`` installs the peers under ``.bench/``, prints one table, runs the other
 scripts here, and writes all of it to ``bench/results.md``; ten minutes. ``--quick`` measures Butler
@@ -29,7 +29,7 @@ SCRIPTS = {
     "The whole process": "console.py",
     "Start": "startup.py",
 }
-"""What else is measured, by the heading over its output."""
+"""The other benchmarks, by the heading of their output."""
 
 
 def table(results: Iterable[Result]) -> str:
@@ -42,7 +42,7 @@ def table(results: Iterable[Result]) -> str:
 
 
 def machine() -> str:
-    """Return a sentence on what this ran on."""
+    """Describe this machine in a sentence."""
     now = datetime.datetime.now(datetime.UTC)
     return (
         f"{now:%Y-%m-%d}, {_processor()}, {platform.system()}, Python "
@@ -84,7 +84,7 @@ def measure_all(rounds: int) -> None:
 
 
 def output(script: str) -> str:
-    """Run another script of this folder; print and return what it says."""
+    """Run another script of this folder; print and return its output."""
     command = [sys.executable, "-u", str(Path(__file__).with_name(script))]
     lines = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""What a command costs from outside: the whole process ``butler console --jsonl``, SQLite sessions.
+"""The cost of a command from outside: the process ``butler console --jsonl`` with SQLite sessions.
 
 Prints commands a second and peak memory for 10,000 and for 200,000 commands over 1,000 chats, and
 how long one command takes that is sent alone, next to a bare Python process that says each line
@@ -47,7 +47,7 @@ class Measured:
 
 
 class Process:
-    """A process that answers each line with one; how long each answer took is in ``times``."""
+    """A process that answers each line with one; ``times`` has the latencies."""
 
     def __init__(self, *command: str) -> None:
         self._started = time.perf_counter()
@@ -58,7 +58,7 @@ class Process:
         self.times: list[float] = []
 
     def ask(self, number: int) -> float:
-        """Send one command and return the seconds until its reply is here."""
+        """Send one command and return the seconds until its reply."""
         sent = time.perf_counter()
         self._stdin.write(command(number))
         self._stdin.flush()
@@ -93,7 +93,7 @@ class Console(Process):
         )
 
     def flood(self, count: int) -> Measured:
-        """Send ``count`` commands as fast as they are taken; wait for all replies and the end."""
+        """Send ``count`` commands at full speed; wait for all replies and the end."""
         self.ask(0)
         start_s = time.perf_counter() - self._started
         feeder = threading.Thread(target=self._feed, args=(count,))

@@ -1,4 +1,4 @@
-"""Who is compared: what each needs installed, and what starts it."""
+"""The contenders: their requirements and their start commands."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def butler(name: str, *arguments: str, floor: str = "floor", checkout: Path = RO
 
 
 def butlers(prefix: str = "Butler", checkout: Path = ROOT) -> list[Contender]:
-    """Return Butler in all its ways of being asked."""
+    """Return Butler in all its variants."""
     durable, bare_durable = f"{prefix} + SQLite", DURABLE_FLOOR.name
     one, durable_one = f"{prefix}, served one by one", f"{durable}, served one by one"
     ways = [
@@ -51,7 +51,7 @@ def butlers(prefix: str = "Butler", checkout: Path = ROOT) -> list[Contender]:
 
 
 def peers(redis_url: str | None) -> list[Contender]:
-    """Return what people would use instead, installed."""
+    """Return the installed alternatives."""
     found = [
         _python("python-telegram-bot, reply into the sink", "python-telegram-bot", "sink"),
         _python("python-telegram-bot, its own reply call", "python-telegram-bot", "reply"),

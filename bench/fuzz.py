@@ -1,4 +1,4 @@
-"""Whatever people and programs may send: ``python bench/fuzz.py [--count N] [--seed S]``.
+"""Random input from people and programs: ``python bench/fuzz.py [--count N] [--seed S]``.
 
 Sends N messages (200,000 by default) through a bot as the daemon has it, with everything on disk:
 from owners, members and strangers, in open, closed and direct chats, forwarded, quoting, reacting
@@ -94,13 +94,13 @@ class Watch:
         logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
 
     def check(self) -> None:
-        """End with what was found, if anything was."""
+        """Exit with the findings, if any."""
         if self.found:
             raise SystemExit("\n".join(self.found))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch for the time of the block."""
+        """Watch for the duration of the block."""
         self.is_on = True
         yield
         self.is_on = False

@@ -23,7 +23,7 @@ WORKERS = Path(__file__).parent / "workers"
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Something that can do the work.
+    """A competitor in a benchmark.
 
     Attributes:
         name: As in the table.
@@ -39,7 +39,7 @@ class Contender:
 
 
 class Worker:
-    """A contender that was started: it takes ``run N`` and gives the seconds for N messages."""
+    """A started contender: takes ``run N`` and reports the seconds for N messages."""
 
     def __init__(self, process: "subprocess.Popen[str]", name: str) -> None:
         self._process = process
@@ -47,7 +47,7 @@ class Worker:
         self.version = self._line().removeprefix("ready").strip()
 
     def run(self, count: int) -> float:
-        """Return the seconds that the contender takes for so many messages."""
+        """Return the seconds that the contender takes for this number of messages."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"run {count}\n")
         self._process.stdin.flush()
@@ -63,7 +63,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was measured of one contender.
+    """The measurements of one contender.
 
     Attributes:
         name: As in the table.
@@ -82,7 +82,7 @@ class Result:
 
 @contextmanager
 def started(contender: Contender) -> Iterator[Worker]:
-    """Run a contender in an empty folder for the time of the block."""
+    """Run a contender in an empty folder for the duration of the block."""
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What it costs to lose nothing: the gateway's journal, next to a bare insert and delete.
+"""The cost of losing nothing: the gateway's journal compared with a bare insert and delete.
 
 Prints microseconds a message and messages a second, medians of rounds taken in turns:
 ``python bench/journal.py [FOLDER]``; the folder is where the databases go.
@@ -48,7 +48,7 @@ def events() -> Iterator[Event]:
 
 
 class Bare:
-    """The least that could work: a table of keys and events."""
+    """The minimum: a table of keys and events."""
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)

@@ -1,4 +1,4 @@
-"""What a run costs, with the scripted agents: ``python bench/run.py [--quick]``.
+"""The cost of a run, with the scripted agents: ``python bench/run.py [--quick]``.
 
 Prints one table:
 
@@ -49,7 +49,7 @@ _STAMP = re.compile(r"\d+\.\d{6}")
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How much is measured."""
+    """The extent of the measurements."""
 
     starts: int = 60
     edits: int = 200

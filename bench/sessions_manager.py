@@ -1,4 +1,4 @@
-"""What sessions cost, next to what they could cost at least.
+"""The cost of sessions compared with the minimum.
 
 Prints medians of one call, and of ten runs for lists, all taken in turns within one run:
 ``python bench/sessions_manager.py [FOLDER]``; the folder is where the databases go (300 MB).
@@ -37,7 +37,7 @@ Call = Callable[[str], object]
 
 
 class LockedDict:
-    """The least that could work: a dict, and a lock per key that is never forgotten."""
+    """The minimum: a dict, and a lock per key that is never freed."""
 
     def __init__(self, chat_ids: Sequence[str]) -> None:
         self._locks = {chat_id: threading.Lock() for chat_id in chat_ids}

@@ -1,4 +1,4 @@
-"""What a start costs: medians of whole processes, taken in turns; ``python bench/startup.py``."""
+"""The cost of a start: medians of whole processes, interleaved; ``python bench/startup.py``."""
 
 import json
 import statistics

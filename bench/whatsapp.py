@@ -1,4 +1,4 @@
-"""What a message on WhatsApp costs, against the stand-in server: ``python bench/whatsapp.py``.
+"""The cost of a WhatsApp message, with the stand-in server: ``python bench/whatsapp.py``.
 
 Side by side in one run: Butler as ``butler run`` starts it but without pacing, and the stand-in's
 echo bot, which is neonize and nothing else: once as neonize opens its database by itself, once as
@@ -59,7 +59,7 @@ class Contender:
         return elapsed_s
 
     async def flood(self, count: int, in_flight: int) -> tuple[float, int]:
-        """Write messages, so many at a time unanswered; return the seconds and what is lost."""
+        """Send messages with a maximum number unanswered; return the seconds and the lost ones."""
         slots = asyncio.Semaphore(in_flight)
         began = time.perf_counter()
         reading = asyncio.create_task(self._read(count, slots))
@@ -104,7 +104,7 @@ async def butler(folder: Path) -> AsyncIterator[tuple[Contender, Butler]]:
 
 @asynccontextmanager
 async def echo_bot(folder: Path, name: str, options: str = "") -> AsyncIterator[Contender]:
-    """The least that one can write with neonize; with options for its database."""
+    """A minimal neonize bot, with options for its database."""
     async with WhatsAppServer() as server:
         people = [server.person(f"Person {number}") for number in range(CHATS)]
         async with BotProcess(server, folder) as linking:

@@ -48,7 +48,7 @@ class Butler:
         return message_id
 
     def wait_until_busy(self, runs: int) -> None:
-        """Wait until so many runs show that their agents write."""
+        """Wait until this number of runs show that their agents are writing."""
         working: set[str] = set()
         while len(working) < runs:
             said = self._next()

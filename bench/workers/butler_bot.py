@@ -1,4 +1,4 @@
-"""Butler as the daemon puts it together, with a transport that ends in a sink.
+"""Butler as the daemon sets it up, with a transport that ends in a sink.
 
 ``butler_bot.py STORE SENDER DRIVE`` where STORE is ``memory`` or ``sqlite`` (sessions and audit on
 disk), SENDER ``owner`` or ``user`` (whose calls are counted against limits), and DRIVE ``handle``
@@ -65,7 +65,7 @@ class SinkTransport:
         self._free.put_nowait(None)
 
     async def flow(self, messages: list[Message], in_flight: int) -> None:
-        """Let the messages in, so many at a time; return when all turns are over."""
+        """Deliver the messages, at most ``in_flight`` at a time; return when all turns ended."""
         for _ in range(in_flight):
             self._free.put_nowait(None)
         for message in messages:
@@ -76,7 +76,7 @@ class SinkTransport:
 
 
 class Untold(SinkTransport):
-    """For messages that nobody waits for but the caller of ``Bot.handle``."""
+    """A transport for direct calls of ``Bot.handle``."""
 
     async def acknowledge(self, message: Message) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The least that could work: a dict of handlers, a dict of sessions, a lock a chat.
+"""The minimum: a dict of handlers, a dict of sessions, a lock per chat.
 
 ``floor.py [DATABASE]``: with a database, each change is committed to it before the answer.
 """

@@ -1,4 +1,4 @@
-"""For tests of plugins: talk to a bot as a user does, without a phone.
+"""The test kit for plugins: chat with a bot like a user, without a phone.
 
 In the ``conftest.py`` of your tests::
 

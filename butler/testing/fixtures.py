@@ -1,4 +1,4 @@
-"""A chat with a bot, and the fixtures that open it."""
+"""The fixtures for chatting with a bot."""
 
 import asyncio
 import itertools
@@ -20,7 +20,7 @@ from butler.testing.repos import make_working_copy
 from butler.testing.transport import ANSWER_LIMIT_S, FakeTransport
 
 OWNER = Person(phone="+4915112345678")
-"""The owner in the configuration that ``butler_toml`` gives."""
+"""The owner in the configuration from ``butler_toml``."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Chat:
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def __call__(self, text: str, **details: Any) -> list[str]:
-        """Write ``text``; return what is said in reply to it by the end of its turn.
+        """Send ``text``; return the replies to it by the end of its turn.
 
         What else is sent meanwhile, as by jobs, is in ``transport.sent``.
 
@@ -69,18 +69,18 @@ class Chat:
         return replace(self, sender=Person.parse(address))
 
     def message(self, text: str) -> Message:
-        """Return ``text`` as a message that was not sent yet."""
+        """Create a message with ``text``, without sending it."""
         number = next(self._ids)
         return Message(f"message-{number}", self.chat_id, self.sender, text, time.time())
 
     async def next_reply(self) -> str:
-        """Wait for a reply that is yet to come, as from a job; return its text."""
+        """Wait for the next reply, such as from a job; return its text."""
         sent = await self.transport.wait_for_sent(self.chat_id, len(self.transport.sent))
         return sent.reply.text
 
     @property
     def ignored(self) -> list[Ignored]:
-        """The messages that were not acted on, in all chats."""
+        """The ignored messages of all chats."""
         return self.records.entries
 
 

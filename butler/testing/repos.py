@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def make_working_copy(folder: Path, branch: str = "main") -> Path:
-    """Make ``folder`` a working copy of git with one commit; return it."""
+    """Make ``folder`` a git working copy with one commit; return it."""
     folder.mkdir(parents=True)
     _git(folder, "init", "--quiet", f"--initial-branch={branch}")
     (folder / "README.md").write_text("# Example\n")

@@ -36,23 +36,23 @@ class FakeTransport:
         self.typing: Counter[str] = Counter()
 
     async def messages(self) -> AsyncIterator[Message]:
-        """Yield what was put in with :meth:`receive`, until :meth:`close`."""
+        """Yield the messages from :meth:`receive` until :meth:`close`."""
         while (message := await self._inbox.get()) is not None:
             yield message
 
     async def send(self, chat_id: str, reply: Reply) -> str:
-        """Keep ``reply`` in ``sent``; an edit keeps the id of what it edits."""
+        """Append ``reply`` to ``sent``; an edit keeps the id of the edited reply."""
         sent = Sent(reply.edits or f"reply-{next(self._ids)}", chat_id, reply)
         self.sent.append(sent)
         await self._announce()
         return sent.id
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
-        """Count the chat in ``typing``, or no longer."""
+        """Update the count of the chat in ``typing``."""
         self.typing[chat_id] += 1 if is_typing else -1
 
     def begin(self, message: Message, *, is_told: bool = True) -> None:
-        """Keep ``message`` in ``begun``, with whether its chat would be told."""
+        """Append ``message`` to ``begun``, with whether its chat would be notified."""
         self.begun.append((message, is_told))
 
     def is_withdrawn(self, message: Message) -> bool:
@@ -60,12 +60,12 @@ class FakeTransport:
         return message.id in self.withdrawn
 
     async def acknowledge(self, message: Message) -> None:
-        """Keep ``message`` in ``acknowledged``."""
+        """Append ``message`` to ``acknowledged``."""
         self.acknowledged.append(message)
         await self._announce()
 
     def receive(self, message: Message) -> None:
-        """Let ``message`` arrive."""
+        """Deliver ``message``."""
         self._inbox.put_nowait(message)
 
     def close(self) -> None:
@@ -73,12 +73,12 @@ class FakeTransport:
         self._inbox.put_nowait(None)
 
     async def wait_until_acknowledged(self, message: Message) -> None:
-        """Wait until the turn of ``message`` is over."""
+        """Wait until the turn of ``message`` has ended."""
         async with asyncio.timeout(ANSWER_LIMIT_S), self._news:
             await self._news.wait_for(lambda: any(each is message for each in self.acknowledged))
 
     async def wait_for_sent(self, chat_id: str, after: int) -> Sent:
-        """Return the first reply to the chat behind position ``after`` of ``sent``."""
+        """Return the first reply to the chat after position ``after`` of ``sent``."""
 
         def found() -> list[Sent]:
             return [each for each in self.sent[after:] if each.chat_id == chat_id]

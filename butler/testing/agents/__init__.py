@@ -1,4 +1,4 @@
-"""Scripted stand-ins for coding agents, for tests: they do what a JSON file says, at once.
+"""Scripted coding agents for tests: they play a JSON file, without delay.
 
 Three of them play the same script: ``acp`` speaks the Agent Client Protocol, ``claude`` speaks like
 Claude Code's own command, ``command`` just prints. ``script`` explains the language::

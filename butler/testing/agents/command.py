@@ -1,4 +1,4 @@
-"""A scripted program that just prints: reads the prompt from stdin, or has it as an argument.
+"""A scripted plain program: takes the prompt from stdin or an argument, and prints.
 
 ``python -m butler.testing.agents.command SCRIPT.json [PROMPT]``
 """
@@ -11,7 +11,7 @@ from butler.testing.agents.script import Player, Script, TurnFailedError, TurnFi
 
 
 class CommandVoice:
-    """Has text and nothing else; a question is a yes."""
+    """A voice with text only; every question counts as answered with yes."""
 
     def said(self, text: str) -> bytes:
         """See ``Voice``."""

@@ -1,4 +1,4 @@
-"""JSON objects, one a line, on stdin and stdout."""
+"""JSON lines on stdin and stdout."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ Message = dict[str, Any]
 
 
 def encoded(message: Message) -> bytes:
-    """Return the line that is ``message``."""
+    """Encode ``message`` as a line."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 

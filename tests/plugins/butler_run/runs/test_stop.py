@@ -85,7 +85,7 @@ async def test_stop_all_ends_every_run_of_this_chat_and_no_other(chat, script, w
     anna = chat.person("+4930111111")
     assert await anna("/stop all") == ["2 runs were stopped. All their processes have ended."]
     assert await anna("/stop all") == ["Nothing is running in this chat."]
-    assert (await other("/stop"))[0].startswith("Run 2 is stopped")
+    assert (await other("/stop"))[0].startswith("Run 2 was stopped")
 
 
 async def test_stop_everywhere_is_for_owners_and_ends_the_runs_of_all_chats(chat, script):

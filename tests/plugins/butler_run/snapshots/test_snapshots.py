@@ -172,7 +172,7 @@ async def test_a_snapshot_is_kept_under_the_number_of_its_run(snapshots, ask_git
 
 
 async def test_a_folder_that_is_no_working_copy_is_an_error(tmp_path):
-    with pytest.raises(GitError, match="no git working copy"):
+    with pytest.raises(GitError, match="not a git working copy"):
         await Snapshots(tmp_path).take(1, Moment.BEFORE)
 
 
@@ -296,7 +296,7 @@ async def test_undo_refuses_what_it_cannot_put_back(snapshots, copy, ask_git):
 
     before, after = await _run(snapshots, work)
 
-    with pytest.raises(UserError, match="cannot be put back: nested"):
+    with pytest.raises(UserError, match="cannot be restored: nested"):
         await snapshots.undo(before, after)
 
 

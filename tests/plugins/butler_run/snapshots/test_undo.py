@@ -156,7 +156,7 @@ async def test_an_index_that_is_being_read_is_replaced_at_once(copy, mocker):
 async def test_a_folder_with_a_line_end_in_its_name_is_refused(tmp_path):
     copy = make_working_copy(tmp_path / "two\nlines")
 
-    with pytest.raises(GitError, match="has a line end in it"):
+    with pytest.raises(GitError, match="contains a line break"):
         await Snapshots(copy).take(1, Moment.BEFORE)
 
 
