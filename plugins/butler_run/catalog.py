@@ -56,14 +56,14 @@ class Catalog:
         return tuple(environment[each] for each in names if each in environment)
 
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:
-        """Return a line on each agent that is configured or used by default, and on wrong names."""
+        """Check each agent that is configured or used by default, and report unknown names."""
         named = [(repo, name) for repo in repos for name in _named(options_of(repo))]
         used = {*self._settings.agents, self._settings.agent, *(name for _repo, name in named)}
         known = ", ".join(self.names)
         return [
             *(self._finding(each) for each in sorted(used.intersection(self.names))),
             *(
-                Finding(False, f"repo {repo.name}", f"its agent {name} is none of {known}")
+                Finding(False, f"repo {repo.name}", f"unknown agent {name} (known: {known})")
                 for repo, name in named
                 if name not in self.names
             ),
@@ -141,7 +141,7 @@ class Catalog:
         """Return the agent for ``repo``: the chat's choice, else the repo's, else the default.
 
         Raises:
-            UserError: There is no such agent, or the repo does not let it work.
+            UserError: The agent is unknown, or the repo does not allow it.
         """
         of_repo = options_of(repo)
         name = wanted or self._default(of_repo)

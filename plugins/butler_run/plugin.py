@@ -204,7 +204,7 @@ class RunPlugin(Plugin[RunSettings]):
             repo = await ctx.active_repo()
             used = self._choice(ctx, repo).name
             known = ", ".join(self._catalog.names_in(repo))
-            return f"This chat uses *{used}* in *{repo.name}*. There are: {known}."
+            return f"This chat uses *{used}* in *{repo.name}*. Available: {known}."
         self._catalog.check(name)
         if await ctx.active_repo_name() is not None:
             self._catalog.check_in(await ctx.active_repo(), name)

@@ -145,5 +145,5 @@ def test_a_check_names_what_keeps_the_agent_of_a_repo_from_its_work(tmp_path):
     findings = catalog.findings([Repo("api", tmp_path, options={"run": of_repo})])
 
     wrong = [finding.detail for finding in findings if not finding.is_fine]
-    assert wrong[0].startswith("its agent nope is none of ")
+    assert wrong[0].startswith("unknown agent nope (known: ")
     assert wrong[1].startswith("tests may not work in *api*: it is a program")

@@ -63,7 +63,7 @@ async def test_no_choice_of_a_chat_goes_beyond_what_a_repo_allows(chat, api):
     assert said.startswith("shell may not work in *api*: it is a program, which asks nobody")
     assert (await chat("/agent shell"))[0].startswith("shell may not work in *api*")
     assert "shell" not in (await chat("/agent scripted"))[0]
-    assert (await chat("/agent"))[0].startswith("This chat uses *scripted* in *api*. There are: ")
+    assert (await chat("/agent"))[0].startswith("This chat uses *scripted* in *api*. Available: ")
     assert "shell" not in (await chat("/agent"))[0]
     assert not (api / "made.txt").exists()
 
