@@ -1,15 +1,16 @@
 """Runs git without blocking the loop and without executing code from a working copy.
 
 A working copy is not trusted: its ``.git/config`` may name programs, and so may those of its
-submodules. Hooks, the file system monitor, external diffs, pagers and the filters that it names are
-switched off for every call, its submodules are not looked into, nothing is fetched, prompts are
-refused, and git takes no locks that it could do without. Filters of the user's own configuration,
-such as Git LFS, stay.
+submodules; and what is at ``.git`` may lead to another one. So git is led to the git folder that
+was checked, and looks at files with a private one (see ``shadow``). Hooks, the file system monitor,
+external diffs and pagers are switched off for every call, its submodules are not looked into,
+nothing is fetched, prompts are refused, and git takes no locks that it could do without. Filters of
+the user's own configuration, such as Git LFS, stay. Of Butler's environment git gets no more than
+where programs and the user's configuration are.
 """
 
 import asyncio
 import os
-import re
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from butler.errors import GitError
+from butler.repos.shadow import TAKEN, Shadow
+from butler.repos.working_copy import WorkingCopy, working_copy
 
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 MAX_STDERR_BYTES = 4_000
@@ -34,11 +37,17 @@ _DIFFING = frozenset({"diff", "diff-files", "diff-index", "diff-tree", "log", "s
 # Git looks for changes in a submodule by running `git status` in it, with its configuration.
 _OUTSIDE_ONLY = ("--ignore-submodules=dirty",)
 _PLAIN_DIFF = ("--no-ext-diff", "--no-textconv", *_OUTSIDE_ONLY)
-_READS_NO_FILES = frozenset(
-    {"config", "for-each-ref", "log", "rev-parse", "symbolic-ref", "update-ref", "var"}
+_READS_FILES = frozenset(
+    {"blame", "describe", "diff", "diff-files", "diff-index", "grep", "ls-files", "status"}
 )
-_FILTER = re.compile(r"filter\.(.*)\.[a-z]+", re.DOTALL)
-_MAX_FILTERS = 100
+_READS_NO_FILES = frozenset(
+    {
+        *("cat-file", "config", "diff-tree", "for-each-ref", "hash-object", "log", "ls-tree"),
+        *("merge-base", "rev-list", "rev-parse", "shortlog", "show", "show-ref"),
+        *("symbolic-ref", "update-ref", "var"),
+    }
+)
+_INHERITED = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR")
 _ENVIRONMENT = {
     # In a partial clone git fetches what is missing, by programs that its configuration may name.
     "GIT_ALLOW_PROTOCOL": "none",
@@ -57,29 +66,87 @@ async def run_git(
     environment: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> bytes:
-    """Run git in ``folder`` and return what it wrote to stdout.
+    """Ask git about ``folder`` and return what it wrote to stdout.
 
     Args:
-        folder: The working copy.
+        folder: The working copy, or a folder in it.
         arguments: The sub-command and its arguments; the caller puts ``--`` before untrusted
-            values.
+            values. It must be one that changes no files.
         timeout_s: Seconds after which git and its children are killed.
-        environment: Variables for git, besides Butler's own without ``GIT_…``. A caller that sets
-            ``GIT_DIR`` is responsible for the filters in that folder's configuration.
+        environment: Variables for git, besides where to find programs and the user's own
+            configuration. A caller that sets ``GIT_DIR`` is responsible for that folder.
         stdin: The input of git; empty by default.
 
     Raises:
-        GitError: Git is not installed, failed, took too long, or wrote more than 64 MiB.
+        GitError: Git is not installed, failed, took too long, or wrote more than 64 MiB; or the
+            folder is in no working copy, or in one that leads elsewhere.
     """
     own = dict(environment or {})
     try:
         async with asyncio.timeout(timeout_s):
-            options: Sequence[str] = ()
-            if not _READS_NO_FILES.intersection(arguments[:1]) and "GIT_DIR" not in own:
-                options = _switched_off(await _named_filters(folder, own))
-            return await _run(folder, (*options, *_plain(arguments)), own, stdin)
+            if "GIT_DIR" in own:
+                return await _run(folder, _plain(arguments), own, stdin)
+            return await _asked(folder, arguments, own, stdin)
     except TimeoutError:
         raise GitError(f"git did not answer within {timeout_s:g} s.") from None
+
+
+async def _asked(
+    folder: Path, arguments: Sequence[str], own: dict[str, str], stdin: bytes | None
+) -> bytes:
+    copy = await asyncio.to_thread(_working_copy, folder)
+    led = _led_to(copy) | own
+    if _READS_NO_FILES.intersection(arguments[:1]):
+        return await _run(folder, _plain(arguments), led, stdin)
+    if not _READS_FILES.intersection(arguments[:1]):
+        raise GitError(f"git {' '.join(arguments[:1])} could run what the repository names.")
+    shadow = await asyncio.to_thread(Shadow, copy, await _values(folder, led))
+    try:
+        return await _run(folder, _plain(arguments), shadow.environment | own, stdin)
+    finally:
+        await asyncio.to_thread(shadow.remove)
+
+
+def _working_copy(folder: Path) -> WorkingCopy:
+    try:
+        copy = working_copy(folder)
+    except OSError as error:
+        raise GitError(f"The folder cannot be entered: {error.strerror}.") from None
+    if copy is None:
+        raise GitError(_problem(folder))
+    return copy
+
+
+def _problem(folder: Path) -> str:
+    if not folder.exists():
+        return "The folder does not exist."
+    return "The folder is not a git working copy."
+
+
+def _led_to(copy: WorkingCopy) -> dict[str, str]:
+    """Return the variables that keep git from any other place, whatever it reads on the way."""
+    return {
+        "GIT_CEILING_DIRECTORIES": str(copy.top.parent),
+        "GIT_WORK_TREE": str(copy.top),
+        "GIT_COMMON_DIR": str(copy.common_folder),
+    }
+
+
+async def _values(folder: Path, led: Mapping[str, str]) -> dict[str, str]:
+    """Return what the repository's configuration says of the disk."""
+    pattern = f"^({'|'.join(TAKEN).replace('.', '[.]')})$"
+    try:
+        answer = await _run(
+            folder, ("config", "--local", "--null", "--get-regexp", pattern), led, None
+        )
+    except GitError as error:
+        if error.status == 1:  # there is none
+            return {}
+        # Git says no more than that it will not; asked like this it says why.
+        await _run(folder, ("rev-parse", "--git-dir"), led, None)
+        raise
+    entries = (each.partition("\n") for each in os.fsdecode(answer).split("\0"))
+    return {key.lower(): value.lower() for key, _, value in entries if key}
 
 
 async def _run(
@@ -105,38 +172,10 @@ def _plain(arguments: Sequence[str]) -> Sequence[str]:
     return arguments
 
 
-async def _named_filters(folder: Path, environment: Mapping[str, str]) -> set[str]:
-    """Return the names of the filters in the working copy's own configuration."""
-    question = ("config", "--show-scope", "--null", "--name-only", "--get-regexp", r"^filter\.")
-    try:
-        answer = await _run(folder, question, environment, None)
-    except GitError as error:
-        if error.status == 1:  # there is none
-            return set()
-        raise
-    fields = os.fsdecode(answer).split("\0")
-    return {
-        match[1]
-        for scope, key in zip(fields[::2], fields[1::2], strict=False)
-        if scope in {"local", "worktree"} and (match := _FILTER.fullmatch(key))
-    }
-
-
-def _switched_off(filters: set[str]) -> list[str]:
-    if len(filters) > _MAX_FILTERS or any("=" in name for name in filters):
-        raise GitError("The folder configures filters that git cannot be kept from running.")
-    return [
-        word
-        for name in sorted(filters)
-        for setting in ("clean=", "smudge=", "process=", "required=false")
-        for word in ("-c", f"filter.{name}.{setting}")
-    ]
-
-
 async def _start(
     folder: Path, arguments: Sequence[str], extra: Mapping[str, str], *, has_stdin: bool
 ) -> asyncio.subprocess.Process:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     try:
         return await asyncio.create_subprocess_exec(
             "git",

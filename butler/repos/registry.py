@@ -11,6 +11,7 @@ from pathlib import Path
 from butler.chat.text import folded, printable
 from butler.errors import UnknownRepoError, UnusableRepoError
 from butler.repos.agent_settings import settings_for_agents
+from butler.repos.working_copy import Pin
 
 MAX_NAME_LENGTH = 64
 _NAME = re.compile(r"\w[\w.+-]*")
@@ -44,12 +45,13 @@ class Repo:
     description: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
     is_trusted: bool = False
+    _pin: Pin = field(default_factory=Pin, repr=False, compare=False)
 
     def problem(self) -> str | None:
         """Check the disk; return why the folder cannot be used, or None if it can."""
         try:
             if self.path.is_dir():
-                return None
+                return self._pin.problem(self.path)
             return "is not a folder" if self.path.exists() else "does not exist"
         except OSError as error:
             return f"cannot be read ({error.strerror})"
@@ -82,6 +84,8 @@ class RepoRegistry:
         self._folders = tuple(folders)
         self._refreshing = threading.Lock()
         self._by_name = dict(self._configured)
+        for repo in self._configured.values():
+            repo.problem()  # from here on it has to stay the working copy that it is
         self._problems: tuple[str, ...] = ()
         self.refresh()
 
@@ -121,7 +125,7 @@ class RepoRegistry:
     def refresh(self) -> None:
         """Scan the folders again; reads the disk."""
         with self._refreshing:
-            found = _Finds(self._configured)
+            found = _Finds(self._configured, self._by_name)
             for folder in self._folders:
                 found.look_in(folder)
             self._problems = tuple(found.problems)
@@ -131,9 +135,10 @@ class RepoRegistry:
 class _Finds:
     """The result of a scan through the folders."""
 
-    def __init__(self, configured: Mapping[str, Repo]) -> None:
+    def __init__(self, configured: Mapping[str, Repo], before: Mapping[str, Repo]) -> None:
         self.repos = dict(configured)
         self.problems: list[str] = []
+        self._before = before
         self._taken = {_resolved(repo.path) for repo in configured.values()}
 
     def look_in(self, folder: Path) -> None:
@@ -159,7 +164,11 @@ class _Finds:
             self._refuse(entry, f"{other.path} has the same name")
         else:
             self._taken.add(target)
-            self.repos[folded(entry.name)] = Repo(unicodedata.normalize("NFC", entry.name), entry)
+            name = unicodedata.normalize("NFC", entry.name)
+            key, found = folded(name), Repo(name, entry)
+            known = self._before.get(key)
+            self.repos[key] = known if known == found else found
+            self.repos[key].problem()
 
     def _refuse(self, entry: Path, why: str) -> None:
         name = printable(entry.name)

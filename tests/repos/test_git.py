@@ -1,6 +1,8 @@
 import asyncio
 import os
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -101,7 +103,7 @@ async def test_other_failures_are_said_in_words(api, own_git, script, sentence):
 
 
 async def test_a_folder_with_spaces_stays_one_word_in_what_to_type(tmp_path, own_git):
-    (tmp_path / "my api; reboot").mkdir()
+    make_working_copy(tmp_path / "my api; reboot")
     own_git("echo 'fatal: detected dubious ownership in repository' >&2; exit 128")
 
     with pytest.raises(GitError) as refused:
@@ -170,16 +172,13 @@ async def test_many_complaints_do_not_hold_git_up(api, own_git):
         ("diff.external", ("diff",)),
         ("diff.loud.command", ("diff",)),
         ("diff.loud.textconv", ("log", "--patch")),
-        ("core.hooksPath", ("checkout", "-b", "other")),
     ],
 )
 async def test_programs_that_a_working_copy_names_are_not_run(tmp_path, api, key, command):
-    trap = tmp_path / "trap" / "post-checkout"
-    trap.parent.mkdir()
+    trap = tmp_path / "trap"
     trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
     trap.chmod(trap.stat().st_mode | stat.S_IXUSR)
-    value = trap.parent if key == "core.hooksPath" else trap
-    await run_git(api, "config", key, str(value))
+    await run_git(api, "config", key, str(trap))
     (api / ".gitattributes").write_text("README.md diff=loud\n")
     (api / "README.md").write_text("changed\n")
 
@@ -209,7 +208,7 @@ def change_without_changing_the_size(file):
 
 
 @pytest.mark.parametrize("key", ["clean", "process"])
-@pytest.mark.parametrize("command", [("status", "--porcelain"), ("diff",), ("add", "README.md")])
+@pytest.mark.parametrize("command", [("status", "--porcelain"), ("diff",), ("ls-files", "-m")])
 async def test_filters_that_a_working_copy_names_are_not_run(tmp_path, api, trap, key, command):
     await attach_filter(api, key, trap)
 
@@ -228,21 +227,47 @@ async def test_filters_of_the_users_own_configuration_are_run(tmp_path, api, tra
     assert (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize("names", [["a=b"], [f"f{number}" for number in range(101)]])
-async def test_filters_that_cannot_be_switched_off_are_refused(api, names):
-    with (api / ".git" / "config").open("a") as config:
-        config.writelines(f'[filter "{name}"]\nclean = true\n' for name in names)
+@pytest.mark.parametrize("command", ["checkout", "add", "commit", "fetch", "submodule"])
+async def test_what_could_change_files_is_not_asked(api, command):
+    with pytest.raises(GitError, match=f"git {command} could run what the repository names"):
+        await run_git(api, command)
 
-    with pytest.raises(GitError, match="cannot be kept from running"):
-        await run_git(api, "status")
+
+async def test_no_filter_is_run_that_is_named_between_two_looks(tmp_path, api, trap, own_git):
+    await attach_filter(api, "clean", trap)
+    config = (api / ".git/config").read_text()
+    (api / ".git/config").write_text("[core]\n")
+    (tmp_path / "later").write_text(config)
+    real = shutil.which("git")
+    # Whoever may write the configuration does so whenever git has just started.
+    own_git(f'{real} "$@"; s=$?; cp {tmp_path}/later {api}/.git/config; exit $s')
+
+    await run_git(api, "status")
+    await run_git(api, "status")
+
+    assert not (tmp_path / "sprung").exists()
+
+
+async def test_git_knows_no_more_of_butlers_environment_than_it_needs(api, own_git, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "hush")
+    own_git("exec env")
+
+    said = (await run_git(api, "log")).decode()
+
+    names = {line.partition("=")[0] for line in said.splitlines()}
+    kept = {"PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LC_ALL", "PWD", "SHLVL", "_", "OLDPWD"}
+    assert not {name for name in names - kept if not name.startswith("GIT_")}
 
 
 async def test_filters_of_a_submodule_are_not_run(tmp_path, api, trap):
     make_working_copy(tmp_path / "part")
-    await run_git(
-        api,
-        *("submodule", "--quiet", "add", str(tmp_path / "part")),
-        environment={"GIT_ALLOW_PROTOCOL": "file"},
+    subprocess.run(
+        [
+            *("git", "-c", "protocol.file.allow=always"),
+            *("submodule", "--quiet", "add", str(tmp_path / "part")),
+        ],
+        cwd=api,
+        check=True,
     )
     await attach_filter(api / "part", "clean", trap)
 

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from butler import Repo, UserError
@@ -164,3 +166,37 @@ def test_a_repo_is_found_however_its_name_is_composed(tmp_path):
 
     assert registry.get("CAF\u00c9") is registry.get("caf\u0065\u0301")
     assert [repo.name for repo in registry] == ["caf\u00e9"]
+
+
+def _pointer(api):
+    (api / ".git").rename(api.parent / "apart")
+    (api / ".git").write_text("gitdir: ../apart\n")
+    with (api.parent / "apart" / "config").open("a") as config:
+        config.write(f"[core]\n\tworktree = {api}\n")
+
+
+def _none_of_its_own(api):
+    make_working_copy(api.parent / "outer").joinpath(".git").rename(api.parent / ".git")
+    shutil.rmtree(api / ".git")
+
+
+@pytest.mark.parametrize("change", [_pointer, _none_of_its_own])
+@pytest.mark.parametrize("is_found", [False, True])
+def test_a_repo_that_became_another_working_copy_cannot_be_used(tmp_path, change, is_found):
+    api = make_working_copy(tmp_path / "src" / "api")
+    repos = RepoRegistry([] if is_found else [Repo("api", api)], [api.parent] if is_found else [])
+    repos.get("api").check_usable()
+
+    change(api)
+
+    with pytest.raises(UnusableRepoError, match="now belongs to"):
+        repos.get("api").check_usable()
+    assert RepoRegistry([Repo("api", api)]).get("api").problem() is None
+
+
+def test_a_repo_that_became_a_working_copy_can_be_used(tmp_path):
+    (tmp_path / "api").mkdir()
+    repos = RepoRegistry([Repo("api", tmp_path / "api")])
+    shutil.copytree(make_working_copy(tmp_path / "other") / ".git", tmp_path / "api" / ".git")
+
+    repos.get("api").check_usable()
