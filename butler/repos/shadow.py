@@ -91,7 +91,7 @@ def copy_index(source: Path, target: Path) -> None:
             raise GitError("The index of the repository is no plain file.")
         if found.st_size > _MAX_INDEX_BYTES:
             raise GitError("The index of the repository is too large.")
-        shutil.copy2(source, target, follow_symlinks=False)
+        shutil.copy2(source, target)
 
 
 def _head(path: Path) -> str:
