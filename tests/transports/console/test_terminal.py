@@ -43,7 +43,7 @@ def terminal(config):
             env=os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
         )
         started.append(process)
-        process.expect("Ctrl-D ends.")
+        process.expect("Ctrl-D quits.")
         process.expect(">")
         return process
 
@@ -106,7 +106,7 @@ def test_tab_completes_commands_and_repos(terminal):
     # Only what is new is drawn.
     console.expect_exact("ions")
     console.send(CTRL_C)
-    wait_for(console, "Ctrl-D ends")
+    wait_for(console, "Ctrl-D quits")
     console.send("/use w" + TAB)
     console.expect_exact("eb")
     console.send("\r")
@@ -119,7 +119,7 @@ def test_ctrl_c_throws_away_what_was_typed_and_goes_on(terminal):
     console = terminal()
 
     console.send("/use nonsense" + CTRL_C)
-    wait_for(console, "Ctrl-D ends")
+    wait_for(console, "Ctrl-D quits")
     console.send("/use api\r")
 
     wait_for(console, "now works on")
