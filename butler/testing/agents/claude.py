@@ -126,7 +126,7 @@ class ClaudeCommand:
             return self._result("error_max_turns", "", is_error=True)
         except TurnFailedError as error:
             return self._result("success", f"{error}: {error.details}", is_error=True)
-        return self._result("success", "done", is_error=False)
+        return self._result("success", self._script.result, is_error=False)
 
     def _result(self, subtype: str, text: str, *, is_error: bool) -> Message:
         outcome = {"subtype": subtype, "is_error": is_error, "result": text}

@@ -7,6 +7,7 @@ A script is an object::
     conversation_id  what a new conversation is called; "c-1"
     resume           "accept" (default: tells all of it once more), "reopen" (does not), "refuse",
                      "crash" (acp: ends), "lost" (acp: the prompt fails) or "unsupported"
+    result           claude: the text of the result at the end of a turn; none
     logged_in        false: nothing works but saying so
     modes            the modes offered, the first is the current one; mode_error: refused with this
 
@@ -75,6 +76,7 @@ class Script:
     before: list[Step] = field(default_factory=list)
     conversation_id: str = "c-1"
     resume: str = "accept"
+    result: str = ""
     logged_in: bool = True
     modes: list[str] = field(default_factory=list)
     mode_error: str = ""

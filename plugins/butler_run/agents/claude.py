@@ -49,9 +49,6 @@ _MODES = {
 # starts its servers, none of which is asked for.
 _USER_SETTINGS = ("--setting-sources", "user")
 _ALLOW, _ALWAYS, _REJECT = "allow", "allow_always", "reject"
-_LOGGED_OUT = re.compile(
-    r"/login|invalid api key|not logged in|authentication_error", re.IGNORECASE
-)
 _LOST = re.compile(r"no conversation found|valid session id|--resume", re.IGNORECASE)
 
 
@@ -220,17 +217,23 @@ class _ClaudeRun(ProcessRun):
         if subtype == "error_max_turns":
             yield Finished(Reason.CUT_SHORT, "It reached its limit of turns.")
         elif not result.get("is_error") and subtype == "success":
+            yield from self._said_at_last(result.get("result"))
             yield Finished(Reason.DONE)
         else:
             yield self._failed(said)
+
+    def _said_at_last(self, text: object) -> Iterator[Event]:
+        """Yield the text of a result whose text has not come before."""
+        if isinstance(text, str) and text and not self._has_text:
+            yield Text(text)
 
     def _failed(self, said: str) -> Finished:
         if self._is_cancelled:
             return Finished(Reason.CANCELLED)
         if self._is_resumed and _LOST.search(said):
             raise ConversationLostError(f"{self._process.name} lost the conversation: {said}.")
-        if _LOGGED_OUT.search(said):
-            raise self._messages.not_logged_in(said)
+        if known := self._messages.known(said):
+            raise known
         return Finished(Reason.FAILED, f"{self._process.name} failed: {said or 'no reason given'}.")
 
     async def _broken_off(self) -> Finished:

@@ -20,6 +20,7 @@ from butler_run.agents import (
     Tool,
     Usage,
 )
+from butler_run.agents.complaints import with_clock_times
 from butler_run.catalog import Choice
 from butler_run.history.runs import History, State
 from butler_run.permissions.ask import PermissionPrompts
@@ -168,11 +169,15 @@ class Run:
 
     async def _answered(self, elapsed: str) -> _Said:
         outcome, footer = self._outcome, await self._summed_up(elapsed)
-        problem = outcome.problem or (outcome.finished.detail if outcome.finished else "")
+        problem = with_clock_times(
+            outcome.problem or (outcome.finished.detail if outcome.finished else "")
+        )
+        if problem and self._state() is State.FAILED:
+            problem = f"{problem} /retry {self._number} runs it again."
         beside = len(f"\n\n{problem}\n\n{footer}")
         shown, is_all = await asyncio.to_thread(outcome.answer.shown, beside)
         nothing = "It was stopped." if self.is_stopped else "The agent said nothing."
-        text = "\n\n".join(part for part in (shown, problem) if part) or nothing
+        text = "\n\n".join(part for part in (with_clock_times(shown), problem) if part) or nothing
         return _Said(await self._chat.fit(f"{text}\n\n{footer}"), is_all)
 
     @asynccontextmanager

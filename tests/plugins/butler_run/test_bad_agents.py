@@ -25,12 +25,12 @@ async def test_an_agent_that_is_not_installed_says_how_to_get_it(chat, run):
     await chat("/use api")
     assert await chat("/agent codex") == [
         "This chat now uses *codex*. codex-acp is not installed, so /run cannot use it. "
-        "To get it: npm install -g @agentclientprotocol/codex-acp"
+        "To get it: npm install -g @agentclientprotocol/codex-acp@2.6.0"
     ]
 
     assert (await run(chat)).startswith(
         "codex-acp is not installed on the machine that runs Butler. "
-        "To get it: npm install -g @agentclientprotocol/codex-acp\n"
+        "To get it: npm install -g @agentclientprotocol/codex-acp@2.6.0 /retry 1 runs it again.\n"
     )
 
 
@@ -40,13 +40,18 @@ async def test_an_agent_that_is_not_logged_in_says_so_and_what_to_do(chat, scrip
     await chat("/use api")
 
     text = await run(chat)
-    assert " is not logged in: Authentication required: run the login first. Log in with" in text
+    assert (
+        " is not logged in on this machine: log in with it there. /retry 1 runs it again." in text
+    )
 
 
 @pytest.mark.parametrize(
     ("before", "said"),
     [
-        ([{"stderr": "no licence"}, {"crash": 4}], "ended with status 4: no licence\n"),
+        (
+            [{"stderr": "no licence"}, {"crash": 4}],
+            "status 4: no licence /retry 1 runs it again.\n",
+        ),
         ([{"garbage": "Welcome!", "times": 50}, {"hang": True}], "does not speak the protocol"),
     ],
     ids=["dies at once", "speaks something else"],

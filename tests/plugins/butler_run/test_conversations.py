@@ -53,7 +53,7 @@ async def test_a_fresh_conversation_that_cannot_be_begun_either_is_said(chat, sc
     script["logged_in"] = False
     script.turns({"say": "Afresh."})
 
-    assert " is not logged in: " in await run(chat)
+    assert " is not logged in on this machine: " in await run(chat)
 
 
 async def test_plain_text_is_a_prompt_where_that_was_said(chat, script, answer):

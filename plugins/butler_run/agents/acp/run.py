@@ -144,7 +144,9 @@ class AcpRun(ProcessRun):
             return ConversationLostError(
                 f"{self._process.name} lost the conversation: {told(error)}."
             )
-        return AgentError(f"{self._process.name} failed: {told(error)}.")
+        return self._wire.messages.known(told(error)) or AgentError(
+            f"{self._process.name} failed: {told(error)}."
+        )
 
     def _reply(self, permission_id: str, option_id: str | None) -> None:
         if option_id is None:

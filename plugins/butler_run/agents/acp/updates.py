@@ -38,6 +38,8 @@ class Updates:
         self._folder = folder
         self._tools: dict[str, Params] = {}
         self._has_text = False
+        self._pieces: list[str] = []
+        self._size = 0
         self._is_new_paragraph = False
 
     def events(self, update: Params) -> Iterator[Event]:
@@ -47,7 +49,10 @@ class Updates:
                 "sessionUpdate": "agent_message_chunk",
                 "content": {"type": "text", "text": str(text)},
             } if text:
-                yield self._text(text)
+                yield from self._text(text)
+            case {"sessionUpdate": "agent_message_chunk", "content": dict(content)}:
+                name = _named(content)
+                yield from self._text(name) if name else (Working(),)
             case {"sessionUpdate": "tool_call" | "tool_call_update", "toolCallId": str(id)}:
                 yield self._tool(id, update)
             case {"sessionUpdate": "usage_update", "used": int(tokens)}:
@@ -73,11 +78,22 @@ class Updates:
             numbered(_options(params.get("options"))),
         )
 
-    def _text(self, text: str) -> Text:
-        if self._is_new_paragraph and self._has_text:
-            text = f"\n\n{text}"
+    def _text(self, text: str) -> Iterator[Event]:
+        if self._is_restated(text):
+            yield Working()
+            return
+        joint = "\n\n" if self._is_new_paragraph and self._has_text else ""
+        if self._is_new_paragraph:
+            self._pieces, self._size = [], 0
         self._has_text, self._is_new_paragraph = True, False
-        return Text(text)
+        self._pieces.append(text)
+        self._size += len(text)
+        yield Text(joint + text)
+
+    def _is_restated(self, text: str) -> bool:
+        """Return whether ``text`` is once more, as a whole, what has come in pieces."""
+        is_whole = len(self._pieces) > 1 and len(text) == self._size
+        return is_whole and text == "".join(self._pieces)
 
     def _tool(self, tool_id: str, update: Params) -> Event:
         self._is_new_paragraph = True
@@ -108,6 +124,23 @@ class Updates:
                     old = part.get("oldText")
                     shown = relative(path, self._folder)
                     yield Change(shown, old if isinstance(old, str) else None, new)
+
+
+def _named(content: Params) -> str:
+    """Return what an answer holds other than text: its name, and the text that is embedded."""
+    match content:
+        case {"type": "resource_link", "uri": str(address)}:
+            name = content.get("title") or content.get("name")
+            return f"[{name}]({address})" if isinstance(name, str) and name else address
+        case {"type": "resource", "resource": {"uri": str(address), "text": str(text)}}:
+            return f"\n\n{address}:\n~~~~\n{text}\n~~~~\n\n"
+        case {"type": "resource", "resource": {"uri": str(address)}}:
+            return f"[a file: {address}]"
+        case {"type": "image" | "audio" as kind, "data": str(data)}:
+            size_kb = max(1, len(data) * 3 // 4 // 1000)
+            return f"[{kind}: {content.get('mimeType', 'unknown')}, {size_kb:,} kB]"
+        case _:
+            return ""
 
 
 def _title(tool: Params) -> str:

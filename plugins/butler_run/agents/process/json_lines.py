@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
+from butler_run.agents.complaints import explained
 from butler_run.agents.errors import AgentError
 from butler_run.agents.process.process import AgentProcess
 from butler_run.agents.text import on_one_line
@@ -57,11 +58,13 @@ class Messages:
         return AgentError(f"{sentence} It wrote: {said}" if said else sentence)
 
     def not_logged_in(self, said: str) -> AgentError:
-        """Return the error that the process knows no account."""
-        return AgentError(
-            f"{self._process.name} is not logged in: {said}. Log in with it on the machine that "
-            "runs Butler, or name the variable with its key under env in the configuration."
-        )
+        """Return the error that the process knows no account, whatever it says about it."""
+        return self.known(said) or self.known(f"not logged in: {said}") or AgentError(said)
+
+    def known(self, said: str) -> AgentError | None:
+        """Return the error for a complaint that is known, in the user's words; None for others."""
+        sentence = explained(self._process.name, said, self._process.variables)
+        return None if sentence is None else AgentError(sentence)
 
     def _messages_in(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         for line in lines:

@@ -52,8 +52,11 @@ class ProcessLimits:
 class AgentProcess:
     """A program at work. Its stdout can be read once, by one task."""
 
-    def __init__(self, name: str, limits: ProcessLimits) -> None:
+    def __init__(
+        self, name: str, limits: ProcessLimits, variables: frozenset[str] = frozenset()
+    ) -> None:
         self.name = name
+        self.variables = variables
         self._limits = limits
         self._reaper = ReaperLine()
         self._output = Output()
@@ -217,7 +220,7 @@ async def spawned(
         AgentError: The program is not installed, or the folder is gone.
     """
     program = _found(command[0], folder, environment, how_to_get)
-    process = AgentProcess(_name(command), limits)
+    process = AgentProcess(_name(command), limits, frozenset(environment))
     child, line = _start([program, *command[1:]], folder, environment, limits)
     try:
         await process.connect(child, line)

@@ -118,3 +118,13 @@ async def test_an_agent_that_is_killed_says_so(start):
 async def _exhausted(events):
     async for _ in events:
         await asyncio.sleep(0)
+
+
+async def test_a_text_that_is_in_the_result_only_is_shown(events_of, said):
+    assert said(await events_of("claude", {"result": "Summed up.", "turns": [[]]})) == "Summed up."
+
+
+async def test_a_text_that_was_said_is_not_shown_again_as_the_result(events_of, said):
+    script = {"result": "Hello.", "turns": [[{"say": "Hello."}]]}
+
+    assert said(await events_of("claude", script)) == "Hello."

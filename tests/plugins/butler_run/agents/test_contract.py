@@ -232,7 +232,7 @@ class TestConversing:
             await events_of(kind, {"resume": resume, "turns": [[]]}, conversation_id="c-5")
 
     async def test_not_being_logged_in_is_said(self, events_of, kind):
-        with pytest.raises(AgentError, match="is not logged in: "):
+        with pytest.raises(AgentError, match="is not logged in on this machine: "):
             await events_of(kind, {"logged_in": False, "turns": [[]]})
 
     async def test_garbage_instead_of_protocol_is_said(self, events_of, kind):

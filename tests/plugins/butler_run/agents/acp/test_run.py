@@ -196,3 +196,51 @@ def _python():
     from pathlib import Path
 
     return Path(sys.executable).name
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (
+            {"type": "resource_link", "uri": "file:///a.txt", "name": "a.txt"},
+            "[a.txt](file:///a.txt)",
+        ),
+        (
+            {"type": "image", "data": "x" * 8_000, "mimeType": "image/png"},
+            "[image: image/png, 6 kB]",
+        ),
+        (
+            {"type": "resource", "resource": {"uri": "file:///b.bin", "blob": "eA=="}},
+            "[a file: file:///b.bin]",
+        ),
+    ],
+)
+def test_what_is_no_text_in_an_answer_is_named(tmp_path, content, text):
+    update = {"sessionUpdate": "agent_message_chunk", "content": content}
+
+    assert list(Updates(tmp_path).events(update)) == [Text(text)]
+
+
+def test_text_that_is_embedded_in_an_answer_is_shown(tmp_path):
+    resource = {"uri": "file:///a.txt", "text": "one\ntwo"}
+    content = {"type": "resource", "resource": resource}
+
+    (event,) = Updates(tmp_path).events(
+        {"sessionUpdate": "agent_message_chunk", "content": content}
+    )
+
+    assert "file:///a.txt" in event.text
+    assert "one\ntwo" in event.text
+
+
+def test_a_text_that_restates_its_pieces_is_shown_once(tmp_path):
+    updates = Updates(tmp_path)
+    said = [
+        event
+        for piece in ("All ", "done.", "All done.")
+        for event in updates.events(
+            {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": piece}}
+        )
+    ]
+
+    assert said == [Text("All "), Text("done."), Working()]

@@ -1,0 +1,99 @@
+"""What agents complain about, in the user's words and with the way out."""
+
+import re
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from butler import duration
+
+_LOOKED_AT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Whose agent it is.
+
+    Attributes:
+        name: What people call it.
+        login: What to do on the machine to log in.
+        key: The variable that holds an API key.
+    """
+
+    name: str
+    login: str
+    key: str
+
+
+_MAKERS = {
+    "claude": _Maker("Claude", "run `claude` there and type /login", "ANTHROPIC_API_KEY"),
+    "codex": _Maker("Codex", "run `codex login` there", "OPENAI_API_KEY"),
+    "gemini": _Maker("Gemini", "run `gemini` there and choose a login", "GEMINI_API_KEY"),
+    "opencode": _Maker("OpenCode", "run `opencode auth login` there", "ANTHROPIC_API_KEY"),
+}
+# The refusal of a network list says so itself (API Error: 403), and is no missing login.
+_LOGGED_OUT = re.compile(
+    r"/login|not logged in|authentication(?: is)? required|authentication_error|invalid api key"
+    r"|(?:oauth )?token (?:has |is )?(?:expired|revoked)|login (?:has )?expired|api error: 401",
+    re.IGNORECASE,
+)
+_KEY_REFUSED = re.compile(
+    r"(?:invalid|incorrect) (?:x-)?api[ _-]?key|api key (?:not |is not |is in)valid|api error: 401",
+    re.IGNORECASE,
+)
+_OVERLOADED = re.compile(r"overloaded|api error: 529|service unavailable", re.IGNORECASE)
+_NO_CREDIT = re.compile(
+    r"credit balance is too low|insufficient[ _](?:quota|credit|funds)|payment required",
+    re.IGNORECASE,
+)
+_RESET = re.compile(r"(limit reached)\|([0-9]{10})\b", re.IGNORECASE)
+
+
+def explained(program: str, said: str, variables: Collection[str] = ()) -> str | None:
+    """Return a sentence on a complaint that is known, with the way out; None for others.
+
+    Args:
+        program: The agent's program, as in ``claude-agent-acp``.
+        said: What it says.
+        variables: The names of its environment variables.
+    """
+    maker, said = _maker(program), said[:_LOOKED_AT]
+    if sentence := _login(maker, said, variables):
+        return sentence
+    if _NO_CREDIT.search(said):
+        return f"The account of {maker.name} has no credit left."
+    if _OVERLOADED.search(said):
+        return f"The model of {maker.name} is overloaded at the moment."
+    return None
+
+
+def with_clock_times(said: str, now: float | None = None) -> str:
+    """Return ``said`` with the Unix time of a limit's end as people read it.
+
+    ``limit reached|1795824000`` becomes ``limit reached; it resets at 15:00 (in 1 h 50 min)``.
+    """
+    current = time.time() if now is None else now
+    return _RESET.sub(lambda match: f"{match[1]}; {_reset(float(match[2]), current)}", said)
+
+
+def _reset(at: float, now: float) -> str:
+    moment, today = time.localtime(at), time.localtime(now)
+    day = "" if moment[:3] == today[:3] else time.strftime("%Y-%m-%d ", moment)
+    left = f" (in {duration(at - now)})" if at > now else ""
+    return f"it resets at {day}{time.strftime('%H:%M', moment)}{left}"
+
+
+def _login(maker: _Maker, said: str, variables: Collection[str]) -> str | None:
+    if _KEY_REFUSED.search(said) and maker.key in variables:
+        return f"The key in {maker.key} was refused."
+    if _LOGGED_OUT.search(said):
+        return f"{maker.name} is not logged in on this machine: {maker.login}."
+    return None
+
+
+def _maker(program: str) -> _Maker:
+    for word, maker in _MAKERS.items():
+        if word in program:
+            return maker
+    name = program or "The agent"
+    return _Maker(name, "log in with it there", "its API key")
