@@ -44,6 +44,12 @@ class Setup:
     gate: Gate
     grants: StoredGrants
 
+    def introduce(self, plugin: Plugin[Settings]) -> None:
+        """Tell a plugin what is around it."""
+        plugin.data_folder = self.config.data_dir
+        plugin.config_path = self.path
+        plugin.known_repos = self.repos
+
 
 def read_setup(path: Path | None = None) -> Setup:
     """Read the configuration and create everything that it names.
@@ -146,7 +152,8 @@ async def open_bot(setup: Setup, transport: Transport, records: Records) -> Asyn
         sessions = stack.enter_context(open_sessions(setup.config))
         stack.enter_context(setup.grants)
         for name, plugin in setup.plugins.items():
-            plugin.data_folder = private_folder(setup.config.data_dir)
+            private_folder(setup.config.data_dir)
+            setup.introduce(plugin)
             await _enter(stack, plugin, name)
         await stack.enter_async_context(_purging(sessions))
         jobs = await stack.enter_async_context(Jobs())

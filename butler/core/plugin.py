@@ -49,12 +49,18 @@ class Plugin(Generic[SettingsT]):
         repo_settings_type: The model of the plugin's own keys in ``[repos.<name>]``; the values
             are in ``Repo.options`` under the plugin's name.
         settings: The options from the configuration.
-        data_folder: The plugin's folder for files; set before the plugin is entered or checked.
+        data_folder: Where it may keep files; all of Butler's files are there.
+        config_path: The file that the settings come from.
+        known_repos: All repos at the time of each iteration: more can be found while the bot runs.
+
+    The last three are set before the plugin is entered, or asked for its findings.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
     repo_settings_type: ClassVar[type[Settings]] = Settings
     data_folder: Path
+    config_path: Path
+    known_repos: Iterable[Repo]
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings

@@ -113,7 +113,7 @@ def _plugins(setup: Setup) -> Iterator[Finding]:
 
 def _plugins_findings(setup: Setup) -> Iterator[Finding]:
     for name, plugin in setup.plugins.items():
-        plugin.data_folder = setup.config.data_dir
+        setup.introduce(plugin)
         try:
             yield from plugin.findings(tuple(setup.repos))
         except Exception as error:  # noqa: BLE001 - the boundary to code of others

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import TypeVar
 
 from butler import Finding, Repo, UserError
 from butler_run.agents import (
@@ -13,12 +14,18 @@ from butler_run.agents import (
     Agent,
     ClaudeAgent,
     CommandAgent,
+    HomeFolder,
     Mode,
     ProcessLimits,
     RunLimits,
     allowed_environment,
 )
+from butler_run.sandbox.boundary import Boundary, Limits
 from butler_run.settings import AgentSettings, RepoRunSettings, RunSettings
+
+T = TypeVar("T")
+
+_HOSTS: dict[str, tuple[str, ...] | None] = {"on": None, "off": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class Choice:
 
     Attributes:
         is_program: It is a plain program, so what it prints is no more than that.
+        boundary: What it can reach and take.
     """
 
     name: str
@@ -35,6 +43,7 @@ class Choice:
     mode: Mode
     environment: dict[str, str]
     limits: RunLimits
+    boundary: Boundary
 
 
 class Catalog:
@@ -161,7 +170,41 @@ class Catalog:
                 of_repo.time_limit or settings.time_limit or inf,
                 of_repo.silence_limit or settings.silence_limit or inf,
             ),
+            boundary=self.boundary(name, of_repo),
         )
+
+    def boundary(self, name: str, of_repo: RepoRunSettings) -> Boundary:
+        """Return what an agent can reach and take in a repo."""
+        agent = self._settings.agents.get(name, AgentSettings())
+        run = self._settings
+        network = _first(of_repo.network, agent.network, run.network)
+        return Boundary(
+            is_boxed=_first(of_repo.sandbox, agent.sandbox, run.sandbox) != "off",
+            hosts=_HOSTS.get(network) if isinstance(network, str) else network,
+            limits=Limits(
+                _first(of_repo.max_memory_mb, agent.max_memory_mb, run.max_memory_mb),
+                _first(of_repo.max_processes, agent.max_processes, run.max_processes),
+                _first(of_repo.max_disk_mb, agent.max_disk_mb, run.max_disk_mb),
+                _first(of_repo.max_file_mb, agent.max_file_mb, run.max_file_mb),
+            ),
+            home=_home(name, agent),
+            readable=tuple(Path(each).expanduser() for each in agent.readable),
+            writable=tuple(Path(each).expanduser() for each in agent.writable),
+        )
+
+
+def _first(of_repo: T | None, of_agent: T | None, of_all: T) -> T:
+    """Return what counts most of what is said."""
+    if of_repo is not None:
+        return of_repo
+    return of_all if of_agent is None else of_agent
+
+
+def _home(name: str, settings: AgentSettings) -> HomeFolder:
+    if settings.kind == "claude":
+        return PRESETS["claude"].home
+    is_preset = settings.kind == "acp" and name in PRESETS
+    return PRESETS[name].home if is_preset else HomeFolder()
 
 
 def _named(of_repo: RepoRunSettings) -> list[str]:

@@ -28,6 +28,7 @@ from butler_run.history.runs import FILE_NAME, History, Past, Request, State, hi
 from butler_run.permissions.answer import answered
 from butler_run.permissions.questions import Questions, said
 from butler_run.runs.scheduler import Scheduler
+from butler_run.sandbox.enclosures import Enclosures, Surroundings
 from butler_run.settings import RepoRunSettings, RunSettings
 from butler_run.snapshots.undo import Changes
 from butler_run.snapshots.working_copy import working_copy
@@ -52,7 +53,10 @@ class RunPlugin(Plugin[RunSettings]):
     async def __aenter__(self) -> Self:
         self._history = History(self.data_folder / FILE_NAME)
         secrets = Redactor(self._catalog.secrets)
-        self._runs = Scheduler(self.settings, self._history, self._questions, secrets)
+        surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)
+        self._runs = Scheduler(
+            *(self.settings, self._history, self._questions, secrets), Enclosures(surroundings)
+        )
         self._changes = Changes(self._history, secrets)
         self._cut_off = self._history.cut_off()
         self._untold = self._history.take_untold()

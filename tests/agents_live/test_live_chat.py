@@ -36,6 +36,8 @@ async def test_a_file_is_written_after_a_yes_shown_and_undone(
         data_dir = "{tmp_path}/data"
         repos.api.path = "{tmp_path}/api"
         access.owners = ["{OWNER}"]
+        [plugins.run]
+        sandbox = "off"
         [plugins.run.agents.claude]
         kind = "{kind}"
         command = {json.dumps(command)}

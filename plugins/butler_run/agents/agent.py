@@ -16,6 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
+
 
 class Mode(StrEnum):
     """How much an agent may do without asking, from the least to the most."""
@@ -182,6 +184,7 @@ class Agent(Protocol):
         conversation_id: str | None = None,
         mode: Mode = Mode.ASK,
         instructions: str = "",
+        enclosure: Enclosure = UNENCLOSED,
     ) -> AbstractAsyncContextManager[Run]:
         """Start a run; the process is going when the block is entered, the events tell the rest.
 
@@ -193,6 +196,7 @@ class Agent(Protocol):
             mode: How much it may do without asking; what has no modes ignores it.
             instructions: What the project asks of agents, told before the prompt; a plain program
                 is not told.
+            enclosure: What stands around its process.
 
         Raises:
             AgentError: The agent is not installed, or the folder is gone.

@@ -28,6 +28,7 @@ from butler_run.agents.agent import (
 )
 from butler_run.agents.base import Patience, ProcessRun
 from butler_run.agents.errors import AgentError, ConversationLostError
+from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 from butler_run.agents.process.json_lines import Messages
 from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
 from butler_run.agents.text import coalesced, on_one_line
@@ -82,6 +83,7 @@ class ClaudeAgent:
         conversation_id: str | None = None,
         mode: Mode = Mode.ASK,
         instructions: str = "",
+        enclosure: Enclosure = UNENCLOSED,
     ) -> AsyncIterator[Run]:
         """Start a run, see ``Agent``."""
         resume = () if conversation_id is None else (f"--resume={conversation_id}",)
@@ -92,6 +94,7 @@ class ClaudeAgent:
             environment=environment,
             limits=self._limits,
             how_to_get=HOW_TO_GET,
+            enclosure=enclosure,
         ) as process:
             run = _ClaudeRun(process, self._patience, folder, is_resumed=bool(resume))
             run.prompt(*filter(None, (instructions,)), prompt)

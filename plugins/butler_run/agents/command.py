@@ -13,6 +13,7 @@ from pathlib import Path
 from butler_run.agents.agent import Event, Finished, Mode, Reason, Run, Started, Text
 from butler_run.agents.base import Patience, ProcessRun
 from butler_run.agents.errors import AgentError
+from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
 
 PLACEHOLDER = "{prompt}"
@@ -37,11 +38,16 @@ class CommandAgent:
         conversation_id: str | None = None,
         mode: Mode = Mode.ASK,
         instructions: str = "",
+        enclosure: Enclosure = UNENCLOSED,
     ) -> AsyncIterator[Run]:
         """Start the program, see ``Agent``."""
         command = with_prompt(self._command, prompt)
         async with spawned(
-            command, folder=folder, environment=environment, limits=self._limits
+            command,
+            folder=folder,
+            environment=environment,
+            limits=self._limits,
+            enclosure=enclosure,
         ) as process:
             if not has_placeholder(self._command):
                 process.write(prompt.encode(errors="replace"))

@@ -29,6 +29,7 @@ from butler_run.runs.chat import RunChat
 from butler_run.runs.instructions import instructions
 from butler_run.runs.output import Output
 from butler_run.runs.progress import Progress
+from butler_run.sandbox.enclosures import RunEnclosure
 from butler_run.snapshots.of_run import RunSnapshots
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Run:
         prompt: What to do.
         repo: Where.
         choice: The agent, and how it runs here.
+        enclosure: What stands around its processes.
         history: Where it is noted.
         questions: Where the agent's questions wait for answers.
         chat: Where its messages go.
@@ -91,6 +93,7 @@ class Run:
         prompt: str,
         repo: Repo,
         choice: Choice,
+        enclosure: RunEnclosure,
         history: History,
         questions: Questions,
         chat: RunChat,
@@ -100,6 +103,7 @@ class Run:
         self._prompt = prompt
         self._repo = repo
         self._choice = choice
+        self._enclosure = enclosure
         self._history = history
         self._chat = chat
         self._prompts = PermissionPrompts(ctx, number, history, questions, chat)
@@ -174,10 +178,12 @@ class Run:
         )
         if problem and self._state() is State.FAILED:
             problem = f"{problem} /retry {self._number} runs it again."
-        beside = len(f"\n\n{problem}\n\n{footer}")
+        said_besides = [part for part in (problem, *self._enclosure.notes) if part]
+        beside = len("\n\n".join(["", *said_besides, footer]))
         shown, is_all = await asyncio.to_thread(outcome.answer.shown, beside)
         nothing = "It was stopped." if self.is_stopped else "The agent said nothing."
-        text = "\n\n".join(part for part in (with_clock_times(shown), problem) if part) or nothing
+        parts = [part for part in (with_clock_times(shown), *said_besides) if part]
+        text = "\n\n".join(parts) or nothing
         return _Said(await self._chat.fit(f"{text}\n\n{footer}"), is_all)
 
     @asynccontextmanager
@@ -236,6 +242,7 @@ class Run:
             conversation_id=conversation_id,
             mode=self._choice.mode,
             instructions=told,
+            enclosure=self._enclosure,
         )
         async with starting as run, self._prompts.open():
             self._run = LimitedRun(run, self._choice.limits)

@@ -15,6 +15,7 @@ from butler_run.runs.budget import Budget
 from butler_run.runs.chat import RunChat
 from butler_run.runs.queue import Place, Queue
 from butler_run.runs.run import Run
+from butler_run.sandbox.enclosures import Enclosures
 from butler_run.settings import RunSettings
 from butler_run.snapshots.working_copy import working_copy
 from butler_run.text.redaction import Redactor
@@ -35,12 +36,18 @@ class Scheduler:
     """Starts, queues and stops runs."""
 
     def __init__(
-        self, settings: RunSettings, history: History, questions: Questions, secrets: Redactor
+        self,
+        settings: RunSettings,
+        history: History,
+        questions: Questions,
+        secrets: Redactor,
+        enclosures: Enclosures,
     ) -> None:
         self._settings = settings
         self._history = history
         self._questions = questions
         self._secrets = secrets
+        self._enclosures = enclosures
         self._budget = Budget(settings, history)
         self._queue = Queue(settings.max_runs)
         self._live: dict[int, _Live] = {}
@@ -124,6 +131,7 @@ class Scheduler:
             UserError: The queue is full, a budget is used up, or the repo cannot be used.
         """
         copy = await asyncio.to_thread(working_copy, repo)
+        await asyncio.to_thread(self._enclosures.check, choice.boundary)
         if self._queue.waiting_of(ctx.chat_id) >= self._settings.max_queued:
             raise UserError(
                 f"{self._settings.max_queued} runs of this chat are already queued. "
@@ -143,7 +151,11 @@ class Scheduler:
     ) -> Place:
         """Queue a recorded run for its working copy."""
         chat = RunChat(ctx, self._history, number, self._secrets)
-        work = Run(ctx, number, prompt, repo, choice, self._history, self._questions, chat)
+        enclosure = self._enclosures.of_run(repo, copy, choice.boundary)
+        work = Run(
+            *(ctx, number, prompt, repo, choice, enclosure),
+            *(self._history, self._questions, chat),
+        )
         place = self._queue.join(number, copy, ctx.chat_id)
         job = ctx.start(self._carry_out(ctx, work, place, repo, prompt), f"run {number}")
         self._live[number] = _Live(work, place, job)

@@ -40,6 +40,7 @@ def butler_toml(tmp_path, script):
         [plugins]
         enabled = ["session", "run"]
         [plugins.run]
+        sandbox = "off"
         agent = "scripted"
         max_runs = 2
         max_queued = 2

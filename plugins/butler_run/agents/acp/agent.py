@@ -8,6 +8,7 @@ from pathlib import Path
 
 from butler_run.agents.agent import Mode, Run
 from butler_run.agents.base import Patience
+from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 from butler_run.agents.process.process import ProcessLimits, spawned
 
 
@@ -43,6 +44,7 @@ class AcpAgent:
         conversation_id: str | None = None,
         mode: Mode = Mode.ASK,
         instructions: str = "",
+        enclosure: Enclosure = UNENCLOSED,
     ) -> AsyncIterator[Run]:
         """Start a run, see ``Agent``."""
         async with spawned(
@@ -51,6 +53,7 @@ class AcpAgent:
             environment=environment,
             limits=self._limits,
             how_to_get=self._how_to_get,
+            enclosure=enclosure,
         ) as process:
             # It takes half a second, once, as does an agent to start: both at the same time.
             await asyncio.to_thread(importlib.import_module, "butler_run.agents.acp.run")

@@ -98,6 +98,11 @@ class ReaperLine(asyncio.Protocol):
         if self._transport and not self._transport.is_closing():
             self._transport.write(b"end\n")
 
+    def kill(self) -> None:
+        """Tell the reaper to end the run without asking anybody."""
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(b"kill\n")
+
     def close(self) -> None:
         """Hang up; a reaper with something left to end does so."""
         if self._transport:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from butler_run.agents.errors import AgentError, LimitReachedError
+from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure, Launch
 from butler_run.agents.process.lines import LineSplitter
 from butler_run.agents.process.pipes import Output, ReaperLine, Tail
 
@@ -30,6 +31,7 @@ _REAPER = Path(__file__).with_name("reaper.py")
 _VERIFICATION_S = 5.0
 _STDERR_LINES = 8
 _STDERR_CHARACTERS = 600
+_SHELL_SIGNAL = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class AgentProcess:
         self._reaper = ReaperLine()
         self._output = Output()
         self._tail = Tail()
+        self._is_boxed = False
+        self._failure: Exception | None = None
         self._input: asyncio.WriteTransport | None = None
         self._transports: list[asyncio.BaseTransport] = []
 
@@ -84,7 +88,7 @@ class AgentProcess:
         """Yield stdout as it comes.
 
         Raises:
-            LimitReachedError: It is more than the limit.
+            LimitReachedError: It is more than the limit, or the program reached another one.
         """
         left_bytes = self._limits.output_bytes
         while piece := await self._output.read():
@@ -92,6 +96,8 @@ class AgentProcess:
             if left_bytes < 0:
                 raise self._too_much()
             yield piece
+        if self._failure is not None:
+            raise self._failure
 
     async def lines(self) -> AsyncIterator[Iterator[str]]:
         """Yield the lines of stdout without their line ends, so many at a time as have come.
@@ -117,7 +123,11 @@ class AgentProcess:
     async def status(self) -> int:
         """Wait for the program's end and return its exit status; negative is a signal."""
         await self._reaper.has_exited.wait()
-        return self._reaper.status if self._reaper.status is not None else -signal.SIGKILL
+        status = self._reaper.status
+        if status is None:
+            return -signal.SIGKILL
+        # A sandbox says of a program that a signal ended what a shell says.
+        return _SHELL_SIGNAL - status if self._is_boxed and status > _SHELL_SIGNAL else status
 
     async def epitaph(self) -> str:
         """Wait for the program's end and return a sentence on it, with the last of stderr."""
@@ -126,6 +136,11 @@ class AgentProcess:
             return f"{self.name} could not be started: {os.strerror(self._reaper.start_errno)}."
         sentence = f"{self.name} {_ended(status)}"
         return f"{sentence}: {self.stderr_tail}" if self.stderr_tail else f"{sentence}."
+
+    def fail(self, error: Exception) -> None:
+        """Kill the program with all that it started; reading what it writes then raises that."""
+        self._failure = error
+        self._reaper.kill()
 
     async def end(self) -> None:
         """End the program and all that it started, and return once no process is left.
@@ -161,8 +176,11 @@ class AgentProcess:
         except TimeoutError:
             logger.info("%s went on after its input was closed", self.name)
 
-    async def connect(self, child: subprocess.Popen[bytes], line: socket.socket) -> None:
+    async def connect(
+        self, child: subprocess.Popen[bytes], line: socket.socket, *, is_boxed: bool
+    ) -> None:
         """Take over the pipes of the reaper and the line to it; return once the program runs."""
+        self._is_boxed = is_boxed
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: self._reaper, sock=line)
         for protocol, pipe in ((self._output, child.stdout), (self._tail, child.stderr)):
@@ -206,6 +224,7 @@ async def spawned(
     environment: Mapping[str, str],
     limits: ProcessLimits,
     how_to_get: str = "",
+    enclosure: Enclosure = UNENCLOSED,
 ) -> AsyncIterator[AgentProcess]:
     """Run ``command`` in ``folder``; leaving the block ends it and all that it started.
 
@@ -215,20 +234,36 @@ async def spawned(
         environment: All of its environment.
         limits: What it may write, and how it is ended.
         how_to_get: A sentence for those who do not have the program.
+        enclosure: What stands around it.
 
     Raises:
         AgentError: The program is not installed, or the folder is gone.
     """
     program = _found(command[0], folder, environment, how_to_get)
     process = AgentProcess(_name(command), limits, frozenset(environment))
-    child, line = _start([program, *command[1:]], folder, environment, limits)
+    around = enclosure.around((program, *command[1:]), folder=folder, environment=environment)
+    async with around as launch:
+        child, line = _start(launch, process.name, folder, limits)
+        try:
+            await process.connect(child, line, is_boxed=launch.is_boxed)
+            logger.info("%s started as process %s", process.name, process.pid)
+            async with process, _watched(process, launch):
+                yield process
+        finally:
+            await process.disconnect(child)
+
+
+@asynccontextmanager
+async def _watched(process: AgentProcess, launch: Launch) -> AsyncIterator[None]:
+    if launch.watch is None:
+        yield
+        return
+    watch = asyncio.ensure_future(launch.watch(process))
     try:
-        await process.connect(child, line)
-        logger.info("%s started as process %s", process.name, process.pid)
-        async with process:
-            yield process
+        yield
     finally:
-        await process.disconnect(child)
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
 
 
 def _name(command: Sequence[str]) -> str:
@@ -250,18 +285,21 @@ def _found(program: str, folder: Path, environment: Mapping[str, str], how_to_ge
 
 
 def _start(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], limits: ProcessLimits
+    launch: Launch, name: str, folder: Path, limits: ProcessLimits
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair()
     with theirs:
-        arguments = (str(theirs.fileno()), str(limits.end_interval_s), *command)
+        arguments = (
+            *(str(theirs.fileno()), str(limits.end_interval_s), "1" if launch.is_boxed else "0"),
+            *launch.command,
+        )
         try:
             # Not a process of asyncio's: its transport kills when it is collected, and a reaper
             # that is killed cannot end what daemonised below it.
             child = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_REAPER), *arguments],
                 cwd=folder,
-                env=dict(environment),
+                env=dict(launch.environment),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 stdin=subprocess.PIPE,
@@ -271,7 +309,7 @@ def _start(
             )
         except (OSError, ValueError) as error:
             ours.close()
-            raise AgentError(f"{_name(command)} could not be started: {error}.") from None
+            raise AgentError(f"{name} could not be started: {error}.") from None
     return child, ours
 
 

@@ -2,12 +2,15 @@
 
 Started by path with ``python -I -S``, so it imports little and nothing of Butler::
 
-    reaper.py CONTROL_FD INTERVAL_S PROGRAM [ARGUMENT...]
+    reaper.py CONTROL_FD INTERVAL_S IS_BOXED PROGRAM [ARGUMENT...]
 
 The control socket is a stream of lines. From the reaper: ``started PID``, ``unstartable ERRNO``,
-``exited STATUS`` (negative: a signal), ``gone``. To the reaper: ``end``. The end of the stream is
-the end of Butler, also by kill -9: then, and when the program itself is over, whatever is left of
-the run is ended.
+``exited STATUS`` (negative: a signal), ``gone``. To the reaper: ``end``, and ``kill`` where nobody
+shall be asked. The end of the stream is the end of Butler, also by kill -9: then, and when the
+program itself is over, whatever is left of the run is ended.
+
+With ``1`` for IS_BOXED the program is a sandbox, which would die of the first signal and take the
+agent with it unasked. So it gets none but SIGKILL; the others go to what runs in it.
 
 As a child subreaper (Linux, prctl(2)) the reaper becomes the parent of every orphan below it, so a
 daemonised grandchild stays in its tree, and "no child left" from wait(2) proves that all are dead.
@@ -37,13 +40,15 @@ _QUITTING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Reaper:
     """Watches one program until it and all that it started are dead."""
 
-    def __init__(self, control_fd: int, interval_s: float) -> None:
+    def __init__(self, control_fd: int, interval_s: float, *, is_boxed: bool) -> None:
         self._control_fd = control_fd
         self._interval_s = interval_s
+        self._is_boxed = is_boxed
         self._group = 0
         self._is_program_over = False
         self._is_childless = False
         self._is_told_to_end = False
+        self._is_told_to_kill = False
         self._is_alone = False
         self._wake_fd = _wake_on_signals(self._quit)
 
@@ -55,7 +60,9 @@ class Reaper:
         while not (self._is_told_to_end or self._is_alone or self._is_program_over):
             self._wait(None)
             self._reap()
-        if self._is_told_to_end:
+        if self._is_told_to_kill:
+            self._end((), 0)
+        elif self._is_told_to_end:
             self._end(_POLITE, self._interval_s)
         else:
             self._end(_BRISK, min(_BRISK_INTERVAL_S, self._interval_s))
@@ -65,8 +72,8 @@ class Reaper:
         for number in signals:
             if self._is_gone():
                 return
-            self._signal_all(number)
-            self._wait_until_gone(interval_s)
+            if self._signal_all(number):
+                self._wait_until_gone(interval_s)
         while not self._is_gone():
             self._signal_all(signal.SIGKILL)
             self._wait_until_gone(_RETRY_S)
@@ -95,12 +102,17 @@ class Reaper:
             self._is_program_over = True
             self._tell(f"exited {os.waitstatus_to_exitcode(status)}")
 
-    def _signal_all(self, number: int) -> None:
-        for group in _groups_below(os.getpid()) if _IS_LINUX else {self._group}:
+    def _signal_all(self, number: int) -> bool:
+        """Send a signal to every process; return whether there was one to get it."""
+        groups = _groups_below(os.getpid()) if _IS_LINUX else {self._group}
+        if self._is_boxed and number != signal.SIGKILL:
+            groups.discard(self._group)
+        for group in groups:
             try:
                 os.killpg(group, number)
             except (ProcessLookupError, PermissionError):
                 continue
+        return bool(groups)
 
     def _wait(self, timeout_s: float | None) -> None:
         watched = [self._wake_fd] if self._is_alone else [self._wake_fd, self._control_fd]
@@ -116,7 +128,8 @@ class Reaper:
         except OSError:
             told = b""
         self._is_alone = not told
-        self._is_told_to_end = self._is_told_to_end or b"end" in told
+        self._is_told_to_kill = self._is_told_to_kill or b"kill" in told
+        self._is_told_to_end = self._is_told_to_end or self._is_told_to_kill or b"end" in told
 
     def _tell(self, line: str) -> None:
         try:
@@ -225,8 +238,8 @@ def _stat(name: str) -> tuple[int, int, int] | None:
 
 def main(arguments: list[str]) -> None:
     """Watch the program named by the arguments, see the module."""
-    control_fd, interval_s, *command = arguments
-    Reaper(int(control_fd), float(interval_s)).watch(command)
+    control_fd, interval_s, is_boxed, *command = arguments
+    Reaper(int(control_fd), float(interval_s), is_boxed=is_boxed == "1").watch(command)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Line:
         self.socket, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, *program, str(theirs.fileno()), interval_s, *command],
+                [sys.executable, *program, str(theirs.fileno()), interval_s, "0", *command],
                 pass_fds=[theirs.fileno()],
                 stdout=subprocess.PIPE,
                 start_new_session=True,

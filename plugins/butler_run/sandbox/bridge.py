@@ -1,0 +1,72 @@
+"""The bridge: in a sandbox without network, what makes Butler's proxy look like one on loopback.
+
+Started by path with ``python -I -S``::
+
+    bridge.py SOCKET PORT PROGRAM [ARGUMENT...]
+
+It listens on 127.0.0.1:PORT, hands each connection on to the Unix socket, and becomes the program.
+What listens is an orphan beside it, and dies with the sandbox.
+"""
+
+import os
+import socket
+import sys
+import threading
+
+_PIECE_BYTES = 65_536
+_BACKLOG = 64
+
+
+def serve(listening: socket.socket, path: str) -> None:
+    """Hand on every connection, for ever."""
+    while True:
+        theirs, _ = listening.accept()
+        ours = socket.socket(socket.AF_UNIX)
+        try:
+            ours.connect(path)
+        except OSError:
+            theirs.close()
+            continue
+        for pair in ((theirs, ours), (ours, theirs)):
+            threading.Thread(target=_copy, args=pair, daemon=True).start()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while piece := source.recv(_PIECE_BYTES):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        for each in (source, target):
+            each.close()
+
+
+def _become_a_daemon() -> bool:
+    """Fork twice; return whether this is the orphan."""
+    if child := os.fork():
+        os.waitpid(child, 0)
+        return False
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    return True
+
+
+def main(arguments: list[str]) -> None:
+    """Listen, and become the program named by the arguments."""
+    path, port, *command = arguments
+    listening = socket.create_server(("127.0.0.1", int(port)), backlog=_BACKLOG)
+    if _become_a_daemon():
+        serve(listening, path)
+    listening.close()
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - a program with its arguments, no shell
+    except OSError as error:
+        sys.exit(f"{command[0]} could not be started: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

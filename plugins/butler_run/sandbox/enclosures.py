@@ -1,0 +1,172 @@
+"""What stands around each run: made of what the configuration says and what must not be seen."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from butler import Repo
+from butler_run.agents.process.enclosure import Launch
+from butler_run.sandbox import limits
+from butler_run.sandbox.boundary import Boundary
+from butler_run.sandbox.launch import SOCKET, boxed
+from butler_run.sandbox.look_back import LookBack
+from butler_run.sandbox.places import Places
+from butler_run.sandbox.probe import Bubblewrap, find
+from butler_run.sandbox.proxy import NetworkList, served
+from butler_run.sandbox.watch import Watch
+
+T = TypeVar("T")
+
+_HOMELESS = Path("/tmp/home")  # noqa: S108 - a folder in the sandbox
+_KEPT = "agents"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What of Butler is on this machine.
+
+    Attributes:
+        data_folder: Where it keeps its files.
+        configuration: The configuration file.
+        repos: All repos, as they are known at each look.
+    """
+
+    data_folder: Path
+    configuration: Path
+    repos: Iterable[Repo]
+
+    def hidden_from(self, folder: Path) -> tuple[Path, ...]:
+        """Look at the disk: return what a run in ``folder`` must not see."""
+        others = {repo.path.resolve() for repo in self.repos} - {folder}
+        in_environment = sys.prefix != sys.base_prefix
+        return (
+            self.data_folder.resolve(),
+            self.configuration.resolve(),
+            *([Path(sys.prefix).resolve()] if in_environment else []),
+            *sorted(others),
+        )
+
+
+class Enclosures:
+    """Makes what stands around the runs."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._bubblewrap: Bubblewrap | None = None
+
+    def bubblewrap(self) -> Bubblewrap:
+        """Return the bubblewrap that works here, tried until it does; blocking.
+
+        Raises:
+            SandboxError: None works.
+        """
+        if self._bubblewrap is None:
+            self._bubblewrap = find()
+        return self._bubblewrap
+
+    def check(self, boundary: Boundary) -> None:
+        """Try what a run needs; blocking.
+
+        Raises:
+            SandboxError: There can be no such run here.
+        """
+        if boundary.is_boxed:
+            self.bubblewrap()
+
+    def of_run(self, repo: Repo, copy: Path, boundary: Boundary) -> "RunEnclosure":
+        """Return what stands around one run in a repo, which lies in the working copy ``copy``."""
+        return RunEnclosure(self, self._surroundings, repo, copy, boundary)
+
+
+class RunEnclosure:
+    """Stands around the program of one run, see ``Enclosure``.
+
+    Args:
+        enclosures: Has the bubblewrap.
+        surroundings: What must not be seen.
+        repo: Where the run is.
+        copy: The working copy around the repo's folder.
+        boundary: What the run may reach and take.
+    """
+
+    def __init__(
+        self,
+        enclosures: Enclosures,
+        surroundings: Surroundings,
+        repo: Repo,
+        copy: Path,
+        boundary: Boundary,
+    ) -> None:
+        self._enclosures = enclosures
+        self._surroundings = surroundings
+        self._repo = repo
+        self._copy = copy
+        self._boundary = boundary
+        self._network = NetworkList(boundary.hosts or ())
+        self._look_back = LookBack(repo.path, copy)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the chat on what the program did; complete once it has ended."""
+        return [*self._look_back.notes, *self._network.notes]
+
+    @asynccontextmanager
+    async def around(
+        self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str]
+    ) -> AsyncIterator[Launch]:
+        """Prepare the start of a command, see ``Enclosure``."""
+        folder = await asyncio.to_thread(folder.resolve)
+        watch = Watch(self._boundary.limits, (folder, *self._boundary.writable))
+        async with AsyncExitStack() as stack:
+            launch = await self._launch(stack, command, folder, environment)
+            await asyncio.to_thread(self._look_back.begin)
+            try:
+                yield replace(launch, watch=watch.over)
+            finally:
+                await asyncio.to_thread(self._look_back.end, watch)
+
+    async def _launch(
+        self,
+        stack: AsyncExitStack,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+    ) -> Launch:
+        boundary = self._boundary
+        if not boundary.is_boxed:
+            in_front = await asyncio.to_thread(limits.in_front, boundary.limits)
+            return Launch([*in_front, *command], environment)
+        bubblewrap = await asyncio.to_thread(self._enclosures.bubblewrap)
+        places = await asyncio.to_thread(self._places, folder, environment)
+        preparing = boxed(bubblewrap.program, command, environment, places, boundary)
+        made = await stack.enter_async_context(_in_thread(preparing))
+        if boundary.hosts:
+            await stack.enter_async_context(served(made.run_folder / SOCKET, self._network))
+        return made.launch
+
+    def _places(self, folder: Path, environment: Mapping[str, str]) -> Places:
+        home = Path(environment.get("HOME") or "/").resolve()
+        return Places(
+            folder=folder,
+            copy=self._copy,
+            home=home if home.is_dir() and home != Path("/") else _HOMELESS,
+            of_home=self._boundary.home,
+            kept=self._surroundings.data_folder / _KEPT / self._repo.name,
+            hidden=self._surroundings.hidden_from(folder),
+            readable=self._boundary.readable,
+            writable=self._boundary.writable,
+            is_trusted=self._boundary.is_trusted,
+        )
+
+
+@asynccontextmanager
+async def _in_thread(block: AbstractContextManager[T]) -> AsyncIterator[T]:
+    value = await asyncio.to_thread(block.__enter__)
+    try:
+        yield value
+    finally:
+        await asyncio.to_thread(block.__exit__, None, None, None)

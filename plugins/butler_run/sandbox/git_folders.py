@@ -1,0 +1,207 @@
+"""The git folder of a working copy as a sandbox has it: writable, but for what git runs.
+
+A read-only ``.git/config`` alone holds nothing: ``.git`` could be moved away, so it is bound onto
+itself; and ``.git/commondir`` could lead git to another configuration, so there is one that leads
+nowhere. None of it is followed where it is a symbolic link: the target would be shown.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from butler_run.sandbox.bubblewrap import Bind, Mount
+from butler_run.sandbox.probe import SandboxError
+
+_MAX_FOLDERS = 10_000
+_MAX_BYTES = 1_000_000
+_RUN_BY_GIT = ("config", "config.worktree", "hooks", "commondir", "gitdir")
+_HERE = ".\n"
+_SHARED = ("objects", "refs", "logs")
+
+
+@dataclass(frozen=True, slots=True)
+class GitFolders:
+    """Where a working copy keeps its history.
+
+    Attributes:
+        copy: The working copy.
+        own: Its git folder.
+        common: The folder that it shares with other worktrees; else its own.
+    """
+
+    copy: Path
+    own: Path
+    common: Path
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the working copy is a linked worktree of another one."""
+        return self.own != self.common
+
+
+def git_folders(copy: Path) -> GitFolders | None:
+    """Look at the disk: return the git folders of a working copy, None if it has none.
+
+    Raises:
+        SandboxError: Its ``.git`` leads to a folder that does not lead back.
+    """
+    place = copy / ".git"
+    if place.is_symlink():
+        raise SandboxError(f"{place} is a symbolic link, so no agent can work there.")
+    if place.is_dir():
+        return GitFolders(copy, place, place)
+    if not place.is_file():
+        return None
+    own = (copy / _text(place).removeprefix("gitdir:").strip()).resolve()
+    common = (own / _text(own / "commondir").strip()).resolve()
+    if not _leads_back(own, common, copy):
+        raise SandboxError(
+            f"{place} leads to {own}, which does not lead back, so no agent can work there. "
+            "git worktree repair mends that."
+        )
+    return GitFolders(copy, own, common)
+
+
+@contextmanager
+def prepared(folders: GitFolders) -> Iterator[list[Mount]]:
+    """Make what must be there to be bound, and yield the mounts; blocking.
+
+    Raises:
+        SandboxError: There is a link among what git runs.
+    """
+    made: list[Path] = []
+    git_folders = _with_submodules(folders)
+    for folder in git_folders:
+        _complete(folder, made)
+    worktrees = _entries(folders.common / "worktrees")
+    try:
+        yield [
+            *_writable(folders),
+            *(pin for folder in (*git_folders, *worktrees) for pin in _pins(folder)),
+            *(Bind(path) for path in _pointers(folders.copy)),
+        ]
+    finally:
+        if not worktrees:
+            # Unlinking a mount point lifts it in every sandbox: another worktree may be in one.
+            for path in made:
+                with suppress(OSError):
+                    path.unlink()
+
+
+def run_by_git(folders: GitFolders) -> Iterator[Path]:
+    """Yield the files that git takes commands from; blocking."""
+    for folder in _with_submodules(folders):
+        for name in _RUN_BY_GIT:
+            path = folder / name
+            yield from sorted(path.iterdir()) if path.is_dir() else [path]
+
+
+def _with_submodules(folders: GitFolders) -> list[Path]:
+    in_tree = [each for each in _submodules(folders.copy) if each.is_dir()]
+    return [folders.common, *_git_folders_below(folders.common / "modules"), *in_tree]
+
+
+def _submodules(copy: Path) -> Iterator[Path]:
+    """Yield what stands at ``.git`` in the submodules of a working copy."""
+    for value in _values(copy / ".gitmodules", "path"):
+        place = copy / value / ".git"
+        if place.resolve() == place and place.is_relative_to(copy) and _is_plain(place):
+            yield place
+
+
+def _pointers(copy: Path) -> Iterator[Path]:
+    """Yield the files that lead to the git folders of a working copy and of its submodules."""
+    return (each for each in (copy / ".git", *_submodules(copy)) if each.is_file())
+
+
+def _writable(folders: GitFolders) -> Iterator[Mount]:
+    if folders.is_shared:
+        yield Bind(folders.common)
+        for name in _SHARED:
+            if _is_plain(folders.common / name):
+                yield Bind(folders.common / name, is_writable=True)
+    yield Bind(folders.own, is_writable=True)
+
+
+def _pins(folder: Path) -> Iterator[Mount]:
+    return (Bind(folder / name) for name in _RUN_BY_GIT if _is_plain(folder / name))
+
+
+def _complete(folder: Path, made: list[Path]) -> None:
+    (folder / "hooks").mkdir(exist_ok=True)
+    if not os.path.lexists(folder / "commondir"):
+        (folder / "commondir").write_text(_HERE)
+        made.append(folder / "commondir")
+    worktree = folder / "config.worktree"
+    # An empty one is as good as none; without the extension git does not look at it.
+    is_known = "worktreeconfig" in _text(folder / "config").lower()
+    if is_known and not os.path.lexists(worktree):
+        worktree.touch()
+
+
+def _is_plain(path: Path) -> bool:
+    """Look at the disk: return whether there is a file or folder.
+
+    Raises:
+        SandboxError: It is something else, such as a link.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise SandboxError(f"{path} cannot be looked at: {error.strerror}.") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise SandboxError(
+            f"{path} is neither a file nor a folder, so it cannot be protected from the agent. "
+            "Put a plain one in its place."
+        )
+    return True
+
+
+def _git_folders_below(folder: Path) -> list[Path]:
+    """Return the git folders of the submodules, and of theirs."""
+    found, left = [], _MAX_FOLDERS
+    for place, names, files in os.walk(folder):
+        left -= 1
+        if left < 0:
+            raise SandboxError(f"{folder} holds more than {_MAX_FOLDERS:,} folders.")
+        if "HEAD" in files and "objects" in names:
+            found.append(Path(place))
+            names[:] = [name for name in names if name == "modules"]
+    return found
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not _is_plain(folder):
+        return []
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
+
+
+def _leads_back(own: Path, common: Path, copy: Path) -> bool:
+    if own != common:
+        back = _text(own / "gitdir").strip()
+        return own.parent == common / "worktrees" and Path(back) == copy / ".git"
+    return any((own / back).resolve() == copy for back in _values(own / "config", "worktree"))
+
+
+def _values(path: Path, key: str) -> Iterator[str]:
+    """Yield the values of a key of a file that is written like git's configuration."""
+    for line in _text(path).splitlines():
+        name, _, value = line.partition("=")
+        if name.strip().lower() == key:
+            yield value.strip().strip('"')
+
+
+def _text(path: Path) -> str:
+    """Return what a file holds; nothing for what is none: a pipe would be waited for."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return ""
+        with path.open(errors="replace") as file:
+            return file.read(_MAX_BYTES)
+    except OSError:
+        return ""

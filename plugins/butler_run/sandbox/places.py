@@ -1,0 +1,163 @@
+"""What an agent's sandbox shows of the machine, and what of it can be written."""
+
+import os
+import pwd
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from butler_run.agents import HomeFolder
+from butler_run.sandbox.bubblewrap import Bind, Empty, Mount, shows
+
+# Where the agent's own configuration in a repo can name programs to run.
+PROJECT_SETTINGS = (".claude", ".mcp.json", ".gemini", ".opencode", "opencode.json")
+_CODEX = ".codex"
+NAMED_WHEN_NEW = (*PROJECT_SETTINGS, _CODEX)
+# For every agent: who commits, and what git leaves alone. No login, so no ~/.config/git whole.
+GIT_SETTINGS = (
+    ".gitconfig",
+    ".config/git/config",
+    ".config/git/ignore",
+    ".config/git/attributes",
+)
+RUN_FOLDER = Path("/run/butler")
+_SCRATCH = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - mount points in the sandbox
+_HOMES = (Path("/home"), Path("/root"))
+_RESOLVER = Path("/etc/resolv.conf")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What the sandbox of a run is made of; all paths absolute, ``folder`` and ``copy`` real.
+
+    Attributes:
+        folder: The repo's folder.
+        copy: The working copy around it; ``folder`` itself where that is one.
+        home: The user's home folder.
+        of_home: What the agent gets of it.
+        kept: Where the folders of its own are kept, outside of the sandbox.
+        hidden: What is not there, not even where it lies in the repo.
+        readable: What else is there.
+        writable: What else is there and can be written.
+        is_trusted: The repo's own settings for Codex may be read.
+    """
+
+    folder: Path
+    copy: Path
+    home: Path
+    of_home: HomeFolder
+    kept: Path
+    hidden: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    is_trusted: bool = False
+
+
+def mounts(places: Places, run_folder: Path, git: Sequence[Mount]) -> tuple[Mount, ...]:
+    """Look at the disk: return the mounts, after which nothing is there that should not be.
+
+    Args:
+        places: What the sandbox is made of.
+        run_folder: A folder of this run's, with the file ``empty`` and the copies; shown read-only.
+        git: The mounts of the git folders.
+    """
+    below = [*_system(places.home)]
+    below += _hidden(places.hidden, run_folder, below)
+    below += _home(places, run_folder)
+    below += (Bind(each) for each in _there(places.readable))
+    below += (Bind(each, is_writable=True) for each in _there(places.writable))
+    if not shows(below, places.copy) and places.copy not in places.hidden:
+        below.append(Bind(places.copy))
+    below += [Bind(places.folder, is_writable=True), *git, *_settings(places)]
+    inside = (each for each in places.hidden if not places.folder.is_relative_to(each))
+    below += _hidden(inside, run_folder, below)
+    return (*below, Bind(run_folder, target=RUN_FOLDER))
+
+
+def new_settings(folder: Path) -> set[str]:
+    """Look at the disk: return which of an agent's settings there are in a repo."""
+    return {name for name in NAMED_WHEN_NEW if os.path.lexists(folder / name)}
+
+
+def prepare(places: Places, run_folder: Path) -> None:
+    """Make the folders and files that are bound; blocking."""
+    (run_folder / "empty").touch()
+    for name in places.of_home.kept:
+        (places.kept / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in _named(places.of_home.conversations, places.folder):
+        (places.home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in places.of_home.copied:
+        if (places.home / name).is_file():
+            (run_folder / name).write_bytes((places.home / name).read_bytes())
+
+
+def _system(home: Path) -> Iterator[Mount]:
+    for scratch in _SCRATCH:
+        if scratch.is_dir():
+            yield Empty(scratch, is_writable=True, is_for_everybody=True)
+    yield Empty(Path("/run"))
+    resolver = _RESOLVER.resolve()
+    if resolver.is_relative_to("/run") and resolver.is_file():
+        yield Bind(resolver)
+    for folder in {*_HOMES, _home_of_user()} - {home}:
+        if folder.is_dir() and folder != Path("/"):
+            yield Empty(folder)
+    yield Empty(home, is_writable=True)
+
+
+def _home_of_user() -> Path:
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir).resolve()
+    except KeyError:
+        return _HOMES[0]
+
+
+def _hidden(paths: Iterable[Path], run_folder: Path, below: list[Mount]) -> Iterator[Mount]:
+    """Yield the mounts that hide what ``below`` shows; files are hidden by an empty one."""
+    for path in sorted(set(paths)):
+        if path == Path("/") or not shows(below, path):
+            continue
+        if path.is_dir():
+            yield Empty(path)
+        elif path.exists():
+            yield Bind(run_folder / "empty", target=path)
+
+
+def _home(places: Places, run_folder: Path) -> Iterator[Mount]:
+    of_home, home = places.of_home, places.home
+    for name in of_home.kept:
+        yield Bind(places.kept / name, is_writable=True, target=home / name)
+    for name in of_home.copied:
+        if (run_folder / name).exists():
+            yield Bind(run_folder / name, is_writable=True, target=home / name)
+    for name in _named(of_home.conversations, places.folder):
+        yield Bind(home / name, is_writable=True)
+    for name in (*GIT_SETTINGS, *of_home.readable):
+        if (home / name).exists():
+            yield Bind(home / name)
+    for name in of_home.writable:
+        if (home / name).exists():
+            yield Bind(home / name, is_writable=True)
+
+
+def _named(names: Iterable[str], folder: Path) -> Iterator[str]:
+    encoded = re.sub(r"[^A-Za-z0-9]", "-", str(folder))
+    return (name.replace("{folder}", encoded) for name in names)
+
+
+def _there(paths: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in paths if path.exists())
+
+
+def _settings(places: Places) -> Iterator[Mount]:
+    """Yield what keeps the repo's own settings for agents from being changed, or seen."""
+    for name in PROJECT_SETTINGS:
+        path = (places.folder / name).resolve()
+        is_inside = path.is_relative_to(places.copy) and not places.folder.is_relative_to(path)
+        if path.exists() and is_inside:
+            yield Bind(path)
+    codex = (places.folder / _CODEX).resolve()
+    is_inside = codex.is_relative_to(places.copy) and not places.folder.is_relative_to(codex)
+    if codex.is_dir() and is_inside:
+        yield Bind(codex) if places.is_trusted else Empty(codex)

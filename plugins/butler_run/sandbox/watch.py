@@ -1,0 +1,180 @@
+"""Looks after what a run takes in sum: its processes, and what it adds to the disk."""
+
+import asyncio
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from butler_run.agents import LimitReachedError
+from butler_run.agents.process.enclosure import Watched
+from butler_run.sandbox.boundary import MB, Limits
+
+EVERY_S = 1.0
+# A look through a large tree costs time, so it is taken as seldom as it is slow.
+_REST = 30
+_MAX_LAST_LOOK_S = 0.5
+_BLOCK_BYTES = 512
+
+
+@dataclass(slots=True)
+class Look:
+    """What one look at the folders of a run found."""
+
+    size_bytes: int = 0
+    full_files: list[Path] = field(default_factory=list)
+    is_complete: bool = True
+
+
+class Watch:
+    """Ends a run that takes too much.
+
+    Attributes:
+        full_files: The files that grew to the length that one may have.
+    """
+
+    def __init__(self, limits: Limits, folders: Sequence[Path]) -> None:
+        self._limits = limits
+        self._folders = folders
+        self._began_at = time.time()
+        self._before_bytes = 0
+        self._free_bytes = 0
+        self._next_look_at = 0.0
+        self.full_files: list[Path] = []
+
+    async def over(self, process: Watched) -> None:
+        """Look after a process until it is cancelled, or the process has taken too much."""
+        await asyncio.to_thread(self._begin)
+        while True:
+            await asyncio.sleep(EVERY_S)
+            if problem := await asyncio.to_thread(self._problem, process.pid):
+                process.fail(LimitReachedError(problem))
+                return
+
+    def end(self) -> None:
+        """Look for the files that could not be written to their ends; blocking."""
+        look = self._look(time.monotonic() + _MAX_LAST_LOOK_S)
+        self.full_files = look.full_files
+
+    def _begin(self) -> None:
+        began = time.monotonic()
+        self._before_bytes = sum(
+            _size_bytes(each) for each in _files(self._folders) if each.st_ctime < self._began_at
+        )
+        self._rest(began)
+
+    def _problem(self, pid: int | None) -> str:
+        """Return the sentence on what the run has taken too much of, if it has."""
+        pids, threads = tree(pid or 0)
+        if threads > self._limits.processes:
+            return (
+                f"The run started more than {self._limits.processes:,} processes and was stopped. "
+                "max_processes in the configuration says how many it may."
+            )
+        if time.monotonic() < self._next_look_at and not self._is_filling_up():
+            return ""
+        began = time.monotonic()
+        added = self._look().size_bytes - self._before_bytes + deleted_bytes(pids, self._folders)
+        self._rest(began)
+        if added <= self._limits.disk_mb * MB:
+            return ""
+        return (
+            f"The run added more than {self._limits.disk_mb:,} MB to the disk and was stopped. "
+            "max_disk_mb in the configuration says how much it may."
+        )
+
+    def _look(self, deadline: float | None = None) -> Look:
+        look, limit_bytes = Look(), self._limits.file_mb * MB
+        for path, found in _entries(self._folders):
+            look.size_bytes += _size_bytes(found)
+            if found.st_size >= limit_bytes and found.st_mtime >= self._began_at:
+                look.full_files.append(path)
+            if deadline is not None and time.monotonic() > deadline:
+                break
+        return look
+
+    def _rest(self, began: float) -> None:
+        now = time.monotonic()
+        self._next_look_at = now + _REST * (now - began)
+        self._free_bytes = _free_bytes(self._folders)
+
+    def _is_filling_up(self) -> bool:
+        lost_bytes = self._free_bytes - _free_bytes(self._folders)
+        return lost_bytes > self._limits.disk_mb * MB / 10
+
+
+def tree(ancestor: int) -> tuple[list[int], int]:
+    """Return a process and all below it, and how many threads they have, see proc_pid_stat(5)."""
+    children: dict[int, list[int]] = {}
+    threads: dict[int, int] = {}
+    names: list[str] = []
+    with suppress(OSError):  # where there is no /proc, nothing is counted
+        names = os.listdir("/proc")  # noqa: PTH208 - this runs once a second
+    for name in names:
+        if name.isdigit() and (fields := _stat(name)):
+            children.setdefault(int(fields[1]), []).append(int(name))
+            threads[int(name)] = int(fields[17])
+    found, left = [], [ancestor]
+    while left:
+        pid = left.pop()
+        if pid in threads:
+            found.append(pid)
+        left += children.get(pid, ())
+    return found, sum(threads[pid] for pid in found)
+
+
+def deleted_bytes(pids: Iterable[int], folders: Sequence[Path]) -> int:
+    """Return how much disk the processes hold by files that have no name any more."""
+    devices = {each.stat().st_dev for each in folders if each.exists()}
+    held: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        with suppress(OSError), os.scandir(f"/proc/{pid}/fd") as descriptors:
+            for each in descriptors:
+                with suppress(OSError):
+                    found = each.stat()
+                    is_file = stat.S_ISREG(found.st_mode) and not found.st_nlink
+                    if is_file and found.st_dev in devices:
+                        held[found.st_dev, found.st_ino] = _size_bytes(found)
+    return sum(held.values())
+
+
+def _stat(pid: str) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - this runs once a second
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
+
+
+def _size_bytes(found: os.stat_result) -> int:
+    # A file with two names takes its place once.
+    return found.st_blocks * _BLOCK_BYTES // max(found.st_nlink, 1)
+
+
+def _files(folders: Iterable[Path]) -> Iterator[os.stat_result]:
+    return (found for _, found in _entries(folders))
+
+
+def _entries(folders: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    left = [str(folder) for folder in folders]
+    while left:
+        with suppress(OSError), os.scandir(left.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        left.append(entry.path)
+                    else:
+                        yield Path(entry.path), entry.stat(follow_symlinks=False)
+
+
+def _free_bytes(folders: Iterable[Path]) -> int:
+    """Return how much is free where least is."""
+    free = []
+    for folder in folders:
+        with suppress(OSError):
+            system = os.statvfs(folder)
+            free.append(system.f_bavail * system.f_frsize)
+    return min(free, default=0)
