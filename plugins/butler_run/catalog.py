@@ -170,11 +170,12 @@ class Catalog:
                 of_repo.time_limit or settings.time_limit or inf,
                 of_repo.silence_limit or settings.silence_limit or inf,
             ),
-            boundary=self.boundary(name, of_repo),
+            boundary=self.boundary(name, repo),
         )
 
-    def boundary(self, name: str, of_repo: RepoRunSettings) -> Boundary:
+    def boundary(self, name: str, repo: Repo) -> Boundary:
         """Return what an agent can reach and take in a repo."""
+        of_repo = options_of(repo)
         agent = self._settings.agents.get(name, AgentSettings())
         run = self._settings
         network = _first(of_repo.network, agent.network, run.network)
@@ -190,6 +191,7 @@ class Catalog:
             home=_home(name, agent),
             readable=tuple(Path(each).expanduser() for each in agent.readable),
             writable=tuple(Path(each).expanduser() for each in agent.writable),
+            is_trusted=repo.is_trusted,
         )
 
 
