@@ -147,7 +147,7 @@ class Line(FakeTransport):
     def is_withdrawn(self, message: Message) -> bool:
         return False
 
-    async def acknowledge(self, message: Message) -> None:
+    async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         self.dropped += message.sender is not OWNER
 
     def command(self) -> None:

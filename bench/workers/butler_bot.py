@@ -61,7 +61,7 @@ class SinkTransport:
     def is_withdrawn(self, message: Message) -> bool:
         return False
 
-    async def acknowledge(self, message: Message) -> None:
+    async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         self._free.put_nowait(None)
 
     async def flow(self, messages: list[Message], in_flight: int) -> None:
@@ -78,7 +78,7 @@ class SinkTransport:
 class Untold(SinkTransport):
     """A transport for direct calls of ``Bot.handle``."""
 
-    async def acknowledge(self, message: Message) -> None:
+    async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         pass
 
 

@@ -54,9 +54,10 @@ class Transport(Protocol):
         """Return whether the sender deleted or edited ``message`` since it was yielded."""
         ...
 
-    async def acknowledge(self, message: Message) -> None:
+    async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         """Acknowledge ``message`` at the end of its turn.
 
-        Otherwise the next start yields it again, unless its turn had started.
+        Otherwise the next start yields it again, unless its turn had started. If it had no effect,
+        as a mistyped command has none, an edit of it is yielded as a new message.
         """
         ...

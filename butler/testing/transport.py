@@ -28,6 +28,7 @@ class FakeTransport:
         self.begun: list[tuple[Message, bool]] = []
         self.withdrawn: set[str] = set()
         self.acknowledged: list[Message] = []
+        self.without_effect: list[Message] = []
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
@@ -59,9 +60,11 @@ class FakeTransport:
         """Return whether the id of ``message`` is in ``withdrawn``."""
         return message.id in self.withdrawn
 
-    async def acknowledge(self, message: Message) -> None:
-        """Append ``message`` to ``acknowledged``."""
+    async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
+        """Append ``message`` to ``acknowledged``, and to ``without_effect`` if it had none."""
         self.acknowledged.append(message)
+        if not had_effect:
+            self.without_effect.append(message)
         await self._announce()
 
     def receive(self, message: Message) -> None:

@@ -211,6 +211,7 @@ def sealed_edit(
     text: str,
     *,
     secret: bytes | None = None,
+    author: str | None = None,
     editor: str | None = None,
     next_secret: bytes | None = None,
 ) -> Content:
@@ -220,10 +221,11 @@ def sealed_edit(
         target: The message.
         text: Its new text.
         secret: Its secret, if that is not the one in it.
+        author: The address of who wrote it, if that is not the one it came with.
         editor: The address of who edits it, if that is not the author.
         next_secret: What takes the place of its secret.
     """
-    author = target.author
+    author = author or target.author
     plain = _edit(target, encode((1, text)))
     if next_secret is not None:
         plain += encode((wrappers.CONTEXT_INFO, encode((3, next_secret))))

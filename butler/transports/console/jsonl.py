@@ -100,7 +100,7 @@ class JsonLines:
         """Return False: lines cannot be withdrawn."""
         return False
 
-    async def acknowledge(self, message: Message) -> None:
+    async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         """Mark ``message`` as handled once all earlier output is written."""
         key = _key(message)
         if key not in self._in_hand:

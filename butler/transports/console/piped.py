@@ -28,7 +28,7 @@ class PipedConsole(Typed):
         await self._writer.write(reply.text.encode("utf-8", "backslashreplace") + b"\n\n")
         return reply.edits or self._author.next_id()
 
-    async def acknowledge(self, message: Message) -> None:
+    async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         """Do nothing: messages are not stored."""
 
     async def aclose(self) -> bool:

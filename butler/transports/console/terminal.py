@@ -54,7 +54,7 @@ class PromptConsole(Typed):
         await self._print(styled(reply.text) + "\n")
         return reply.edits or self._author.next_id()
 
-    async def acknowledge(self, message: Message) -> None:
+    async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         """Show the prompt again."""
         self._turn_over.set()
 

@@ -20,7 +20,7 @@ class Acknowledgements:
     def __init__(self, send: Callable[[Acknowledge], None], flush: Callable[[], None]) -> None:
         self._send = send
         self._flush = flush
-        self._rows: set[int] = set()
+        self._rows: dict[int, bool] = {}
         self._news: list[int] = []
         self._has_news = asyncio.Event()
         self.is_settled = asyncio.Event()
@@ -29,23 +29,24 @@ class Acknowledgements:
     def __contains__(self, row: int) -> bool:
         return row in self._rows
 
-    def add(self, row: int) -> None:
+    def add(self, row: int, *, had_effect: bool = True) -> None:
         """Acknowledge the end of a turn; the gateway is notified soon."""
-        self._rows.add(row)
+        self._rows[row] = had_effect
         self._news.append(row)
         self._has_news.set()
         self.is_settled.clear()
 
     def confirm(self, rows: Iterable[int]) -> None:
         """Register the gateway's confirmation that it will not deliver these rows again."""
-        self._rows.difference_update(rows)
+        for row in rows:
+            self._rows.pop(row, None)
         if not self._rows:
             self.is_settled.set()
 
     def say_again(self) -> None:
         """Repeat all pending acknowledgements to a new gateway."""
-        for row in sorted(self._rows):
-            self.add(row)
+        for row, had_effect in sorted(self._rows.items()):
+            self.add(row, had_effect=had_effect)
 
     async def tell(self) -> None:
         """Send acknowledgements to the gateway, forever; flush the records of the turns first."""
@@ -54,4 +55,5 @@ class Acknowledgements:
             self._has_news.clear()
             rows, self._news = self._news, []
             await asyncio.to_thread(self._flush)
-            self._send(Acknowledge(tuple(rows)))
+            idle = frozenset(row for row in rows if not self._rows.get(row, True))
+            self._send(Acknowledge(tuple(rows), idle))

@@ -19,6 +19,7 @@ QUIET_S = 2.0
 
 ASK_EVERY_S = 600.0
 ASK_AGAIN = "I could not read your message. Please send it again."
+ASK_FOR_EDITED = "I could not read your edit. Please send the message again as it should be."
 INTERRUPTED = (
     "I was restarted while working on your message, so it may not be done. "
     "Please check, and send it again if needed."
@@ -65,13 +66,13 @@ class Notices:
             missed.timer = timer
         missed.rows.append(row)
 
-    def ask_again(self, chat_id: str, message_id: str) -> None:
+    def ask_again(self, chat_id: str, message_id: str, text: str = ASK_AGAIN) -> None:
         """Ask the sender to repeat a message that could not be read."""
         now = asyncio.get_running_loop().time()
         if now - self._asked.get(chat_id, -ASK_EVERY_S) >= ASK_EVERY_S:
             self._asked = {chat: at for chat, at in self._asked.items() if now - at < ASK_EVERY_S}
             self._asked[chat_id] = now
-            self._start(self._say(Send(f"unreadable.{message_id}", chat_id, ASK_AGAIN)))
+            self._start(self._say(Send(f"unreadable.{message_id}", chat_id, text)))
 
     def was_interrupted(self, message: Message, row: int, key: str | None) -> None:
         """Record that a turn was interrupted, and notify its chat if there is a key.

@@ -24,7 +24,7 @@ from butler.transports.whatsapp.daemon.delivery import (
     in_parts,
     whole,
 )
-from butler.transports.whatsapp.daemon.notices import Notices
+from butler.transports.whatsapp.daemon.notices import ASK_FOR_EDITED, Notices
 from butler.transports.whatsapp.daemon.splitting import bounded, parts
 from butler.transports.whatsapp.daemon.started_marks import FILE_NAME, StartedMarks
 from butler.transports.whatsapp.daemon.supervisor import LinkState, Supervisor
@@ -32,6 +32,7 @@ from butler.transports.whatsapp.daemon.turns import Turns, place
 from butler.transports.whatsapp.daemon.typing_indicator import TypingIndicator
 from butler.transports.whatsapp.protocol.frames import (
     EDITED_TOO_LATE,
+    UNREADABLE_EDIT,
     WITHDRAWN,
     Acknowledged,
     ChatName,
@@ -188,17 +189,17 @@ class WhatsAppTransport:
         """Return whether the sender deleted ``message`` before its turn."""
         return self._turns.is_withdrawn(message)
 
-    async def acknowledge(self, message: Message) -> None:
+    async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         """Acknowledge ``message``; takes effect once the records of its turn are written."""
         if message in self._turns:
             self._typing.end(message.chat_id)
         row = self._turns.end(message)
         if row is not None:
-            self._finish(row)
+            self._finish(row, had_effect=had_effect)
 
-    def _finish(self, row: int) -> None:
+    def _finish(self, row: int, *, had_effect: bool = True) -> None:
         self._in_hand.discard(row)
-        self._acknowledgements.add(row)
+        self._acknowledgements.add(row, had_effect=had_effect)
 
     async def _hold(self) -> None:
         try:
@@ -230,21 +231,29 @@ class WhatsAppTransport:
                 self.chat_names[frame.chat_id] = frame.name
 
     def _take_ignored(self, frame: Ignored) -> None:
+        if frame.is_lost:
+            self._ask_for_edited(frame)
         if frame.row is not None and frame.row in self._in_hand:
             # A new gateway delivers a message and its deletion as one.
-            self._withdraw(frame.row)
+            self._withdraw(frame.row, frame)
             return
         if frame.withdraws is not None:
-            self._withdraw(frame.withdraws)
+            self._withdraw(frame.withdraws, frame)
         self._records.ignored(frame.message, Refusal(frame.rule, frame.detail))
         if frame.row is not None:
             self._acknowledgements.add(frame.row)
 
-    def _withdraw(self, row: int) -> None:
+    def _withdraw(self, row: int, by: Ignored) -> None:
         message = self._turns.withdraw(row)
         if message is not None:
-            self._records.ignored(message, WITHDRAWN)
+            self._records.ignored(message, UNREADABLE_EDIT if by.is_lost else WITHDRAWN)
             self._finish(row)
+
+    def _ask_for_edited(self, frame: Ignored) -> None:
+        row = frame.row if frame.withdraws is None else frame.withdraws
+        about = self._turns.message(row) or frame.message
+        if self._is_for_bot(about):
+            self._notices.ask_again(about.chat_id, frame.message.id, ASK_FOR_EDITED)
 
     def _take_message(self, frame: Incoming) -> None:
         if frame.row in self._in_hand or frame.row in self._acknowledgements:

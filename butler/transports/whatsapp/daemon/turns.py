@@ -32,6 +32,11 @@ class Turns:
         """Add the turn of the message in the journal's ``row``."""
         self._turns[_key(message)] = self._rows[row] = _Turn(row, message)
 
+    def message(self, row: int | None) -> Message | None:
+        """Return the message in the journal's ``row``, if its turn is pending or in progress."""
+        turn = self._rows.get(row) if row is not None else None
+        return None if turn is None else turn.message
+
     def begin(self, message: Message) -> int | None:
         """Mark the turn of a message as started; return its row, None if there is no such turn."""
         turn = self._turns.get(_key(message))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
-from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ProtocolMessage
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ProtocolMessage, SecretEncryptedMessage
 
 _BESIDE = frozenset({"senderKeyDistributionMessage", "messageContextInfo"})
 _MOST_WRAPPERS = 8
@@ -131,25 +131,38 @@ class Change:
 
     Attributes:
         target: The id of that message.
-        content: The new content, or the deletion itself.
-        is_deletion: Whether the message is deleted for everyone.
+        content: The new content, or the deletion itself, or the edit as long as it is sealed.
+        is_edit: Whether it gives the message a new content; else it takes the message back.
+        is_sealed: Whether it is an edit that only the secret of the message opens.
     """
 
     target: str
     content: Content
-    is_deletion: bool
+    is_edit: bool = False
+    is_sealed: bool = False
+
+    def apply(self, message: Content) -> None:
+        """Put this in the place of what ``message`` says; its secret opens the next edit, too."""
+        secret = message.messageContextInfo.messageSecret
+        message.CopyFrom(self.content)
+        if secret and not (self.is_edit and message.messageContextInfo.messageSecret):
+            message.messageContextInfo.messageSecret = secret
 
 
 def change(content: Content) -> Change | None:
     """Return the change to an earlier message that this makes; None if it makes none."""
     found = body(content)
+    if found.kind == "secretEncryptedMessage":
+        is_edit = found.part.secretEncType == SecretEncryptedMessage.MESSAGE_EDIT
+        target = str(found.part.targetMessageKey.ID)
+        return Change(target, content, is_sealed=True) if is_edit else None
     if found.kind != "protocolMessage":
         return None
     target = str(found.part.key.ID)
     if found.part.type == ProtocolMessage.MESSAGE_EDIT:
-        return Change(target, found.part.editedMessage, is_deletion=False)
+        return Change(target, found.part.editedMessage, is_edit=True)
     if found.part.type == ProtocolMessage.REVOKE:
-        return Change(target, content, is_deletion=True)
+        return Change(target, content)
     return None
 
 

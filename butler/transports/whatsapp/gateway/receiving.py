@@ -5,7 +5,8 @@ import hashlib
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from google.protobuf.message import (  # type: ignore[import-untyped]  # ships no types
@@ -13,12 +14,20 @@ from google.protobuf.message import (  # type: ignore[import-untyped]  # ships n
 )
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
 
+from butler.transports.whatsapp.gateway.changes import Changes
 from butler.transports.whatsapp.gateway.contents import Change, change, is_key_only
 from butler.transports.whatsapp.gateway.jids import address
 from butler.transports.whatsapp.gateway.translation import Translator, key
 from butler.transports.whatsapp.journal.database import Journal, UnwritableError
 from butler.transports.whatsapp.journal.inbox import Entry, Key, State
-from butler.transports.whatsapp.protocol.frames import Acknowledged, Ignored, Incoming, ToDaemon
+from butler.transports.whatsapp.protocol.frames import (
+    EDITED_TOO_LATE,
+    Acknowledge,
+    Acknowledged,
+    Ignored,
+    Incoming,
+    ToDaemon,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +77,7 @@ class Receiver:
     ) -> None:
         self._journal = journal
         self._inbox = journal.inbox
+        self._changes = Changes(journal.inbox)
         self._tell = tell
         self._is_settled = is_settled
         self._loop = loop
@@ -78,6 +88,7 @@ class Receiver:
         self._last_row = 0
         self._in_hand: set[int] = set()
         self._over: list[int] = []
+        self._without_effect: set[int] = set()
         self._has_over = asyncio.Event()
 
     def keep(self, raw: bytes) -> None:
@@ -110,9 +121,10 @@ class Receiver:
             if self._is_waking or self._news.is_set():
                 await asyncio.sleep(GATHER_S)
 
-    def acknowledge(self, rows: Iterable[int]) -> None:
+    def acknowledge(self, over: Acknowledge) -> None:
         """Queue the acknowledgement of turns for :meth:`finish_turns`."""
-        self._over += rows
+        self._over += over.rows
+        self._without_effect |= over.without_effect
         self._has_over.set()
 
     async def finish_turns(self) -> None:
@@ -121,7 +133,9 @@ class Receiver:
             await self._has_over.wait()
             self._has_over.clear()
             rows, self._over = self._over, []
-            await persisted(self._inbox.finish, rows)
+            idle, self._without_effect = self._without_effect, set()
+            await persisted(self._inbox.finish, [row for row in rows if row not in idle])
+            await persisted(self._inbox.finish_without_effect, idle)
             self._in_hand.difference_update(rows)
             self._news.set()
             await self._tell(Acknowledged(tuple(rows)))
@@ -194,44 +208,50 @@ class Receiver:
             await persisted(self._inbox.set_aside, entry.row)
             return None
         if changes:
-            await persisted(self._absorb, changes, entry, event)
+            sender = await persisted(translator.sender, event.Info.MessageSource)
+            await persisted(self._changes.absorb, entry, event, changes, sender)
             absorbed |= {each.row for each in changes}
         return await persisted(self._translated, entry, event, translator)
 
-    def _absorb(self, changes: Sequence[Entry], entry: Entry, event: MessageEvent) -> None:
-        """Apply the changes to a message before it is delivered."""
-        for each in changes:
-            changed = change(MessageEvent.FromString(each.event).Message)
-            if changed is not None:
-                event.Message.CopyFrom(changed.content)
-        self._inbox.replace(entry.row, event.SerializeToString())
-        self._inbox.finish(each.row for each in changes)
-
     def _translated(
         self, entry: Entry, event: MessageEvent, translator: Translator, *, is_edit: bool = False
-    ) -> Incoming | Ignored:
+    ) -> Incoming | Ignored | None:
         message = translator.message(event)
         refusal = translator.refusal(event, message)
         if refusal is None:
             return Incoming(entry.row, message, is_edit=is_edit)
         changed = change(event.Message)
-        target = self._target(entry, changed)
-        if changed is not None and target is not None and not changed.is_deletion:
-            edited = self._edited(entry, target, changed)
+        ignored = Ignored(entry.row, message, refusal.rule, refusal.detail)
+        if changed is None:
+            return ignored
+        if changed.target == entry.key.message_id:
+            return replace(ignored, is_lost=changed.is_sealed)
+        target = self._changes.target(entry, changed)
+        if target is None:
+            return self._of_no_message(entry, changed, ignored)
+        changed = self._changes.opened(changed, target, message.sender)
+        if not changed.is_edit and target.state is not State.RECEIVED:
+            return _taken_back(target, changed, ignored)
+        edited = self._changes.take_effect(entry, target, changed, event.Info.Timestamp)
+        if target.state is State.HANDED:
             return self._translated(target, edited, translator, is_edit=True)
-        withdraws = None if target is None else target.row
-        return Ignored(entry.row, message, refusal.rule, refusal.detail, withdraws)
+        self._news.set()
+        return None
 
-    def _target(self, entry: Entry, changed: Change | None) -> Entry | None:
-        """Return the delivered message that this changes, if any."""
-        if changed is None or changed.target == entry.key.message_id:
-            return None
-        return self._inbox.handed(entry.key._replace(message_id=changed.target))
+    def _of_no_message(self, entry: Entry, changed: Change, ignored: Ignored) -> Ignored:
+        """Return the frame for a change of a message whose turn is over, or that never came."""
+        if not changed.is_sealed:
+            return ignored
+        if self._changes.is_known(entry, changed):
+            return replace(ignored, rule=EDITED_TOO_LATE.rule, detail=EDITED_TOO_LATE.detail)
+        return replace(ignored, is_lost=not ignored.message.is_group)
 
-    def _edited(self, entry: Entry, target: Entry, changed: Change) -> MessageEvent:
-        """Return ``target`` as edited by this entry; the journal stores that version."""
-        event = MessageEvent.FromString(target.event)
-        event.Message.CopyFrom(changed.content)
-        self._inbox.replace(target.row, event.SerializeToString())
-        self._inbox.finish([entry.row])
-        return event
+
+def _taken_back(target: Entry, changed: Change, ignored: Ignored) -> Ignored:
+    """Return the frame for a deletion, or for an edit that cannot be read.
+
+    What becomes of the chatter in a group is nobody's concern.
+    """
+    withdraws = target.row if target.state is State.HANDED else None
+    is_lost = changed.is_sealed and (withdraws is not None or not ignored.message.is_group)
+    return replace(ignored, withdraws=withdraws, is_lost=is_lost)

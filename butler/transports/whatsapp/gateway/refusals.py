@@ -4,12 +4,16 @@ import re
 from typing import Any
 
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
-from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ProtocolMessage
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ProtocolMessage, SecretEncryptedMessage
 
 from butler.access.rules import Refusal
 from butler.transports.whatsapp.gateway.contents import Body
 from butler.transports.whatsapp.gateway.jids import address
-from butler.transports.whatsapp.protocol.frames import EDITED_TOO_LATE, WITHDRAWN
+from butler.transports.whatsapp.protocol.frames import (
+    EDITED_TOO_LATE,
+    UNREADABLE_EDIT,
+    WITHDRAWN,
+)
 
 _AI = re.compile(r".*@bot|(1313555[0-9]{4}|131655500[0-9]{2})@s\.whatsapp\.net")
 """The addresses of Meta AI (whatsmeow, types/jid.go)."""
@@ -97,6 +101,9 @@ def not_own_words(content: Content, found: Body) -> Refusal | None:
 
 def textless(found: Body, message_id: str) -> Refusal:
     """Return why a message without text is not handled."""
+    if found.kind == "secretEncryptedMessage":
+        is_edit = found.part.secretEncType == SecretEncryptedMessage.MESSAGE_EDIT
+        return UNREADABLE_EDIT if is_edit else Refusal("sealed", found.kind)
     if found.kind == "protocolMessage":
         if found.part.type == ProtocolMessage.REVOKE and message_id == found.part.key.ID:
             # The deletion has replaced the deleted message.

@@ -163,7 +163,7 @@ class Service:
             case LastCall():
                 self._sender.call_last()
             case Acknowledge():
-                self._receiver.acknowledge(frame.rows)
+                self._receiver.acknowledge(frame)
             case Typing() if self._connection.is_open.is_set():
                 self._typing.put_nowait(frame)
 

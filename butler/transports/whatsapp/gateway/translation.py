@@ -62,7 +62,7 @@ class Translator:
         message = Message(
             id=info.ID,
             chat_id=self._chat_id(info.MessageSource),
-            sender=self._sender(info.MessageSource),
+            sender=self.sender(info.MessageSource),
             text=found.text,
             time=info.Timestamp / 1000,
             name=info.Pushname,
@@ -86,6 +86,12 @@ class Translator:
         if len(message.text) > MAX_TEXT_CHARS:
             return Refusal("too long", f"{len(message.text)} characters")
         return None if message.text.strip() or message.media else textless(found, message.id)
+
+    def sender(self, source: Any) -> Person:
+        """Return who wrote a message, by all known addresses."""
+        if source.IsFromMe:
+            return self._account.person
+        return self._person(source.Sender, source.SenderAlt)
 
     def _in_context(self, message: Message, context: Any) -> Message:
         if context is None:
@@ -148,11 +154,6 @@ class Translator:
             other = source.RecipientAlt if source.IsFromMe else source.SenderAlt
             person = self._person(source.Chat, other)
         return person.lid or address(source.Chat)
-
-    def _sender(self, source: Any) -> Person:
-        if source.IsFromMe:
-            return self._account.person
-        return self._person(source.Sender, source.SenderAlt)
 
     def _person(self, *jids: JID) -> Person:
         phone = next((f"+{jid.User}" for jid in jids if jid.Server == _PHONES and jid.User), None)

@@ -30,6 +30,9 @@ DROP INDEX IF EXISTS inbox_time;
 """
 
 
+EDITABLE_S = 1_200.0
+"""WhatsApp takes no edit of a message that is older (WhatsApp Web; phones say 15 minutes)."""
+
 _IS_LISTED = "row IN (SELECT value FROM json_each(?))"
 
 
@@ -46,10 +49,14 @@ class JournalFile(Protocol):
 
 
 class State(StrEnum):
-    """Where a message is: on disk, with the daemon, over, or set aside as it cannot be read."""
+    """Where a message is: on disk, with the daemon, over, or set aside as it cannot be read.
+
+    One that is over without effect is kept for a while, as an edit of it counts as new.
+    """
 
     RECEIVED = "received"
     HANDED = "handed"
+    WITHOUT_EFFECT = "without effect"
     DONE = "done"
     BROKEN = "broken"
 
@@ -69,6 +76,7 @@ class Entry:
     row: int
     key: Key
     event: bytes
+    state: State = State.RECEIVED
 
 
 class Inbox:
@@ -126,18 +134,29 @@ class Inbox:
             changes.setdefault(entry.key._replace(message_id=edits), []).append(entry)
         return changes
 
-    def handed(self, key: Key) -> Entry | None:
-        """Return a message that is with the daemon; None if it is not."""
+    def kept(self, key: Key) -> Entry | None:
+        """Return a message whose event is still there; None if its turn is over or it never came.
+
+        That is one that waits, is with the daemon, or is over without effect.
+        """
         query = (
-            "SELECT row, event FROM inbox "
-            "WHERE message_id = ? AND chat = ? AND sender = ? AND state = 'handed'"
+            "SELECT row, event, state FROM inbox WHERE message_id = ? AND chat = ? AND sender = ? "
+            "AND state IN ('received', 'handed', 'without effect')"
         )
         found = self._db.rows(query, *key)
-        return Entry(found[0][0], key, found[0][1]) if found else None
+        return Entry(found[0][0], key, found[0][1], State(found[0][2])) if found else None
 
     def replace(self, row: int, event: bytes) -> None:
         """Put another event in the place of one."""
         self._db.change("UPDATE inbox SET event = ? WHERE row = ?", event, row)
+
+    def reopen(self, row: int, event: bytes) -> None:
+        """Let a message wait once more, as the last one, with another event."""
+        query = (
+            "UPDATE inbox SET row = (SELECT max(row) + 1 FROM inbox), event = ?, "
+            "state = 'received' WHERE row = ?"
+        )
+        self._db.change(query, event, row)
 
     def hand(self, rows: Iterable[int]) -> None:
         """Note that the daemon is about to get these."""
@@ -146,6 +165,10 @@ class Inbox:
     def finish(self, rows: Iterable[int]) -> None:
         """Note that these turns are over; only the keys are kept."""
         self._mark(rows, "state = 'done', event = NULL")
+
+    def finish_without_effect(self, rows: Iterable[int]) -> None:
+        """Note that these turns are over, and that nothing came of them."""
+        self._mark(rows, "state = 'without effect'")
 
     def set_aside(self, row: int) -> None:
         """Keep an entry that cannot be read, but never hand it out."""
@@ -166,7 +189,15 @@ class Inbox:
         return found[0][0] if found else None
 
     def prune(self, before: float) -> None:
-        """Forget what was finished and received before that time, all but the last message."""
+        """Forget what was finished and received before that time, all but the last message.
+
+        What was without effect is finished once nobody can edit it any more.
+        """
+        self._db.change(
+            "UPDATE inbox SET state = 'done', event = NULL "
+            "WHERE state = 'without effect' AND time < ?",
+            time.time() - EDITABLE_S,
+        )
         query = (
             "DELETE FROM inbox WHERE time < ? AND state = 'done' "
             "AND row < (SELECT max(row) FROM inbox)"

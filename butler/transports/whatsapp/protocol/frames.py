@@ -12,6 +12,7 @@ MOST_QUOTED_CHARS = 1_000
 """Maximum length of a quoted text in a reply."""
 
 EDITED_TOO_LATE = Refusal("edited after it was handled", "its turn had started")
+UNREADABLE_EDIT = Refusal("edit not readable", "it could not be decrypted")
 WITHDRAWN = Refusal("withdrawn", "deleted by its sender before its turn")
 
 
@@ -153,7 +154,8 @@ class Incoming:
 class Ignored:
     """An ignored message and the rule that decided; without a row it needs no acknowledgement.
 
-    ``withdraws`` is the row of a delivered message that it deletes.
+    ``withdraws`` is the row of a delivered message that it deletes. With ``is_lost`` it is an edit
+    that cannot be read, so that its sender is asked for the message again.
     """
 
     row: int | None
@@ -161,6 +163,7 @@ class Ignored:
     rule: str
     detail: str
     withdraws: int | None = None
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +179,10 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Acknowledges these messages: their turns have ended."""
+    """Acknowledges these messages: their turns have ended, some ``without_effect``."""
 
     rows: tuple[int, ...]
+    without_effect: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

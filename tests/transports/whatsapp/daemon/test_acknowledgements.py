@@ -38,6 +38,16 @@ async def test_turns_are_on_record_before_the_gateway_hears_that_they_are_over(o
     assert happened == ["on record", Acknowledge((1, 2)), "on record", Acknowledge((3,))]
 
 
+async def test_the_gateway_hears_of_which_turns_nothing_came_also_a_new_one(over, happened):
+    over.add(1)
+    over.add(2, had_effect=False)
+    await told(happened, 2)
+    over.say_again()
+    await told(happened, 4)
+
+    assert happened[1::2] == [Acknowledge((1, 2), frozenset({2}))] * 2
+
+
 async def test_it_is_settled_once_the_gateway_has_confirmed_everything(over):
     assert over.is_settled.is_set()
     over.add(1)

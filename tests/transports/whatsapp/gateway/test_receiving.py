@@ -15,7 +15,13 @@ from butler.transports.whatsapp.gateway.translation import Translator, key
 from butler.transports.whatsapp.gateway.undecryptable import UndecryptableMessages
 from butler.transports.whatsapp.journal.database import Journal, UnwritableError
 from butler.transports.whatsapp.journal.inbox import Key
-from butler.transports.whatsapp.protocol.frames import Acknowledged, Ignored, Incoming, Unreadable
+from butler.transports.whatsapp.protocol.frames import (
+    Acknowledge,
+    Acknowledged,
+    Ignored,
+    Incoming,
+    Unreadable,
+)
 from library_events import event, filled
 from whatsapp_daemon import eventually
 
@@ -86,7 +92,7 @@ async def test_no_more_are_handed_than_the_daemon_can_hold(receiver, told, handi
     for number in range(5):
         receiver.keep(event("x", message_id=f"{number}").SerializeToString())
     await eventually(lambda: len(told) == 3)
-    receiver.acknowledge([told[0].row])
+    receiver.acknowledge(Acknowledge((told[0].row,)))
     await eventually(lambda: len(told) == 5)
 
     assert told[3:] == [Acknowledged((1,)), told[4]]
@@ -128,7 +134,7 @@ async def test_a_turn_that_ends_while_it_is_handed_again_is_not_handed_afterward
         if is_full.pop():
             is_full.append(False)
             # The daemon has all from the last gateway, and is done with the second one.
-            finishing.acknowledge([2])
+            finishing.acknowledge(Acknowledge((2,)))
             raise UnwritableError("not now")
         hand(rows)
 
@@ -207,7 +213,7 @@ async def test_on_a_full_disk_the_end_of_a_turn_waits(
     receiver.keep(event("x").SerializeToString())
     await eventually(lambda: told)
     journal.rows("PRAGMA query_only = ON")
-    receiver.acknowledge([1])
+    receiver.acknowledge(Acknowledge((1,)))
     await eventually(lambda: journal._is_failing)
     journal.rows("PRAGMA query_only = OFF")
     await eventually(lambda: Acknowledged((1,)) in told)
@@ -273,7 +279,7 @@ async def test_an_edit_of_a_message_that_the_daemon_has_takes_its_place_also_aft
 async def test_a_message_whose_turn_is_over_is_not_edited(receiver, told, handing):
     receiver.keep(event("/use ap", message_id="A1").SerializeToString())
     await eventually(lambda: told)
-    receiver.acknowledge([1])
+    receiver.acknowledge(Acknowledge((1,)))
     await eventually(lambda: len(told) == 2)
     receiver.keep(_edit("A1", "E1", "/use api"))
     await eventually(lambda: len(told) == 3)

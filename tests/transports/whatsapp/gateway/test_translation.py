@@ -337,6 +337,11 @@ def _protocol(kind, **fields):
     return Content(protocolMessage=e2e.ProtocolMessage(key=key, type=kind, **fields))
 
 
+def _sealed(kind, target="A0"):
+    key = {"ID": target, "participant": "801@lid"}
+    return Content(secretEncryptedMessage={"targetMessageKey": key, "secretEncType": kind})
+
+
 @pytest.mark.parametrize(
     ("rule", "fields"),
     [
@@ -392,6 +397,9 @@ def _protocol(kind, **fields):
             "edited after it was handled",
             {"content": _protocol(e2e.ProtocolMessage.MESSAGE_EDIT, editedMessage=TEXT)},
         ),
+        ("edit not readable", {"content": _sealed("MESSAGE_EDIT")}),
+        ("edit not readable", {"content": _sealed("MESSAGE_EDIT", "A1")}),
+        ("sealed", {"content": _sealed("POLL_EDIT")}),
         ("protocol", {"content": _protocol(e2e.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST)}),
     ],
 )
@@ -446,17 +454,30 @@ def test_an_edit_names_the_message_and_its_new_content(wrapper):
     if wrapper:
         content = _wrapped(wrapper, content)
 
-    assert contents.change(content) == contents.Change("A0", TEXT, is_deletion=False)
+    assert contents.change(content) == contents.Change("A0", TEXT, is_edit=True)
 
 
 def test_a_deletion_names_the_message_and_takes_its_place():
     content = _protocol(e2e.ProtocolMessage.REVOKE)
 
-    assert contents.change(content) == contents.Change("A0", content, is_deletion=True)
+    assert contents.change(content) == contents.Change("A0", content)
+
+
+def test_a_sealed_edit_names_its_message():
+    content = _sealed("MESSAGE_EDIT")
+
+    assert contents.change(content) == contents.Change("A0", content, is_sealed=True)
 
 
 @pytest.mark.parametrize(
-    "content", [TEXT, _protocol(e2e.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST), Content()]
+    "content",
+    [
+        TEXT,
+        _protocol(e2e.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST),
+        _sealed("EVENT_EDIT"),
+        _sealed("POLL_ADD_OPTION"),
+        Content(),
+    ],
 )
 def test_what_changes_no_message_is_none(content):
     assert contents.change(content) is None

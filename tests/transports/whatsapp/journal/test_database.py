@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from butler.chat.message import Person
 from butler.errors import DataError
 from butler.transports.whatsapp.journal import database as journal_module
+from butler.transports.whatsapp.journal import inbox
 from butler.transports.whatsapp.journal.database import Journal, UnwritableError
 from butler.transports.whatsapp.journal.inbox import Key, State
 from butler.transports.whatsapp.journal.outbox import CUT_SHORT, Outcome
@@ -314,3 +316,34 @@ def test_a_full_disk_is_logged_once_and_nothing_there_is_lost(journal, path, cap
 def test_broken_events_can_be_added_as_such(journal):
     assert journal.inbox.add(KEY, b"garbage", state=State.BROKEN)
     assert journal.inbox.open(0, 10) == []
+
+
+def test_what_was_without_effect_is_kept_until_nobody_can_edit_it(journal, mocker):
+    key = Key("A1", "1@lid", "1@lid")
+    journal.inbox.add(key, b"one")
+    journal.inbox.hand([1])
+    journal.inbox.finish_without_effect([1])
+    assert journal.inbox.open(0, 10) == []
+    journal.prune()
+    assert journal.inbox.kept(key).state is State.WITHOUT_EFFECT
+
+    mocker.patch("time.time", return_value=time.time() + inbox.EDITABLE_S + 1)
+    journal.prune()
+
+    assert journal.inbox.kept(key) is None
+    assert journal.inbox.has(key)
+
+
+def test_a_message_that_waits_once_more_is_the_last_one(journal):
+    first, second = Key("A1", "1@lid", "1@lid"), Key("A2", "1@lid", "1@lid")
+    journal.inbox.add(first, b"one")
+    journal.inbox.add(second, b"two")
+    journal.inbox.finish_without_effect([1])
+    journal.inbox.reopen(1, b"one, edited")
+
+    waiting = journal.inbox.open(0, 10)
+
+    assert [(each.row, each.key, each.event) for each in waiting] == [
+        (2, second, b"two"),
+        (3, first, b"one, edited"),
+    ]
