@@ -21,7 +21,7 @@ from butler_run.agents import (
     allowed_environment,
 )
 from butler_run.sandbox.boundary import Boundary, Limits
-from butler_run.settings import AgentSettings, RepoRunSettings, RunSettings
+from butler_run.settings import AgentSettings, Approvers, RepoRunSettings, RunSettings
 
 T = TypeVar("T")
 
@@ -35,6 +35,7 @@ class Choice:
     Attributes:
         is_program: It is a plain program, so what it prints is no more than that.
         boundary: What it can reach and take.
+        approvers: Who answers its questions, besides owners.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Choice:
     environment: dict[str, str]
     limits: RunLimits
     boundary: Boundary
+    approvers: Approvers
 
 
 class Catalog:
@@ -169,8 +171,10 @@ class Catalog:
             limits=RunLimits(
                 of_repo.time_limit or settings.time_limit or inf,
                 of_repo.silence_limit or settings.silence_limit or inf,
+                of_repo.wall_limit or settings.wall_limit or inf,
             ),
             boundary=self.boundary(name, repo),
+            approvers=of_repo.approvers or self._settings.approvers,
         )
 
     def boundary(self, name: str, repo: Repo) -> Boundary:

@@ -21,12 +21,14 @@ from butler import (
     UserError,
     command,
     duration,
+    listed,
     listener,
 )
 from butler_run.catalog import Catalog, Choice
 from butler_run.history.runs import FILE_NAME, History, Past, Request, State, history_finding
-from butler_run.permissions.answer import answered
+from butler_run.permissions.answer import answered, may_run
 from butler_run.permissions.questions import Questions, said
+from butler_run.permissions.standing import StandingGrant
 from butler_run.runs.scheduler import Scheduler
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
 from butler_run.settings import RepoRunSettings, RunSettings
@@ -85,7 +87,7 @@ class RunPlugin(Plugin[RunSettings]):
 
     async def _go_on(self, send: Send, ctx: Context, request: Request) -> None:
         """Queue a run again, if its sender still has permission."""
-        if not _may_run(ctx):
+        if not may_run(ctx):
             logger.info(
                 "run %d is not resumed: its sender no longer has permission", request.number
             )
@@ -237,6 +239,37 @@ class RunPlugin(Plugin[RunSettings]):
         self._history.chats.lift(ctx.chat_id, is_lifted=True)
         return "The next run here may exceed the budget."
 
+    @command(needs=Role.OWNER)
+    async def grants(
+        self,
+        ctx: Context,
+        action: Literal["revoke"] | None = None,
+        number: int | Literal["all"] | None = None,
+    ) -> str:
+        """List what agents may do in this chat without asking, since an owner answered "always".
+
+        /grants revoke 2 revokes the second grant, /grants revoke all every one of this chat.
+        """
+        standing = self._questions.standing
+        if action is None:
+            grants = [_granted(each) for each in standing.of(ctx.chat_id)]
+            if not grants:
+                return "No standing grants in this chat: agents ask."
+            return "\n".join([*grants, "", "/grants revoke <number> revokes one."])
+        if number is None:
+            raise UserError("Which one? /grants revoke <number>, or /grants revoke all")
+        revoked = standing.revoke(ctx.chat_id, number if isinstance(number, int) else None)
+        ctx.detail = f"grants revoked: {', '.join(str(each.number) for each in revoked) or 'none'}"
+        if not revoked:
+            raise UserError("There is no such grant in this chat. /grants lists them.")
+        return f"Agents ask again: {listed(each.scope.what for each in revoked)}."
+
+    def overtakes(self, ctx: Context) -> bool:
+        """Return whether the message rejects every open question of its chat."""
+        message = ctx.message
+        answer = said(message.text, is_reaction=message.is_reaction)
+        return answer is not None and self._questions.are_rejected_by(ctx.chat_id, answer.word)
+
     @listener
     async def hear(self, ctx: Context) -> str | Pass | None:
         """Treat plain text as an answer to a question, or as a prompt."""
@@ -254,13 +287,18 @@ class RunPlugin(Plugin[RunSettings]):
             return f"{was} /retry {quoted_run} restarts it."
         if not self._is_prompt(ctx, quoted_run):
             return PASS
+        if self._questions.of(ctx.chat_id):
+            raise UserError(
+                "An agent is waiting for an answer here: yes, no or a number. "
+                "/run <prompt> starts another run anyway."
+            )
         repo = await ctx.active_repo()
         return await self._runs.start(ctx, repo, message.text.strip(), self._choice(ctx, repo))
 
     def _is_prompt(self, ctx: Context, quoted_run: int | None) -> bool:
         message, chats = ctx.message, self._history.chats
         is_meant = quoted_run is not None or message.is_to_bot or chats.is_listening(ctx.chat_id)
-        return is_meant and _may_run(ctx)
+        return is_meant and may_run(ctx)
 
     def _is_cut_off(self, chat_id: str, number: int | None) -> bool:
         past = self._history.run(number, chat_id) if number is not None else None
@@ -270,9 +308,8 @@ class RunPlugin(Plugin[RunSettings]):
         return self._catalog.choose(repo, self._history.chats.agent_of(ctx.chat_id))
 
 
-def _may_run(ctx: Context) -> bool:
-    """Return whether the sender may use /run here; required for every way to start a run."""
-    return any(each.name == "run" for each in ctx.commands)
+def _granted(grant: StandingGrant) -> str:
+    return f"{grant.number}. {grant.scope.what}, in *{grant.repo}*, by {grant.by}"
 
 
 def _listed(run: Past, now: float) -> str:

@@ -33,6 +33,10 @@ Host = Annotated[str, Field(max_length=260), AfterValidator(_checked_host)]
 Network = Literal["on", "off"] | tuple[Host, ...]
 
 
+Approvers = Literal["requester", "member", "owner"]
+"""Who answers an agent's questions: who asked for the run, all who may use /run, or owners."""
+
+
 class BoundarySettings(Settings):
     """What an agent can reach and use up, where it differs from ``[plugins.run]``."""
 
@@ -53,6 +57,7 @@ class AgentSettings(BoundarySettings):
     env: tuple[str, ...] = ()
     time_limit: Seconds = 30 * 60.0
     silence_limit: Seconds = 10 * 60.0
+    wall_limit: Seconds = 2 * 3600.0
     max_output_mb: MaxOutput = 50
     readable: tuple[AbsolutePath, ...] = ()
     writable: tuple[AbsolutePath, ...] = ()
@@ -68,6 +73,7 @@ class RunSettings(Settings):
     max_runs_per_day: Annotated[int, Field(ge=1)] | None = None
     max_cost_usd_per_day: Annotated[float, Field(gt=0)] | None = None
     audit_prompts: bool = True
+    approvers: Approvers = "requester"
     sandbox: SandboxChoice = "auto"
     network: Network = "on"
     max_memory_mb: Megabytes = 8_000
@@ -101,6 +107,8 @@ class RepoRunSettings(BoundarySettings):
     agent: str | None = None
     agents: tuple[str, ...] | None = None
     mode: Mode | None = None
+    approvers: Approvers | None = None
     time_limit: Seconds = None
     silence_limit: Seconds = None
+    wall_limit: Seconds = None
     max_output_mb: MaxOutput | None = None

@@ -2,11 +2,13 @@
 
 import json
 import os
+import time
 
 import pytest
 
 from butler.app import read_setup
 from butler.testing import OWNER, make_working_copy, open_chat
+from butler_run.permissions.questions import HASTE_S
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -46,9 +48,9 @@ async def test_a_file_is_written_after_a_yes_shown_and_undone(
     async with open_chat(read_setup(path)) as chat:
         await chat("/use api")
         await chat("/run Please write made.txt.")
-        await _said(chat, "reply 1")
+        await _said(chat, "1 or 👍 yes")
         assert not made.exists()
-        await chat("yes")
+        await chat("yes", time=time.time() + HASTE_S)
         await _said(chat, "/undo")
 
         assert made.exists()

@@ -49,7 +49,7 @@ _MODES = {
 # Else a repo's .claude/settings.json runs its hooks and allows itself what it likes, and .mcp.json
 # starts its servers, none of which is asked for.
 _USER_SETTINGS = ("--setting-sources", "user")
-_ALLOW, _ALWAYS, _REJECT = "allow", "allow_always", "reject"
+_ALLOW, _REJECT = "allow", "reject"
 _LOST = re.compile(r"no conversation found|valid session id|--resume", re.IGNORECASE)
 
 
@@ -196,8 +196,6 @@ class _ClaudeRun(ProcessRun):
         tool_input = _input(request)
         name = str(request.get("display_name") or request.get("tool_name") or "a tool")
         options = [(_ALLOW, "allow", OptionKind.ALLOW_ONCE), (_REJECT, "reject", OptionKind.REJECT)]
-        if request.get("permission_suggestions"):
-            options.append((_ALWAYS, "always allow", OptionKind.ALLOW_ALWAYS))
         self._requests[request_id] = request
         yield PermissionAsked(
             request_id,
@@ -276,10 +274,7 @@ def _decision(request: dict[str, Any], option_id: str | None) -> dict[str, Any]:
         return {"behavior": "deny", "message": "The run was ended.", "interrupt": True}
     if option_id == _REJECT:
         return {"behavior": "deny", "message": "The user said no."}
-    allowed = {"behavior": "allow", "updatedInput": _input(request)}
-    if option_id == _ALWAYS:
-        return allowed | {"updatedPermissions": request["permission_suggestions"]}
-    return allowed
+    return {"behavior": "allow", "updatedInput": _input(request)}
 
 
 def _complaint(result: dict[str, Any]) -> str:

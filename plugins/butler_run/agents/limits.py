@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from math import inf
 
 from butler import duration
 from butler_run.agents.agent import Event, PermissionAsked, Run
@@ -11,16 +12,25 @@ from butler_run.agents.errors import LimitReachedError
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """The limits of one run; how much it may write is in ``ProcessLimits``."""
+    """The limits of one run; how much it may write is in ``ProcessLimits``.
+
+    Attributes:
+        time_s: How long it may work, questions not counted.
+        silence_s: How long it may say nothing.
+        wall_s: How long it may take with all that it asks.
+        questions: How often it may ask.
+    """
 
     time_s: float = 30 * 60.0
     silence_s: float = 10 * 60.0
+    wall_s: float = 2 * 3600.0
+    questions: int = 50
 
 
 class LimitedRun:
-    """A run that is cancelled when it takes too long or says nothing for too long.
+    """A run that is cancelled when it takes too long, says nothing for too long or asks too often.
 
-    While a question waits for a person neither clock runs.
+    While a question waits for a person only the clock of the wall goes on.
     """
 
     def __init__(self, run: Run, limits: RunLimits) -> None:
@@ -28,6 +38,8 @@ class LimitedRun:
         self._limits = limits
         self._clock = asyncio.get_running_loop().time
         self._deadline = self._clock() + limits.time_s
+        self._last_deadline = self._clock() + limits.wall_s
+        self._asked = 0
         self._paused_at: float | None = None
         self._open: set[str] = set()
         self._timeout: asyncio.Timeout | None = None
@@ -45,6 +57,7 @@ class LimitedRun:
             except StopAsyncIteration:
                 return
             if isinstance(event, PermissionAsked):
+                await self._count_question()
                 self._pause(event.id)
             yield event
 
@@ -68,6 +81,14 @@ class LimitedRun:
         finally:
             self._timeout = None
 
+    async def _count_question(self) -> None:
+        self._asked += 1
+        if self._asked > self._limits.questions:
+            await self._run.cancel()
+            raise LimitReachedError(
+                f"The agent asked more than {self._limits.questions} questions and was stopped."
+            )
+
     def _pause(self, question_id: str) -> None:
         self._open.add(question_id)
         if self._paused_at is None:
@@ -83,11 +104,17 @@ class LimitedRun:
             self._timeout.reschedule(self._end_of_patience())
 
     def _end_of_patience(self) -> float | None:
-        if self._paused_at is not None:
-            return None
-        return min(self._deadline, self._clock() + self._limits.silence_s)
+        ends = [self._last_deadline]
+        if self._paused_at is None:
+            ends += [self._deadline, self._clock() + self._limits.silence_s]
+        return None if min(ends) == inf else min(ends)
 
     def _reached(self) -> LimitReachedError:
+        if self._clock() >= self._last_deadline:
+            return LimitReachedError(
+                f"The run took longer than {duration(self._limits.wall_s)}, its questions "
+                "included, and was stopped."
+            )
         if self._clock() >= self._deadline:
             return LimitReachedError(
                 f"The run took longer than {duration(self._limits.time_s)} and was stopped."

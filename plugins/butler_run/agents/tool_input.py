@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from butler_run.agents.agent import Change, Option, OptionKind
-from butler_run.agents.text import on_one_line
 
-_MAX_DETAIL = 2000
 _ORDER = (OptionKind.ALLOW_ONCE, OptionKind.ALLOW_ALWAYS, OptionKind.REJECT)
-_TOLD_OTHERWISE = frozenset(
-    {"command", "file_path", "notebook_path", "content", "old_string", "new_string", "edits"}
-)
+_PATHS = ("file_path", "notebook_path")
+_NEW = ("new_string", "content", "new_source")
 
 
 def numbered(options: Iterable[tuple[str, str, OptionKind]]) -> tuple[Option, ...]:
@@ -32,20 +29,24 @@ def command_of(tool_input: Mapping[str, Any]) -> str | None:
 
 def changes_of(tool_input: Mapping[str, Any], folder: Path) -> tuple[Change, ...]:
     """Return what a tool of Claude's would do to files."""
-    path = tool_input.get("file_path") or tool_input.get("notebook_path")
+    path = next((tool_input[key] for key in _PATHS if tool_input.get(key)), None)
     if not isinstance(path, str):
         return ()
     edits = tool_input.get("edits", [tool_input])
     shown = relative(path, folder)
+    if not isinstance(edits, list):
+        return ()
     return tuple(_change(shown, edit) for edit in edits if isinstance(edit, dict))
 
 
 def detail_of(tool_input: Mapping[str, Any]) -> str:
-    """Return what else there is to know about the input."""
-    rest = {key: value for key, value in tool_input.items() if key not in _TOLD_OTHERWISE}
-    if set(rest) == {"description"}:
-        return on_one_line(str(rest["description"]), _MAX_DETAIL)
-    return on_one_line(json.dumps(rest, ensure_ascii=False), _MAX_DETAIL) if rest else ""
+    """Return all of the input that is told neither as a command nor as changes, a key a line."""
+    told = _told(tool_input)
+    return "\n".join(
+        f"{key}: {json.dumps(value, ensure_ascii=False)}"
+        for key, value in tool_input.items()
+        if key not in told
+    )
 
 
 def relative(path: str, folder: Path) -> str:
@@ -53,7 +54,27 @@ def relative(path: str, folder: Path) -> str:
     return str(Path(path).relative_to(folder)) if Path(path).is_relative_to(folder) else path
 
 
+def _told(tool_input: Mapping[str, Any]) -> set[str]:
+    """Return the keys that are told as a command or as changes, each to the last character."""
+    told = {"command"} if command_of(tool_input) is not None else set()
+    path = next((key for key in _PATHS if tool_input.get(key)), None)
+    if path is None or not isinstance(tool_input[path], str):
+        return told
+    if "edits" not in tool_input:
+        return told | {path, *_told_of_edit(tool_input)}
+    edits = tool_input["edits"]
+    is_told = isinstance(edits, list) and all(
+        isinstance(edit, dict) and _told_of_edit(edit) == set(edit) for edit in edits
+    )
+    return told | ({path, "edits"} if is_told else set())
+
+
+def _told_of_edit(edit: Mapping[str, Any]) -> set[str]:
+    new = next((key for key in _NEW if key in edit), None)
+    return {key for key in ("old_string", new) if key and isinstance(edit.get(key), str)}
+
+
 def _change(path: str, edit: Mapping[str, Any]) -> Change:
     old = edit.get("old_string")
-    new = edit.get("new_string", edit.get("content", edit.get("new_source", "")))
+    new = next((edit[key] for key in _NEW if key in edit), "")
     return Change(path, old if isinstance(old, str) else None, str(new))

@@ -4,12 +4,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from butler import Context, Reply, duration
-from butler_run.agents import LimitedRun, Option, PermissionAsked
+from butler import Context, Reply, Repo, Role, duration
+from butler_run.agents import LimitedRun, PermissionAsked
+from butler_run.catalog import Choice
 from butler_run.history.runs import History, State
-from butler_run.permissions.questions import Question, Questions, rejection
+from butler_run.permissions.details import MOST, details, wish
+from butler_run.permissions.questions import Question, Questions, Way, allowance, rejection
+from butler_run.permissions.standing import Scope
 from butler_run.runs.chat import RunChat
 
 logger = logging.getLogger(__name__)
@@ -18,14 +22,41 @@ LIMIT_S = 600.0
 """Timeout of a question; then the answer is no."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the chat is shown of a question; the problem ends a sentence where it cannot be."""
+
+    text: str
+    problem: str = ""
+
+
 class PermissionPrompts:
-    """Asks the questions of one run."""
+    """Asks the questions of one run.
+
+    Args:
+        ctx: The message that asked for the run.
+        number: The run's number.
+        repo: Where it works.
+        choice: Its agent.
+        history: Where it is noted that the run waits.
+        questions: Where its questions wait for answers.
+        chat: Where its questions go.
+    """
 
     def __init__(
-        self, ctx: Context, number: int, history: History, questions: Questions, chat: RunChat
+        self,
+        ctx: Context,
+        number: int,
+        repo: Repo,
+        choice: Choice,
+        history: History,
+        questions: Questions,
+        chat: RunChat,
     ) -> None:
         self._ctx = ctx
         self._number = number
+        self._repo = repo
+        self._choice = choice
         self._history = history
         self._questions = questions
         self._chat = chat
@@ -46,37 +77,96 @@ class PermissionPrompts:
     def ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
         """Ask the chat and pass the answer to ``run``.
 
-        The answer is no if the chat already has the maximum number of open questions.
+        The answer is no if the question cannot be shown in full.
         """
         self._tasks.add(asyncio.create_task(self._ask(run, asked)))
 
     async def _ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
-        if self._questions.is_full(self._ctx.chat_id):
-            logger.warning("run %d has too many open questions; the answer is no", self._number)
-            option = rejection(asked)
-            await run.answer(asked.id, None if option is None else option.id)
+        allowed, rejected = allowance(asked), rejection(asked)
+        if allowed is not None and self._stands(asked):
+            await run.answer(asked.id, allowed.id)
             return
-        question = self._questions.ask(self._ctx.chat_id, self._number, self._ctx.sender, asked)
+        shown = await asyncio.to_thread(self._shown, asked)
+        if shown.problem:
+            await self._chat.send(Reply(f"{self._agent} wants to {wish(asked)}, {shown.problem}"))
+            await run.answer(asked.id, None if rejected is None else rejected.id)
+            return
+        question = self._question(asked, shown.text)
+        self._questions.open(question)
         self._history.change(self._number, State.WAITING)
         try:
-            await self._put(question)
-            option = await self._answer_to(question)
-            await run.answer(asked.id, None if option is None else option.id)
+            way = await self._way_chosen(question)
+            await run.answer(asked.id, None if way.option is None else way.option.id)
         finally:
             self._questions.close(question)
             if not self._questions.is_any_of(self._number):
                 self._history.change(self._number, State.RUNNING)
 
-    async def _put(self, question: Question) -> None:
+    def _stands(self, asked: PermissionAsked) -> bool:
+        """Return whether an owner allowed for always what is asked; that is noted."""
+        grant = self._questions.standing.find(self._ctx.chat_id, self._repo, asked)
+        if grant is not None:
+            detail = f"run {self._number}: {asked.tool}, by grant {grant.number}"
+            self._ctx.audit("run", self._repo.name, "allow always", detail)
+        return grant is not None
+
+    def _shown(self, asked: PermissionAsked) -> _Shown:
+        if allowance(asked) is None:
+            return _Shown("", "but offers no way to allow it only once, so the answer is no.")
+        whole = details(asked)
+        if len(whole) > MOST:
+            many = f"{len(whole):,} characters"
+            return _Shown("", f"and nobody can read that ({many}), so the answer is no.")
+        text = self._chat.secrets.without_keys(whole)
+        if text is None or self._chat.secrets.without_keys(wish(asked)) is None:
+            return _Shown("", "with a secret amid what I may not hide, so the answer is no.")
+        return _Shown(text)
+
+    def _question(self, asked: PermissionAsked, text: str) -> Question:
+        is_owners = self._ctx.role is Role.OWNER
+        return Question(
+            code=self._questions.next_code(self._number),
+            chat_id=self._ctx.chat_id,
+            number=self._number,
+            repo=self._repo,
+            requester=self._ctx.sender,
+            approvers=self._choice.approvers,
+            agent=self._agent,
+            asked=asked,
+            details=text,
+            scope=Scope.of(asked, self._repo) if is_owners else None,
+            answer=asyncio.get_running_loop().create_future(),
+        )
+
+    @property
+    def _agent(self) -> str:
+        return self._choice.name[:1].upper() + self._choice.name[1:]
+
+    async def _way_chosen(self, question: Question) -> Way:
+        """Put the question; return how it is answered: with no, if nobody can be asked or is."""
+        if not await self._is_put(question):
+            return question.rejection
+        way = await self._answer_to(question)
+        if way.is_always and question.scope is not None:
+            by = self._ctx.message.author
+            self._questions.standing.add(question.chat_id, self._repo, question.scope, by)
+        return way
+
+    async def _is_put(self, question: Question) -> bool:
+        """Send the question; return whether the chat has it, with all that belongs to it."""
         if question.is_cut:
-            name = f"run-{self._number}-question-{question.letter}.txt"
-            await self._chat.send(Reply(question.details, file_name=name))
-        message_id = await self._chat.send(Reply(question.text, answers=self._ctx.message))
+            name = f"run-{self._number}-question-{question.code}.txt"
+            if await self._chat.show(Reply(question.details, file_name=name)) is None:
+                return False
+        is_only_one = self._questions.of(question.chat_id) == [question]
+        text = question.text(is_only_one=is_only_one)
+        message_id = await self._chat.show(Reply(text, answers=self._ctx.message))
         if message_id is not None:
             self._questions.note_message(question, message_id)
+        return message_id is not None
 
-    async def _answer_to(self, question: Question) -> Option | None:
-        """Return the chosen option; the rejecting one if nobody chooses."""
+    async def _answer_to(self, question: Question) -> Way:
+        """Return the way that was chosen; the one that rejects if nobody chooses."""
         last_call = asyncio.create_task(self._ctx.is_last_call.wait())
         either: set[asyncio.Future[Any]] = {question.answer, last_call}
         try:
@@ -86,7 +176,6 @@ class PermissionPrompts:
         if question.answer.done():
             return question.answer.result()
         waited = "" if last_call.done() else f" within {duration(LIMIT_S)}"
-        await self._chat.send(
-            Reply(f"Nobody answered question {question.letter}{waited}, so the answer is no.")
-        )
+        said = f"{question.wish}: nobody answered{waited}, so the answer is no."
+        await self._chat.show(Reply(said))
         return question.rejection

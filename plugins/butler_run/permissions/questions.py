@@ -2,27 +2,57 @@
 
 import asyncio
 import re
-from collections import deque
+import time
+from collections import Counter, deque
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from butler import Person, fenced
+from butler import Person, Repo, fenced
 from butler_run.agents import Option, OptionKind, PermissionAsked
-from butler_run.permissions.details import details
+from butler_run.permissions.details import wish
+from butler_run.permissions.standing import Scope, StandingGrants
+from butler_run.settings import Approvers
 
+HASTE_S = 2.0
+"""Minimum time from a question to an answer; an earlier one was meant for another question."""
+
+ALLOW, ALWAYS, REJECT = 1, 2, 3
 _LONGEST_ANSWER = 40
-_ANSWER = re.compile(r"\s*(yes|no|[1-9])(?:\s+([a-z]))?\s*[.!]?\s*", re.IGNORECASE)
+_ANSWER = re.compile(r"(yes|no|[1-9][0-9]?)(?:\s+([a-z]{1,2}[0-9]{1,12}))?\s*[.!]?", re.IGNORECASE)
 _THUMBS = {"👍": "yes", "👎": "no"}
+_NUMBERS = {"yes": ALLOW, "no": REJECT}
 _DETAIL_SHOWN = 600
 _CLOSED_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer: "yes", "no" or a number, and the letter of the question."""
+    """An answer: "yes", "no" or a number, and the code of the question."""
 
     word: str
-    letter: str | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to answer a question.
+
+    Attributes:
+        number: What to write for it.
+        text: What the question calls it, with the number.
+        option: What the agent is told; None rejects where the agent offers no option for that.
+        is_always: It also holds for what is asked later, see ``Scope``.
+    """
+
+    number: int
+    text: str
+    option: Option | None
+    is_always: bool = False
+
+    @property
+    def is_rejection(self) -> bool:
+        """Whether the tool is not used."""
+        return self.option is None or self.option.kind is OptionKind.REJECT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,34 +60,65 @@ class Question:
     """An open question.
 
     Attributes:
-        letter: Distinguishes it from other open questions of its chat.
+        code: Distinguishes it from all other questions, including later ones.
+        chat_id: The chat in which it is asked.
+        number: The number of the run.
+        repo: The repo in which the run works.
         requester: The person who started the run.
-        details: The complete description of the tool's action.
-        answer: Receives the chosen option; None rejects where the agent offers no such option.
+        approvers: Who may answer it, in addition to owners.
+        agent: The name of the agent in the chat.
+        asked: The agent's request.
+        details: The complete description of the tool's action, as shown in the chat.
+        scope: What "always" would allow; None if it is not offered.
+        answer: Receives the chosen way.
     """
 
-    letter: str
+    code: str
     chat_id: str
     number: int
+    repo: Repo
     requester: Person
+    approvers: Approvers
+    agent: str
     asked: PermissionAsked
     details: str
-    answer: asyncio.Future[Option | None]
+    scope: Scope | None
+    answer: asyncio.Future[Way]
 
     @property
-    def text(self) -> str:
-        """The question for the chat."""
-        ways = [f"{each.number} {each.label.lower()}" for each in self.asked.options]
-        if self.rejection is None:
-            ways.append("no")
-        name = f"run {self.number}, question {self.letter}"
+    def ways(self) -> list[Way]:
+        """The ways to answer it; those that the agent holds for always are not among them."""
+        allowing = [each for each in self.asked.options if each.kind is OptionKind.ALLOW_ONCE]
+        rejecting = [each for each in self.asked.options if each.kind is OptionKind.REJECT]
+        ways = [Way(ALLOW, f"{ALLOW} or 👍 yes", allowing[0])]
+        if self.scope is not None:
+            ways.append(Way(ALWAYS, f"{ALWAYS} always: {self.scope.text}", allowing[0], True))
+        ways.append(Way(REJECT, f"{REJECT} or 👎 no", next(iter(rejecting), None)))
+        others = enumerate([*allowing[1:], *rejecting[1:]], start=REJECT + 1)
+        return [*ways, *(Way(number, f"{number} {each.label}", each) for number, each in others)]
+
+    @property
+    def rejection(self) -> Way:
+        """The way that rejects."""
+        return next(way for way in self.ways if way.number == REJECT)
+
+    def text(self, *, is_only_one: bool) -> str:
+        """Return the question for the chat, with its code where another one is open."""
+        notes = [] if is_only_one else [f"question {self.code}, as in: yes {self.code}"]
+        if self.is_cut:
+            notes.append("the document has the full text")
         return "\n".join(
             [
-                f"*{self.asked.tool}*? reply {', '.join(ways)}",
                 *([self._shown_details()] if self.details else []),
-                f"({name}; the document has the full text)" if self.is_cut else f"({name})",
+                f"{self.wish}. {' · '.join(way.text for way in self.ways)}",
+                *([f"({'; '.join(notes)})"] if notes else []),
             ]
         )
+
+    @property
+    def wish(self) -> str:
+        """What the agent wants, in a few words."""
+        return f"{self.agent} wants to {wish(self.asked)}"
 
     def _shown_details(self) -> str:
         return fenced(self.details[:_DETAIL_SHOWN] + "…" * self.is_cut)
@@ -67,60 +128,46 @@ class Question:
         """Whether the text omits some of the details."""
         return len(self.details) > _DETAIL_SHOWN
 
-    def settle(self, word: str) -> bool:
-        """Accept "yes", "no" or a number as the answer; return whether it is valid."""
-        option = self._option(word)
-        if option is None and word != "no":
-            return False
-        if not self.answer.done():
-            self.answer.set_result(option)
-        return True
-
-    def _option(self, word: str) -> Option | None:
-        options = self.asked.options
-        if word.isdecimal():
-            return next((each for each in options if each.number == int(word)), None)
-        if word == "no":
-            return self.rejection
-        kinds = (OptionKind.ALLOW_ONCE, OptionKind.ALLOW_ALWAYS)
-        return next((each for kind in kinds for each in options if each.kind is kind), None)
-
-    @property
-    def rejection(self) -> Option | None:
-        """The option that rejects, if there is one."""
-        return rejection(self.asked)
+    def way(self, word: str) -> Way | None:
+        """Return the way that "yes", "no" or a number means, if it is one."""
+        number = _NUMBERS.get(word) or int(word)
+        return next((way for way in self.ways if way.number == number), None)
 
 
 class Questions:
-    """The open questions of all chats."""
+    """The open questions of all chats, and the one place that gives out their codes.
+
+    Attributes:
+        standing: What owners answered for always.
+    """
 
     def __init__(self) -> None:
+        self.standing = StandingGrants()
         self._open: list[Question] = []
-        self._messages: dict[Question, str] = {}
+        self._asked: dict[Question, tuple[str, float]] = {}
         self._closed: deque[tuple[str, str]] = deque(maxlen=_CLOSED_KEPT)
+        self._count_of_run: Counter[int] = Counter()
 
-    def ask(self, chat_id: str, number: int, requester: Person, asked: PermissionAsked) -> Question:
-        """Open a question; ``close`` ends it. There must be room, see ``is_full``."""
-        taken = {each.letter for each in self.of(chat_id)}
-        letter = next(each for each in ascii_lowercase if each not in taken)
-        answer: asyncio.Future[Option | None] = asyncio.get_running_loop().create_future()
-        question = Question(letter, chat_id, number, requester, asked, details(asked), answer)
+    def next_code(self, number: int) -> str:
+        """Return a code for a question of a run, never given out before: runs have one number."""
+        count = self._count_of_run[number]
+        self._count_of_run[number] += 1
+        first, second = divmod(count, len(ascii_lowercase))
+        return f"{ascii_lowercase[first - 1] if first else ''}{ascii_lowercase[second]}{number}"
+
+    def open(self, question: Question) -> None:
+        """Register a question; ``close`` ends it."""
         self._open.append(question)
-        return question
-
-    def is_full(self, chat_id: str) -> bool:
-        """Return whether a chat has no letter left for another question."""
-        return len(self.of(chat_id)) >= len(ascii_lowercase)
 
     def note_message(self, question: Question, message_id: str) -> None:
         """Register the question's message, so that replies and reactions to it are answers."""
-        self._messages[question] = message_id
+        self._asked[question] = (message_id, time.time())
 
     def close(self, question: Question) -> None:
         """Close a question."""
         self._open.remove(question)
-        if message_id := self._messages.pop(question, None):
-            self._closed.append((question.chat_id, message_id))
+        if asked := self._asked.pop(question, None):
+            self._closed.append((question.chat_id, asked[0]))
 
     def of(self, chat_id: str) -> list[Question]:
         """Return the open questions of a chat."""
@@ -133,7 +180,7 @@ class Questions:
     def quoted(self, chat_id: str, message_id: str | None) -> Question | None:
         """Return the open question that a message asks."""
         for question in self.of(chat_id):
-            if message_id is not None and self._messages.get(question) == message_id:
+            if message_id is not None and self._message_of(question) == message_id:
                 return question
         return None
 
@@ -141,17 +188,37 @@ class Questions:
         """Return whether a message asks a question that is no longer open."""
         return (chat_id, message_id) in self._closed
 
+    def is_too_soon(self, question: Question, sent_at: float) -> bool:
+        """Return whether who wrote then (Unix seconds) cannot have read the question."""
+        _message_id, asked_at = self._asked.get(question, ("", float("inf")))
+        return sent_at - asked_at < HASTE_S
+
+    def are_rejected_by(self, chat_id: str, word: str) -> bool:
+        """Return whether questions are open in a chat, and ``word`` would reject each."""
+        ways = [question.way(word) for question in self.of(chat_id)]
+        return bool(ways) and all(way is not None and way.is_rejection for way in ways)
+
+    def _message_of(self, question: Question) -> str | None:
+        asked = self._asked.get(question)
+        return asked and asked[0]
+
 
 def rejection(asked: PermissionAsked) -> Option | None:
     """Return the option that rejects, if there is one."""
     return next((each for each in asked.options if each.kind is OptionKind.REJECT), None)
 
 
+def allowance(asked: PermissionAsked) -> Option | None:
+    """Return the option that allows what is asked, and nothing else, if there is one."""
+    return next((each for each in asked.options if each.kind is OptionKind.ALLOW_ONCE), None)
+
+
 def said(text: str, *, is_reaction: bool) -> Said | None:
     """Parse ``text`` as an answer; return None if it is not one."""
-    if word := _THUMBS.get(text.strip().rstrip("\ufe0f🏻🏼🏽🏾🏿")):
+    text = text.strip()
+    if word := _THUMBS.get(text.rstrip("\ufe0f🏻🏼🏽🏾🏿")):
         return Said(word, None)
-    answer = text.strip()
-    is_short = len(answer) <= _LONGEST_ANSWER
-    match = _ANSWER.fullmatch(answer) if is_short and not is_reaction else None
+    if is_reaction or len(text) > _LONGEST_ANSWER:
+        return None
+    match = _ANSWER.fullmatch(text)
     return Said(match[1].lower(), match[2] and match[2].lower()) if match else None

@@ -19,20 +19,26 @@ class RunChat:
 
     Output of agents is untrusted and may contain secrets, so all of it passes through here. A
     message that cannot be sent is logged; the run continues.
+
+    Attributes:
+        secrets: Redacts them.
     """
 
     def __init__(self, ctx: Context, history: History, number: int, secrets: Redactor) -> None:
         self._ctx = ctx
         self._history = history
         self._number = number
-        self._secrets = secrets
+        self.secrets = secrets
 
     async def send(self, reply: Reply) -> str | None:
         """Send ``reply`` to the chat; return its id, or None if it could not be sent."""
         text = await self.fit(reply.text)
-        hidden = Reply(text, reply.answers, reply.edits, reply.file_name)
+        return await self.show(Reply(text, reply.answers, reply.edits, reply.file_name))
+
+    async def show(self, reply: Reply) -> str | None:
+        """Send ``reply``, of which nothing may be hidden any more, see ``send``."""
         try:
-            message_id = await self._ctx.send(hidden)
+            message_id = await self._ctx.send(reply)
         except ButlerError as error:
             logger.warning("run %d: cannot send a message: %s", self._number, error)
             return None
@@ -51,4 +57,4 @@ class RunChat:
 
     def hidden(self, text: str) -> str:
         """Return ``text`` without secrets, escapes and control characters; may take a while."""
-        return self._secrets.redacted(clean(text))
+        return self.secrets.redacted(clean(text))

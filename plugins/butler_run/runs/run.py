@@ -106,7 +106,7 @@ class Run:
         self._enclosure = enclosure
         self._history = history
         self._chat = chat
-        self._prompts = PermissionPrompts(ctx, number, history, questions, chat)
+        self._prompts = PermissionPrompts(ctx, number, repo, choice, history, questions, chat)
         self._snapshots = RunSnapshots(repo, number)
         self._outcome = self._nothing_yet()
         self._said = _Said("", is_all=True)

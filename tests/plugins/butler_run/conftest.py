@@ -24,6 +24,12 @@ def script(tmp_path):
     return Script()
 
 
+@pytest.fixture(autouse=True)
+def quick_answers(mocker):
+    """Let questions be answered at once, as nobody has to read them."""
+    mocker.patch("butler_run.permissions.questions.HASTE_S", -60.0)
+
+
 @pytest.fixture
 def butler_toml(tmp_path, script):
     for name in ("api", "web"):

@@ -34,10 +34,10 @@ async def test_who_answered_a_question_and_how_is_in_the_audit(chat, script, wai
     script.turns({"ask": {"path": "made.txt", "old": None, "new": "made\n"}})
     await chat("/use api")
     await chat.person("+4930111111")("/run do it")
-    question = await wait_for(chat, "reply 1 allow")
+    question = await wait_for(chat, "1 or 👍 yes")
     await chat("no", quoted_id=question.id)
     await answer(chat)
 
     (entry,) = [each for each in chat.records.audit if "question" in each.detail]
     assert (entry.sender, entry.command, entry.result) == (str(OWNER), "run", "reject")
-    assert entry.detail.startswith("run 1, question a: ")
+    assert entry.detail.startswith("run 1, question a1: ")

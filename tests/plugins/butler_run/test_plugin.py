@@ -75,7 +75,7 @@ async def test_stop_ends_a_run_and_its_processes(
     )
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "reply 1 allow")
+    await wait_for(chat, "1 or 👍 yes")
 
     assert await chat("/stop") == ["Run 1 was stopped. All its processes have ended."]
     assert not is_alive(int(pid_file.read_text()))
@@ -149,7 +149,7 @@ async def test_use_of_another_repo_leaves_the_run_where_it_is(chat, script, api,
     script.turns(WRITE)
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "reply 1 allow")
+    await wait_for(chat, "1 or 👍 yes")
     await chat("/use web")
     await chat("yes")
     await answer(chat)
@@ -163,7 +163,7 @@ async def test_a_repo_that_vanishes_during_a_run_ends_in_a_sentence(
     script.turns(WRITE)
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "reply 1 allow")
+    await wait_for(chat, "1 or 👍 yes")
     api.rename(api.with_name("moved"))
     await chat("no")
 

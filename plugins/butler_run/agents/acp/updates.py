@@ -67,14 +67,14 @@ class Updates:
         tool = self._merged(call) if isinstance(call, dict) else {}
         tool_input = tool.get("rawInput")
         if not isinstance(tool_input, dict):
-            tool_input = {}
+            tool_input = {} if tool_input is None else {"input": tool_input}
         changes = tuple(self._diffs(tool.get("content"))) or changes_of(tool_input, self._folder)
         return PermissionAsked(
             question_id,
             _title(tool),
             command_of(tool_input),
             changes,
-            detail_of(tool_input),
+            _detail(tool, tool_input),
             numbered(_options(params.get("options"))),
         )
 
@@ -145,6 +145,26 @@ def _named(content: Params) -> str:
 
 def _title(tool: Params) -> str:
     return on_one_line(str(tool.get("title") or tool.get("kind") or "a tool"), _TITLE_LENGTH)
+
+
+def _detail(tool: Params, tool_input: Params) -> str:
+    """Return what the agent says of the tool besides command and changes.
+
+    Some agents put the whole of it into the title or the content, and no input.
+    """
+    title = str(tool.get("title") or "")
+    is_told = title.strip("`") == command_of(tool_input) or " ".join(title.split()) == _title(tool)
+    parts = [] if is_told else [title]
+    if not tool_input:
+        parts += _texts(tool.get("content"))
+    return "\n".join([*parts, *([detail_of(tool_input)] if tool_input else [])])
+
+
+def _texts(content: Any) -> Iterator[str]:
+    for part in content if isinstance(content, list) else ():
+        match part:
+            case {"type": "content", "content": {"type": "text", "text": str(text)}}:
+                yield text
 
 
 def _options(options: Any) -> Iterable[tuple[str, str, OptionKind]]:

@@ -16,6 +16,7 @@ from butler_run.agents import (
     ConversationLostError,
     Finished,
     LimitReachedError,
+    OptionKind,
     Patience,
     PermissionAsked,
     ProcessLimits,
@@ -256,25 +257,21 @@ class TestConversing:
             )
 
     @pytest.mark.parametrize(
-        ("number", "content"), [(1, "hi"), (2, "hi"), (3, None)], ids=["once", "always", "reject"]
+        ("meant", "content"), [(OptionKind.ALLOW_ONCE, "hi"), (OptionKind.REJECT, None)]
     )
-    async def test_a_question_is_asked_and_answered(self, start, kind, folder, number, content):
+    async def test_a_question_is_asked_and_answered(self, start, kind, folder, meant, content):
         script = {"turns": [[{"ask": {"path": "made.txt", "new": "hi"}, "then": [{"say": "!"}]}]]}
         async with start(kind, script) as run:
             async for event in run:
                 if isinstance(event, PermissionAsked):
                     question = event
-                    await run.answer(event.id, event.options[number - 1].id)
+                    (option,) = [each for each in event.options if each.kind is meant]
+                    await run.answer(event.id, option.id)
 
         made = folder / "made.txt"
         assert (made.read_text() if made.exists() else None) == content
         assert question.tool == "Write made.txt"
         assert [(c.path, c.old, c.new) for c in question.changes] == [("made.txt", None, "hi")]
-        assert [(o.number, o.kind) for o in question.options] == [
-            (1, "allow_once"),
-            (2, "allow_always"),
-            (3, "reject"),
-        ]
 
     async def test_a_question_for_a_command_shows_it(self, start, kind):
         async with start(kind, {"turns": [[{"ask": {"command": "rm -rf build"}}]]}) as run:

@@ -55,6 +55,11 @@ async def test_a_run_within_its_limits_comes_through(run):
     ("limits", "passed_s", "sentence"),
     [
         (RunLimits(90, 600), 91, "The run took longer than 1 min 30 s and was stopped."),
+        (
+            RunLimits(90, 600, wall_s=60),
+            61,
+            "The run took longer than 1 min, its questions included, and was stopped.",
+        ),
         (RunLimits(1_800, 30), 31, "The agent said nothing for 30 s and was stopped."),
     ],
 )
@@ -119,4 +124,29 @@ async def test_two_questions_are_both_waited_for(run, clock):
 async def test_cancelling_goes_through(run):
     await LimitedRun(run, RunLimits()).cancel()
 
+    assert run.is_cancelled
+
+
+async def test_a_question_does_not_stop_the_clock_of_the_wall(run, clock):
+    run.coming.put_nowait(QUESTION)
+    events = aiter(LimitedRun(run, RunLimits(wall_s=3_600.0)))
+    await anext(events)
+    waiting = asyncio.create_task(anext(events))
+    await asyncio.sleep(0)
+    clock.put_forward(3_601)
+
+    with pytest.raises(LimitReachedError, match="took longer than 1 h, its questions included"):
+        await waiting
+    assert run.is_cancelled
+
+
+async def test_a_run_that_asks_too_often_is_ended(run):
+    for _ in range(3):
+        run.coming.put_nowait(QUESTION)
+    events = aiter(LimitedRun(run, RunLimits(questions=2)))
+    await anext(events)
+    await anext(events)
+
+    with pytest.raises(LimitReachedError, match="asked more than 2 questions and was stopped"):
+        await anext(events)
     assert run.is_cancelled

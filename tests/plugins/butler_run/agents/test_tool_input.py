@@ -41,8 +41,29 @@ def test_changes_are_what_was_and_what_would_be(tool_input, changes):
     ("tool_input", "detail"),
     [
         ({"command": "ls"}, ""),
-        ({"command": "ls", "description": "List files"}, "List files"),
-        ({"url": "https://a.example", "n": 1}, '{"url": "https://a.example", "n": 1}'),
+        ({"command": "ls", "description": "List\nfiles"}, 'description: "List\\nfiles"'),
+        ({"url": "https://a.example", "n": 1}, 'url: "https://a.example"\nn: 1'),
+        (
+            {"command": "ls", "dangerouslyDisableSandbox": True, "run_in_background": True},
+            "dangerouslyDisableSandbox: true\nrun_in_background: true",
+        ),
+        ({"command": {"argv": ["rm"]}}, 'command: {"argv": ["rm"]}'),
+        ({"file_path": "a", "old_string": "x", "new_string": "y"}, ""),
+        (
+            {"file_path": "a", "old_string": "x", "new_string": "y", "replace_all": True},
+            "replace_all: true",
+        ),
+        ({"file_path": "a", "content": "x", "new_string": "y"}, 'content: "x"'),
+        ({"file_path": "a", "notebook_path": "b", "content": "x"}, 'notebook_path: "b"'),
+        ({"file_path": ["a"], "content": "x"}, 'file_path: ["a"]\ncontent: "x"'),
+        ({"file_path": "a", "content": 1}, "content: 1"),
+        ({"file_path": "a", "edits": [{"old_string": "x", "new_string": "y"}]}, ""),
+        (
+            {"file_path": "a", "edits": [{"new_string": "y", "replace_all": True}]},
+            'file_path: "a"\nedits: [{"new_string": "y", "replace_all": true}]',
+        ),
+        ({"file_path": "a", "edits": "x"}, 'file_path: "a"\nedits: "x"'),
+        ({"content": "x"}, 'content: "x"'),
     ],
 )
 def test_the_rest_is_the_detail(tool_input, detail):

@@ -3,7 +3,7 @@
 import pytest
 
 from butler_run.agents import Change, PermissionAsked
-from butler_run.permissions.details import details
+from butler_run.permissions.details import details, wish
 
 MANY = "\n".join(map(str, range(500)))
 
@@ -15,7 +15,12 @@ def _asked(command=None, changes=(), detail=""):
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [
-        (_asked(command="ls", detail="lists"), "ls"),
+        (_asked(command="ls", detail="lists"), "ls\nlists"),
+        (_asked("ls", (Change("a", None, "1"),), "n: 1"), "ls\na\n+ 1\nn: 1"),
+        (
+            _asked(command="a\x1b]0;rm -rf ~\x07\u202eb\t\r\n"),
+            "a\\x1b]0;rm -rf ~\\x07\\u202eb    \\r\n",
+        ),
         (_asked(detail="looks around"), "looks around"),
         (_asked(), ""),
         (_asked(changes=(Change("a", None, "1\n2\n"),)), "a\n+ 1\n+ 2"),
@@ -39,5 +44,15 @@ def test_a_change_of_many_lines_is_not_compared_line_by_line():
     assert (shown[1], shown[501], len(shown)) == ("- 0", "+ 0", 1001)
 
 
-def test_no_more_is_kept_than_a_document_should_hold():
-    assert len(details(_asked(command="x" * 3_000_000))) == 1_000_000
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        (_asked(command="ls"), "run this command"),
+        (_asked(changes=(Change("a", None, "1"),)), "write a"),
+        (_asked(changes=(Change("a", "0", "1"),)), "edit a"),
+        (_asked(changes=(Change("a", "0", "1"), Change("b", None, "1"))), "edit a and 1 more"),
+        (_asked(), "use this tool: Tool"),
+    ],
+)
+def test_a_wish_is_said_in_a_few_words(asked, wanted):
+    assert wish(asked) == wanted

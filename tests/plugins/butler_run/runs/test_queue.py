@@ -113,8 +113,8 @@ async def test_runs_in_two_repos_go_side_by_side(chat, script, wait_for):
     await chat("/run do it")
     await other("/run do it")
 
-    await wait_for(chat, "reply 1 allow")
-    await wait_for(other, "reply 1 allow")
+    await wait_for(chat, "1 or 👍 yes")
+    await wait_for(other, "1 or 👍 yes")
 
 
 async def test_a_chat_may_queue_only_so_many(chat, script):

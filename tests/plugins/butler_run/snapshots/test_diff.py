@@ -96,7 +96,7 @@ async def test_diff_shows_what_a_run_under_way_changed_so_far(chat, script, wait
     script.turns({"write": "made.txt", "content": "one\n"}, ASK)
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "reply 1 allow")
+    await wait_for(chat, "1 or 👍 yes")
 
     assert (await chat("/diff 1"))[0].startswith("Run 1 in *api* so far: 1 file +1 −0\n")
     assert await chat("/undo 1") == ["A run is in progress there. /stop it, or wait for its end."]
@@ -113,7 +113,7 @@ def cut_off(butler_toml, tmp_path, script, wait_for):
         async with open_chat(read_setup(tmp_path / "butler.toml")) as chat:
             await chat("/use api")
             await chat("/run do it")
-            await wait_for(chat, "reply 1 allow")
+            await wait_for(chat, "1 or 👍 yes")
             chat.bot.stop()
 
     return ended

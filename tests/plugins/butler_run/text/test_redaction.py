@@ -46,6 +46,43 @@ def test_what_is_no_secret_is_shown(redactor, text):
     assert redactor.redacted(text) == text
 
 
+TOKEN = "ghp_" + "a" * 36
+KEY = "Ab1/" * 16
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rm -rf ~", "rm -rf ~"),
+        (TOKEN, "(40 characters are hidden)"),
+        (f"+ export TOKEN='{TOKEN}';", "+ export TOKEN='(40 characters are hidden)';"),
+        (f'  "token": "{TOKEN}",', '  "token": "(40 characters are hidden)",'),
+        ("KEY=some value", "KEY=(10 characters are hidden)"),
+        (f"sh {TOKEN}", None),
+        (f"TOKEN={TOKEN} rm -rf ~", None),
+        (f"echo {TOKEN}; rm -rf ~", None),
+        ("echo some value", None),
+        (
+            f"-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: A\n\n{KEY}\n{KEY}\nrm -rf ~",
+            "-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: A\n\n(128 characters are hidden)\nrm -rf ~",
+        ),
+        (
+            f"-----BEGIN PRIVATE KEY-----\n{KEY}",
+            "-----BEGIN PRIVATE KEY-----\n(64 characters are hidden)",
+        ),
+        (f"echo -----BEGIN PRIVATE KEY-----\n{KEY}", f"echo -----BEGIN PRIVATE KEY-----\n{KEY}"),
+        (f"-----BEGIN PRIVATE KEY-----\nrm\n{KEY}", f"-----BEGIN PRIVATE KEY-----\nrm\n{KEY}"),
+        (f'{{"key": "-----BEGIN PRIVATE KEY-----\\n{KEY}\\n"}}', None),
+        (
+            "echo '-----BEGIN PRIVATE KEY-----'; rm -rf ~",
+            "echo '-----BEGIN PRIVATE KEY-----'; rm -rf ~",
+        ),
+    ],
+)
+def test_only_what_nobody_could_execute_is_hidden_and_it_is_counted(text, shown):
+    assert Redactor(["some value"]).without_keys(text) == shown
+
+
 @pytest.mark.parametrize(
     "unit",
     ["eyJ", "-----BEGIN ", "sk-", "eyJaaaaaaaaa.", "ghp_", "-----BEGIN RSA PRIVATE KEY-----"],
@@ -54,5 +91,6 @@ def test_hostile_text_is_searched_in_no_time(unit):
     began_at = time.process_time()
 
     Redactor(["some value"]).redacted((unit * 1_000_000)[:1_000_000])
+    Redactor(["some value"]).without_keys((unit * 1_000_000)[:1_000_000])
 
     assert time.process_time() - began_at < SECONDS

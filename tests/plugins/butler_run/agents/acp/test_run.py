@@ -180,6 +180,31 @@ def test_a_question_uses_what_the_tool_told_before(updates, tmp_path):
     assert [(o.number, o.label, o.kind) for o in question.options] == [(1, "Never", "reject")]
 
 
+LONG_TITLE = "echo " + "x" * 100 + "; rm -rf build"
+
+
+@pytest.mark.parametrize(
+    ("tool", "detail"),
+    [
+        ({"title": LONG_TITLE}, LONG_TITLE),
+        ({"title": "echo\nrm"}, ""),
+        (
+            {
+                "title": "Plan",
+                "content": [{"type": "content", "content": {"type": "text", "text": "1."}}],
+            },
+            "1.",
+        ),
+        ({"title": "Look", "rawInput": ["rm", "-rf"]}, 'input: ["rm", "-rf"]'),
+        ({"title": LONG_TITLE, "rawInput": {"n": 1}}, f"{LONG_TITLE}\nn: 1"),
+    ],
+)
+def test_a_question_tells_all_that_the_agent_says_of_the_tool(updates, tool, detail):
+    question = updates.question("1", {"toolCall": {"toolCallId": "t", **tool}, "options": []})
+
+    assert question.detail == detail
+
+
 @pytest.mark.parametrize("params", [{}, {"toolCall": 1, "options": 2}, {"toolCall": {}}])
 def test_a_question_that_says_nothing_is_still_one(updates, params):
     assert updates.question("1", params) == PermissionAsked("1", "a tool", None, (), "", ())
