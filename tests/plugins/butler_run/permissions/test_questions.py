@@ -149,7 +149,7 @@ async def test_an_answer_may_quote_another_message_of_the_run_that_asks(
     await chat("/use api")
     await chat("/run do it")
     await wait_for(chat, "1 or 👍 yes")
-    status = await wait_for(chat, "Run 1: scripted works")
+    status = await wait_for(chat, "Run 1: scripted is working")
 
     assert await chat("yes", quoted_id=status.id) == []
     await answer(chat)
