@@ -74,7 +74,7 @@ class PromptConsole(Typed):
             try:
                 return await self._prompt.prompt_async(f"{self._author.chat_id}> ")
             except KeyboardInterrupt:
-                await self._print("Ctrl-D ends.")
+                await self._print("Ctrl-D quits.")
             except EOFError:
                 return None
 
