@@ -53,7 +53,8 @@ class NetworkList:
     def notes(self) -> list[str]:
         """A sentence for the chat on what was refused, if anything was."""
         refused = [
-            f"{host} ({count} times)" if count > 1 else host for host, count in self.refused.items()
+            f"{where} ({count} times)" if count > 1 else where
+            for where, count in self.refused.items()
         ]
         if not refused:
             return []
@@ -63,8 +64,9 @@ class NetworkList:
         """Return whether a host can be reached; note it if not."""
         if self._entry(host, port) is not None:
             return True
-        if host in self.refused or len(self.refused) < _MAX_NAMES:
-            self.refused[host] = self.refused.get(host, 0) + 1
+        where = _named(host, port)
+        if where in self.refused or len(self.refused) < _MAX_NAMES:
+            self.refused[where] = self.refused.get(where, 0) + 1
         return False
 
     def admits_address(self, host: str, port: int, address: str) -> bool:
@@ -75,6 +77,10 @@ class NetworkList:
 
     def _entry(self, host: str, port: int) -> str | None:
         return next((each for each in self._hosts if _is_meant(each, host, port)), None)
+
+
+def _named(host: str, port: int) -> str:
+    return host if port in _USUAL_PORTS else f"{host}:{port}"
 
 
 def _is_meant(entry: str, host: str, port: int) -> bool:
@@ -141,7 +147,7 @@ class _Proxy:
             _say(writer, "400 Bad Request", "Butler: this is no request for a proxy.")
             return
         if not self._hosts.admits(wanted.host, wanted.port):
-            where = wanted.host if wanted.port in _USUAL_PORTS else f"{wanted.host}:{wanted.port}"
+            where = _named(wanted.host, wanted.port)
             said = f"Butler: {where} is not on this repo's network list."
             _say(writer, "403 Forbidden", said)
             return
