@@ -162,9 +162,13 @@ class Context:
         return self._services.jobs.start(work, name)
 
     async def repos(self) -> Sequence[Repo]:
-        """Return the repos that the sender may see here, by name, after a scan for new ones."""
+        """Return the repos that may be listed here, by name, after a scan for new ones.
+
+        Those are the repos that the sender may see. An owner sees all, but not in a list that
+        others read, too.
+        """
         await self.look_for_repos()
-        return [repo for repo in self._services.repos if self._may_see(repo)]
+        return [repo for repo in self._services.repos if self._may_list(repo)]
 
     async def repo(self, name: str) -> Repo:
         """Return the repo called ``name``, even if it was added after the start.
@@ -184,8 +188,10 @@ class Context:
         Raises:
             UnknownRepoError: No such repo, or the sender may not see it here.
         """
-        hides_some = self._services.gate.access.audiences
-        repo = self._services.repos.get(name, self._may_see if hides_some else None)
+        if not self._services.gate.access.audiences:
+            repo = self._services.repos.get(name)
+        else:
+            repo = self._services.repos.get(name, self._is_visible, self._may_list)
         self.repo_name = repo.name
         return repo
 
@@ -204,12 +210,15 @@ class Context:
             raise UserError(
                 "This chat has no active repo. /repos lists them, /use <repo> selects one."
             )
+        if not self.may_see(name):
+            raise UserError(
+                "This chat has no active repo. /repos lists them, /use <repo> selects one."
+            )
         try:
             repo = await self.repo(name)
-        except UnknownRepoError:
+        except UnknownRepoError:  # not named, as whom it was hidden from is no longer known
             raise UserError(
-                f"*{name}* was this chat's active repo but no longer exists. "
-                "/repos lists the others."
+                "The active repo of this chat no longer exists. /repos lists the others."
             ) from None
         await self._ask(self._services.sessions.touch, self.chat_id)
         return repo
@@ -252,8 +261,29 @@ class Context:
         """Return the latest ignored or refused messages of a chat, newest first."""
         return await asyncio.to_thread(self._services.records.last_ignored, limit, chat_id)
 
-    def _may_see(self, repo: Repo) -> bool:
-        return self._services.gate.access.may_see(repo.name, self.message, self.role)
+    def may_see(self, repo_name: str) -> bool:
+        """Return whether the sender may know of a repo here."""
+        return self._services.gate.access.may_see(repo_name, self.message, self.role)
+
+    def may_tell_of(self, repo_name: str) -> bool:
+        """Return whether an answer here may name a repo that the sender has not named.
+
+        An owner who reads alone may learn of all, also of one that is no longer configured.
+        """
+        if self.chat_names.is_private:
+            return True
+        try:
+            repo = self._services.repos.get(repo_name)
+        except UnknownRepoError:
+            return False
+        return self._may_list(repo)
+
+    def _is_visible(self, repo: Repo) -> bool:
+        return self.may_see(repo.name)
+
+    def _may_list(self, repo: Repo) -> bool:
+        role = self.role if self.chat_names.is_private else min(self.role, Role.USER)
+        return self._services.gate.access.may_see(repo.name, self.message, role)
 
     async def _ask(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
         try:

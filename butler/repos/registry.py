@@ -97,7 +97,12 @@ class RepoRegistry:
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def get(self, name: str, is_visible: Callable[[Repo], bool] | None = None) -> Repo:
+    def get(
+        self,
+        name: str,
+        is_visible: Callable[[Repo], bool] | None = None,
+        is_listed: Callable[[Repo], bool] | None = None,
+    ) -> Repo:
         """Return the repo called ``name``; an invisible one counts as unknown.
 
         Raises:
@@ -105,7 +110,7 @@ class RepoRegistry:
         """
         repo = self._by_name.get(folded(name))
         if repo is None or (is_visible is not None and not is_visible(repo)):
-            raise UnknownRepoError(_unknown(name, filter(is_visible, self)))
+            raise UnknownRepoError(_unknown(name, filter(is_listed or is_visible, self)))
         return repo
 
     @property

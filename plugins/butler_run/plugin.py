@@ -153,6 +153,8 @@ class RunPlugin(Plugin[RunSettings]):
             past = self._history.last_unfinished(ctx.chat_id)
         else:
             past = self._history.run(run, ctx.chat_id)
+        if past is not None and not ctx.may_see(past.repo):
+            past = None
         if past is not None and not past.is_over:
             raise UserError(
                 f"Run {past.number} is still in progress. /stop it, or wait for its end."
@@ -179,7 +181,8 @@ class RunPlugin(Plugin[RunSettings]):
     @command()
     async def runs(self, ctx: Context) -> str:
         """List the runs of this chat: running, queued and recent ones."""
-        runs = self._history.last(ctx.chat_id, RUNS_SHOWN)
+        last = self._history.last(ctx.chat_id, RUNS_SHOWN)
+        runs = [run for run in last if ctx.may_see(run.repo)]
         if not runs:
             return "No runs in this chat yet. /run <prompt> starts one."
         return "\n".join(_listed(run, time.time()) for run in runs)

@@ -45,7 +45,7 @@ class SessionPlugin(Plugin):
         if before == repo.name:
             return f"This chat already works on *{repo.name}*{branch}"
         said = f"This chat now works on *{repo.name}*{branch}"
-        return f"{said} It was {before} before." if before else said
+        return f"{said} It was {before} before." if before and ctx.may_tell_of(before) else said
 
     @command(aliases=("status", "pwd"))
     async def repo(self, ctx: Context) -> str:
@@ -100,14 +100,15 @@ class SessionPlugin(Plugin):
         """
         if ctx.role < Role.OWNER:
             session = await ctx.session()
-            sessions, total = ([session], 1) if session else ([], 0)
+            is_seen = session is not None and ctx.may_tell_of(session.active_repo)
+            sessions, total = ([session], 1) if session and is_seen else ([], 0)
         else:
             sessions, total = await ctx.recent_sessions(SESSIONS_SHOWN)
         if not sessions:
             return "There are no active sessions. /use <repo> starts one."
         now = time.time()
         names = ctx.chat_names
-        lines = [_session(each, names, now) for each in sessions]
+        lines = [_session(each, names, now, _repo_of(each, ctx)) for each in sessions]
         if total > len(sessions):
             lines.append(f"… and {total - len(sessions):,} more.")
         return "\n".join(lines)
@@ -132,7 +133,11 @@ def _entry(repo: Repo, active: str | None) -> str:
     return f"{line} (not usable: its folder {problem})" if problem else line
 
 
-def _session(session: Session, names: ChatNames, now: float) -> str:
+def _repo_of(session: Session, ctx: Context) -> str:
+    return f"*{session.active_repo}*" if ctx.may_tell_of(session.active_repo) else "another repo"
+
+
+def _session(session: Session, names: ChatNames, now: float, repo: str) -> str:
     here = " (this chat)" if session.chat_id == names.here else ""
     used = ago(now - session.last_command_time)
-    return f"• {names.listed(session.chat_id)}{here}: *{session.active_repo}*, {used}"
+    return f"• {names.listed(session.chat_id)}{here}: {repo}, {used}"

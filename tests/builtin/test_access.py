@@ -246,7 +246,7 @@ async def test_an_active_repo_that_became_hidden_is_as_good_as_gone(chat):
     await there("/use billing")
 
     assert await there.person(BOB)("/repo") == [
-        "*billing* was this chat's active repo but no longer exists. /repos lists the others."
+        "This chat has no active repo. /repos lists them, /use <repo> selects one."
     ]
 
 

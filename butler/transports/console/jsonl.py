@@ -26,7 +26,10 @@ _Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^
 
 
 class _Line(BaseModel):
-    """A line of input; ``sender`` defaults to an owner, ``id`` is generated if omitted."""
+    """A line of input; ``sender`` defaults to an owner, ``id`` is generated if omitted.
+
+    ``quoted`` is the id of the message that it replies to, or with ``reaction`` reacts to.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -35,6 +38,8 @@ class _Line(BaseModel):
     sender: str | None = None
     id: _Id | None = None
     name: Annotated[str, Field(max_length=256)] = ""
+    quoted: _Id | None = None
+    reaction: bool = False
 
 
 class JsonLines:
@@ -121,6 +126,8 @@ class JsonLines:
         if line is None:
             raise ValueError(f"The line is longer than {MAX_LINE_BYTES:,} bytes.")
         parsed = _Line.model_validate_json(line)
+        if parsed.reaction and parsed.quoted is None:
+            raise ValueError("reaction: needs the id of a message in quoted.")
         return parsed, Message(
             id=parsed.id or next(self._ids),
             chat_id=parsed.chat,
@@ -129,6 +136,8 @@ class JsonLines:
             time=time.time(),
             name=parsed.name,
             is_own=parsed.sender is None,
+            quoted_id=parsed.quoted,
+            is_reaction=parsed.reaction,
         )
 
     def _is_new(self, message: Message) -> bool:

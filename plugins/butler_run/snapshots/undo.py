@@ -82,9 +82,10 @@ class Changes:
 
     def _found(self, ctx: Context, number: int | None) -> Past | None:
         if number is None:
-            return self._history.last_begun(ctx.chat_id)
+            past = self._history.last_begun(ctx.chat_id)
+            return past if past is not None and ctx.may_see(past.repo) else None
         past = self._history.run(number, ctx.chat_id)
-        if past is None:
+        if past is None or not ctx.may_see(past.repo):
             raise UserError("There is no such run in this chat. /runs lists them.")
         return past
 

@@ -73,3 +73,17 @@ async def test_a_chat_cannot_choose_an_agent_that_its_repo_does_not_name(chat):
     await chat("/use api")
 
     assert await chat("/agent shout") == ["shout may not work in *api*. Agents that may: scripted."]
+
+
+@pytest.mark.parametrize("butler_toml", ['repos.api.users = ["+4930999999"]'], indirect=True)
+async def test_a_run_in_a_hidden_repo_is_not_told_of_to_others(chat, script, run):
+    script.turns({"write": "made.txt", "content": "made\n"})
+    await chat("/use api")
+    await run(chat)
+    anna = chat.person(ANNA)
+
+    assert await anna("/runs") == ["No runs in this chat yet. /run <prompt> starts one."]
+    for said in ("/diff 1", "/undo 1", "/retry 1", "/diff", "/undo", "/retry"):
+        (answer,) = await anna(said)
+        assert "api" not in answer
+    assert "*api*" in (await chat("/runs"))[0]

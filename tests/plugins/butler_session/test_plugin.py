@@ -290,7 +290,7 @@ async def test_an_active_repo_that_is_no_longer_configured_is_said(chat):
     chat.bot._services.sessions.set_active_repo("team@g.us", "old", "/old")
 
     assert await chat("/repo") == [
-        "*old* was this chat's active repo but no longer exists. /repos lists the others."
+        "The active repo of this chat no longer exists. /repos lists the others."
     ]
 
 

@@ -98,10 +98,15 @@ def test_a_sender_is_a_phone_number_or_a_lid(talk, config, sender):
             b'{"chat": "a", "text": "", "id": "%s"}' % (b"x" * 257),
             "id: expected a text of length 256 or less.",
         ),
+        (
+            b'{"chat": "a", "text": "x", "reaction": true}',
+            "reaction: needs the id of a message in quoted.",
+        ),
+        (b'{"chat": "a", "text": "x", "reaction": 1}', "reaction: expected true or false."),
         (b'{"chat": "a", "text": "", "txet": 1}', "txet: unknown key; did you mean text?"),
         (
             b'{"chat": "a", "text": "", "zzz": 1}',
-            "zzz: unknown key; known here: chat, id, name, sender, text.",
+            "zzz: unknown key; known here: chat, id, name, quoted, reaction, sender, text.",
         ),
         (
             b'{"chat": "a", "text": "", "sender": "me"}',
@@ -283,6 +288,16 @@ async def transport(tmp_path):
     yield JsonLines(in_read, out_write, handled, MemoryRecords()), out_read
     for each in (in_read, out_read, out_write):
         os.close(each)
+
+
+def test_a_line_can_quote_a_message_or_react_to_it(transport):
+    lines, _out = transport
+
+    _line, reply = lines._parse(b'{"chat": "a", "text": "yes", "quoted": "q1"}')
+    _line, reaction = lines._parse('{"chat": "a", "text": "👍", "quoted": "q1", "reaction": true}')
+
+    assert (reply.quoted_id, reply.is_reaction) == ("q1", False)
+    assert (reaction.quoted_id, reaction.is_reaction) == ("q1", True)
 
 
 async def test_what_was_done_is_on_record_before_its_message_counts_as_handled(transport, mocker):
