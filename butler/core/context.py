@@ -265,11 +265,13 @@ class Context:
         """Return whether the sender may know of a repo here."""
         return self._services.gate.access.may_see(repo_name, self.message, self.role)
 
-    def may_tell_of(self, repo_name: str) -> bool:
+    def may_tell_of(self, repo_name: str | None) -> bool:
         """Return whether an answer here may name a repo that the sender has not named.
 
         An owner who reads alone may learn of all, also of one that is no longer configured.
         """
+        if repo_name is None:
+            return False
         if self.chat_names.is_private:
             return True
         try:
