@@ -12,7 +12,8 @@ from butler.chat.message import Person
 from butler.errors import DataError
 from butler.logs import Complaint
 from butler.storage.files import private_folder
-from butler.storage.sqlite import Database, Row, Statement, Value
+from butler.storage.rows import Value
+from butler.storage.sqlite import Database, Row, Statement
 
 logger = logging.getLogger(__name__)
 

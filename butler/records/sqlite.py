@@ -15,7 +15,8 @@ from butler.chat.message import Message
 from butler.errors import DataError
 from butler.logs import Complaint
 from butler.records.model import Done, Ignored
-from butler.storage.sqlite import Connection, Database, insert_rows, used_bytes
+from butler.storage.rows import insert_rows, used_bytes
+from butler.storage.sqlite import Connection, Database
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from typing import ClassVar, Final
 
 from butler.sessions.errors import StoreError
 from butler.sessions.session import Session
-from butler.storage.sqlite import SMALL_PAGE_BYTES, Database, Migration, Row, Synchronous
+from butler.storage.migrations import Migration
+from butler.storage.sqlite import SMALL_PAGE_BYTES, Database, Row, Synchronous
 from butler.storage.sqlite_errors import Failure
 
 APPLICATION_ID: Final = int.from_bytes(b"Butl", "big")

@@ -3,13 +3,13 @@
 import contextlib
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Literal, NoReturn
 
+from butler.storage.migrations import Migration, RefusedError, bring_up_to_date
+from butler.storage.rows import Value
 from butler.storage.sqlite_errors import (
     Failure,
     from_os,
@@ -19,23 +19,15 @@ from butler.storage.sqlite_errors import (
 )
 
 Synchronous = Literal["NORMAL", "FULL"]
-Value = str | bytes | float | None
 Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Value]]
-Migration = str | Callable[[sqlite3.Connection], None]
-"""A script of SQL statements, or a function where the change depends on what is there."""
-
-ROWS_AT_A_TIME: Final = 64
-"""Of up to eight values each, so no more than the 999 that an older SQLite takes."""
 SMALL_PAGE_BYTES: Final = 1024
 """For many small changes. A commit writes whole pages, and a session takes about a hundred bytes:
 with pages of a kilobyte rather than SQLite's four, a change takes a quarter less on average, a
 tenth with a million sessions, where a read takes a twentieth more (bench/sessions_manager.py)."""
 
 _PATIENCE_S: Final = 30.0
-_RETRY_AFTER_S: Final = 0.005
 _PAGE_BYTES: Final = 4096
-_ANY_TABLE: Final = "SELECT 1 FROM sqlite_master LIMIT 1"
 _creating: Final = Lock()
 
 
@@ -271,50 +263,16 @@ class Database:
     def _prepare(self, migrations: Sequence[Migration], *, is_checked: bool) -> None:
         db = self._connect()
         try:
-            self._bring_up_to_date(db, migrations, is_checked=is_checked)
+            bring_up_to_date(
+                db, migrations, self._application_id, self._patience_s, is_checked=is_checked
+            )
+        except RefusedError as error:
+            self._undo(db, error)
+            self._refuse(error.reason, error.remedy)
         except BaseException as error:
             self._undo(db, error)
             raise
         self._give_back(db)
-
-    def _bring_up_to_date(
-        self, db: Connection, migrations: Sequence[Migration], *, is_checked: bool
-    ) -> None:
-        """Bring the database to the newest schema, in WAL mode.
-
-        Processes that open one new file at once wait for each other. A database that is not ours,
-        or newer than we are, is left as it is.
-        """
-        # In a transaction, so that all it looks at is of one moment; nothing is written yet.
-        db.execute("BEGIN")
-        self._refuse_foreign(db, len(migrations))
-        if is_checked:
-            _refuse_damaged(db)
-        db.execute("COMMIT")
-        if _switch_to_wal(db, self._patience_s) != "wal":
-            self._refuse("its file system is not fit for it", "choose a local disk")
-        db.execute("BEGIN EXCLUSIVE")
-        self._refuse_foreign(db, len(migrations))
-        self._migrate(db, migrations)
-        db.execute("COMMIT")
-        _try_to_write(db)
-
-    def _refuse_foreign(self, db: Connection, newest: int) -> None:
-        application_id, version = _number(db, "application_id"), _number(db, "user_version")
-        is_new = not application_id and not version and not db.execute(_ANY_TABLE).fetchall()
-        if application_id != self._application_id and not is_new:
-            self._refuse("it belongs to another program", "name another file")
-        if version > newest:
-            self._refuse("it was written by a newer Butler", "update this one")
-
-    def _migrate(self, db: Connection, migrations: Sequence[Migration]) -> None:
-        for version, migration in list(enumerate(migrations, 1))[_number(db, "user_version") :]:
-            if isinstance(migration, str):
-                run_script(db, migration)
-            else:
-                migration(db)
-            db.execute(f"PRAGMA application_id = {self._application_id}")
-            db.execute(f"PRAGMA user_version = {version}")
 
 
 def create_file(path: Path) -> None:
@@ -335,74 +293,3 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def run_script(db: sqlite3.Connection, script: str) -> None:
-    """Run statements within the transaction that is open; ``executescript`` would commit it."""
-    statement = ""
-    for part in script.split(";"):
-        statement += f"{part};"
-        if sqlite3.complete_statement(statement):
-            db.execute(statement)
-            statement = ""
-
-
-def insert_rows(db: sqlite3.Connection, insert_into: str, rows: Sequence[Sequence[Value]]) -> None:
-    """Insert rows of one length, many by one statement; ``insert_into`` is all before ``VALUES``.
-
-    At each step of a statement Python lets go of the interpreter and takes it back. Where another
-    thread is busy that costs it more than the row does, so ``executemany``, which makes a step for
-    each row, slows down everything else. Statements are of powers of two rows, as each one that
-    differs is kept by the connection.
-    """
-    start = 0
-    while left := len(rows) - start:
-        size = min(ROWS_AT_A_TIME, 1 << left.bit_length() - 1)
-        chunk = rows[start : start + size]
-        start += size
-        places = f"({', '.join('?' * len(chunk[0]))})"
-        sql = f"{insert_into} VALUES {', '.join([places] * len(chunk))}"
-        db.execute(sql, list(chain.from_iterable(chunk)))
-
-
-def used_bytes(db: sqlite3.Connection) -> int:
-    """Return how much of a database's file is in use; the rest is kept for what comes."""
-    pages, free, size = (
-        _number(db, name) for name in ("page_count", "freelist_count", "page_size")
-    )
-    return (pages - free) * size
-
-
-def _number(db: sqlite3.Connection, pragma: str) -> int:
-    return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])
-
-
-def _refuse_damaged(db: sqlite3.Connection) -> None:
-    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        error = sqlite3.DatabaseError(verdict)
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise error
-
-
-def _try_to_write(db: sqlite3.Connection) -> None:
-    """Fail here rather than at somebody's first command; on a read-only database BEGIN does not."""
-    db.execute("BEGIN IMMEDIATE")
-    db.execute("CREATE TABLE attempt (column_of_it)")
-    db.execute("ROLLBACK")
-
-
-def _switch_to_wal(db: sqlite3.Connection, patience_s: float) -> str:
-    """Switch to WAL mode and return the mode the database is in then.
-
-    Waits for other connections by itself: SQLite fails this switch at once if another connection
-    is at it, whatever the busy timeout (https://www.sqlite.org/c3ref/busy_handler.html).
-    """
-    give_up_at = time.monotonic() + patience_s
-    while True:
-        try:
-            return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
-        except sqlite3.OperationalError as error:
-            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
-                raise
-        time.sleep(_RETRY_AFTER_S)

@@ -7,7 +7,9 @@ from threading import Barrier, Thread
 import pytest
 
 from butler.errors import DataError
-from butler.storage.sqlite import ROWS_AT_A_TIME, Database, insert_rows, run_script
+from butler.storage.migrations import run_script
+from butler.storage.rows import ROWS_AT_A_TIME, insert_rows
+from butler.storage.sqlite import Database
 
 NOTES = "CREATE TABLE notes (text TEXT, number REAL)"
 NEXT = (
@@ -151,7 +153,7 @@ def test_a_damaged_file_that_is_checked_is_refused_before_anything_is_changed(us
 
 
 def test_a_file_system_without_shared_memory_is_refused(path, opened, mocker):
-    mocker.patch("butler.storage.sqlite._switch_to_wal", return_value="delete")
+    mocker.patch("butler.storage.migrations._switch_to_wal", return_value="delete")
 
     with pytest.raises(DataError, match="its file system is not fit for it; choose a local disk"):
         opened(path)

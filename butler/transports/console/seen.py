@@ -7,7 +7,8 @@ from pathlib import Path
 
 from butler.errors import DataError
 from butler.logs import Complaint
-from butler.storage.sqlite import Connection, Database, insert_rows
+from butler.storage.rows import insert_rows
+from butler.storage.sqlite import Connection, Database
 
 logger = logging.getLogger(__name__)
 

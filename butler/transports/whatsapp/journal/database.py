@@ -11,7 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from butler.errors import DataError
-from butler.storage.sqlite import SMALL_PAGE_BYTES, Database, Row, Value, run_script
+from butler.storage.migrations import run_script
+from butler.storage.rows import Value
+from butler.storage.sqlite import SMALL_PAGE_BYTES, Database, Row
 from butler.storage.sqlite_errors import Failure
 from butler.transports.whatsapp.journal.addresses import PEOPLE_SCHEMA, Addresses
 from butler.transports.whatsapp.journal.inbox import INBOX_SCHEMA, Inbox

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from butler.storage.sqlite import Row, Value
+from butler.storage.rows import Value
+from butler.storage.sqlite import Row
 
 # No AUTOINCREMENT and no index on the time: each would write a page more for each message. As the
 # last row is never deleted, no number comes twice.

@@ -1,0 +1,113 @@
+"""Bringing a SQLite file to the newest schema, in WAL mode."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from butler.storage.rows import number
+from butler.storage.sqlite_errors import primary_code
+
+Migration = str | Callable[[sqlite3.Connection], None]
+"""A script of SQL statements, or a function where the change depends on what is there."""
+
+
+_RETRY_AFTER_S: Final = 0.005
+_ANY_TABLE: Final = "SELECT 1 FROM sqlite_master LIMIT 1"
+
+
+class RefusedError(Exception):
+    """The file is left as it is; ``reason`` says why, ``remedy`` what to do."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason, remedy)
+        self.reason = reason
+        self.remedy = remedy
+
+
+def bring_up_to_date(
+    db: sqlite3.Connection,
+    migrations: Sequence[Migration],
+    application_id: int,
+    patience_s: float,
+    *,
+    is_checked: bool,
+) -> None:
+    """Bring the database to the newest schema, in WAL mode.
+
+    Processes that open one new file at once wait for each other. A database that is not ours,
+    or newer than we are, is left as it is.
+    """
+    # In a transaction, so that all it looks at is of one moment; nothing is written yet.
+    db.execute("BEGIN")
+    _refuse_foreign(db, len(migrations), application_id)
+    if is_checked:
+        _refuse_damaged(db)
+    db.execute("COMMIT")
+    if _switch_to_wal(db, patience_s) != "wal":
+        raise RefusedError("its file system is not fit for it", "choose a local disk")
+    db.execute("BEGIN EXCLUSIVE")
+    _refuse_foreign(db, len(migrations), application_id)
+    _migrate(db, migrations, application_id)
+    db.execute("COMMIT")
+    _try_to_write(db)
+
+
+def _refuse_foreign(db: sqlite3.Connection, newest: int, application_id: int) -> None:
+    found_id, version = number(db, "application_id"), number(db, "user_version")
+    is_new = not found_id and not version and not db.execute(_ANY_TABLE).fetchall()
+    if found_id != application_id and not is_new:
+        raise RefusedError("it belongs to another program", "name another file")
+    if version > newest:
+        raise RefusedError("it was written by a newer Butler", "update this one")
+
+
+def _migrate(db: sqlite3.Connection, migrations: Sequence[Migration], application_id: int) -> None:
+    for version, migration in list(enumerate(migrations, 1))[number(db, "user_version") :]:
+        if isinstance(migration, str):
+            run_script(db, migration)
+        else:
+            migration(db)
+        db.execute(f"PRAGMA application_id = {application_id}")
+        db.execute(f"PRAGMA user_version = {version}")
+
+
+def run_script(db: sqlite3.Connection, script: str) -> None:
+    """Run statements within the transaction that is open; ``executescript`` would commit it."""
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
+
+
+def _refuse_damaged(db: sqlite3.Connection) -> None:
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        error = sqlite3.DatabaseError(verdict)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def _try_to_write(db: sqlite3.Connection) -> None:
+    """Fail here rather than at somebody's first command; on a read-only database BEGIN does not."""
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("CREATE TABLE attempt (column_of_it)")
+    db.execute("ROLLBACK")
+
+
+def _switch_to_wal(db: sqlite3.Connection, patience_s: float) -> str:
+    """Switch to WAL mode and return the mode the database is in then.
+
+    Waits for other connections by itself: SQLite fails this switch at once if another connection
+    is at it, whatever the busy timeout (https://www.sqlite.org/c3ref/busy_handler.html).
+    """
+    give_up_at = time.monotonic() + patience_s
+    while True:
+        try:
+            return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+        time.sleep(_RETRY_AFTER_S)
