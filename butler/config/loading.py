@@ -4,8 +4,11 @@ What is read is typed and frozen, and every mistake is reported at once, with th
 what was expected, and the nearest key there is.
 """
 
+import grp
 import os
+import pwd
 import shlex
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -38,10 +41,26 @@ def find(explicit: Path | None = None) -> Path:
     if named := os.environ.get("BUTLER_CONFIG"):
         return Path(named)
     users = Path(platformdirs.user_config_dir("butler", appauthor=False)) / FILE_NAME
-    for path in (Path(FILE_NAME), users):
-        if _is_there(path):
-            return path
+    here = Path(FILE_NAME)
+    if _is_there(here):
+        _check_owner(here)
+        return here
+    if _is_there(users):
+        return users
     raise ConfigError(f"There is no {FILE_NAME} here and no {users}. Write one with: butler init")
+
+
+def _check_owner(path: Path) -> None:
+    """Refuse a file that was not named and is somebody else's, who could run commands by it."""
+    try:
+        owner = path.stat().st_uid
+    except OSError:  # reading it says why it cannot be looked at
+        return
+    if owner not in {0, os.geteuid()}:
+        raise ConfigError(
+            f"./{path} belongs to another user, who could run commands as you by it. "
+            f"If that is meant, name it: --config {path}"
+        )
 
 
 def read(path: Path | None = None) -> Config:
@@ -192,8 +211,10 @@ def _read(path: Path) -> tuple[str, bool]:
     """Return the text of a file, and whether anybody but its owner can read it."""
     try:
         with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            _check_writers(path, found)
             data = file.read(MAX_FILE_BYTES + 1)
-            is_readable_by_others = bool(os.fstat(file.fileno()).st_mode & 0o044)
+            is_readable_by_others = bool(found.st_mode & 0o044)
         if len(data) > MAX_FILE_BYTES:
             raise ConfigError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes.")
         return data.decode(), is_readable_by_others
@@ -206,6 +227,28 @@ def _read(path: Path) -> tuple[str, bool]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text.") from None
+
+
+def _check_writers(path: Path, found: os.stat_result) -> None:
+    """Refuse a file that others can write: it says which programs run as this user."""
+    is_open = found.st_mode & stat.S_IWOTH
+    if stat.S_ISREG(found.st_mode) and (
+        is_open or (found.st_mode & stat.S_IWGRP and not _is_private_group(found))
+    ):
+        raise ConfigError(
+            f"{path} can be written by others, who could run commands as you by it. "
+            f"Close it to them: chmod go-w {shlex.quote(str(path))}"
+        )
+
+
+def _is_private_group(found: os.stat_result) -> bool:
+    """Return whether the owner of a file is the only member of its group."""
+    try:
+        owner, group = pwd.getpwuid(found.st_uid), grp.getgrgid(found.st_gid)
+    except KeyError:
+        return False
+    others = {each.pw_name for each in pwd.getpwall() if each.pw_gid == found.st_gid}
+    return owner.pw_gid == found.st_gid and {*others, *group.gr_mem} <= {owner.pw_name}
 
 
 def _parsed(path: Path, text: str) -> dict[str, object]:

@@ -2,13 +2,14 @@
 
 import fcntl
 import os
+import pwd
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from butler.errors import DataError
-from butler.storage.sqlite import Database, create_file
+from butler.storage.sqlite import Database, create_file, make_folder
 
 
 def private_folder(path: Path) -> Path:
@@ -18,8 +19,14 @@ def private_folder(path: Path) -> Path:
         DataError: It cannot be created, is not a folder, or is somebody else's.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.stat().st_mode & 0o077:
+        make_folder(path)
+        found = path.stat()
+        if found.st_uid != os.geteuid():
+            raise DataError(
+                f"The folder {path} cannot be used: it belongs to {_user_name(found.st_uid)}. "
+                "Run Butler as that user, or choose another data_dir."
+            )
+        if found.st_mode & 0o077:
             path.chmod(0o700)
     except FileExistsError:
         raise DataError(f"{path} is not a folder.") from None
@@ -31,6 +38,13 @@ def private_folder(path: Path) -> Path:
             "Change its owner, or choose another data_dir."
         )
     return path
+
+
+def _user_name(user_id: int) -> str:
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return f"user {user_id}"
 
 
 def is_there(path: Path) -> bool:

@@ -251,7 +251,7 @@ class Database:
 
     def _create(self) -> None:
         try:
-            _make_folder(self._path.parent)
+            make_folder(self._path.parent)
             create_file(self._path)
             size_bytes = self._path.stat().st_size
         except OSError as error:
@@ -289,7 +289,14 @@ def create_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
+def make_folder(folder: Path) -> None:
+    """Create a folder, and the missing ones above it, each readable by nobody else.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    if folder.is_dir():
+        return
+    if not folder.parent.exists():
+        make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,5 @@
 import os
+import pwd
 import sqlite3
 import stat
 import threading
@@ -13,6 +14,7 @@ from butler.storage.files import (
     open_database,
     private_file,
     private_folder,
+    replace_file,
 )
 from butler_process import PATIENCE_S, start_butler, write_config
 
@@ -27,6 +29,47 @@ def test_a_folder_is_made_for_its_owner_only(tmp_path):
     folder = private_folder(tmp_path / "a" / "b")
 
     assert mode(folder) == 0o700
+
+
+@pytest.fixture
+def open_umask():
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_nothing_is_readable_by_others_whatever_the_umask(tmp_path):
+    folder = private_folder(tmp_path / "a" / "b" / "c")
+    replace_file(folder / "file", b"x")
+    with closing(open_database(folder / "more" / "db", SCHEMA)):
+        made = {each.name: mode(each) for each in (tmp_path / "a").rglob("*")}
+        made["a"] = mode(tmp_path / "a")
+
+    assert {name: bits for name, bits in made.items() if bits & 0o077} == {}
+    assert made.keys() >= {"a", "b", "c", "file", "more", "db", "db-wal"}
+
+
+def test_a_folder_of_another_user_is_refused_also_for_root(tmp_path, mocker):
+    mine = tmp_path.stat().st_uid
+    mocker.patch("butler.storage.files.os.geteuid", return_value=mine + 1)
+
+    with pytest.raises(DataError) as refused:
+        private_folder(tmp_path)
+
+    assert str(refused.value) == (
+        f"The folder {tmp_path} cannot be used: it belongs to {pwd.getpwuid(mine).pw_name}. "
+        "Run Butler as that user, or choose another data_dir."
+    )
+
+
+def test_a_folder_of_nobody_known_is_refused(tmp_path, mocker):
+    mine = tmp_path.stat().st_uid
+    mocker.patch("butler.storage.files.os.geteuid", return_value=mine + 1)
+    mocker.patch("butler.storage.files.pwd.getpwuid", side_effect=KeyError)
+
+    with pytest.raises(DataError, match=f"it belongs to user {mine}"):
+        private_folder(tmp_path)
 
 
 def test_a_folder_that_others_could_read_is_closed_to_them(tmp_path):

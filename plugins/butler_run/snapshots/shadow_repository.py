@@ -127,6 +127,7 @@ class ShadowRepository:
     def remove(self) -> None:
         """Remove the folder, but keep the index for the next one."""
         with suppress(OSError):
+            self._index.chmod(0o600)
             _replace(self._left_index, self._index)
         shutil.rmtree(self._folder, ignore_errors=True)
 
