@@ -57,6 +57,11 @@ class Daemon:
         link = self.transport._supervisor
         link._options = replace(link._options, limits=LIMITS)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the gateway has confirmed the end of every turn that is over."""
+        return self.transport._acknowledgements.is_settled.is_set()
+
     async def echo(self) -> None:
         """Answer every message with its own text."""
         async for message in self.transport.messages():

@@ -21,11 +21,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from butler.testing.fixtures import OWNER as OWNER
+    from butler.testing.clock import Clock as Clock
+    from butler.testing.clock import clock as clock
     from butler.testing.fixtures import Chat as Chat
     from butler.testing.fixtures import butler_toml as butler_toml
     from butler.testing.fixtures import chat as chat
     from butler.testing.fixtures import open_chat as open_chat
+    from butler.testing.messages import OWNER as OWNER
+    from butler.testing.messages import make_message as make_message
     from butler.testing.repos import make_working_copy as make_working_copy
     from butler.testing.transport import ANSWER_LIMIT_S as ANSWER_LIMIT_S
     from butler.testing.transport import FakeTransport as FakeTransport
@@ -34,11 +37,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "ANSWER_LIMIT_S": "butler.testing.transport",
     "Chat": "butler.testing.fixtures",
+    "Clock": "butler.testing.clock",
     "FakeTransport": "butler.testing.transport",
-    "OWNER": "butler.testing.fixtures",
+    "OWNER": "butler.testing.messages",
     "Sent": "butler.testing.transport",
     "butler_toml": "butler.testing.fixtures",
     "chat": "butler.testing.fixtures",
+    "clock": "butler.testing.clock",
+    "make_message": "butler.testing.messages",
     "make_working_copy": "butler.testing.repos",
     "open_chat": "butler.testing.fixtures",
 }

@@ -1,8 +1,6 @@
 """The fixtures for chatting with a bot."""
 
 import asyncio
-import itertools
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,11 +14,9 @@ from butler.app import Setup, open_bot, read_setup
 from butler.chat.message import Message, Person
 from butler.core.bot import Bot
 from butler.records.model import Ignored, MemoryRecords
+from butler.testing.messages import OWNER, make_message
 from butler.testing.repos import make_working_copy
 from butler.testing.transport import ANSWER_LIMIT_S, FakeTransport
-
-OWNER = Person(phone="+4915112345678")
-"""The owner in the configuration from ``butler_toml``."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,6 @@ class Chat:
     bot: Bot
     chat_id: str = "team@g.us"
     sender: Person = field(default_factory=lambda: OWNER)
-    _ids: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def __call__(self, text: str, **details: Any) -> list[str]:
         """Send ``text``; return the replies to it by the end of its turn.
@@ -70,8 +65,7 @@ class Chat:
 
     def message(self, text: str) -> Message:
         """Create a message with ``text``, without sending it."""
-        number = next(self._ids)
-        return Message(f"message-{number}", self.chat_id, self.sender, text, time.time())
+        return make_message(text, self.chat_id, self.sender)
 
     async def next_reply(self) -> str:
         """Wait for the next reply, such as from a job; return its text."""

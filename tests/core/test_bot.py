@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from butler import Context, Plugin, Role, UserError, command
+from butler import Context, Plugin, Role, UserError, command, listener
 from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.app import open_bot, read_setup
 from butler.builtin.help import HelpPlugin
-from butler.core.bot import APOLOGY, IGNORED_AT_A_TIME, TOO_SLOW, Bot
+from butler.core.bot import APOLOGY, IGNORED_AT_A_TIME, TOO_SLOW, TURN_LIMIT_S
 from butler.core.gate import Gate
 from butler.core.plugin import Settings, commands_of
 from butler.core.router import Router
@@ -70,6 +70,7 @@ class GatePlugin(Plugin):
     @command()
     async def hang(self, ctx: Context) -> None:
         """Never answer."""
+        self.has_entered.set()
         await asyncio.Event().wait()
 
     @command(needs=Role.OWNER)
@@ -114,6 +115,17 @@ def setup(butler_toml, tmp_path, gate):
     buckets = (Buckets(600, 100, time.monotonic) for _ in range(2))
     gate = Gate(made.gate.access, router, *buckets, LoopGuard(time.monotonic))
     return replace(made, plugins=plugins, router=router, gate=gate)
+
+
+def heard_by(setup, hears):
+    """Add a plugin that listens."""
+
+    class Ears(Plugin):
+        @listener
+        async def hear(self, ctx: Context) -> str:
+            return await hears(ctx)
+
+    return replace(setup, plugins={**setup.plugins, "ears": Ears(Settings())})
 
 
 @pytest.fixture
@@ -176,15 +188,15 @@ async def test_a_bug_is_answered_by_one_apology_and_logged_once(talk, caplog):
     assert caplog.records[0].exc_info[0] is ZeroDivisionError
 
 
-async def test_a_handler_that_hangs_does_not_hold_its_chat_for_ever(setup, caplog):
-    transport, records = FakeTransport(), MemoryRecords()
-    async with open_bot(setup, transport, records) as bot:
-        hasty = Bot(bot._services, {}, turn_limit_s=0.01)
-        chat = Chat(transport, records, hasty)
-        await hasty.handle(chat.message("/hang"))
+async def test_a_handler_that_hangs_does_not_hold_its_chat_for_ever(talk, gate, clock, caplog):
+    message = talk.message("/hang")
+    talk.transport.receive(message)
+    await gate.has_entered.wait()
+    clock.put_forward(TURN_LIMIT_S)
+    await talk.transport.wait_until_acknowledged(message)
 
-    assert [each.reply.text for each in transport.sent] == [TOO_SLOW]
-    assert "a turn was stopped after 0.01 s" in caplog.text
+    assert [each.reply.text for each in talk.transport.sent] == [TOO_SLOW]
+    assert "a turn was stopped after 120 s" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["hello", "", "/etc/passwd is readable", "/zzzzzzzz", "\0"])
@@ -251,11 +263,11 @@ async def test_answers_to_plain_text_are_limited(setup):
     async def hears(ctx):
         raise UserError("I hear.")
 
+    setup = heard_by(setup, hears)
     buckets = (Buckets(600, 2, time.monotonic) for _ in range(2))
     gate = Gate(setup.gate.access, setup.router, *buckets, LoopGuard(time.monotonic))
     transport, records = FakeTransport(), MemoryRecords()
     async with open_bot(replace(setup, gate=gate), transport, records) as bot:
-        bot._listeners = (hears,)
         member = Chat(transport, records, bot).person("77@lid")
         for _ in range(4):
             await bot.handle(member.message("hello"))
@@ -377,8 +389,7 @@ async def test_what_listeners_hear_is_begun(setup):
         return "I hear."
 
     transport = FakeTransport()
-    async with open_bot(setup, transport, MemoryRecords()) as bot:
-        bot._listeners = (hears,)
+    async with open_bot(heard_by(setup, hears), transport, MemoryRecords()) as bot:
         await bot.handle(Chat(transport, MemoryRecords(), bot).message("hello"))
 
     assert [each.reply.text for each in transport.sent] == ["I hear."]

@@ -54,7 +54,7 @@ class Daemon:
         self._server = server
 
     async def __aenter__(self):
-        self._process = await asyncio.create_subprocess_exec(
+        self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "butler", "run", "--config", str(self._config)),
             env=self._server.environment(),
             stderr=asyncio.subprocess.PIPE,
@@ -62,10 +62,10 @@ class Daemon:
         return self
 
     async def __aexit__(self, *error):
-        if self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
-        _, self.log = await self._process.communicate()
-        self.status = self._process.returncode
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        _, self.log = await self.process.communicate()
+        self.status = self.process.returncode
 
 
 async def ask(server, text, sender, chat=None):
@@ -146,7 +146,7 @@ async def test_a_second_daemon_is_refused(linked, whatsapp_server):
     async with Daemon(linked, whatsapp_server) as first:
         await whatsapp_server.wait_online()
         async with Daemon(linked, whatsapp_server) as second:
-            await second._process.wait()
+            await second.process.wait()
 
     assert first.status == 0
     assert second.status == 1
@@ -155,7 +155,7 @@ async def test_a_second_daemon_is_refused(linked, whatsapp_server):
 
 async def test_without_a_linked_account_run_says_how_to_link_one(config, whatsapp_server):
     async with Daemon(config, whatsapp_server) as daemon:
-        await daemon._process.wait()
+        await daemon.process.wait()
 
     assert daemon.status == 1
     assert daemon.log == b"No WhatsApp account is linked yet. Link one with: butler pair\n"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from butler.sessions import MemoryStore, SessionManager, SessionStore, SqliteStore
+from butler.testing import Clock
 
 
 @pytest.fixture
@@ -19,19 +20,9 @@ def store(request: pytest.FixtureRequest, path: Path) -> Iterator[SessionStore]:
     store.close()
 
 
-class Clock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000.0)
 
 
 @pytest.fixture

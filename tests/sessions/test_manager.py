@@ -256,7 +256,7 @@ def stuck(request):
     """A manager with one thread stuck in ``get`` or ``put``, and what that thread is in."""
     store = StuckStore(request.param)
     sessions = SessionManager(store)
-    store._sessions["group"] = Session("group", "api", "/src/api", 1.0)
+    MemoryStore.put(store, Session("group", "api", "/src/api", 1.0))
     stuck_in = OPERATIONS[1] if request.param == "get" else OPERATIONS[0]
     thread = Thread(target=getattr(sessions, stuck_in[0]), args=stuck_in[1])
     thread.start()

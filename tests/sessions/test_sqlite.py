@@ -18,6 +18,11 @@ API = Session("group", "api", "/src/api", 10.0)
 PATIENCE_S = 45
 
 
+def database_of(store):
+    """The connections of a store."""
+    return store._database
+
+
 @pytest.fixture
 def used(path):
     """A database with one session in it, closed."""
@@ -121,7 +126,7 @@ def test_a_path_may_be_relative_and_the_process_may_move(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store = SqliteStore("sessions.db")
     monkeypatch.chdir("/")
-    store._database._idle.pop().close()
+    database_of(store)._idle.pop().close()
 
     store.put(API)
 
@@ -142,7 +147,7 @@ def test_any_file_name_will_do(tmp_path, name):
 def test_synchronous_is_set_on_every_connection(path, synchronous, level):
     store = SqliteStore(path, synchronous=synchronous)
 
-    assert store._database.read("PRAGMA synchronous") == [(level,)]
+    assert database_of(store).read("PRAGMA synchronous") == [(level,)]
     store.close()
 
 
@@ -156,7 +161,7 @@ def test_a_new_file_has_small_pages_and_an_older_one_keeps_its_own(path, tmp_pat
     for file, page_bytes in ((path, 1024), (older, 4096)):
         store = SqliteStore(file)
         store.put(API)
-        assert store._database.read("PRAGMA page_size") == [(page_bytes,)]
+        assert database_of(store).read("PRAGMA page_size") == [(page_bytes,)]
         store.close()
 
 
@@ -279,7 +284,7 @@ def test_a_file_that_may_not_grow_fails_the_change_and_keeps_all_before_it(path)
 
 def test_on_a_full_disk_a_change_fails_with_one_sentence_and_the_rest_stays(path, sqlite_store):
     sqlite_store.put(API)
-    sqlite_store._database.read("PRAGMA max_page_count = 1")
+    database_of(sqlite_store).read("PRAGMA max_page_count = 1")
 
     with pytest.raises(StoreError) as caught:
         sqlite_store.put(Session("group", "web", "/" * 9_999, 20.0))
@@ -292,7 +297,7 @@ def test_on_a_full_disk_a_change_fails_with_one_sentence_and_the_rest_stays(path
 
 
 def test_a_name_too_long_for_sqlite_is_refused_with_one_sentence(sqlite_store):
-    sqlite_store._database._idle[0].setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000)
+    database_of(sqlite_store)._idle[0].setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000)
 
     with pytest.raises(StoreError, match="a text is too long; shorten it"):
         sqlite_store.put(Session("group", "x" * 1_001, "/src", 1.0))
@@ -383,7 +388,7 @@ def test_a_database_that_cannot_be_written_fails_at_the_start(used, mocker):
 
 
 def test_a_deleted_database_does_not_come_back_empty(path, sqlite_store):
-    sqlite_store._database._idle.pop().close()
+    database_of(sqlite_store)._idle.pop().close()
     path.unlink()
 
     with pytest.raises(StoreError, match="the database cannot be opened"):
@@ -407,11 +412,11 @@ def test_closing_lets_a_thread_that_reads_right_now_finish(path, sqlite_store):
     rows = []
 
     def read():
-        db = sqlite_store._database._borrow()
+        db = database_of(sqlite_store)._borrow()
         is_in.set()
         go_on.wait(PATIENCE_S)
         rows.extend(db.execute("SELECT 1"))
-        sqlite_store._database._give_back(db)
+        database_of(sqlite_store)._give_back(db)
 
     thread = Thread(target=read)
     thread.start()
@@ -421,7 +426,7 @@ def test_closing_lets_a_thread_that_reads_right_now_finish(path, sqlite_store):
     thread.join(PATIENCE_S)
 
     assert rows == [(1,)]
-    assert sqlite_store._database._idle == []
+    assert database_of(sqlite_store)._idle == []
 
 
 @pytest.mark.parametrize(
@@ -454,14 +459,14 @@ def test_an_interrupted_read_hurts_no_later_one(sqlite_store, mocker):
 def test_a_long_read_does_not_hold_up_a_write(sqlite_store):
     sqlite_store.put(API)
 
-    reader = sqlite_store._database._borrow()
+    reader = database_of(sqlite_store)._borrow()
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM sessions").fetchall()
 
     sqlite_store.touch("group", 20.0)
 
     reader.execute("COMMIT")
-    sqlite_store._database._give_back(reader)
+    database_of(sqlite_store)._give_back(reader)
 
     assert sqlite_store.get("group").last_command_time == 20.0
 

@@ -1,10 +1,12 @@
 import os
+import re
 import subprocess
+from contextlib import closing
 
 import pytest
 
-from butler import Session
 from butler.app import read_setup
+from butler.sessions import Session, SqliteStore
 from butler.testing import OWNER, make_working_copy, open_chat
 
 
@@ -238,20 +240,18 @@ async def test_an_owner_alone_reads_names_and_an_owner_in_a_group_ids(chat):
 
 @pytest.mark.parametrize(
     ("age_s", "said"),
-    [(0.9, "just now"), (59, "59 s ago"), (7_300, "2 h ago"), (90_000, "1 day ago")],
+    [(0.9, "just now"), (59, r"5\d s ago"), (7_300, "2 h ago"), (90_000, "1 day ago")],
 )
-async def test_sessions_say_how_long_ago(chat, mocker, age_s, said):
+async def test_sessions_say_how_long_ago(chat, clock, age_s, said):
     await chat("/use api")
-    used_at = chat.bot._services.sessions.get_session(chat.chat_id).last_command_time
-    mocker.patch("butler_session.plugin.time.time", return_value=used_at + age_s)
+    clock.put_forward(age_s)
 
-    assert said in (await chat("/sessions"))[0]
+    assert re.search(said, (await chat("/sessions"))[0])
 
 
 async def test_a_long_list_of_sessions_is_cut(chat):
-    sessions = chat.bot._services.sessions
     for number in range(32):
-        sessions.set_active_repo(f"{number}@g.us", "api", "/api")
+        await chat.chat(f"{number}@g.us")("/use api")
 
     assert (await chat("/sessions"))[0].endswith("… and 2 more.")
 
@@ -286,12 +286,16 @@ async def test_a_working_copy_that_came_later_can_be_used(tmp_path):
         assert await chat("/use late") == ["This chat now works on *late*, on branch main."]
 
 
-async def test_an_active_repo_that_is_no_longer_configured_is_said(chat):
-    chat.bot._services.sessions.set_active_repo("team@g.us", "old", "/old")
-
-    assert await chat("/repo") == [
-        "The active repo of this chat no longer exists. /repos lists the others."
-    ]
+async def test_an_active_repo_that_is_no_longer_configured_is_said(butler_toml, tmp_path):
+    path = tmp_path / "butler.toml"
+    path.write_text(f'{butler_toml}\nrepos.old.path = "{tmp_path}/api"')
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use old")
+    path.write_text(butler_toml)
+    async with open_chat(read_setup(path)) as chat:
+        assert await chat("/repo") == [
+            "The active repo of this chat no longer exists. /repos lists the others."
+        ]
 
 
 async def test_the_session_outlives_the_bot(butler_toml, tmp_path):
@@ -303,13 +307,16 @@ async def test_the_session_outlives_the_bot(butler_toml, tmp_path):
         assert (await chat("/repo"))[0].startswith("*api*")
 
 
-async def test_using_the_repo_keeps_the_session_alive(chat):
-    sessions = chat.bot._services.sessions
-    sessions._store.put(Session("team@g.us", "api", "/api", 1.0))
+async def test_using_the_repo_keeps_the_session_alive(butler_toml, tmp_path):
+    (tmp_path / "data").mkdir(mode=0o700)
+    with closing(SqliteStore(tmp_path / "data" / "sessions.sqlite3")) as store:
+        store.put(Session("team@g.us", "api", "/api", 1.0))
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml)
 
-    await chat("/repo")
-
-    assert sessions.get_session("team@g.us").last_command_time > 1.0
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/repo")
+        assert await chat("/sessions") == ["• team@g.us (this chat): *api*, just now"]
 
 
 async def test_commands_that_arrive_at_once_ask_git_once(chat, mocker):

@@ -183,10 +183,9 @@ async def test_the_runs_of_an_older_butler_are_kept(butler, tmp_path, wait_for, 
         assert states == ["done", "cut off", "cut off"]
 
 
-async def test_an_answer_is_not_told_after_days(unsent, butler, mocker):
+async def test_an_answer_is_not_told_after_days(unsent, butler, clock):
     await unsent(None)
-    later = time.time() + 2 * 24 * 3600
-    mocker.patch("butler_run.history.runs.time.time", return_value=later)
+    clock.put_forward(2 * 24 * 3600)
     async with butler() as chat:
         await chat("/runs")
 

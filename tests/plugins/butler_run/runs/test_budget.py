@@ -1,8 +1,6 @@
 """How many runs there may be, and what they may cost."""
 
-import itertools
 import re
-import time
 from dataclasses import replace
 
 import pytest
@@ -28,26 +26,25 @@ async def test_a_person_has_only_so_many_runs_an_hour(chat, script, run):
 
 
 async def test_after_the_limit_was_lowered_the_next_run_waits_for_the_last_ones(
-    butler_toml, tmp_path, script, run, mocker
+    butler_toml, tmp_path, script, run, clock
 ):
     path = tmp_path / "butler.toml"
     path.write_text(butler_toml)
     script.turns({"say": "Done."})
     anna = Person(phone="+4930111111")
-    clock = mocker.patch("time.time", return_value=1_800_000_000.0)
     async with open_chat(read_setup(path)) as chat:
         await chat("/use api")
         for _ in range(3):
             await run(replace(chat, sender=anna))
-            clock.return_value += 600.0
+            clock.put_forward(600)
 
     path.write_text(butler_toml.replace("max_runs_per_hour = 3", "max_runs_per_hour = 2"))
     async with open_chat(read_setup(path)) as reopened:
-        chat = replace(reopened, sender=anna, _ids=itertools.count(100))
+        chat = replace(reopened, sender=anna)
         assert await chat("/run more") == [
-            "You have had 2 runs within an hour. The next can be in 40 min."
+            "You have started 2 runs within an hour. The next one can start in 40 min."
         ]
-        clock.return_value += 2400.0
+        clock.put_forward(2400)
         await run(chat)
 
 
@@ -77,7 +74,7 @@ async def test_runs_under_both_addresses_count_under_each(chat, script, run, kno
 
 
 async def test_a_budget_is_of_24_hours_and_outlives_the_bot(
-    butler_toml, tmp_path, script, run, mocker
+    butler_toml, tmp_path, script, run, clock
 ):
     path = tmp_path / "butler.toml"
     path.write_text(butler_toml.replace("max_runs = 2", "max_runs = 2\nmax_runs_per_day = 1"))
@@ -86,12 +83,10 @@ async def test_a_budget_is_of_24_hours_and_outlives_the_bot(
         await chat("/use api")
         await run(chat)
 
-    clock = mocker.patch("butler_run.runs.budget.time")
-    async with open_chat(read_setup(path)) as reopened:
-        chat = replace(reopened, _ids=itertools.count(100))
-        clock.time.return_value = time.time() + 23 * 3600
+    async with open_chat(read_setup(path)) as chat:
+        clock.put_forward(23 * 3600)
         assert "used up its runs of 24 hours (1 of 1)" in (await chat("/run more"))[0]
-        clock.time.return_value = time.time() + 24 * 3600
+        clock.put_forward(3600)
         await run(chat)
 
 
@@ -105,6 +100,7 @@ async def test_a_chat_has_a_budget_that_an_owner_can_lift_for_one_run(
         await chat("/use api")
         for _ in range(3):
             await run(chat)
+        assert not [each for each in chat.transport.sent if "has used" in each.reply.text]
         before = len(chat.transport.sent)
         assert await chat("/run") != []
         await run(chat)

@@ -239,9 +239,7 @@ async def test_a_turn_that_was_cut_off_is_not_repeated_but_told_to_its_chat(
 
     for _ in range(2):
         async with daemon(tmp_path) as bot:
-            await eventually(
-                lambda: bot.turns_over == 1 and bot.transport._acknowledgements.is_settled.is_set()
-            )
+            await eventually(lambda: bot.turns_over == 1 and bot.is_settled)
             await eventually(lambda: len(_said(caplog)) == 2)
         assert [message.text for message in bot.messages] == ["/two"]
         assert _interrupted(bot) == ["A1"]
@@ -272,9 +270,7 @@ async def test_chatter_and_what_a_plugin_tells_itself_are_only_on_record(
     await _cut_off(tmp_path, **how)
 
     async with daemon(tmp_path) as bot:
-        await eventually(
-            lambda: bot.turns_over == 1 and bot.transport._acknowledgements.is_settled.is_set()
-        )
+        await eventually(lambda: bot.turns_over == 1 and bot.is_settled)
         await eventually(lambda: _said(caplog))
 
     assert _interrupted(bot) == ["A1"]
@@ -289,9 +285,7 @@ async def test_a_turn_whose_work_was_done_is_not_on_record_as_interrupted(scenar
         await eventually(lambda: bot.gateway_id)
         cut_off = Message("A1", "1@lid", Person(lid="1@lid"), "", time.time())
         bot.records.done(cut_off, "use", "api", "done")
-        await eventually(
-            lambda: bot.turns_over == 1 and bot.transport._acknowledgements.is_settled.is_set()
-        )
+        await eventually(lambda: bot.turns_over == 1 and bot.is_settled)
 
     assert _interrupted(bot) == []
 
@@ -307,7 +301,7 @@ async def test_a_turn_of_this_daemon_goes_on_whatever_becomes_of_the_gateway(sce
         await eventually(lambda: bot.transport.state.name == "connected")
         assert await bot.transport.send("1@lid", Reply("x", message)) == "id of 1.1"
         await bot.transport.acknowledge(message)
-        await eventually(bot.transport._acknowledgements.is_settled.is_set)
+        await eventually(lambda: bot.is_settled)
         again = await anext(bot.transport.messages())
 
     assert again.text == "/two"
@@ -336,7 +330,7 @@ async def test_what_was_over_while_there_was_no_gateway_is_told_to_the_next(scen
         await eventually(lambda: bot.gateway_id is None)
         await bot.transport.acknowledge(message)
         await eventually(lambda: not bot.transport._acknowledgements._news)
-        await eventually(bot.transport._acknowledgements.is_settled.is_set)
+        await eventually(lambda: bot.is_settled)
 
 
 async def test_leaving_does_not_wait_for_ever_for_what_is_not_confirmed(
@@ -350,7 +344,7 @@ async def test_leaving_does_not_wait_for_ever_for_what_is_not_confirmed(
         scenario("dies")
         await bot.transport.acknowledge(message)
 
-    assert not bot.transport._acknowledgements.is_settled.is_set()
+    assert not bot.is_settled
 
 
 async def test_a_final_end_fails_what_waits_and_what_comes(scenario, tmp_path):

@@ -52,9 +52,14 @@ def tell(told):
 
 
 @pytest.fixture
-async def receiver(journal, tell):
+def settled():
     settled = asyncio.Event()
     settled.set()
+    return settled
+
+
+@pytest.fixture
+async def receiver(journal, tell, settled):
     return Receiver(journal, tell, settled, asyncio.get_running_loop())
 
 
@@ -125,7 +130,7 @@ async def test_where_more_comes_meanwhile_it_is_gathered_for_a_moment(
 
 
 async def test_a_turn_that_ends_while_it_is_handed_again_is_not_handed_afterwards(
-    receiver, journal, translator, tell, told, monkeypatch
+    receiver, journal, translator, tell, settled, told, monkeypatch
 ):
     monkeypatch.setattr(receiving, "RETRY_S", 0.01)
     hand, is_full = journal.inbox.hand, [True]
@@ -142,7 +147,7 @@ async def test_a_turn_that_ends_while_it_is_handed_again_is_not_handed_afterward
         receiver.keep(event("x", message_id=f"{number}").SerializeToString())
     journal.inbox.hand([1, 2, 3])
     monkeypatch.setattr(journal.inbox, "hand", hand_at_last)
-    finishing = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
+    finishing = Receiver(journal, tell, settled, asyncio.get_running_loop())
     tasks = [
         asyncio.create_task(finishing.hand_over(translator)),
         asyncio.create_task(finishing.finish_turns()),
@@ -222,7 +227,7 @@ async def test_on_a_full_disk_the_end_of_a_turn_waits(
 
 
 async def test_an_edit_that_waits_changes_its_message_also_after_a_crash(
-    receiver, journal, told, translator, tell
+    receiver, journal, told, translator, tell, settled
 ):
     receiver.keep(event("/use ap", message_id="A1").SerializeToString())
     for number, text in enumerate(("/use apx", "/use api")):
@@ -236,7 +241,7 @@ async def test_an_edit_that_waits_changes_its_message_also_after_a_crash(
         receiver.keep(event(edit, message_id=f"E{number}").SerializeToString())
 
     for _ in range(2):
-        again = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
+        again = Receiver(journal, tell, settled, asyncio.get_running_loop())
         task = asyncio.create_task(again.hand_over(translator))
         await eventually(lambda: told)
         task.cancel()
@@ -256,7 +261,7 @@ def _edit(target, message_id, text, sender="800@lid"):
 
 
 async def test_an_edit_of_a_message_that_the_daemon_has_takes_its_place_also_after_a_crash(
-    receiver, journal, told, handing, translator, tell
+    receiver, journal, told, handing, translator, tell, settled
 ):
     receiver.keep(event("/use ap", message_id="A1").SerializeToString())
     await eventually(lambda: told)
@@ -266,7 +271,7 @@ async def test_an_edit_of_a_message_that_the_daemon_has_takes_its_place_also_aft
     assert told[1].rule == "edited after it was handled"
     assert (told[2].row, told[2].message.id, told[2].message.text) == (1, "A1", "/use api")
 
-    again = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
+    again = Receiver(journal, tell, settled, asyncio.get_running_loop())
     task = asyncio.create_task(again.hand_over(translator))
     await eventually(lambda: len(told) == 5)
     task.cancel()
@@ -293,13 +298,13 @@ def _deletion(target, message_id, sender="800@lid"):
 
 
 async def test_a_deletion_withdraws_a_message_that_waits_also_after_a_crash(
-    receiver, journal, told, translator, tell
+    receiver, journal, told, translator, tell, settled
 ):
     receiver.keep(event("/use api", message_id="A1").SerializeToString())
     receiver.keep(_deletion("A1", "D1"))
 
     for _ in range(2):
-        again = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
+        again = Receiver(journal, tell, settled, asyncio.get_running_loop())
         task = asyncio.create_task(again.hand_over(translator))
         await eventually(lambda: told)
         task.cancel()
@@ -325,7 +330,7 @@ async def test_a_deletion_names_the_row_of_a_message_that_the_daemon_has(receive
 
 
 async def test_a_message_and_its_deletion_that_a_killed_daemon_had_come_as_one(
-    receiver, journal, told, handing, translator, tell
+    receiver, journal, told, handing, translator, tell, settled
 ):
     receiver.keep(event("/use api", message_id="A1").SerializeToString())
     await eventually(lambda: told)
@@ -333,7 +338,7 @@ async def test_a_message_and_its_deletion_that_a_killed_daemon_had_come_as_one(
     await eventually(lambda: len(told) == 2)
     told.clear()
 
-    again = Receiver(journal, tell, receiver._is_settled, asyncio.get_running_loop())
+    again = Receiver(journal, tell, settled, asyncio.get_running_loop())
     task = asyncio.create_task(again.hand_over(translator))
     await eventually(lambda: told)
     task.cancel()
