@@ -1,1 +1,1 @@
-"""What became of each message."""
+"""The records of handled and ignored messages."""

@@ -1,4 +1,4 @@
-"""What became of messages: not acted on, by which rule; or done, and how it ended."""
+"""Records: ignored messages with the rule, executed commands with their result."""
 
 import time
 from typing import NamedTuple, Protocol, Self
@@ -8,7 +8,7 @@ from butler.chat.message import Message
 
 
 class Ignored(NamedTuple):
-    """A message that was not acted on; ``time`` is that of the decision, in Unix seconds."""
+    """An ignored message; ``time`` is that of the decision, in Unix seconds."""
 
     time: float
     chat_id: str
@@ -19,14 +19,14 @@ class Ignored(NamedTuple):
 
     @classmethod
     def now(cls, message: Message, refusal: Refusal) -> Self:
-        """Return the record of ``message`` that is decided on now."""
+        """Return the record of ``message``, dated now."""
         return cls(
             time.time(), message.chat_id, message.author, message.id, refusal.rule, refusal.detail
         )
 
 
 class Done(NamedTuple):
-    """A command that was carried out, by whom and how it ended; ``time`` in Unix seconds."""
+    """An executed command with its sender and result; ``time`` in Unix seconds."""
 
     time: float
     chat_id: str
@@ -39,63 +39,63 @@ class Done(NamedTuple):
 
     @classmethod
     def now(cls, message: Message, command: str, repo: str, result: str, detail: str) -> Self:
-        """Return the record of a command in ``message`` that has just ended."""
+        """Return the record of a command in ``message``, dated now."""
         author = message.author
         return cls(time.time(), message.chat_id, author, message.id, command, repo, result, detail)
 
 
 class Records(Protocol):
-    """Where it is noted what became of messages; never their text."""
+    """Records handled and ignored messages, without their text."""
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
-        """Note that ``message`` was not acted on, and why; never waits."""
+        """Record that ``message`` was ignored, and why; never waits."""
         ...
 
     def done(
         self, message: Message, command: str, repo: str, result: str, detail: str = ""
     ) -> None:
-        """Note that ``message`` was acted on, and how that ended; never waits."""
+        """Record that ``message`` was handled, and its result; never waits."""
         ...
 
     def flush(self) -> None:
-        """Put on disk what was noted so far; a failure is logged. Blocks; any thread may call."""
+        """Write all records to disk; a failure is logged. Blocks; any thread may call."""
         ...
 
     def was_done(self, message: Message) -> bool:
-        """Return whether ``message`` was acted on, as far as is on record; blocks."""
+        """Return whether ``message`` is recorded as handled; blocks."""
         ...
 
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
-        """Return the newest messages not acted on, newest first, of one chat or of all."""
+        """Return the newest ignored messages, newest first, of one chat or of all."""
         ...
 
 
 class MemoryRecords:
-    """The records of one process, for tests and for a bot that keeps nothing."""
+    """Records in memory, for tests and for a bot that keeps nothing."""
 
     def __init__(self) -> None:
         self.entries: list[Ignored] = []
         self.audit: list[Done] = []
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
-        """Note that ``message`` was not acted on, and why."""
+        """Record that ``message`` was ignored, and why."""
         self.entries.append(Ignored.now(message, refusal))
 
     def done(
         self, message: Message, command: str, repo: str, result: str, detail: str = ""
     ) -> None:
-        """Note that ``message`` was acted on, and how that ended."""
+        """Record that ``message`` was handled, and its result."""
         self.audit.append(Done.now(message, command, repo, result, detail))
 
     def flush(self) -> None:
-        """Nothing is kept, so there is nothing to do."""
+        """Do nothing: there is nothing to write."""
 
     def was_done(self, message: Message) -> bool:
-        """Return whether ``message`` was acted on."""
+        """Return whether ``message`` was handled."""
         wanted = (message.chat_id, message.id)
         return any((each.chat_id, each.message_id) == wanted for each in self.audit)
 
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
-        """Return the newest messages not acted on, newest first, of one chat or of all."""
+        """Return the newest ignored messages, newest first, of one chat or of all."""
         found = [each for each in self.entries if chat_id in {None, each.chat_id}]
         return found[::-1][:limit]

@@ -1,4 +1,4 @@
-"""SqliteRecords: what became of messages, on disk."""
+"""SqliteRecords: records in a SQLite file."""
 
 import asyncio
 import logging
@@ -57,15 +57,15 @@ DELETE FROM {table} WHERE rowid <= (
 )
 """
 FULL_AT = 0.8
-"""The part of the size that rows may take; the rest is for SQLite's log of what it changes."""
+"""The share of the maximum size for rows; the rest is for SQLite's write-ahead log."""
 
 
 class SqliteRecords:
-    """Records on disk, for 30 days and up to a size; the oldest go first.
+    """Records on disk, kept for 30 days and up to a maximum size; the oldest are deleted first.
 
-    What is noted waits in memory for the next :meth:`flush`; transports ask for one before messages
-    count as over, so that many share a transaction. Where more messages were ignored than memory
-    should hold, a count takes the place of the rest.
+    Records wait in memory for the next :meth:`flush`, so that many share a transaction; transports
+    flush before they acknowledge messages. Beyond the limit of the queue, further ignored messages
+    are only counted.
     """
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
@@ -80,7 +80,7 @@ class SqliteRecords:
         self._open().close()
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
-        """Note that ``message`` was not acted on, and why; written at the next flush."""
+        """Record that ``message`` was ignored, and why; written at the next flush."""
         if len(self._ignored) < MAX_WAITING:
             self._ignored.append(Ignored.now(message, refusal))
         else:
@@ -89,11 +89,11 @@ class SqliteRecords:
     def done(
         self, message: Message, command: str, repo: str, result: str, detail: str = ""
     ) -> None:
-        """Note that ``message`` was acted on, and how that ended; written at the next flush."""
+        """Record that ``message`` was handled, and its result; written at the next flush."""
         self._done.append(Done.now(message, command, repo, result, detail))
 
     def flush(self) -> None:
-        """Write what waits, and forget what is too old; what cannot be written goes on waiting."""
+        """Write the queued records and delete expired ones; after a failure they stay queued."""
         with self._writing:
             ignored, done = _taken(self._ignored), _taken(self._done)
             try:
@@ -127,7 +127,7 @@ class SqliteRecords:
             self._shrink(database)
 
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
-        """Return the newest messages not acted on, newest first, of one chat or of all."""
+        """Return the newest ignored messages, newest first, of one chat or of all."""
         query = (
             "SELECT * FROM ignored WHERE ?1 IS NULL OR chat_id = ?1 "
             "ORDER BY time DESC, rowid DESC LIMIT ?2"
@@ -137,7 +137,7 @@ class SqliteRecords:
             return [Ignored(*row) for row in database.read(query, (chat_id, limit))]
 
     def was_done(self, message: Message) -> bool:
-        """Return whether ``message`` was acted on, as far as is on disk; a failure is logged."""
+        """Return whether ``message`` is on disk as handled; a failure is logged."""
         try:
             done = self.audit(message.time - CLOCKS_APART_S, message.chat_id)
         except DataError as error:
@@ -146,7 +146,7 @@ class SqliteRecords:
         return any(each.message_id == message.id for each in done)
 
     def audit(self, since: float = 0.0, chat_id: str | None = None) -> list[Done]:
-        """Return what was done since then (Unix seconds), oldest first, in one chat or in all."""
+        """Return the commands since then (Unix seconds), oldest first, of one chat or of all."""
         query = (
             "SELECT * FROM audit WHERE time >= ?1 AND (?2 IS NULL OR chat_id = ?2) "
             "ORDER BY time, rowid"
@@ -155,9 +155,9 @@ class SqliteRecords:
             return [Done(*row) for row in database.read(query, (since, chat_id))]
 
     def _thin_out(self, db: Connection) -> None:
-        """Make room for new rows in the pages of old ones, where there are more of them.
+        """Delete the oldest rows of the larger table until new ones fit.
 
-        So whoever floods Butler with what is refused does not wash away the audit.
+        So a flood of ignored messages does not displace the audit.
         """
         while used_bytes(db) > FULL_AT * self._max_bytes:
             table = max("ignored", "audit", key=lambda each: _length(db, each))
@@ -165,19 +165,19 @@ class SqliteRecords:
                 break
 
     def _shrink(self, database: Database) -> None:
-        """Give back what the file has too much, as after the limit was lowered."""
+        """Shrink a file that is larger than its limit, as after the limit was lowered."""
         if self._path.stat().st_size <= self._max_bytes:
             return
         try:
             database.change("VACUUM")
             database.read("PRAGMA wal_checkpoint(TRUNCATE)")
         except DataError as error:
-            logger.warning("the records stay larger than they should: %s", error)
+            logger.warning("the records stay larger than max_mb: %s", error)
 
     @asynccontextmanager
     async def flushing(self, every_s: float = 1.0) -> AsyncIterator[None]:
         """Flush in a worker thread while the block lasts, and once more at its end."""
-        # Whoever closes a file's last connection syncs it to disk; held open, only the end does.
+        # Closing the last connection syncs the file to disk; an open one leaves that to the end.
         with self._database() as self._held:
             flusher = asyncio.create_task(self._flush_forever(every_s), name="records")
             try:
@@ -210,11 +210,11 @@ class SqliteRecords:
 
 
 def _taken(waiting: deque[T]) -> list[T]:
-    """Take out what waits; meanwhile another thread may add."""
+    """Empty the queue; another thread may add to it meanwhile."""
     return [waiting.popleft() for _ in range(len(waiting))]
 
 
 def _length(db: Connection, table: str) -> int:
-    """Return about how many rows a table has, without counting them."""
+    """Return the approximate number of rows of a table, without counting them."""
     query = f"SELECT coalesce(max(rowid) - min(rowid) + 1, 0) FROM {table}"  # noqa: S608 - a constant
     return int(db.execute(query).fetchone()[0])

@@ -1,4 +1,4 @@
-"""Sessions: what each chat is working on. A library of its own, without the rest of Butler."""
+"""Sessions: the active repo of each chat. A library that needs no other part of Butler."""
 
 from butler.sessions.errors import NoActiveRepoError, SessionError, StoreError
 from butler.sessions.manager import SessionManager

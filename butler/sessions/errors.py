@@ -1,4 +1,4 @@
-"""What can go wrong with sessions.
+"""The errors of sessions.
 
 ::
 
@@ -9,7 +9,7 @@
 
 
 class SessionError(Exception):
-    """Anything that `butler.sessions` raises on purpose."""
+    """The base of all errors that `butler.sessions` raises on purpose."""
 
 
 class NoActiveRepoError(SessionError, LookupError):
@@ -17,10 +17,10 @@ class NoActiveRepoError(SessionError, LookupError):
 
 
 class StoreError(SessionError):
-    """The place where sessions are kept failed.
+    """The store of the sessions failed.
 
-    The message is one sentence for the operator and names the place. ``reason`` is the part of it
-    that fits into a chat: a lower-case fragment such as "the disk is full", without any path.
+    The message is one sentence for the operator and names the file. ``reason`` is its part for a
+    chat: a lower-case fragment such as "the disk is full", without any path.
     """
 
     def __init__(self, message: str, reason: str) -> None:

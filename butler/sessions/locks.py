@@ -1,4 +1,4 @@
-"""ChatLocks: one readers-writer lock per chat, for as long as somebody holds or wants it."""
+"""ChatLocks: one readers-writer lock per chat, kept while a thread holds it or waits for it."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -19,18 +19,18 @@ class _Turn:
 class ChatLocks:
     """Readers-writer locks by chat id.
 
-    Readers of a chat run side by side, a writer runs alone, and chats never wait for each other.
-    A chat is served in order of arrival, so neither readers nor writers can starve. Nothing is
-    kept of a chat that nobody is in. The locks are not re-entrant, and not for use across a fork.
+    Readers of a chat run concurrently, a writer runs alone, and chats never wait for each other.
+    A chat is served in order of arrival, so neither readers nor writers can starve. Unused locks
+    take no memory. The locks are not re-entrant, and cannot be used across a fork.
 
-    Every ``enter_…`` is followed by ``try:`` and a ``leave`` in ``finally:``. These are not context
-    managers, since one would cost half as much again as the locking itself.
+    Follow every ``enter_…`` by ``try:`` and a ``leave`` in ``finally:``. A context manager would
+    cost half as much again as the locking itself.
     """
 
     def __init__(self) -> None:
-        # The chats somebody is in: the number of readers, or _WRITING.
+        # By each chat in use, the number of its readers, or _WRITING.
         self._inside: dict[str, int] = {}
-        # Never holds a chat that is not in _inside: who leaves last lets the next in.
+        # Never holds a chat that is not in _inside: the last thread to leave lets the next in.
         self._queues: dict[str, deque[_Turn]] = {}
         self._mutex = Lock()
         # Bound once and called directly: `with self._mutex` takes twice the time (CPython 3.11).
@@ -38,11 +38,11 @@ class ChatLocks:
         self._unlock = self._mutex.release
 
     def __len__(self) -> int:
-        """Return how many chats are in use right now."""
+        """Return the number of chats in use."""
         return len(self._inside)
 
     def enter_reading(self, chat_id: str) -> None:
-        """Wait until nobody writes on the chat, then read on it together with others."""
+        """Wait until no thread writes to the chat, then share it with other readers."""
         self._lock()
         try:
             if chat_id not in self._inside:
@@ -53,7 +53,7 @@ class ChatLocks:
         self._queue_up(chat_id, _Turn(is_writing=False))
 
     def enter_writing(self, chat_id: str) -> None:
-        """Wait until nobody else is in the chat, then keep everybody else out."""
+        """Wait until no other thread uses the chat, then hold it exclusively."""
         self._lock()
         try:
             if chat_id not in self._inside:
@@ -64,7 +64,7 @@ class ChatLocks:
         self._queue_up(chat_id, _Turn(is_writing=True))
 
     def leave(self, chat_id: str) -> None:
-        """End one reading or the writing on the chat, and let in whoever waits for that."""
+        """Release the chat, and let in the threads that wait for it."""
         self._lock()
         try:
             inside = self._inside.pop(chat_id)
@@ -94,7 +94,7 @@ class ChatLocks:
         self.leave(chat_id)
 
     def _let_in(self, chat_id: str) -> None:
-        """Let in whoever is first in the queue, and all that can be in together with them."""
+        """Let in the first thread of the queue, and all that can share the chat with it."""
         queue = self._queues[chat_id]
         while queue and self._is_open_to(chat_id, queue[0]):
             turn = queue.popleft()

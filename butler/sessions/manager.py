@@ -1,4 +1,4 @@
-"""SessionManager: the one locked door to sessions."""
+"""SessionManager: thread-safe access to sessions."""
 
 import time
 from collections.abc import Callable
@@ -13,16 +13,15 @@ from butler.sessions.store import MemoryStore, SessionStore
 
 
 class SessionManager:
-    """The sessions of all chats; use it from as many threads as you like.
+    """The sessions of all chats, for use from any number of threads.
 
-    Every operation on a chat happens under that chat's lock: chats never wait for each other, reads
-    run side by side, a write excludes everything else on its chat. What is about all chats is a
-    snapshot and takes no lock. With a store on disk or across a network, StoreError may come out of
-    every method.
+    Every operation on a chat holds that chat's lock: chats never wait for each other, reads run
+    concurrently, and a write excludes everything else on its chat. Methods for all chats return a
+    snapshot and take no lock. Every method may raise StoreError, unless the store is in memory.
 
-    A session that was idle for ``expire_after_s`` seconds is absent from then on; ``purge_expired``
-    only frees its place. ``clock`` gives Unix seconds. If it is set back, sessions from what is now
-    the future count as fresh, and the next command gives them the new time.
+    A session that is idle for ``expire_after_s`` seconds counts as absent; ``purge_expired`` only
+    frees its space. ``clock`` returns Unix seconds. If it is set back, sessions with a time in the
+    future count as fresh, and the next command gives them the new time.
     """
 
     def __init__(
@@ -39,13 +38,10 @@ class SessionManager:
         self._clock = clock
         self._locks = ChatLocks()
         self.is_remote = self._store.is_remote
-        """Whether a call may wait for a network, and so must not be made on an event loop."""
+        """Whether a call may wait for a network, and must therefore stay off the event loop."""
 
     def set_active_repo(self, chat_id: str, name: str, path: str) -> Session | None:
-        """Select a repo for the chat and return the session that this replaced, if any.
-
-        Creates a session if there is none, and updates it if there is.
-        """
+        """Select a repo for the chat and return the session that this replaced, if any."""
         locks = self._locks
         locks.enter_writing(chat_id)
         try:
@@ -58,7 +54,7 @@ class SessionManager:
         return replaced
 
     def get_active_repo(self, chat_id: str) -> tuple[str, str]:
-        """Return the name and the path of the chat's repo.
+        """Return the name and the path of the chat's active repo.
 
         Raises:
             NoActiveRepoError: The chat has no session, or one without an active repo.
@@ -73,7 +69,7 @@ class SessionManager:
         return session.active_repo, session.active_repo_path
 
     def get_session(self, chat_id: str) -> Session | None:
-        """Return the session of the chat, if there is one."""
+        """Return the session of the chat, if any."""
         self._locks.enter_reading(chat_id)
         try:
             session = self._store.get(chat_id)
@@ -84,7 +80,7 @@ class SessionManager:
         return session
 
     def touch(self, chat_id: str) -> bool:
-        """Note that the chat was used just now; return whether it has a session to note that in."""
+        """Set the time of the chat's session to now; return whether it has a session."""
         self._locks.enter_writing(chat_id)
         try:
             now = self._clock()
@@ -93,7 +89,7 @@ class SessionManager:
             self._locks.leave(chat_id)
 
     def clear_session(self, chat_id: str) -> bool:
-        """Forget the session of the chat; return whether there was one."""
+        """Delete the session of the chat; return whether it had one."""
         self._locks.enter_writing(chat_id)
         try:
             cleared = self._store.delete(chat_id)
@@ -106,17 +102,17 @@ class SessionManager:
         return self._store.all(after=self._expired_until())
 
     def recent_sessions(self, limit: int, offset: int = 0) -> list[Session]:
-        """Return ``limit`` sessions, most recent first, leaving out the first ``offset``."""
+        """Return ``limit`` sessions, most recent first, after skipping the first ``offset``."""
         if limit < 0 or offset < 0:
             raise ValueError(f"limit and offset must be 0 or more, not {limit} and {offset}.")
         return self._store.recent(limit, offset, after=self._expired_until())
 
     def count_sessions(self) -> int:
-        """Return how many chats have a session."""
+        """Return the number of chats that have a session."""
         return self._store.count(after=self._expired_until())
 
     def purge_expired(self) -> int:
-        """Delete the expired sessions for good, one by one; return how many there were."""
+        """Delete the expired sessions, one by one; return their number."""
         until = self._expired_until()
         if until == -inf:
             return 0

@@ -1,13 +1,13 @@
-"""Session: what a chat is working on."""
+"""Session: the active repo of a chat."""
 
 from typing import NamedTuple
 
 
 class Session(NamedTuple):
-    """What one chat is working on; immutable, so it never changes under whoever holds it.
+    """The active repo of one chat, as an immutable value.
 
-    ``active_repo`` is a name and ``active_repo_path`` its working copy; both are None as long as
-    the chat has selected nothing. ``last_command_time`` is in Unix seconds.
+    ``active_repo`` is a name and ``active_repo_path`` its working copy; both are None until the
+    chat selects a repo. ``last_command_time`` is in Unix seconds.
     """
 
     chat_id: str

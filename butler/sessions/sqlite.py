@@ -1,4 +1,4 @@
-"""SqliteStore: sessions in a file that outlives the process."""
+"""SqliteStore: sessions in a file, which survive the end of the process."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from butler.storage.sqlite_errors import Failure
 APPLICATION_ID: Final = int.from_bytes(b"Butl", "big")
 
 # No index on last_command_time: with 1,000,000 sessions it saves 80 ms on a list of the recent ones
-# and doubles what every command pays for its write (measured: 16 to 34 µs).
+# and doubles the cost of every command's write (measured: 16 to 34 µs).
 MIGRATIONS: Final[Sequence[Migration]] = (
     """
     CREATE TABLE sessions (
@@ -59,18 +59,19 @@ _IDLE_PAGE: Final = """
 
 
 class SqliteStore:
-    """Sessions in a SQLite database, which is the truth and not a copy of it.
+    """Sessions in a SQLite database, without a copy in memory.
 
-    What one process writes, the others read. A change that returned survives the end of the process
-    however it comes; with ``synchronous="FULL"`` it survives a power cut as well, at the price of
-    waiting for the disk each time.
+    Processes see each other's changes at once. A change that returned survives a crash of the
+    process; with ``synchronous="FULL"`` it also survives a power cut, but each change waits for the
+    disk.
 
-    The file is created for its owner only, and its folder if need be. Any thread may use the store,
-    and close it while others are in it. A process that forks must open its store after the fork:
-    SQLite connections do not survive one (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+    The file is created for its owner only, with its folder if missing. Any thread may use the
+    store, and close it while others use it. A process that forks must open its store after the
+    fork: SQLite connections do not survive one
+    (https://www.sqlite.org/howtocorrupt.html, section 2.6).
 
     Raises:
-        StoreError: The file cannot be used; then it is left as it is.
+        StoreError: The file cannot be used, and is not changed.
     """
 
     is_remote: ClassVar[bool] = False
@@ -114,7 +115,7 @@ class SqliteStore:
         while page := self._database.read(_IDLE_PAGE, (start, until)):
             chat_ids = [_text(chat_id) for (chat_id,) in page]
             yield from chat_ids
-            # The least text after the last one.
+            # The smallest text that follows the last one.
             start = chat_ids[-1] + "\0"
 
     def close(self) -> None:
@@ -127,7 +128,7 @@ def _store_error(failure: Failure) -> StoreError:
 
 
 def _exact(text: str) -> bytes:
-    """Return text that UTF-8 has no form for, such as a file name in Latin-1, as bytes."""
+    """Return text that UTF-8 cannot encode, such as a file name in Latin-1, as bytes."""
     return text.encode(errors="surrogatepass")
 
 

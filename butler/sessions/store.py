@@ -1,4 +1,4 @@
-"""SessionStore: where sessions are kept. MemoryStore: kept until the process ends."""
+"""SessionStore: the interface of a store of sessions. MemoryStore: sessions in memory."""
 
 from collections.abc import Iterator
 from heapq import nsmallest
@@ -9,11 +9,11 @@ from butler.sessions.session import Session
 
 
 class SessionStore(Protocol):
-    """Keeps at most one session per chat, and does no locking of its own.
+    """Stores at most one session per chat, and does no locking of its own.
 
-    Its caller sees to it that in this process ``put``, ``touch`` and ``delete`` on a chat run
-    alone. Calls on different chats, and those about all chats, come from any thread at any time.
-    If other processes share what is kept, then each call is one step for them, too.
+    Its caller ensures that in this process ``put``, ``touch`` and ``delete`` on a chat run alone.
+    Calls on different chats, and those about all chats, come from any thread at any time.
+    If other processes share the store, each call is atomic for them, too.
 
     ``after`` and ``until`` are Unix seconds and select by ``last_command_time``: later than
     ``after``, and no later than ``until``.
@@ -22,22 +22,22 @@ class SessionStore(Protocol):
     """
 
     is_remote: ClassVar[bool]
-    """Whether calls go across a network, and so are never waited for on an event loop."""
+    """Whether calls go across a network, and must therefore stay off the event loop."""
 
     def get(self, chat_id: str) -> Session | None:
-        """Return the session of the chat, if there is one."""
+        """Return the session of the chat, if any."""
         ...
 
     def put(self, session: Session) -> Session | None:
-        """Keep ``session`` and return the one it replaces. Once this returns, it is kept."""
+        """Store ``session`` and return the one it replaces; it is committed when this returns."""
         ...
 
     def touch(self, chat_id: str, time: float, *, after: float = -inf) -> bool:
-        """Set the time of the chat's session, and return whether there was one to set it on."""
+        """Set the time of the chat's session, and return whether one matched."""
         ...
 
     def delete(self, chat_id: str, *, until: float = inf) -> Session | None:
-        """Forget the session of the chat and return it."""
+        """Delete the session of the chat and return it."""
         ...
 
     def all(self, *, after: float = -inf) -> list[Session]:
@@ -45,22 +45,22 @@ class SessionStore(Protocol):
         ...
 
     def recent(self, limit: int, offset: int = 0, *, after: float = -inf) -> list[Session]:
-        """Return ``limit`` sessions, most recent first, from the one at ``offset`` on.
+        """Return ``limit`` sessions, most recent first, starting at ``offset``.
 
-        Sessions of the same time are in the order of their chat ids.
+        Sessions of the same time are ordered by their chat ids.
         """
         ...
 
     def count(self, *, after: float = -inf) -> int:
-        """Return how many sessions there are."""
+        """Return the number of sessions."""
         ...
 
     def idle(self, until: float) -> Iterator[str]:
-        """Yield the ids of the chats not used since. They may be deleted while this yields."""
+        """Yield the ids of the chats idle since ``until``; they may be deleted meanwhile."""
         ...
 
     def close(self) -> None:
-        """Give back files and connections. Closing again does nothing."""
+        """Close files and connections; safe to call again."""
         ...
 
 
@@ -94,7 +94,7 @@ class MemoryStore:
         return self._sessions.pop(chat_id)
 
     def all(self, *, after: float = -inf) -> list[Session]:
-        # list() copies in one step of the interpreter, so no other thread can come in between.
+        # list() copies in one step of the interpreter, so no other thread can interfere.
         sessions = list(self._sessions.values())
         return [session for session in sessions if session.last_command_time > after]
 
@@ -110,7 +110,7 @@ class MemoryStore:
                 yield session.chat_id
 
     def close(self) -> None:
-        """Do nothing: there is nothing to give back."""
+        """Do nothing: there is nothing to close."""
 
 
 def _by_recency(session: Session) -> tuple[float, str]:

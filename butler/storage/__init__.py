@@ -1,1 +1,1 @@
-"""Files and SQLite; knows no table."""
+"""Files and SQLite, without any schema of its own."""

@@ -1,4 +1,4 @@
-"""The data folder: private to the user, and locked by the daemon that works in it."""
+"""The data folder: private to the user, and locked by the daemon that uses it."""
 
 import fcntl
 import os
@@ -13,10 +13,10 @@ from butler.storage.sqlite import Database, create_file, make_folder
 
 
 def private_folder(path: Path) -> Path:
-    """Create ``path`` if it is not there, readable by nobody else; return it.
+    """Create the folder ``path`` if it is missing, accessible to its owner only; return it.
 
     Raises:
-        DataError: It cannot be created, is not a folder, or is somebody else's.
+        DataError: It cannot be created, is not a folder, or belongs to another user.
     """
     try:
         make_folder(path)
@@ -34,7 +34,7 @@ def private_folder(path: Path) -> Path:
         raise DataError(f"The folder {path} cannot be used: {error.strerror}.") from None
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise DataError(
-            f"The folder {path} cannot be used: this user may not read and write in it. "
+            f"The folder {path} cannot be used: this user may not read or write it. "
             "Change its owner, or choose another data_dir."
         )
     return path
@@ -48,10 +48,10 @@ def _user_name(user_id: int) -> str:
 
 
 def is_there(path: Path) -> bool:
-    """Look at the disk: return whether there is a file or folder ``path``.
+    """Look at the disk: return whether the file or folder ``path`` exists.
 
     Raises:
-        DataError: A folder above it may not be looked into.
+        DataError: A parent folder cannot be read.
     """
     try:
         return path.exists()
@@ -60,9 +60,9 @@ def is_there(path: Path) -> bool:
 
 
 def private_file(path: Path) -> Path:
-    """Create ``path`` if it is not there, readable by nobody else; return it.
+    """Create the file ``path`` if it is missing, accessible to its owner only; return it.
 
-    One that is there is not opened: closing it would drop the locks that SQLite has on it in this
+    An existing file is not opened: closing it would drop the locks that SQLite has on it in this
     process (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 
     Raises:
@@ -76,12 +76,12 @@ def private_file(path: Path) -> Path:
 
 
 def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connection:
-    """Open the SQLite file ``path`` in WAL mode, made if it is not there; any thread may use it.
+    """Open the SQLite file ``path`` in WAL mode, created if missing; any thread may use it.
 
     Args:
         path: The file.
-        schema: Statements that change nothing where they were run before.
-        version: Of the schema; one that is lower than the file's is refused.
+        schema: Idempotent statements, such as ``CREATE TABLE IF NOT EXISTS``.
+        version: The version of the schema; a file with a newer one is refused.
 
     Raises:
         DataError: It cannot be used.
@@ -91,7 +91,7 @@ def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connecti
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` in the place of the file in one step, readable by nobody else.
+    """Replace the file with ``data`` atomically, accessible to its owner only.
 
     Raises:
         DataError: It cannot be written.
@@ -107,13 +107,13 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @contextmanager
 def locked(path: Path, owner: str) -> Iterator[None]:
-    """Hold the lock file ``path`` for the time of the block.
+    """Hold the lock file ``path`` for the duration of the block.
 
-    The lock goes with the process, however that ends.
+    The lock is released with the process, however that ends.
 
     Args:
         path: The file; it holds the process id of its holder.
-        owner: Who would hold it, as in "another daemon".
+        owner: Who else could hold it, such as "another daemon".
 
     Raises:
         DataError: Another process holds it; the text names the process.

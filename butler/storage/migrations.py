@@ -1,4 +1,4 @@
-"""Bringing a SQLite file to the newest schema, in WAL mode."""
+"""Migrate a SQLite file to the newest schema, in WAL mode."""
 
 import sqlite3
 import time
@@ -9,7 +9,7 @@ from butler.storage.rows import number
 from butler.storage.sqlite_errors import primary_code
 
 Migration = str | Callable[[sqlite3.Connection], None]
-"""A script of SQL statements, or a function where the change depends on what is there."""
+"""A script of SQL statements, or a function if the change depends on the content."""
 
 
 _RETRY_AFTER_S: Final = 0.005
@@ -17,7 +17,7 @@ _ANY_TABLE: Final = "SELECT 1 FROM sqlite_master LIMIT 1"
 
 
 class RefusedError(Exception):
-    """The file is left as it is; ``reason`` says why, ``remedy`` what to do."""
+    """The file is refused and unchanged; ``reason`` says why, ``remedy`` what to do."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason, remedy)
@@ -33,19 +33,19 @@ def bring_up_to_date(
     *,
     is_checked: bool,
 ) -> None:
-    """Bring the database to the newest schema, in WAL mode.
+    """Migrate the database to the newest schema, in WAL mode.
 
-    Processes that open one new file at once wait for each other. A database that is not ours,
-    or newer than we are, is left as it is.
+    Processes that open the same new file wait for each other. A database of another program, or of
+    a newer version, is not changed.
     """
-    # In a transaction, so that all it looks at is of one moment; nothing is written yet.
+    # A transaction, so that all checks see the same state; nothing is written yet.
     db.execute("BEGIN")
     _refuse_foreign(db, len(migrations), application_id)
     if is_checked:
         _refuse_damaged(db)
     db.execute("COMMIT")
     if _switch_to_wal(db, patience_s) != "wal":
-        raise RefusedError("its file system is not fit for it", "choose a local disk")
+        raise RefusedError("its file system does not support WAL", "choose a local disk")
     db.execute("BEGIN EXCLUSIVE")
     _refuse_foreign(db, len(migrations), application_id)
     _migrate(db, migrations, application_id)
@@ -73,7 +73,7 @@ def _migrate(db: sqlite3.Connection, migrations: Sequence[Migration], applicatio
 
 
 def run_script(db: sqlite3.Connection, script: str) -> None:
-    """Run statements within the transaction that is open; ``executescript`` would commit it."""
+    """Run statements within the open transaction; ``executescript`` would commit it."""
     statement = ""
     for part in script.split(";"):
         statement += f"{part};"
@@ -91,17 +91,17 @@ def _refuse_damaged(db: sqlite3.Connection) -> None:
 
 
 def _try_to_write(db: sqlite3.Connection) -> None:
-    """Fail here rather than at somebody's first command; on a read-only database BEGIN does not."""
+    """Fail here rather than at the first command; BEGIN succeeds on a read-only database."""
     db.execute("BEGIN IMMEDIATE")
     db.execute("CREATE TABLE attempt (column_of_it)")
     db.execute("ROLLBACK")
 
 
 def _switch_to_wal(db: sqlite3.Connection, patience_s: float) -> str:
-    """Switch to WAL mode and return the mode the database is in then.
+    """Switch to WAL mode and return the resulting journal mode.
 
-    Waits for other connections by itself: SQLite fails this switch at once if another connection
-    is at it, whatever the busy timeout (https://www.sqlite.org/c3ref/busy_handler.html).
+    Retries by itself: SQLite fails this switch at once if another connection is making it, despite
+    the busy timeout (https://www.sqlite.org/c3ref/busy_handler.html).
     """
     give_up_at = time.monotonic() + patience_s
     while True:

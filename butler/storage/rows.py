@@ -1,4 +1,4 @@
-"""Many rows at a time, and how much room they take."""
+"""Bulk inserts, and the size of the rows in a database."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from typing import Final
 Value = str | bytes | float | None
 
 ROWS_AT_A_TIME: Final = 64
-"""Of up to eight values each, so no more than the 999 that an older SQLite takes."""
+"""With up to eight values each, this stays below the 999 variables that an older SQLite takes."""
 
 
 def insert_rows(db: sqlite3.Connection, insert_into: str, rows: Sequence[Sequence[Value]]) -> None:
-    """Insert rows of one length, many by one statement; ``insert_into`` is all before ``VALUES``.
+    """Insert rows of equal length in bulk; ``insert_into`` is the SQL before ``VALUES``.
 
-    At each step of a statement Python lets go of the interpreter and takes it back. Where another
-    thread is busy that costs it more than the row does, so ``executemany``, which makes a step for
-    each row, slows down everything else. Statements are of powers of two rows, as each one that
-    differs is kept by the connection.
+    Python releases and reacquires the interpreter lock at each step of a statement. If another
+    thread is busy, that costs more than the row itself, so ``executemany``, with a step per row,
+    slows down everything else. The number of rows per statement is a power of two, because the
+    connection caches every distinct statement.
     """
     start = 0
     while left := len(rows) - start:
@@ -30,11 +30,11 @@ def insert_rows(db: sqlite3.Connection, insert_into: str, rows: Sequence[Sequenc
 
 
 def used_bytes(db: sqlite3.Connection) -> int:
-    """Return how much of a database's file is in use; the rest is kept for what comes."""
+    """Return the size of the used pages of a database; free pages are reused by later rows."""
     pages, free, size = (number(db, name) for name in ("page_count", "freelist_count", "page_size"))
     return (pages - free) * size
 
 
 def number(db: sqlite3.Connection, pragma: str) -> int:
-    """Return the whole number that a pragma of the database is."""
+    """Return the value of an integer pragma of the database."""
     return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])

@@ -1,4 +1,4 @@
-"""SQLite: one way to open a file, bring it to the newest schema, read it and write it."""
+"""SQLite: open a file, migrate it to the newest schema, read it and write it."""
 
 import contextlib
 import os
@@ -23,8 +23,8 @@ Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Value]]
 SMALL_PAGE_BYTES: Final = 1024
 """For many small changes. A commit writes whole pages, and a session takes about a hundred bytes:
-with pages of a kilobyte rather than SQLite's four, a change takes a quarter less on average, a
-tenth with a million sessions, where a read takes a twentieth more (bench/sessions_manager.py)."""
+with pages of 1 KiB rather than SQLite's default of 4 KiB, a change takes 25 % less time on average
+(10 % less with a million sessions, where a read takes 5 % more; bench/sessions_manager.py)."""
 
 _PATIENCE_S: Final = 30.0
 _PAGE_BYTES: Final = 4096
@@ -40,7 +40,7 @@ class Connection(sqlite3.Connection):
     """A connection that takes any text.
 
     Attributes:
-        storable: Makes text storable that UTF-8 has no form for.
+        storable: Converts text that UTF-8 cannot encode.
     """
 
     storable: Callable[[str], str | bytes] = staticmethod(storable)
@@ -53,7 +53,7 @@ class Connection(sqlite3.Connection):
             return super().execute(sql, self.all_storable(values))
 
     def all_storable(self, values: Iterable[Any]) -> list[Any]:
-        """Return the values of a statement, those of text made storable."""
+        """Return the values of a statement, with any text that UTF-8 cannot encode converted."""
         return [self.storable(each) if _is_unencodable(each) else each for each in values]
 
 
@@ -70,23 +70,22 @@ def _is_unencodable(value: object) -> bool:
 class Database:
     """A SQLite file in WAL mode that threads and processes share, private to its owner.
 
-    A connection is lent to one call at a time, so there are as many as calls ever ran at once; a
-    long read on one thread does not hold up a write on another. Writers of this process queue for
-    a lock, because waiting inside SQLite is done by sleeping.
+    A connection is lent to one call at a time, so the pool grows to the highest number of
+    concurrent calls; a long read on one thread does not block a write on another. Writers of this
+    process queue for a lock, because SQLite itself waits by sleeping.
 
     Args:
-        path: The file; it is created, and its folder with it, if it is not there.
-        migrations: Bring an empty file to the newest schema, one after the other. ``PRAGMA
-            user_version`` is the number of those applied. One that was released never changes.
-        raises: Makes the error to raise of what failed.
-        application_id: Tells the file from those of other programs.
+        path: The file; it and its folder are created if missing.
+        migrations: Migrate an empty file to the newest schema, one after the other. ``PRAGMA
+            user_version`` is the number of applied migrations. A released one never changes.
+        raises: Converts a failure to the error to raise.
+        application_id: Distinguishes the file from those of other programs.
         synchronous: ``FULL`` waits for the disk at each change, which then survives a power cut.
-        page_bytes: The size of a page of a new file.
-        max_log_bytes: How large the log of changes gets before it is written back; by default as
-            SQLite has it.
-        is_checked: Whether the file is looked through for damage before anything is changed in it.
-        patience_s: How long to wait for another process that writes.
-        storable: Makes text storable that UTF-8 has no form for.
+        page_bytes: The page size of a new file.
+        max_log_bytes: Maximum size of the write-ahead log before a checkpoint; by default SQLite's.
+        is_checked: Check the file for damage before changing anything.
+        patience_s: Timeout of waiting for another process that writes.
+        storable: Converts text that UTF-8 cannot encode.
     """
 
     def __init__(
@@ -122,7 +121,7 @@ class Database:
         self._prepare(migrations, is_checked=is_checked)
 
     def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
-        """Return the rows that a statement selects."""
+        """Return the rows selected by a statement."""
         db = self._borrow()
         try:
             rows = db.execute(sql, values).fetchall()
@@ -133,7 +132,7 @@ class Database:
         return rows
 
     def change(self, sql: str, values: Sequence[Value] = ()) -> int:
-        """Run one statement, kept when this returns; return how many rows it changed."""
+        """Run one statement and commit it; return the number of changed rows."""
         with self._writing:
             db = self._borrow()
             try:
@@ -145,7 +144,7 @@ class Database:
         return count
 
     def write(self, *statements: Statement) -> list[Row]:
-        """Run the statements as one transaction, kept when this returns; return all their rows.
+        """Run the statements as one transaction and commit it; return all their rows.
 
         Takes SQLite's write lock before the first statement: a transaction that starts by reading
         fails at once, without waiting, if another process wrote before its first write.
@@ -171,7 +170,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Lend a connection for a transaction that writes; it is kept if the block succeeds."""
+        """Lend a connection for a write transaction, committed if the block succeeds."""
         with self._writing:
             db = self._borrow()
             try:
@@ -184,11 +183,11 @@ class Database:
             self._give_back(db)
 
     def take_connection(self) -> Connection:
-        """Return a connection that is the caller's to use and to close."""
+        """Return a connection that the caller owns and closes."""
         return self._borrow()
 
     def close(self) -> None:
-        """Close all connections: those in use by other threads as soon as these are done."""
+        """Close all connections; one that another thread is using is closed after its call."""
         self._is_closed = True
         with contextlib.suppress(IndexError):
             while True:
@@ -206,10 +205,10 @@ class Database:
             self.close()
 
     def _undo(self, db: Connection, error: BaseException) -> None:
-        """Undo whatever is open; raise what an SQLite error means.
+        """Roll back any open transaction; raise the error for the SQLite failure.
 
-        The connection is closed, as a new one may do better. Not where the disk is full: SQLite
-        copies its log when the last connection closes, and that takes room.
+        The connection is closed, because a new one may succeed, but not if the disk is full: SQLite
+        checkpoints its log when the last connection closes, and that takes space.
         """
         if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_FULL:
             with contextlib.suppress(sqlite3.Error):
@@ -233,7 +232,7 @@ class Database:
 
     def _open(self) -> Connection:
         with contextlib.ExitStack() as on_failure:
-            # mode=rw never creates a file, so one that was deleted does not come back empty.
+            # mode=rw never creates a file, so a deleted one is not recreated empty.
             db = sqlite3.connect(
                 f"{self._path.as_uri()}?mode=rw",
                 uri=True,
@@ -256,7 +255,7 @@ class Database:
             size_bytes = self._path.stat().st_size
         except OSError as error:
             raise self._raises(from_os(self._path, error)) from error
-        # SQLite takes a file of one byte for an empty one, and would overwrite it.
+        # SQLite treats a file of one byte as empty and would overwrite it.
         if size_bytes == 1:
             raise self._raises(not_a_database(self._path))
 
@@ -276,9 +275,9 @@ class Database:
 
 
 def create_file(path: Path) -> None:
-    """Create ``path`` for its owner only, if it is not there; SQLite's files next to it follow.
+    """Create ``path`` for its owner only, if missing; SQLite's files next to it get the same mode.
 
-    One that is there is not opened, and one thread creates at a time: closing any descriptor of a
+    An existing file is not opened, and one thread creates at a time: closing any descriptor of a
     file drops all the locks that SQLite has on it in this process
     (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 

@@ -1,4 +1,4 @@
-"""What SQLite or the system refused, as one sentence with the way out."""
+"""Errors of SQLite and the system, as one sentence with the way out."""
 
 import errno
 import os
@@ -32,7 +32,7 @@ class Failure:
         path: The file.
         reason: What is wrong: a lower-case fragment without any path, fit for a chat.
         remedy: What to do, in the imperative.
-        error: What was raised; None if it was found otherwise.
+        error: The exception; None if a check found the problem.
     """
 
     path: Path
@@ -42,12 +42,12 @@ class Failure:
 
     @property
     def may_pass(self) -> bool:
-        """Whether it is worth another try, as when the disk is full."""
+        """Whether a retry may succeed, as when the disk is full."""
         return isinstance(self.error, sqlite3.OperationalError)
 
     @property
     def place(self) -> str:
-        """The path as text that can be printed and encoded."""
+        """The path as printable text that UTF-8 can encode."""
         return str(self.path).encode(errors="backslashreplace").decode()
 
     def __str__(self) -> str:
@@ -55,9 +55,9 @@ class Failure:
 
 
 def from_sqlite(path: Path, error: sqlite3.Error) -> Failure:
-    """Return what ``error`` means for the database at ``path``."""
+    """Return the failure that ``error`` of SQLite means for the database at ``path``."""
     code = primary_code(error)
-    # Without room for the log's index, SQLite calls a full disk an error of reading and writing.
+    # Without space for the log's index, SQLite reports a full disk as an I/O error.
     if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
         code = sqlite3.SQLITE_FULL
     reason, remedy = _SQLITE.get(code, ("the database failed", f"SQLite says: {error}"))
@@ -65,7 +65,7 @@ def from_sqlite(path: Path, error: sqlite3.Error) -> Failure:
 
 
 def from_os(path: Path, error: OSError) -> Failure:
-    """Return what ``error`` means for creating the database at ``path``."""
+    """Return the failure that ``error`` means for creating the database at ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Failure(path, *_FULL, error)
     reason = f"the system says {(error.strerror or 'no more').lower()}"
@@ -73,14 +73,14 @@ def from_os(path: Path, error: OSError) -> Failure:
 
 
 def not_a_database(path: Path) -> Failure:
-    """Return the failure for a file at ``path`` that SQLite did not write."""
+    """Return the failure for a file at ``path`` that is not a SQLite database."""
     return Failure(path, *_NOT_A_DATABASE)
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code, without what details it.
+    """Return SQLite's primary result code, without its extension.
 
-    Errors that sqlite3 raises without asking SQLite have no code.
+    Errors that sqlite3 raises by itself have no code.
     """
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 

@@ -155,7 +155,9 @@ def test_a_damaged_file_that_is_checked_is_refused_before_anything_is_changed(us
 def test_a_file_system_without_shared_memory_is_refused(path, opened, mocker):
     mocker.patch("butler.storage.migrations._switch_to_wal", return_value="delete")
 
-    with pytest.raises(DataError, match="its file system is not fit for it; choose a local disk"):
+    with pytest.raises(
+        DataError, match="its file system does not support WAL; choose a local disk"
+    ):
         opened(path)
 
 
