@@ -1,11 +1,14 @@
 """The command line as a user has it: a process of its own."""
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 from butler.storage.files import private_folder
 from butler.testing import make_working_copy
+from butler.transports.whatsapp.account import CREDENTIALS
 from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
 
 BUTLER = (sys.executable, "-m", "butler")
@@ -55,6 +58,14 @@ def name_chat(config, chat_id, name):
     with Journal(private_folder(config.parent / "data" / "whatsapp") / FILE_NAME) as journal:
         journal.names.note_asked(chat_id)
         journal.names.keep(chat_id, name)
+
+
+def link_account(data_folder, phone="4915112345678"):
+    """Write the credentials of a linked account."""
+    folder = private_folder(data_folder / "whatsapp")
+    with closing(sqlite3.connect(folder / CREDENTIALS)) as db, db:
+        db.execute("CREATE TABLE whatsmeow_device (jid TEXT, lid TEXT)")
+        db.execute("INSERT INTO whatsmeow_device VALUES (?, '')", (f"{phone}:3@s.whatsapp.net",))
 
 
 def line(text, chat="team@g.us", **keys):

@@ -13,6 +13,7 @@ INVISIBLE = (
 )
 """Characters that phones, keyboards and copied text bring along unseen; joiners are among them."""
 
+_NUMBERED = re.compile(r"([^0-9]*)([0-9]*)")
 _NOTHING = dict.fromkeys(map(ord, INVISIBLE))
 _WRAPPINGS = "\"'\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a\u2039\u203a*_~`"
 
@@ -56,6 +57,11 @@ def tidied(word: str) -> str:
 def folded(name: str) -> str:
     """Return a form of ``name`` that is the same however it is typed: in case, and composed."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def in_natural_order(name: str) -> tuple[tuple[str, int], ...]:
+    """Return a key that sorts names as people count: ``repo2`` before ``repo10``."""
+    return tuple((text, int(number or 0)) for text, number in _NUMBERED.findall(name))
 
 
 def readable(name: str) -> str:

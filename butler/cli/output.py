@@ -19,6 +19,12 @@ def show(text: str) -> None:
         raise TransportError(f"The output cannot be written: {error.strerror}.") from None
 
 
+def has_colours() -> bool:
+    """Return whether stdout is a terminal that shows colours, and nobody asked for none."""
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout is not None and sys.stdout.isatty() and not is_plain
+
+
 def _give_up_output() -> None:
     """Keep Python from reporting the error again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

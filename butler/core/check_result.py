@@ -19,6 +19,12 @@ class Finding:
     detail: str
     is_note: bool = False
 
+    @property
+    def word(self) -> str:
+        """``ok``, ``note`` or ``WRONG``."""
+        if not self.is_fine:
+            return "WRONG"
+        return "note" if self.is_note else "ok"
+
     def __str__(self) -> str:
-        word = ("note " if self.is_note else "ok   ") if self.is_fine else "WRONG"
-        return f"{word}  {self.subject:<14} {self.detail}"
+        return f"{self.word:<5}  {self.subject:<14} {self.detail}"

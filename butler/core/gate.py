@@ -101,20 +101,23 @@ class Gate:
 
     def allowed_commands(self, message: Message, role: Role) -> list[Command]:
         """Return the commands that the sender may use in this chat."""
-        return [each for each in self._router.commands if role >= self._needs(each, message)]
+        return [each for each in self._router.commands if role >= self.needs(each, message.chat_id)]
 
-    def _needs(self, command: Command, message: Message) -> Role:
-        needs = self.access.needs(command.name, command.needs, message.chat_id)
+    def needs(self, command: Command, chat_id: str) -> Role:
+        """Return the minimum role for a command in a chat."""
+        needs = self.access.needs(command.name, command.needs, chat_id)
         like = self._router.get(command.needs_like) if command.needs_like else None
         if like is None:
             return needs
-        return max(needs, self.access.needs(like.name, like.needs, message.chat_id))
+        return max(needs, self.access.needs(like.name, like.needs, chat_id))
 
     def _is_for_everyone(self, message: Message) -> bool:
         if not self._router.has_commands_for_everyone:
             return False
         decision = self._router.route(message.text)
-        return isinstance(decision, Call) and self._needs(decision.command, message) is EVERYONE
+        return (
+            isinstance(decision, Call) and self.needs(decision.command, message.chat_id) is EVERYONE
+        )
 
     def _called(self, call: Call, message: Message, role: Role) -> Verdict:
         command = call.command
@@ -123,7 +126,7 @@ class Gate:
             return call
         if over := self._over_the_limit(message, role):
             return over
-        needs = self._needs(command, message)
+        needs = self.needs(command, message.chat_id)
         if role < needs:
             return Say(
                 f"/{command.name} is for owners only.",
@@ -141,7 +144,7 @@ class Gate:
             return Ignore(NOT_A_COMMAND)
         if role is not OWNER and (over := self._over_the_limit(message, role)):
             return over
-        if role < self._needs(nearest, message):
+        if role < self.needs(nearest, message.chat_id):
             return Ignore(NOT_A_COMMAND)
         return Say(
             f"There is no /{unknown.word}. Did you mean /{unknown.nearest}?",

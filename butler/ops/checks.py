@@ -1,6 +1,6 @@
 """`butler check` and `butler plugins`: check everything that the configuration names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 
 from butler.app import Setup, open_sessions
@@ -8,6 +8,8 @@ from butler.core import loader
 from butler.core.check_result import Finding
 from butler.core.plugin import commands_of
 from butler.errors import DataError, TransportError
+from butler.ops.access_checks import access_findings
+from butler.ops.repo_checks import repo_findings
 from butler.records.sqlite import SqliteRecords
 from butler.sessions import StoreError
 from butler.storage.files import private_folder
@@ -17,18 +19,44 @@ from butler.transports.whatsapp.gateway import installation
 
 def findings(setup: Setup) -> list[Finding]:
     """Run all checks; changes nothing except that it creates the data folder."""
-    return [
-        Finding(True, "configuration", str(setup.path)),
-        *_repos(setup),
-        _data(setup),
-        _sessions(setup),
-        _records(setup),
-        *_grants(setup),
-        *_plugins(setup),
-        *_plugins_findings(setup),
-        _neonize(),
-        _account(setup),
-    ]
+    return _one_for_each_cause(
+        [
+            Finding(True, "configuration", str(setup.path)),
+            *repo_findings(setup.repos),
+            _data(setup),
+            _sessions(setup),
+            _records(setup),
+            *access_findings(setup),
+            *_plugins(setup),
+            *_plugins_findings(setup),
+            _neonize(),
+            _account(setup),
+        ]
+    )
+
+
+def summary(found: Sequence[Finding]) -> str:
+    """Return how many problems and notes there are: ``2 problems, 1 note``."""
+    problems = sum(not each.is_fine for each in found)
+    notes = sum(each.is_fine and each.is_note for each in found)
+    said = [_counted(problems, "problem")] if problems else ["No problems"]
+    return f"{', '.join([*said, *([_counted(notes, 'note')] if notes else [])])}."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _one_for_each_cause(found: Iterable[Finding]) -> list[Finding]:
+    """Leave out what is wrong for a reason that was reported before."""
+    causes: set[str] = set()
+    kept: list[Finding] = []
+    for each in found:
+        if each.is_fine or each.detail not in causes:
+            kept.append(each)
+        if not each.is_fine:
+            causes.add(each.detail)
+    return kept
 
 
 def plugin_lines(setup: Setup) -> list[str]:
@@ -38,18 +66,6 @@ def plugin_lines(setup: Setup) -> list[str]:
         *(f"{each.subject.removeprefix('plugin '):<12} {each.detail}" for each in _plugins(setup)),
         *(f'{name:<12} not enabled; add it to "enabled" in [plugins]' for name in others),
     ]
-
-
-def _repos(setup: Setup) -> Iterator[Finding]:
-    for repo in setup.repos:
-        problem = repo.problem()
-        yield Finding(
-            problem is None, f"repo {repo.name}", f"{repo.path}{f' {problem}' if problem else ''}"
-        )
-    for problem in setup.repos.folder_problems:
-        yield Finding(False, "repo_folders", problem)
-    if not len(setup.repos):
-        yield Finding(False, "repos", "none; configure one under [repos.<name>]")
 
 
 def _data(setup: Setup) -> Finding:
@@ -76,33 +92,6 @@ def _records(setup: Setup) -> Finding:
         return Finding(False, "records", str(error))
     size_mb = path.stat().st_size / 1_000_000
     return Finding(True, "records", f"{size_mb:.1f} of at most {setup.config.records.max_mb:,} MB")
-
-
-def _grants(setup: Setup) -> list[Finding]:
-    """Report the number of grants, and those that the configuration overrides."""
-    rules = setup.gate.access
-    try:
-        with setup.grants as grants:
-            known = len(grants.chats) + len(grants.people)
-            people = [each.person for each in grants.people if not each.is_allowed]
-            chats = [each.chat_id for each in grants.chats]
-    except DataError as error:
-        return [Finding(False, "grants", str(error))]
-    denied = [
-        each
-        for each in people
-        if each in rules.owners or each in rules.users or rules.names_in_a_chat(each)
-    ]
-    closed = [each for each in chats if each in rules.rules and rules.rules[each].people]
-    return [
-        Finding(True, "grants", f"{known:,} chats and people allowed or denied from a chat"),
-        *(_overruled(f"{each} was denied from a chat") for each in denied),
-        *(_overruled(f"{each} was opened from a chat") for each in closed),
-    ]
-
-
-def _overruled(what: str) -> Finding:
-    return Finding(True, "grants", f"{what}, but the configuration overrides that", True)
 
 
 def _plugins(setup: Setup) -> Iterator[Finding]:
@@ -135,8 +124,6 @@ def _account(setup: Setup) -> Finding:
         account = linked_account(setup.config.data_dir / "whatsapp")
     except DataError as error:
         return Finding(False, "whatsapp", str(error))
-    return Finding(
-        True,
-        "whatsapp",
-        f"linked as {account}" if account else "not linked; link with: butler pair",
-    )
+    if account is None:
+        return Finding(False, "whatsapp", "not linked; link with: butler pair")
+    return Finding(True, "whatsapp", f"linked as {account}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from butler.chat.text import folded, printable
+from butler.chat.text import folded, in_natural_order, printable
 from butler.errors import UnknownRepoError, UnusableRepoError
 from butler.repos.agent_settings import settings_for_agents
 from butler.repos.working_copy import Pin
@@ -87,12 +87,13 @@ class RepoRegistry:
         for repo in self._configured.values():
             repo.problem()  # from here on it has to stay the working copy that it is
         self._problems: tuple[str, ...] = ()
+        self._skipped: tuple[str, ...] = ()
         self.refresh()
 
     def __iter__(self) -> Iterator[Repo]:
-        """Yield the repos by name."""
+        """Yield the repos by name, ``repo2`` before ``repo10``."""
         by_name = self._by_name
-        return iter([by_name[key] for key in sorted(by_name)])
+        return iter([by_name[key] for key in sorted(by_name, key=in_natural_order)])
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -115,8 +116,13 @@ class RepoRegistry:
 
     @property
     def folder_problems(self) -> tuple[str, ...]:
-        """A sentence for each folder, or entry of one, that the last scan skipped."""
+        """A sentence for each folder that the last scan could not read."""
         return self._problems
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """A sentence for each working copy in a folder that the last scan left out."""
+        return self._skipped
 
     def problems(self) -> list[str]:
         """Check the disk; return a sentence for each repo or folder that cannot be used."""
@@ -125,7 +131,7 @@ class RepoRegistry:
             for repo in self
             if (problem := repo.problem())
         ]
-        return [*broken, *self._problems]
+        return [*broken, *self._problems, *self._skipped]
 
     def refresh(self) -> None:
         """Scan the folders again; reads the disk."""
@@ -133,7 +139,7 @@ class RepoRegistry:
             found = _Finds(self._configured, self._by_name)
             for folder in self._folders:
                 found.look_in(folder)
-            self._problems = tuple(found.problems)
+            self._problems, self._skipped = tuple(found.problems), tuple(found.skipped)
             self._by_name = found.repos
 
 
@@ -143,6 +149,7 @@ class _Finds:
     def __init__(self, configured: Mapping[str, Repo], before: Mapping[str, Repo]) -> None:
         self.repos = dict(configured)
         self.problems: list[str] = []
+        self.skipped: list[str] = []
         self._before = before
         self._taken = {_resolved(repo.path) for repo in configured.values()}
 
@@ -177,7 +184,7 @@ class _Finds:
 
     def _refuse(self, entry: Path, why: str) -> None:
         name = printable(entry.name)
-        self.problems.append(
+        self.skipped.append(
             f"{name} in {entry.parent} is skipped: {why}. Configure it under [repos.<name>]."
         )
 

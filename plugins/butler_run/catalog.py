@@ -9,16 +9,23 @@ from typing import TypeVar
 
 from butler import Finding, Repo, UserError
 from butler_run.agents import (
+    LOGIN_OF_CLAUDE,
     PRESETS,
     AcpAgent,
     Agent,
     ClaudeAgent,
     CommandAgent,
     HomeFolder,
+    Login,
     Mode,
     ProcessLimits,
     RunLimits,
     allowed_environment,
+)
+from butler_run.agents.readiness import (
+    interpreter_problem,
+    login_problem,
+    with_own_folder_first,
 )
 from butler_run.sandbox.boundary import Boundary, Limits
 from butler_run.settings import AgentSettings, Approvers, RepoRunSettings, RunSettings
@@ -69,10 +76,11 @@ class Catalog:
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:
         """Check each agent that is configured or used by default, and report unknown names."""
         named = [(repo, name) for repo in repos for name in _named(options_of(repo))]
-        used = {*self._settings.agents, self._settings.agent, *(name for _repo, name in named)}
+        used = self._used(repos)
+        checked = {*used, *(name for _repo, name in named)}.intersection(self.names)
         known = ", ".join(self.names)
         return [
-            *(self._finding(each) for each in sorted(used.intersection(self.names))),
+            *(self._finding(each, is_used=each in used) for each in sorted(checked)),
             *(
                 Finding(False, f"repo {repo.name}", f"unknown agent {name} (known: {known})")
                 for repo, name in named
@@ -85,13 +93,27 @@ class Catalog:
             ),
         ]
 
-    def _finding(self, name: str) -> Finding:
-        if problem := self.problem(name):
-            is_configured = name in self._settings.agents
-            return Finding(not is_configured, f"agent {name}", problem, is_note=not is_configured)
-        program = self._program(name)
-        detail = f"{program} in each repo" if _is_in_repo(program) else str(shutil.which(program))
-        return Finding(True, f"agent {name}", detail)
+    def _finding(self, name: str, *, is_used: bool) -> Finding:
+        """Check one agent; what nothing would use can only be worth a note."""
+        settings = self._settings.agents.get(name, AgentSettings())
+        program = _command(name, settings)[0]
+        environment = _environment(settings, program)
+        if _is_in_repo(program):
+            return Finding(True, f"agent {name}", f"{program} in each repo")
+        found = Path(shutil.which(program) or program)
+        problem = (
+            self.problem(name)
+            or interpreter_problem(found, environment)
+            or login_problem(_login(name, settings), environment)
+        )
+        is_wrong = bool(problem) and is_used
+        is_note = bool(problem) and not is_used
+        return Finding(not is_wrong, f"agent {name}", problem or str(found), is_note=is_note)
+
+    def _used(self, repos: Sequence[Repo]) -> set[str]:
+        """Return the agents that are configured, or would work where a chat chooses none."""
+        defaults = {self._default(options_of(each)) for each in repos} or {self._settings.agent}
+        return {*self._settings.agents, *defaults}
 
     def problem(self, name: str) -> str:
         """Check the disk; return a sentence if an agent is not installed, else nothing."""
@@ -161,7 +183,7 @@ class Catalog:
         settings = self._settings.agents.get(name, AgentSettings())
         mode = _mode(settings, of_repo)
         held_to = _held_to(mode, name, settings, is_trusted=repo.is_trusted)
-        environment = held_to | allowed_environment(settings.env)
+        environment = held_to | _environment(settings, _command(name, settings)[0])
         return Choice(
             name=name,
             agent=_agent(name, settings, of_repo, is_trusted=repo.is_trusted),
@@ -254,6 +276,20 @@ def _agent(
             preset = PRESETS.get(name)
             how_to_get = preset.how_to_get if preset and settings.command is None else ""
             return AcpAgent(command, limits, how_to_get=how_to_get, is_trusted=is_trusted)
+
+
+def _environment(settings: AgentSettings, program: str) -> dict[str, str]:
+    environment = allowed_environment(settings.env)
+    return environment if _is_in_repo(program) else with_own_folder_first(environment, program)
+
+
+def _login(name: str, settings: AgentSettings) -> Login | None:
+    """Return where the login is of an agent that is known, also with a command of one's own."""
+    program = Path(_command(name, settings)[0]).name
+    if settings.kind == "claude":
+        return LOGIN_OF_CLAUDE if program == "claude" else None
+    preset = PRESETS.get(name) if settings.kind == "acp" else None
+    return preset.login if preset and program == preset.command[0] else None
 
 
 def _held_to(mode: Mode, name: str, settings: AgentSettings, *, is_trusted: bool) -> dict[str, str]:

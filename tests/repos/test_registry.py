@@ -107,7 +107,8 @@ def test_a_configured_repo_wins_over_one_that_was_found(tmp_path):
     repos = RepoRegistry(configured, [tmp_path / "src"])
 
     assert [repo.name for repo in repos] == ["API", "money"]
-    assert repos.folder_problems == (
+    assert repos.folder_problems == ()
+    assert repos.skipped == (
         f"api in {tmp_path}/src is skipped: {tmp_path} has the same name. "
         "Configure it under [repos.<name>].",
     )
@@ -119,8 +120,25 @@ def test_what_cannot_be_a_name_is_left_out_and_said(tmp_path):
     repos = RepoRegistry(folders=[tmp_path, tmp_path / "gone"])
 
     assert len(repos) == 0
-    assert "my app\ufffd in" in repos.folder_problems[0]
-    assert "gone cannot be read: No such file or directory." in repos.folder_problems[1]
+    assert "my app\ufffd in" in repos.skipped[0]
+    assert "gone cannot be read: No such file or directory." in repos.folder_problems[0]
+    assert [*repos.folder_problems, *repos.skipped] == repos.problems()
+
+
+def test_numbers_in_names_are_ordered_as_numbers(tmp_path):
+    names = ["repo10", "Repo2", "repo1", "repo02b", "10", "9", "api"]
+
+    repos = RepoRegistry([Repo(name, tmp_path) for name in names])
+
+    assert [repo.name for repo in repos] == [
+        "9",
+        "10",
+        "api",
+        "repo1",
+        "Repo2",
+        "repo02b",
+        "repo10",
+    ]
 
 
 def test_a_link_out_of_a_repo_folder_is_no_repo(tmp_path):
@@ -131,7 +149,7 @@ def test_a_link_out_of_a_repo_folder_is_no_repo(tmp_path):
     repos = RepoRegistry(folders=[tmp_path / "src"])
 
     assert len(repos) == 0
-    assert "it is a link to outside the folder" in repos.folder_problems[0]
+    assert "it is a link to outside the folder" in repos.skipped[0]
 
 
 def test_a_link_to_a_neighbour_does_not_take_its_place(tmp_path):

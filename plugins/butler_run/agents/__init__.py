@@ -33,10 +33,11 @@ from butler_run.agents.errors import (
     LimitReachedError,
 )
 from butler_run.agents.limits import LimitedRun, RunLimits
-from butler_run.agents.presets import PRESETS, HomeFolder, Preset
+from butler_run.agents.presets import LOGIN_OF_CLAUDE, PRESETS, HomeFolder, Login, Preset
 from butler_run.agents.process.process import ProcessLimits
 
 __all__ = [
+    "LOGIN_OF_CLAUDE",
     "PRESETS",
     "AcpAgent",
     "Agent",
@@ -50,6 +51,7 @@ __all__ = [
     "HomeFolder",
     "LimitReachedError",
     "LimitedRun",
+    "Login",
     "Mode",
     "Notice",
     "Option",

@@ -67,6 +67,11 @@ def explained(program: str, said: str, variables: Collection[str] = ()) -> str |
     return None
 
 
+def how_to_log_in(program: str) -> str:
+    """Return that an agent is not logged in, and what to do."""
+    return _logged_out(_maker(program))
+
+
 def with_clock_times(said: str, now: float | None = None) -> str:
     """Return ``said`` with the Unix time of a limit's end as people read it.
 
@@ -86,9 +91,11 @@ def _reset(at: float, now: float) -> str:
 def _login(maker: _Maker, said: str, variables: Collection[str]) -> str | None:
     if _KEY_REFUSED.search(said) and maker.key in variables:
         return f"The key in {maker.key} was refused."
-    if _LOGGED_OUT.search(said):
-        return f"{maker.name} is not logged in on this machine: {maker.login}."
-    return None
+    return _logged_out(maker) if _LOGGED_OUT.search(said) else None
+
+
+def _logged_out(maker: _Maker) -> str:
+    return f"{maker.name} is not logged in on this machine: {maker.login}."
 
 
 def _maker(program: str) -> _Maker:

@@ -30,6 +30,27 @@ class HomeFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Where the login of an agent is; paths begin in the home folder.
+
+    Attributes:
+        way: Whose login it is, as complaints about it name it.
+        files: What logging in writes.
+        variables: What holds a key, or leads to another login.
+        settings: Files in which there may be another way to log in.
+        settings_keys: What is written there then.
+        is_in_keychain: On macOS it is in the keychain instead.
+    """
+
+    way: str
+    files: tuple[str, ...]
+    variables: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    settings_keys: tuple[str, ...] = ()
+    is_in_keychain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """How a known agent is started over the Agent Client Protocol.
 
@@ -39,6 +60,7 @@ class Preset:
         environment: Variables that hold it to a mode, where the protocol cannot.
         untrusted: Variables that keep it from what a repo brings, where the protocol cannot.
         home: What it needs of the home folder.
+        login: Where its login is; None for one that may do without.
     """
 
     command: tuple[str, ...]
@@ -46,6 +68,7 @@ class Preset:
     environment: Mapping[Mode, Mapping[str, str]] = field(default_factory=dict)
     untrusted: Mapping[str, str] = field(default_factory=dict)
     home: HomeFolder = HomeFolder()
+    login: Login | None = None
 
 
 def _opencode(edit: str) -> Mapping[str, str]:
@@ -65,11 +88,25 @@ _HOME_OF_CLAUDE = HomeFolder(
     copied=(".claude.json",),
 )
 
+_KEYS_OF_CLAUDE = (
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+    *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"),
+)
+LOGIN_OF_CLAUDE = Login(
+    "claude",
+    files=(".claude/.credentials.json",),
+    variables=(*_KEYS_OF_CLAUDE, "CLAUDE_CONFIG_DIR"),
+    settings=(".claude/settings.json",),
+    settings_keys=(*_KEYS_OF_CLAUDE, "apiKeyHelper"),
+    is_in_keychain=True,
+)
+
 PRESETS = {
     "claude": Preset(
         ("claude-agent-acp",),
         "To get it: npm install -g @agentclientprotocol/claude-agent-acp@0.49.0",
         home=_HOME_OF_CLAUDE,
+        login=LOGIN_OF_CLAUDE,
     ),
     "codex": Preset(
         ("codex-acp",),
@@ -79,6 +116,13 @@ PRESETS = {
             writable=(".codex/auth.json",),
             kept=(".codex",),
         ),
+        login=Login(
+            "codex",
+            files=(".codex/auth.json",),
+            variables=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_HOME"),
+            settings=(".codex/config.toml",),
+            settings_keys=("model_provider",),
+        ),
     ),
     "gemini": Preset(
         ("gemini", "--acp"),
@@ -87,6 +131,13 @@ PRESETS = {
             readable=(".gemini/settings.json", ".gemini/GEMINI.md", ".gemini/.env"),
             writable=(".gemini/oauth_creds.json", ".gemini/google_accounts.json"),
             kept=(".gemini",),
+        ),
+        login=Login(
+            "gemini",
+            files=(".gemini/oauth_creds.json",),
+            variables=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"),
+            settings=(".gemini/.env", ".gemini/settings.json"),
+            settings_keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"),
         ),
     ),
     # OpenCode does everything without asking unless told otherwise, and has no mode for that

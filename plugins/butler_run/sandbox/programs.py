@@ -4,8 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-_MAX_LINE = 256
-_ENV = "/usr/bin/env"
+from butler_run.agents.readiness import interpreter
 
 
 def needed_by(program: Path, home: Path, path: str) -> Iterator[Path]:
@@ -22,8 +21,8 @@ def needed_by(program: Path, home: Path, path: str) -> Iterator[Path]:
     real = program.resolve()
     yield _shared(program, home)
     yield _package(real) or _shared(real, home)
-    interpreter = _interpreter(real)
-    if interpreter and (found := shutil.which(interpreter, path=path)):
+    command = interpreter(real)
+    if command and (found := shutil.which(command[-1], path=path)):
         yield _shared(Path(found), home)
         yield _shared(Path(found).resolve(), home)
 
@@ -36,18 +35,3 @@ def _shared(program: Path, home: Path) -> Path:
 def _package(program: Path) -> Path | None:
     around = [each for each in program.parents if each.name == "node_modules"]
     return around[-1] if around else None
-
-
-def _interpreter(program: Path) -> str:
-    """Return the program that a script names behind ``#!``, if it is one."""
-    try:
-        with program.open("rb") as file:
-            line = file.readline(_MAX_LINE)
-    except OSError:
-        return ""
-    if not line.startswith(b"#!"):
-        return ""
-    words = line[2:].decode(errors="replace").split()
-    if words[:1] == [_ENV]:
-        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
-    return words[0] if words else ""
