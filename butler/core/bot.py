@@ -2,20 +2,23 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVarTuple
 
 from butler.access.rules import Role
 from butler.chat.message import Message, Person, Reply
 from butler.chat.text import printable
 from butler.core.chat_names import ChatNames
-from butler.core.commands import PASS, Answer
+from butler.core.commands import PASS, Answer, Pass
 from butler.core.context import Context, Services
-from butler.core.gate import Hear, Ignore, Say, unheard
+from butler.core.gate import FORWARDED, NOT_A_COMMAND, Hear, Ignore, Say, Verdict, unheard
+from butler.core.hints import Hints
 from butler.core.plugin import Listener, Plugin, Settings
 from butler.core.router import Call
 from butler.core.within import within
-from butler.errors import TransportError, UserError
+from butler.errors import TransportError, UnknownRepoError, UsageError, UserError
 from butler.logs import chat_of_log
 
 logger = logging.getLogger(__name__)
@@ -31,6 +34,15 @@ IGNORED_AT_A_TIME = 50
 TURN_LIMIT_S = 120.0
 APOLOGY = "Sorry, something went wrong on my side. The log has the details."
 TOO_SLOW = "Sorry, that took too long, so I stopped it."
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of a turn: the reply, a word for the records, and whether it had an effect."""
+
+    answer: Answer | Pass
+    result: str = "done"
+    had_effect: bool = True
 
 
 class Bot:
@@ -57,6 +69,7 @@ class Bot:
         self._listeners = tuple(listeners)
         self._announce = announce
         self._turn_limit_s = turn_limit_s
+        self._hints = Hints(services, plugins.values(), time.monotonic)
         self._room = asyncio.Semaphore(MAX_TURNS)
         self._reader: asyncio.Task[None] | None = None
 
@@ -86,9 +99,9 @@ class Bot:
         """
         gate = self._services.gate
         role = gate.access.role(message)
-        verdict = gate.judge(message, role)
+        verdict = self._judged(message, role)
         if isinstance(verdict, Ignore):
-            await self._leave_alone(message, self._noted(message, verdict))
+            await self._leave_alone(message, verdict, self._noted(message, verdict))
         else:
             await self._take_turn(message, role, verdict)
 
@@ -96,14 +109,14 @@ class Bot:
         gate, ignored = self._services.gate, 0
         async for message in self._services.transport.messages():
             role = gate.access.role(message)
-            verdict = gate.judge(message, role)
+            verdict = self._judged(message, role)
             if not isinstance(verdict, Ignore):
                 await self._start(tasks, self._take_turn, message, role, verdict)
             elif news := self._noted(message, verdict):
-                await self._start(tasks, self._leave_alone, message, news)
+                await self._start(tasks, self._leave_alone, message, verdict, news)
             else:
                 # Inline, as these may arrive in floods; yield to the turns now and then.
-                await self._leave_alone(message, "")
+                await self._leave_alone(message, verdict, "")
                 ignored += 1
                 if ignored % IGNORED_AT_A_TIME == 0:
                     await asyncio.sleep(0)
@@ -128,11 +141,19 @@ class Bot:
             return self._introduction(message)
         return self._muting(message) if verdict.mutes else ""
 
-    async def _leave_alone(self, message: Message, news: str) -> None:
+    async def _leave_alone(self, message: Message, verdict: Ignore, news: str) -> None:
         chat_of_log.set(message.chat_id)
         if news:
             await self._tell_owner(news)
-        await self._services.transport.acknowledge(message)
+        await self._services.transport.acknowledge(message, had_effect=verdict.is_stranger)
+
+    def _judged(self, message: Message, role: Role) -> Verdict:
+        """Return the gate's verdict; where nobody may meet silence, with a sentence."""
+        verdict = self._services.gate.judge(message, role)
+        if isinstance(verdict, Ignore) and verdict.refusal in (NOT_A_COMMAND, FORWARDED):
+            text = self._hints.of(Context(message, role, self._services))
+            return Say(text, verdict.refusal) if text else verdict
+        return verdict
 
     def _reopened(self, message: Message) -> Context:
         return Context(message, self._services.gate.access.role(message), self._services)
@@ -141,17 +162,17 @@ class Bot:
         chat_id, turns = message.chat_id, self._services.turns
         chat_of_log.set(chat_id)
         if turns.take(chat_id):
-            await self._in_turn(message, role, verdict)
+            had_effect = await self._in_turn(message, role, verdict)
         elif self._overtakes(message, role, verdict):
-            await self._act(message, role, verdict, overtakes=True)
+            had_effect = await self._act(message, role, verdict, overtakes=True)
         else:
             await turns.wait(chat_id)
-            await self._in_turn(message, role, verdict)
-        await self._services.transport.acknowledge(message)
+            had_effect = await self._in_turn(message, role, verdict)
+        await self._services.transport.acknowledge(message, had_effect=had_effect)
 
-    async def _in_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> None:
+    async def _in_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> bool:
         try:
-            await self._act(message, role, verdict)
+            return await self._act(message, role, verdict)
         finally:
             self._services.turns.end(message.chat_id)
 
@@ -169,56 +190,67 @@ class Bot:
 
     async def _act(
         self, message: Message, role: Role, verdict: Call | Say | Hear, *, overtakes: bool = False
-    ) -> None:
+    ) -> bool:
+        """Carry out the verdict; return whether that may have had an effect."""
         services = self._services
         if services.transport.is_withdrawn(message):
-            return
+            return True
         ctx = Context(message, role, services, overtakes=overtakes)
         if isinstance(verdict, Call):
-            services.transport.begin(ctx.message)
-            command = verdict.command
-            answer, result = await self._bounded(command.call(ctx, verdict.argument))
-            services.records.done(ctx.message, command.name, ctx.repo_name, result, ctx.detail)
+            outcome = await self._called(ctx, verdict)
         elif isinstance(verdict, Hear):
-            answer = await self._heard(ctx)
+            outcome = await self._heard(ctx)
         else:
-            answer = verdict.text
             services.records.ignored(ctx.message, verdict.refusal)
+            outcome = _Outcome(verdict.text, had_effect=False)
+        answer = outcome.answer
         if isinstance(answer, str):
             answer = Reply(answer, answers=ctx.message)
-        if answer is not None:
+        if isinstance(answer, Reply):
             await self._send(ctx.message.chat_id, answer)
+        return outcome.had_effect
 
-    async def _heard(self, ctx: Context) -> Answer:
-        answer, _result = await self._bounded(self._first_answer(ctx))
-        if answer is not None:
+    async def _called(self, ctx: Context, call: Call) -> _Outcome:
+        services, command = self._services, call.command
+        services.transport.begin(ctx.message)
+        outcome = await self._bounded(command.call(ctx, call.argument))
+        services.records.done(ctx.message, command.name, ctx.repo_name, outcome.result, ctx.detail)
+        return outcome
+
+    async def _heard(self, ctx: Context) -> _Outcome:
+        outcome = await self._bounded(self._first_answer(ctx))
+        if outcome.answer is PASS:
+            self._services.records.ignored(ctx.message, unheard(ctx.message))
+            return _Outcome(self._hints.of(ctx), had_effect=False)
+        if outcome.answer is not None:
             self._services.gate.count(ctx.message, ctx.role)
-        return answer
+        return outcome
 
-    async def _first_answer(self, ctx: Context) -> Answer:
+    async def _first_answer(self, ctx: Context) -> Answer | Pass:
         if self._listeners:
             self._services.transport.begin(ctx.message)
         for listener in self._listeners:
             answer = await listener(ctx)
             if answer is not PASS:
                 return answer
-        self._services.records.ignored(ctx.message, unheard(ctx.message))
-        return None
+        return PASS
 
-    async def _bounded(self, work: Coroutine[None, None, Answer]) -> tuple[Answer, str]:
-        """Return the reply from ``work``, and its result as one word."""
+    async def _bounded(self, work: Coroutine[None, None, Answer | Pass]) -> _Outcome:
+        """Return what came of ``work``."""
         try:
-            return await within(self._turn_limit_s, work), "done"
+            return _Outcome(await within(self._turn_limit_s, work))
+        except (UsageError, UnknownRepoError) as error:
+            return _Outcome(str(error), "refused", had_effect=False)
         except UserError as error:
             if error.__cause__ is not None:
                 logger.warning("a command was refused: %s", error.__cause__)
-            return str(error), "refused"
+            return _Outcome(str(error), "refused")
         except TimeoutError:
             logger.exception("a turn was stopped after %g s", self._turn_limit_s)
-            return TOO_SLOW, "stopped"
+            return _Outcome(TOO_SLOW, "stopped")
         except Exception:  # the boundary of a turn: a bug in a handler must not end the others
             logger.exception("a turn failed")
-            return APOLOGY, "failed"
+            return _Outcome(APOLOGY, "failed")
 
     async def _send(self, chat_id: str, reply: Reply) -> None:
         try:

@@ -87,6 +87,17 @@ class Plugin(Generic[SettingsT]):
         """
         return False
 
+    def takes_text(self, ctx: Context) -> bool:
+        """Return whether plain text like this is meant for the plugin in this chat; it is not.
+
+        Where it is, a message that nothing answers gets a hint, also in a group. Must not block.
+        """
+        return False
+
+    def text_hint(self, ctx: Context) -> str:
+        """Return a sentence on what to write in place of plain text; empty by default."""
+        return ""
+
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
         """Run as a job once messages can be sent; does nothing by default.
 

@@ -111,8 +111,7 @@ class RunPlugin(Plugin[RunSettings]):
         /run add a retry to the HTTP client continues the chat's conversation in that repo; /new
         starts a new one. /stop ends the run, /diff shows its changes, /undo reverts them.
         """
-        repo = await ctx.active_repo()
-        return await self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
+        return await self._start(ctx, prompt)
 
     @command(overtakes=True)
     async def stop(
@@ -295,8 +294,22 @@ class RunPlugin(Plugin[RunSettings]):
                 "An agent is waiting for an answer here: yes, no or a number. "
                 "/run <prompt> starts another run anyway."
             )
+        return await self._start(ctx, message.text.strip())
+
+    def takes_text(self, ctx: Context) -> bool:
+        """Return whether plain text is a prompt here."""
+        return self._is_prompt(ctx, self._history.chats.run_of(ctx.chat_id, ctx.message.quoted_id))
+
+    def text_hint(self, ctx: Context) -> str:
+        """Say how to prompt the agent where plain text is no prompt."""
+        if not may_run(ctx):
+            return ""
+        return "Plain text is not a prompt here. /run <prompt>, or /chat on."
+
+    async def _start(self, ctx: Context, prompt: str) -> str | None:
         repo = await ctx.active_repo()
-        return await self._runs.start(ctx, repo, message.text.strip(), self._choice(ctx, repo))
+        note = await self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
+        return "\n".join(each for each in (note, _left_out(ctx.message)) if each) or None
 
     def _is_prompt(self, ctx: Context, quoted_run: int | None) -> bool:
         message, chats = ctx.message, self._history.chats
@@ -309,6 +322,10 @@ class RunPlugin(Plugin[RunSettings]):
 
     def _choice(self, ctx: Context, repo: Repo) -> Choice:
         return self._catalog.choose(repo, self._history.chats.agent_of(ctx.chat_id))
+
+
+def _left_out(message: Message) -> str:
+    return f"The {message.media} was left out: I can only pass on text." if message.media else ""
 
 
 def _granted(grant: StandingGrant) -> str:

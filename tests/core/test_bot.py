@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from butler import Context, Plugin, Role, UserError, command, listener
+from butler import PASS, Context, Plugin, Role, UserError, command, listener
 from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.app import open_bot, read_setup
@@ -212,6 +212,40 @@ async def test_what_is_no_text_is_recorded_by_its_name(talk):
 
     (entry,) = talk.ignored
     assert (entry.rule, entry.detail) == ("not a text", "picture")
+
+
+@pytest.mark.parametrize(
+    ("text", "details", "had_effect"),
+    [
+        ("hello", {}, False),
+        ("", {"media": "picture"}, False),
+        ("/zzzzzzzz", {}, False),
+        ("/refus", {}, False),
+        ("/refuse too much", {}, False),
+        ("/use nowhere", {}, False),
+        ("/refuse", {}, True),
+        ("/note", {}, False),
+        ("/note this", {}, True),
+        ("/crash", {}, True),
+    ],
+)
+async def test_an_edit_counts_as_new_where_no_handler_was_called(talk, text, details, had_effect):
+    await talk(text, **details)
+
+    assert [each.text for each in talk.transport.without_effect] == [text] * (not had_effect)
+
+
+async def test_what_a_listener_answers_has_an_effect(setup):
+    async def hears(ctx):
+        return "I hear." if ctx.message.text == "hello" else PASS
+
+    transport = FakeTransport()
+    async with open_bot(setup, transport, MemoryRecords()) as bot:
+        bot._listeners = (hears,)
+        for text in ("hello", "good-bye"):
+            await bot.handle(Chat(transport, MemoryRecords(), bot).message(text))
+
+    assert [each.text for each in transport.without_effect] == ["good-bye"]
 
 
 async def test_a_command_that_is_nearly_right_gets_a_hint(talk):

@@ -7,6 +7,7 @@ import pytest
 
 from butler.ops import report as status
 from crash_series import Butler, eventually, is_alive, link, query, write_config
+from whatsapp_server import contents
 from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
@@ -126,3 +127,41 @@ async def test_a_bot_that_says_commands_back_is_answered_once_and_the_owner_is_t
     assert told.chat is server.owner
     assert told.text.startswith("Another bot is echoing my commands in *Team*,")
     assert [each.chat for each in server.replies] == [team, team, server.owner]
+
+
+async def test_a_typo_in_a_direct_chat_meets_no_silence_and_its_edit_counts_as_new(
+    whatsapp_server, tmp_path
+):
+    server = whatsapp_server
+    alice, bob = server.person("Alice"), server.person("Bob")
+    team = server.group("Team", [alice, bob])
+    config = write_config(tmp_path, people=[alice, bob], groups=[team])
+    await link(server, config)
+
+    async with Butler(config, server, "run"):
+        for chat in (None, team):
+            sent = await server.send_text("/ues api", sender=alice, chat=chat)
+            if chat is None:
+                await server.next_reply()
+            await server.wait_acknowledged(sent)
+            await eventually(lambda: _has_no_effect(config, sent.id))  # noqa: B023 - awaited here
+            edit = contents.sealed_edit(sent, "/use api")
+            await server.send(edit, sender=alice, chat=chat)
+            await server.next_reply()
+        await server.send(contents.sticker(), sender=bob, chat=team)
+        await server.send(contents.sticker(), sender=bob)
+        await server.next_reply()
+
+    assert [(reply.chat, reply.text.partition(".")[0]) for reply in server.replies] == [
+        (alice, "There is no /ues"),
+        (alice, "This chat now works on *api*, on branch main"),
+        (team, "This chat now works on *api*, on branch main"),
+        (bob, "I cannot read a sticker"),
+    ]
+
+
+def _has_no_effect(config, message_id):
+    return query(
+        config,
+        f"SELECT 1 FROM inbox WHERE message_id = '{message_id}' AND state = 'without effect'",  # noqa: S608 - our own id
+    )
