@@ -283,6 +283,16 @@ async def test_all_further_words_are_taken_with_quotes_keeping_spaces_together(a
     assert await found.call(None, argument) == answer
 
 
+async def test_a_word_is_taken_as_it_was_meant_and_a_text_as_it_was_written():
+    async def note(self, ctx: Context, word: str, *, text: str) -> str:
+        """Note."""
+        return f"{word!a} {text!a}"
+
+    answer = await command_of(note).call(None, "*one*\u200b “two”\u200b *three*.")
+
+    assert answer == ascii("one") + " " + ascii("“two”\u200b *three*.")
+
+
 async def test_more_than_a_hundred_words_are_refused_rather_than_lost():
     (found,) = commands_of(Names(Settings()), "some")
 

@@ -286,6 +286,19 @@ async def test_a_working_copy_that_came_later_can_be_used(tmp_path):
         assert await chat("/use late") == ["This chat now works on *late*, on branch main."]
 
 
+async def test_an_active_working_copy_that_was_away_can_be_used_once_it_is_back(tmp_path):
+    path, folder = tmp_path / "butler.toml", tmp_path / "src" / "late"
+    make_working_copy(folder)
+    path.write_text(configured(tmp_path, f'repo_folders = ["{tmp_path}/src"]'))
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use late")
+        folder.rename(tmp_path / "away")
+        assert await chat("/repos") == ["No repos are configured yet."]
+        (tmp_path / "away").rename(folder)
+
+        assert (await chat("/repo"))[0].startswith("*late*")
+
+
 async def test_an_active_repo_that_is_no_longer_configured_is_said(butler_toml, tmp_path):
     path = tmp_path / "butler.toml"
     path.write_text(f'{butler_toml}\nrepos.old.path = "{tmp_path}/api"')

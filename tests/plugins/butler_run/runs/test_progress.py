@@ -64,6 +64,18 @@ async def test_a_change_is_an_edit_that_waits_for_five_seconds_to_pass(desk, clo
     assert slept == [EDIT_EVERY_S - 1.5]
 
 
+async def test_the_chat_sees_what_the_agent_does_now(chat, script, wait_for, mocker):
+    mocker.patch("butler_run.runs.progress.EDIT_EVERY_S", 0.0)
+    script.turns({"tool": "Look around"}, {"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+
+    shown = await wait_for(chat, " · Look around")
+
+    assert shown.reply.edits is not None
+    await chat("/stop")
+
+
 async def test_the_time_for_which_a_run_waited_does_not_count(desk, clock):
     status = Progress(desk, "Run 1 works,", clock)
     clock.now += 100
