@@ -1,7 +1,7 @@
 """The catalog of agents."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -198,6 +198,11 @@ class Catalog:
             boundary=self.boundary(name, repo),
             approvers=of_repo.approvers or self._settings.approvers,
         )
+
+    def boundaries(self, repos: Iterable[Repo]) -> dict[str, Boundary]:
+        """Return what the agents can reach and take that repos have by default, by repo."""
+        default = self._settings.agent
+        return {repo.name: self.boundary(options_of(repo).agent or default, repo) for repo in repos}
 
     def boundary(self, name: str, repo: Repo) -> Boundary:
         """Return what an agent can reach and take in a repo."""

@@ -31,6 +31,7 @@ from butler_run.permissions.questions import Questions, said
 from butler_run.permissions.standing import StandingGrant
 from butler_run.runs.scheduler import Scheduler
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
+from butler_run.sandbox.findings import sandbox_findings
 from butler_run.settings import RepoRunSettings, RunSettings
 from butler_run.snapshots.undo import Changes
 from butler_run.snapshots.working_copy import working_copy
@@ -68,8 +69,13 @@ class RunPlugin(Plugin[RunSettings]):
         self._history.close()
 
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:
-        """Check the agents and the run history."""
-        return [*self._catalog.findings(repos), history_finding(self.data_folder / FILE_NAME)]
+        """Check the agents, their sandbox and the run history."""
+        surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)
+        return [
+            *self._catalog.findings(repos),
+            *sandbox_findings(Enclosures(surroundings), self._catalog.boundaries(repos)),
+            history_finding(self.data_folder / FILE_NAME),
+        ]
 
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
         """Resume the runs that the last daemon had queued; report its other runs to the chats."""

@@ -131,7 +131,7 @@ class Scheduler:
             UserError: The queue is full, a budget is used up, or the repo cannot be used.
         """
         copy = await asyncio.to_thread(working_copy, repo)
-        await asyncio.to_thread(self._enclosures.check, choice.boundary)
+        await asyncio.to_thread(self._enclosures.check, repo, choice.boundary)
         if self._queue.waiting_of(ctx.chat_id) >= self._settings.max_queued:
             raise UserError(
                 f"{self._settings.max_queued} runs of this chat are already queued. "

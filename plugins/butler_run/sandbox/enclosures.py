@@ -15,7 +15,7 @@ from butler_run.sandbox.boundary import Boundary
 from butler_run.sandbox.launch import SOCKET, boxed
 from butler_run.sandbox.look_back import LookBack
 from butler_run.sandbox.places import Places
-from butler_run.sandbox.probe import Bubblewrap, find
+from butler_run.sandbox.probe import Bubblewrap, SandboxError, find
 from butler_run.sandbox.proxy import NetworkList, served
 from butler_run.sandbox.watch import Watch
 
@@ -42,12 +42,15 @@ class Surroundings:
     def hidden_from(self, folder: Path) -> tuple[Path, ...]:
         """Look at the disk: return what a run in ``folder`` must not see."""
         others = {repo.path.resolve() for repo in self.repos} - {folder}
+        return (*self.own(), *sorted(others))
+
+    def own(self) -> tuple[Path, ...]:
+        """Look at the disk: return what is Butler's alone."""
         in_environment = sys.prefix != sys.base_prefix
         return (
             self.data_folder.resolve(),
             self.configuration.resolve(),
             *([Path(sys.prefix).resolve()] if in_environment else []),
-            *sorted(others),
         )
 
 
@@ -68,7 +71,7 @@ class Enclosures:
             self._bubblewrap = find()
         return self._bubblewrap
 
-    def check(self, boundary: Boundary) -> None:
+    def check(self, repo: Repo, boundary: Boundary) -> None:
         """Try what a run needs; blocking.
 
         Raises:
@@ -76,6 +79,14 @@ class Enclosures:
         """
         if boundary.is_boxed:
             self.bubblewrap()
+            return
+        folder = repo.path.resolve()
+        for own in self._surroundings.own():
+            if own.is_relative_to(folder) or folder.is_relative_to(own):
+                raise SandboxError(
+                    f"*{repo.name}* contains or lies in {own}, which is Butler's own, so agents "
+                    'work there in a sandbox only. The configuration says sandbox = "off" for it.'
+                )
 
     def of_run(self, repo: Repo, copy: Path, boundary: Boundary) -> "RunEnclosure":
         """Return what stands around one run in a repo, which lies in the working copy ``copy``."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from butler import listed
 from butler_run.agents import AgentError
 from butler_run.sandbox.git_folders import git_folders, run_by_git
 from butler_run.sandbox.places import new_settings
@@ -40,8 +41,8 @@ class LookBack:
     def _new(self) -> str:
         if new := sorted(new_settings(self._folder) - self._settings):
             return (
-                f"The run made {_listed(new)}, from which agents take commands. Look at that "
-                "before you start one there yourself."
+                f"The run made {listed(new, _SHOWN)}, from which agents take commands. Look at "
+                "that before you start one there yourself."
             )
         return ""
 
@@ -50,7 +51,7 @@ class LookBack:
         changed = [path for path in stamps if stamps[path] != self._run_by_git.get(path)]
         if not changed:
             return ""
-        names = _listed([os.path.relpath(path, self._copy) for path in changed])
+        names = listed([os.path.relpath(path, self._copy) for path in changed], _SHOWN)
         return (
             f"Changed while the run worked: {names}, from which git takes commands. If that was "
             "not you, look at it before you use git there."
@@ -73,13 +74,8 @@ class LookBack:
 def _full(watch: Watch) -> str:
     if not watch.full_files:
         return ""
-    names = _listed([path.name for path in watch.full_files])
+    names = listed([path.name for path in watch.full_files], _SHOWN)
     return (
         f"As long as a file may be, so the rest of it is missing: {names}. max_file_mb in the "
         "configuration says how long that is."
     )
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

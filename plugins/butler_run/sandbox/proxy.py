@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from butler import listed
+
 _MAX_HEAD_BYTES = 65_536
 _HEAD_LIMIT_S = 30.0
 _CONNECT_LIMIT_S = 30.0
@@ -58,7 +60,7 @@ class NetworkList:
         ]
         if not refused:
             return []
-        return [f"Not on this repo's network list, so refused: {', '.join(refused)}."]
+        return [f"Not on this repo's network list, so refused: {listed(refused)}."]
 
     def admits(self, host: str, port: int) -> bool:
         """Return whether a host can be reached; note it if not."""

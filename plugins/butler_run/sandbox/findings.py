@@ -1,0 +1,87 @@
+"""What `butler check` says of the sandbox: whether it works, and what agents can reach."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from butler import Finding, listed
+from butler_run.sandbox import limits
+from butler_run.sandbox.boundary import Boundary
+from butler_run.sandbox.enclosures import Enclosures
+from butler_run.sandbox.probe import SandboxError
+
+_SUBJECT = "sandbox"
+_LISTENING = "0A"
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+# As the kernel writes addresses, see proc_net_tcp(5): 127.…, any, ::1, any, and 127.… in IPv6.
+_NEAR = frozenset({"0" * 8, "0" * 32, "00000000000000000000000001000000"})
+_LOOPBACK = "7F"
+
+
+def sandbox_findings(
+    enclosures: Enclosures, boundaries: Mapping[str, Boundary]
+) -> Iterator[Finding]:
+    """Try the sandbox and yield a line on each thing to know; blocking.
+
+    Args:
+        enclosures: Has the bubblewrap.
+        boundaries: What is around the runs, by repo.
+    """
+    is_boxed = any(each.is_boxed for each in boundaries.values())
+    if is_boxed:
+        yield _tried(enclosures)
+        if os.getuid() == 0:
+            yield _note(
+                "Butler runs as root, so agents can read every file but those that the sandbox "
+                "hides, and nothing limits their processes but Butler's own look once a second; "
+                "run it as another user"
+            )
+    if open_ones := [name for name, each in boundaries.items() if not each.is_boxed]:
+        yield _note(
+            f"off for {listed(open_ones)}: agents there can do whatever Butler's own user can"
+        )
+    if any(each.hosts is None for each in boundaries.values()):
+        ports = [str(port) for port in sorted(near_ports())]
+        reached = f", and the ports {listed(ports)} of this machine" if ports else ""
+        yield Finding(
+            True,
+            "network",
+            f"agents reach all of it{reached}; network in the configuration narrows that",
+            is_note=True,
+        )
+
+
+def near_ports() -> set[int]:
+    """Return the TCP ports on which something listens that is reached from this machine."""
+    return {port for table in _TABLES for port in _ports(table)}
+
+
+def _tried(enclosures: Enclosures) -> Finding:
+    try:
+        found = enclosures.bubblewrap()
+    except SandboxError as error:
+        return Finding(False, _SUBJECT, str(error))
+    holder = "a scope of systemd's" if limits.has_user_manager() else "prlimit"
+    return Finding(
+        True,
+        _SUBJECT,
+        f"{found.program}, bubblewrap {found.version}, works; agents see the system read-only, "
+        "their repo, and of the home folder what they need; their limits are held by "
+        f"{holder}",
+    )
+
+
+def _note(detail: str) -> Finding:
+    return Finding(True, _SUBJECT, detail, is_note=True)
+
+
+def _ports(table: Path) -> Iterator[int]:
+    try:
+        lines = table.read_text().splitlines()[1:]
+    except OSError:
+        return
+    for line in lines:
+        _, local, _, state, *_ = line.split()
+        address, _, port = local.partition(":")
+        if state == _LISTENING and (address in _NEAR or address.endswith(_LOOPBACK)):
+            yield int(port, 16)

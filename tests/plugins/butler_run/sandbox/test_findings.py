@@ -1,0 +1,86 @@
+"""What `butler check` says of the sandbox."""
+
+import os
+import socket
+
+import pytest
+
+from butler import Repo
+from butler_run.sandbox import findings as module
+from butler_run.sandbox.boundary import Boundary
+from butler_run.sandbox.enclosures import Enclosures, Surroundings
+from butler_run.sandbox.findings import near_ports, sandbox_findings
+from butler_run.sandbox.probe import SandboxError
+
+
+@pytest.fixture
+def lines(tmp_path):
+    """Check boundaries by repo; return the lines."""
+
+    def checked(**boundaries):
+        enclosures = Enclosures(Surroundings(tmp_path / "data", tmp_path / "butler.toml", []))
+        return [str(each) for each in sandbox_findings(enclosures, boundaries)]
+
+    return checked
+
+
+def test_a_sandbox_that_works_is_described(lines):
+    first = lines(api=Boundary(hosts=()))[0]
+
+    assert first.startswith("ok     sandbox")
+    assert "bubblewrap" in first
+    assert first.endswith("their limits are held by prlimit")
+
+
+def test_one_that_does_not_is_wrong_and_says_why(lines, mocker):
+    mocker.patch(
+        "butler_run.sandbox.enclosures.find", side_effect=SandboxError("There is none: do this.")
+    )
+
+    assert lines(api=Boundary())[0].startswith("WRONG  sandbox")
+    assert "There is none: do this." in lines(api=Boundary())[0]
+
+
+@pytest.mark.parametrize(("uid", "is_said"), [(0, True), (1000, False)])
+def test_root_is_told_that_the_sandbox_is_weaker(lines, mocker, uid, is_said):
+    mocker.patch.object(os, "getuid", return_value=uid)
+
+    assert any("runs as root" in each for each in lines(api=Boundary())) is is_said
+
+
+def test_repos_without_a_sandbox_are_named(lines):
+    [line] = lines(api=Boundary(is_boxed=False, hosts=()), web=Boundary(is_boxed=False, hosts=()))
+
+    assert "off for api, web: agents there can do whatever Butler's own user can" in line
+
+
+def test_the_whole_network_is_said_with_the_ports_of_this_machine(lines, mocker):
+    mocker.patch.object(module, "near_ports", return_value={5432, 22})
+
+    assert "reach all of it, and the ports 22, 5432 of this machine" in lines(api=Boundary())[-1]
+
+
+@pytest.mark.parametrize(
+    ("family", "address"),
+    [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, ""), (socket.AF_INET6, "::1")],
+)
+def test_what_listens_near_is_found(family, address):
+    with socket.create_server((address, 0), family=family) as server:
+        port = server.getsockname()[1]
+        assert port in near_ports()
+
+    assert port not in near_ports()
+
+
+@pytest.mark.parametrize("place", ["data", "data/inner", "."])
+def test_without_a_sandbox_no_agent_works_beside_butlers_own_files(tmp_path, place):
+    enclosures = Enclosures(Surroundings(tmp_path / "data", tmp_path / "butler.toml", []))
+    (tmp_path / "data" / "inner").mkdir(parents=True)
+    repo = Repo("api", tmp_path / place)
+
+    with pytest.raises(SandboxError, match=r"contains or lies in .*so agents work there in a"):
+        enclosures.check(repo, Boundary(is_boxed=False))
+
+    enclosures.check(repo, Boundary())
+    (tmp_path / "beside").mkdir()
+    enclosures.check(Repo("web", tmp_path / "beside"), Boundary(is_boxed=False))
