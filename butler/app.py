@@ -169,7 +169,7 @@ async def open_bot(setup: Setup, transport: Transport, records: Records) -> Asyn
         listeners = (
             each for name, plugin in setup.plugins.items() for each in listeners_of(plugin, name)
         )
-        yield Bot(services, setup.plugins, listeners, setup.grants.announce)
+        yield Bot(services, setup.plugins, listeners, setup.grants.announce, setup.grants.take_news)
 
 
 async def _enter(stack: AsyncExitStack, plugin: Plugin[Settings], name: str) -> None:

@@ -191,6 +191,7 @@ async def test_a_number_that_changed_hands_is_refused_and_why_says_so(chat):
 async def test_a_denial_says_where_the_configuration_is_stronger(chat):
     assert await chat(f"/deny {BOB}") == [
         f"{BOB} can no longer use me. /allow {BOB} undoes that. "
+        "I do not know their LID: where WhatsApp shows only that, they still can. "
         "The configuration still admits them in some chats."
     ]
     assert await chat.person(BOB)("/repos") == []

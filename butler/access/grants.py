@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from butler.access.seal import Seal
 from butler.chat.message import Person
 from butler.errors import DataError
 from butler.logs import Complaint
@@ -40,6 +41,23 @@ _MIGRATIONS = (
     CREATE INDEX announced_by_phone ON announced (phone);
     CREATE INDEX announced_by_lid ON announced (lid);
     """,
+    """
+    ALTER TABLE people ADD COLUMN seal TEXT;
+    ALTER TABLE chats ADD COLUMN is_view_only INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE chats ADD COLUMN seal TEXT;
+    ALTER TABLE announced ADD COLUMN seal TEXT;
+    CREATE TABLE owners (phone TEXT PRIMARY KEY, lid TEXT NOT NULL, seal TEXT NOT NULL);
+    """,
+)
+_PEOPLE = "SELECT phone, lid, is_allowed, by, time, seal FROM people ORDER BY time"
+_CHATS = "SELECT chat_id, by, time, is_view_only, seal FROM chats ORDER BY time"
+_WAITING = "SELECT code, phone, lid, time, seal FROM announced WHERE is_waiting AND time > ?"
+_OWNERS = "SELECT phone, lid, seal FROM owners"
+_SEALED = ("people", "chats", "announced")
+_COLUMNS = (
+    "phone, lid, is_allowed, by, time",
+    "chat_id, by, time, is_view_only",
+    "code, phone, lid, time",
 )
 
 
@@ -55,11 +73,16 @@ class PersonGrant:
 
 @dataclass(frozen=True, slots=True)
 class ChatGrant:
-    """A chat that was opened, with the owner and the time (Unix seconds)."""
+    """A chat that was opened, with the owner and the time (Unix seconds).
+
+    Attributes:
+        is_view_only: Its members may only look.
+    """
 
     chat_id: str
     by: str
     time: float
+    is_view_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +99,7 @@ class StoredGrants:
     Use it from one thread, inside ``with``; it sees writes of other processes within a second. A
     person matches by either address, but is not admitted if the other address is known on both
     sides and differs: a phone number may have changed hands. So the second address of a person is
-    saved as soon as it is seen.
+    saved as soon as it is seen. Rows are sealed: one that Butler did not write grants nothing.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -87,13 +110,21 @@ class StoredGrants:
         self._by_address: dict[str, list[PersonGrant]] = {}
         self._chats: dict[str, ChatGrant] = {}
         self._waiting: dict[str, _Waiting] = {}
+        self._owners: dict[str, str] = {}
+        self._strange_owners: dict[str, str] = {}
+        self._news: list[str] = []
+        self._seal = Seal(b"", is_new=False)
         self._version = 0
         self._looked_at = 0.0
         self._complaint = Complaint(logger)
+        self._has_foreign_rows = False
 
     def __enter__(self) -> Self:
         private_folder(self._path.parent)
         self._opened = Database(self._path, _MIGRATIONS, raises=DataError)
+        self._seal = Seal.open(self._path.with_name("grants.key"))
+        if self._seal.is_new:
+            self._seal_earlier_rows()
         self._load()
         return self
 
@@ -113,7 +144,13 @@ class StoredGrants:
         return list(self._chats.values())
 
     def allows_chat(self, chat_id: str) -> bool:
-        """Return whether an owner opened the chat."""
+        """Return whether an owner opened the chat to its members."""
+        self._look()
+        grant = self._chats.get(chat_id)
+        return grant is not None and not grant.is_view_only
+
+    def shows_chat(self, chat_id: str) -> bool:
+        """Return whether an owner let the chat's members at least look."""
         self._look()
         return chat_id in self._chats
 
@@ -122,7 +159,7 @@ class StoredGrants:
         self._look()
         for grant in self._of(person):
             if grant.is_allowed and _is_same(grant.person, person):
-                self._complete(grant.person, person)
+                self._complete(grant, person)
                 return True
         return False
 
@@ -131,7 +168,7 @@ class StoredGrants:
         self._look()
         for grant in self._of(person):
             if not grant.is_allowed:
-                self._complete(grant.person, person)
+                self._complete(grant, person)
                 return True
         return False
 
@@ -141,10 +178,50 @@ class StoredGrants:
             each.is_allowed and not _is_same(each.person, person) for each in self._of(person)
         )
 
-    def allow_chat(self, chat_id: str, by: str) -> None:
-        """Open the chat to all its members."""
-        values = (chat_id, by, self._clock())
-        self._change(("INSERT OR REPLACE INTO chats VALUES (?, ?, ?)", values))
+    def knows_owner(self, person: Person) -> bool:
+        """Return whether an owner who is configured by phone number writes with the LID they had.
+
+        The first LID is kept. Another one is news for the owner, until ``confirm_owner``.
+        """
+        if person.phone is None or person.lid is None:
+            return True
+        self._look()
+        known = self._owners.get(person.phone)
+        if known is None:
+            self._keep_owner(person.phone, person.lid)
+        elif known != person.lid and self._strange_owners.get(person.phone) != person.lid:
+            self._strange_owners[person.phone] = person.lid
+            logger.warning("the owner %s has another LID and is not obeyed", person.phone)
+            self._news.append(
+                f"The number of an owner, {person.phone}, writes with another LID ({person.lid}) "
+                f"than before ({known}), so I do not obey it. If that is you: /allow {person.lid}"
+            )
+        return known in {None, person.lid}
+
+    def confirm_owner(self, lid: str | None) -> str | None:
+        """Let an owner have another LID, if it was seen; return their phone number then."""
+        for phone, strange in self._strange_owners.items():
+            if strange == lid:
+                self._keep_owner(phone, strange)
+                del self._strange_owners[phone]
+                return phone
+        return None
+
+    def take_news(self) -> list[str]:
+        """Return what the owner has to be told, once."""
+        if not self._news:
+            return []
+        news, self._news = self._news, []
+        return news
+
+    def allow_chat(self, chat_id: str, by: str, *, is_view_only: bool = False) -> None:
+        """Open the chat to all its members, or let them look."""
+        values = (chat_id, by, self._clock(), is_view_only)
+        query = (
+            "INSERT OR REPLACE INTO chats (chat_id, by, time, is_view_only, seal) "
+            "VALUES (?, ?, ?, ?, ?)"
+        )
+        self._change((query, (*values, self._seal.of("chats", *values))))
 
     def deny_chat(self, chat_id: str) -> bool:
         """Close the chat; return whether it was open."""
@@ -152,19 +229,27 @@ class StoredGrants:
         self._change(("DELETE FROM chats WHERE chat_id = ?", (chat_id,)))
         return was_open
 
-    def decide(self, person: Person, *, is_allowed: bool, by: str) -> None:
-        """Allow or deny the person, replacing earlier decisions on them."""
+    def decide(self, person: Person, *, is_allowed: bool, by: str) -> Person:
+        """Allow or deny the person, replacing earlier decisions on them; return who is meant.
+
+        A denial is of all addresses that are known of the person.
+        """
         if not is_allowed:
             person = self._with_known_addresses(person)
         values = (person.phone, person.lid, is_allowed, by, self._clock())
         self._change(
             ("DELETE FROM people WHERE phone = ? OR lid = ?", (person.phone, person.lid)),
-            ("INSERT INTO people VALUES (?, ?, ?, ?, ?)", values),
+            (
+                "INSERT INTO people (phone, lid, is_allowed, by, time, seal) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (*values, self._seal.of("people", *values)),
+            ),
             (
                 "UPDATE announced SET is_waiting = 0 WHERE phone = ? OR lid = ?",
                 (person.phone, person.lid),
             ),
         )
+        return person
 
     def announce(self, person: Person) -> str | None:
         """Return a code that admits the person within an hour.
@@ -194,7 +279,11 @@ class StoredGrants:
             return None
         code = "".join(secrets.choice(_LETTERS) for _ in range(CODE_LENGTH))
         values = (code, person.phone, person.lid, now)
-        self._change(("INSERT INTO announced VALUES (?, ?, ?, ?, 1)", values))
+        query = (
+            "INSERT INTO announced (code, phone, lid, time, is_waiting, seal) "
+            "VALUES (?, ?, ?, ?, 1, ?)"
+        )
+        self._change((query, (*values, self._seal.of("announced", *values))))
         return code
 
     def _of(self, person: Person) -> Iterator[PersonGrant]:
@@ -215,12 +304,24 @@ class StoredGrants:
     def _waiting_at(self, now: float) -> dict[str, _Waiting]:
         return {code: each for code, each in self._waiting.items() if now - each.time < CODE_LIFE_S}
 
-    def _complete(self, known: Person, seen: Person) -> None:
+    def _keep_owner(self, phone: str, lid: str) -> None:
+        seal = self._seal.of("owners", phone, lid)
+        query = "INSERT OR REPLACE INTO owners (phone, lid, seal) VALUES (?, ?, ?)"
+        self._owners[phone] = lid
+        try:
+            self._change((query, (phone, lid, seal)))
+        except DataError as error:
+            logger.error("cannot save the LID of the owner %s: %s", phone, error)
+
+    def _complete(self, grant: PersonGrant, seen: Person) -> None:
         """Save a person's second address when it is first seen."""
+        known = grant.person
         if (known.phone or not seen.phone) and (known.lid or not seen.lid):
             return
-        query = "UPDATE people SET phone = ?, lid = ? WHERE phone IS ? AND lid IS ?"
-        values = (known.phone or seen.phone, known.lid or seen.lid, known.phone, known.lid)
+        both = (known.phone or seen.phone, known.lid or seen.lid)
+        seal = self._seal.of("people", *both, grant.is_allowed, grant.by, grant.time)
+        query = "UPDATE people SET phone = ?, lid = ?, seal = ? WHERE phone IS ? AND lid IS ?"
+        values = (*both, seal, known.phone, known.lid)
         try:
             self._change((query, values))
         except DataError as error:
@@ -250,17 +351,18 @@ class StoredGrants:
 
     def _load(self) -> None:
         version = self._data_version()
-        people = self._query("SELECT phone, lid, is_allowed, by, time FROM people ORDER BY time")
-        chats = self._query("SELECT chat_id, by, time FROM chats ORDER BY time")
-        waiting = self._query(
-            "SELECT code, phone, lid, time FROM announced WHERE is_waiting AND time > ?",
-            (self._clock() - CODE_LIFE_S,),
-        )
+        people = self._own_rows("people", _PEOPLE)
+        chats = self._own_rows("chats", _CHATS)
+        waiting = self._own_rows("announced", _WAITING, (self._clock() - CODE_LIFE_S,))
+        self._owners = {str(row[0]): str(row[1]) for row in self._own_rows("owners", _OWNERS)}
         self._people = [
             PersonGrant(Person(phone, lid), bool(is_allowed), by, at)
             for phone, lid, is_allowed, by, at in people
         ]
-        self._chats = {row[0]: ChatGrant(*row) for row in chats}
+        self._chats = {
+            chat_id: ChatGrant(chat_id, by, at, bool(is_view_only))
+            for chat_id, by, at, is_view_only in chats
+        }
         self._waiting = {row[0]: _Waiting(Person(*row[1:3]), row[3]) for row in waiting}
         self._by_address = {}
         for grant in self._people:
@@ -268,6 +370,26 @@ class StoredGrants:
                 if address:
                     self._by_address.setdefault(address, []).append(grant)
         self._version = version  # last, so that a failed load is retried
+
+    def _own_rows(self, table: str, query: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Return the rows, without their seals, that Butler wrote."""
+        rows = self._query(query, values)
+        own = [row[:-1] for row in rows if self._seal.fits(row[-1], table, *_typed(table, row))]
+        if len(own) < len(rows) and not self._has_foreign_rows:
+            self._has_foreign_rows = True
+            logger.error("%s has grants that Butler did not write; they are ignored", self._path)
+        return own
+
+    def _seal_earlier_rows(self) -> None:
+        """Seal the rows of a version without seals; none where there are seals of a lost key."""
+        for table in _SEALED:
+            if self._query(f"SELECT 1 FROM {table} WHERE seal IS NOT NULL LIMIT 1"):  # noqa: S608
+                return
+        for table, columns in zip(_SEALED, _COLUMNS, strict=True):
+            for row in self._query(f"SELECT {columns}, rowid FROM {table}"):  # noqa: S608
+                seal = self._seal.of(table, *_typed(table, row))
+                query = f"UPDATE {table} SET seal = ? WHERE rowid = ?"  # noqa: S608
+                self._database.change(query, (seal, row[-1]))
 
     def _query(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         return self._database.read(sql, values)
@@ -281,6 +403,13 @@ class StoredGrants:
         if self._opened is None:
             raise DataError(f"{self._path} is not open.")
         return self._opened
+
+
+def _typed(table: str, row: Row) -> list[object]:
+    """Return the values of a row as they were sealed; SQLite has no type for truth."""
+    *values, _last = row
+    truth = {"people": 2, "chats": 3}.get(table)
+    return [bool(value) if place == truth else value for place, value in enumerate(values)]
 
 
 def _is_same(granted: Person, person: Person) -> bool:

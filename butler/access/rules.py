@@ -15,12 +15,15 @@ class Role(IntEnum):
     EVERYONE = 0
     """Anyone who is not admitted. No built-in command answers them."""
 
-    USER = 1
-    OWNER = 2
+    VIEWER = 1
+    """A member of a chat that an owner opened for looking only."""
+
+    USER = 2
+    OWNER = 3
 
 
 # Looked up through its class, a member takes as long as a function call (CPython 3.11).
-EVERYONE, USER, OWNER = Role
+EVERYONE, VIEWER, USER, OWNER = Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class People:
 
     def __contains__(self, person: Person) -> bool:
         return person.phone in self._phones or person.lid in self._lids
+
+    def has_lid(self, lid: str | None) -> bool:
+        """Return whether somebody is named by this LID."""
+        return lid in self._lids
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,14 @@ class Grants(Protocol):
         """Return whether an owner admitted someone who shares an address with the person."""
         ...
 
+    def shows_chat(self, chat_id: str) -> bool:
+        """Return whether an owner let the chat's members at least look."""
+        ...
+
+    def knows_owner(self, person: Person) -> bool:
+        """Return whether somebody with an owner's phone number is who it was so far."""
+        ...
+
 
 class NoGrants:
     """No grants: nothing was ever allowed or denied from a chat."""
@@ -109,6 +124,14 @@ class NoGrants:
     def allowed_another(self, person: Person) -> bool:
         """Return False."""
         return False
+
+    def shows_chat(self, chat_id: str) -> bool:
+        """Return False."""
+        return False
+
+    def knows_owner(self, person: Person) -> bool:
+        """Return True."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +159,15 @@ class AccessRules:
     def role(self, message: Message) -> Role:
         """Return the role of the sender in this chat."""
         sender = message.sender
-        if message.is_own or sender in self.owners:
+        if message.is_own or (sender in self.owners and self._is_known(sender)):
             return OWNER
         if sender in self.users:
             return USER
         if sender.phone is None and sender.lid is None:
             return EVERYONE
-        return USER if self._is_admitted(sender, message.chat_id) else EVERYONE
+        if self._is_admitted(sender, message.chat_id):
+            return USER
+        return VIEWER if self._may_look(sender, message.chat_id) else EVERYONE
 
     def needs(self, command: str, own: Role, chat_id: str) -> Role:
         """Return the minimum role for a command whose own minimum is ``own``."""
@@ -176,6 +201,16 @@ class AccessRules:
                 "not allowed", f"{message.sender} was allowed with another number or LID"
             )
         return Refusal("not allowed", f"neither {message.sender} nor {message.chat_id} is admitted")
+
+    def _is_known(self, owner: Person) -> bool:
+        """Return whether an owner has the LID that is configured, or the one they had before."""
+        return self.owners.has_lid(owner.lid) or self.grants.knows_owner(owner)
+
+    def _may_look(self, sender: Person, chat_id: str) -> bool:
+        rules = self.rules.get(chat_id)
+        if rules is not None and rules.people is not None:
+            return False
+        return self.grants.shows_chat(chat_id) and not self.grants.denies(sender)
 
     def _is_admitted(self, sender: Person, chat_id: str) -> bool:
         rules = self.rules.get(chat_id)

@@ -6,7 +6,7 @@ import time
 from butler.access.grants import CODE_LENGTH, StoredGrants
 from butler.access.rules import AccessRules, Role
 from butler.chat.message import Message, Person
-from butler.chat.text import printable
+from butler.chat.text import folded, listed, printable
 from butler.core.chat_names import ChatNames
 from butler.core.context import Context
 from butler.core.plugin import Plugin, Settings, command
@@ -31,17 +31,23 @@ class AccessPlugin(Plugin):
     async def allow(self, ctx: Context, *, whom: str | None = None) -> str:
         """Let a chat or a person use Butler.
 
-        /allow in a group admits all its members. /allow +49… admits a person everywhere, as does
-        /allow in a reply to one of their messages. /allow CODE admits the person who was announced
-        with this code.
+        /allow in a group admits all its members, /allow users lets them only look. /allow +49…
+        admits a person everywhere, as does /allow in a reply to one of their messages. /allow CODE
+        admits the person who was announced with this code.
         """
+        if whom is not None and folded(whom) == "users":
+            return await self._allow_chat(ctx, is_view_only=True)
         person = self._named(ctx, whom)
         if person is None:
-            return self._allow_chat(ctx)
+            return await self._allow_chat(ctx, is_view_only=False)
+        if phone := self._grants.confirm_owner(person.lid):
+            ctx.detail = f"{phone} has {person.lid}"
+            return f"{person.lid} is the owner {phone} from now on."
         if person in self._rules.owners or person in self._rules.users:
             return f"{person} is already admitted by the configuration."
         self._decide(ctx, person, is_allowed=True)
-        return f"{person} may use me now. /deny {person} undoes that."
+        agents = ", /run on your machine included" if _runs(ctx) else ""
+        return f"{person} may use me now{agents}. /deny {person} undoes that."
 
     @command(needs=Role.OWNER, overtakes=True)
     async def deny(self, ctx: Context, *, whom: str | None = None) -> str:
@@ -55,8 +61,12 @@ class AccessPlugin(Plugin):
             return self._deny_chat(ctx)
         if person in self._rules.owners or person in self._rules.users:
             return f"{person} is admitted by the configuration, so only that can change it."
-        self._decide(ctx, person, is_allowed=False)
+        denied = self._decide(ctx, person, is_allowed=False)
         said = f"{person} can no longer use me. /allow {person} undoes that."
+        if denied.lid is None:
+            said += " I do not know their LID: where WhatsApp shows only that, they still can."
+        elif denied.phone is None:
+            said += " I do not know their number: where WhatsApp shows only that, they still can."
         if self._rules.names_in_a_chat(person):
             said += " The configuration still admits them in some chats."
         return said
@@ -66,7 +76,8 @@ class AccessPlugin(Plugin):
         """List the chats and people that owners allowed or denied."""
         names = ctx.chat_names
         lines = [
-            f"• {_chat(grant.chat_id, names)}: open, by {grant.by}, {_day(grant.time)}"
+            f"• {_chat(grant.chat_id, names)}: {'open to look' if grant.is_view_only else 'open'}, "
+            f"by {grant.by}, {_day(grant.time)}"
             for grant in self._grants.chats
         ]
         lines += [
@@ -89,9 +100,9 @@ class AccessPlugin(Plugin):
             return "No messages were ignored in this chat."
         return "\n".join(_explained(entry) for entry in entries)
 
-    def _decide(self, ctx: Context, person: Person, *, is_allowed: bool) -> None:
-        self._grants.decide(person, is_allowed=is_allowed, by=ctx.message.author)
+    def _decide(self, ctx: Context, person: Person, *, is_allowed: bool) -> Person:
         ctx.detail = str(person)
+        return self._grants.decide(person, is_allowed=is_allowed, by=ctx.message.author)
 
     def _named(self, ctx: Context, whom: str | None) -> Person | None:
         if whom is None:
@@ -127,7 +138,7 @@ class AccessPlugin(Plugin):
             raise UserError("Nobody is waiting with that code. Codes expire after an hour.")
         return person
 
-    def _allow_chat(self, ctx: Context) -> str:
+    async def _allow_chat(self, ctx: Context, *, is_view_only: bool) -> str:
         if not ctx.message.is_group:
             raise UserError(
                 "Write /allow in a group to admit its members, or /allow +49… to admit a person."
@@ -136,9 +147,17 @@ class AccessPlugin(Plugin):
             return "This chat is already open by the configuration."
         if self._names_people(ctx.chat_id):
             return "The configuration names the people of this chat, so only that can change it."
-        self._grants.allow_chat(ctx.chat_id, ctx.message.author)
-        ctx.detail = ctx.chat_id
-        return "Everybody in this chat may use me now. /deny undoes that."
+        self._grants.allow_chat(ctx.chat_id, ctx.message.author, is_view_only=is_view_only)
+        ctx.detail = f"{ctx.chat_id}, to look" if is_view_only else ctx.chat_id
+        if is_view_only:
+            return (
+                "Everyone in this group can now look (/repos, /repo, /diff), and no more. "
+                "/allow lets them use everything. /deny closes it."
+            )
+        return (
+            f"Everyone in this group can now use {await _opened(ctx)}. /allow users only lets them "
+            "look (/repos, /repo, /diff). /deny closes it. New here? /help"
+        )
 
     def _deny_chat(self, ctx: Context) -> str:
         if ctx.chat_id in self._rules.chats or self._names_people(ctx.chat_id):
@@ -151,6 +170,18 @@ class AccessPlugin(Plugin):
     def _names_people(self, chat_id: str) -> bool:
         rules = self._rules.rules.get(chat_id)
         return rules is not None and rules.people is not None
+
+
+def _runs(ctx: Context) -> bool:
+    return ctx.can_be_used_by(Role.USER, "run")
+
+
+async def _opened(ctx: Context) -> str:
+    """Return what an open chat may use; of repos those that may be named there."""
+    if not _runs(ctx):
+        return "me"
+    names = listed([repo.name for repo in await ctx.repos()], 5)
+    return f"/run in {names or 'your repos'} on your machine"
 
 
 def _chat(chat_id: str, names: ChatNames) -> str:

@@ -1,5 +1,6 @@
 """/help: lists the commands from the docstrings of their handlers."""
 
+from butler.access.rules import Role
 from butler.core.commands import Command
 from butler.core.context import Context
 from butler.core.plugin import Plugin, command
@@ -8,7 +9,7 @@ from butler.core.plugin import Plugin, command
 class HelpPlugin(Plugin):
     """Lists the commands and explains each."""
 
-    @command(aliases=("commands", "start"))
+    @command(aliases=("commands", "start"), needs=Role.VIEWER)
     async def help(self, ctx: Context, command: str | None = None) -> str:
         """List the commands, or explain one.
 

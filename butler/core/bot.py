@@ -53,6 +53,7 @@ class Bot:
         plugins: The enabled plugins, by name; notified once messages can be sent.
         listeners: Receive text that is not a command, in order.
         announce: Returns a code for a person who may be announced to the owner.
+        news: Returns what else the owner has to be told, once.
         turn_limit_s: Timeout of a handler, so that it cannot block its chat.
     """
 
@@ -62,12 +63,14 @@ class Bot:
         plugins: Mapping[str, Plugin[Settings]],
         listeners: Iterable[Listener] = (),
         announce: Callable[[Person], str | None] = lambda _person: None,
+        news: Callable[[], list[str]] = list,
         turn_limit_s: float = TURN_LIMIT_S,
     ) -> None:
         self._services = services
         self._plugins = plugins
         self._listeners = tuple(listeners)
         self._announce = announce
+        self._news = news
         self._turn_limit_s = turn_limit_s
         self._hints = Hints(services, plugins.values(), time.monotonic)
         self._room = asyncio.Semaphore(MAX_TURNS)
@@ -109,6 +112,8 @@ class Bot:
         gate, ignored = self._services.gate, 0
         async for message in self._services.transport.messages():
             role = gate.access.role(message)
+            if of_access := self._news():
+                await self._start(tasks, self._tell_owner, "\n".join(of_access))
             verdict = self._judged(message, role)
             if not isinstance(verdict, Ignore):
                 await self._start(tasks, self._take_turn, message, role, verdict)

@@ -93,6 +93,11 @@ class Context:
         """The commands that the sender may use here."""
         return self._services.gate.allowed_commands(self.message, self.role)
 
+    def can_be_used_by(self, role: Role, name: str) -> bool:
+        """Return whether somebody of a role may use a command in this chat."""
+        allowed = self._services.gate.allowed_commands(self.message, role)
+        return any(each.name == name for each in allowed)
+
     def command(self, name: str) -> Command:
         """Return the command with this name or alias.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from butler.access.loop_guard import LISTENING, Hearing, LoopGuard
 from butler.access.rate_limits import Admission, Buckets
-from butler.access.rules import EVERYONE, OWNER, AccessRules, Refusal, Role
+from butler.access.rules import EVERYONE, OWNER, USER, AccessRules, Refusal, Role
 from butler.chat.message import Message
 from butler.core.commands import Command
 from butler.core.router import Call, Router, Unknown
@@ -129,7 +129,7 @@ class Gate:
         needs = self.needs(command, message.chat_id)
         if role < needs:
             return Say(
-                f"/{command.name} is for owners only.",
+                _for_others(command.name, needs),
                 Refusal("not allowed", f"/{command.name} needs {needs.name.lower()}"),
             )
         hearing = self._loop_guard.hear(message)
@@ -153,6 +153,8 @@ class Gate:
 
     def _heard(self, message: Message, role: Role) -> Verdict:
         """Pass plain text to the listeners, unless its sender exceeds the rate limit."""
+        if role < USER:
+            return Ignore(NOT_A_COMMAND)
         if role is not OWNER:
             for buckets, key in self._limits(message):
                 if buckets.is_empty(key):
@@ -181,6 +183,13 @@ def unheard(message: Message) -> Refusal:
     """Return why ``message``, which nothing has answered, is left alone."""
     is_text = message.text.strip() or not message.media
     return NOT_A_COMMAND if is_text else Refusal("not a text", message.media)
+
+
+def _for_others(name: str, needs: Role) -> str:
+    """Return a sentence for somebody whose role is too low for a command."""
+    if needs is OWNER:
+        return f"/{name} is for owners only."
+    return f"Here you can only look (/help lists how), so /{name} is not for you."
 
 
 def _too_often(key: str) -> Refusal:

@@ -183,7 +183,7 @@ class RunPlugin(Plugin[RunSettings]):
             return f"The next prompt starts a new conversation with {choice.name} in *{repo.name}*."
         return f"There is no conversation with {choice.name} in *{repo.name}* yet."
 
-    @command()
+    @command(needs=Role.VIEWER)
     async def runs(self, ctx: Context) -> str:
         """List the runs of this chat: running, queued and recent ones."""
         last = self._history.last(ctx.chat_id, RUNS_SHOWN)
@@ -192,7 +192,7 @@ class RunPlugin(Plugin[RunSettings]):
             return "No runs in this chat yet. /run <prompt> starts one."
         return "\n".join(_listed(run, time.time()) for run in runs)
 
-    @command()
+    @command(needs=Role.VIEWER)
     async def diff(self, ctx: Context, run: int | None = None) -> str | Reply:
         """Show the changes of a run.
 

@@ -47,7 +47,7 @@ class SessionPlugin(Plugin):
         said = f"This chat now works on *{repo.name}*{branch}"
         return f"{said} It was {before} before." if before and ctx.may_tell_of(before) else said
 
-    @command(aliases=("status", "pwd"))
+    @command(aliases=("status", "pwd"), needs=Role.VIEWER)
     async def repo(self, ctx: Context) -> str:
         """Show this chat's active repo.
 
@@ -61,7 +61,7 @@ class SessionPlugin(Plugin):
             lines = [str(error)]
         return "\n".join([title, f"`{repo.path}`", *lines])
 
-    @command(aliases=("ls",))
+    @command(aliases=("ls",), needs=Role.VIEWER)
     async def repos(self, ctx: Context, page: int = 1) -> str:
         """List the repos available here.
 

@@ -253,3 +253,115 @@ def test_a_change_is_whole_or_not_at_all(grants, tmp_path):
 
     with pytest.raises(DataError, match="no such table"):
         grants.decide(ANNA, is_allowed=True, by=OWNER)
+
+
+FORGED = {
+    "people": "INSERT INTO people (phone, is_allowed, by, time) "
+    "VALUES ('+4930222222', 1, 'x', 1.0)",
+    "chats": "INSERT INTO chats (chat_id, by, time) VALUES ('team@g.us', 'x', 1.0)",
+    "sealed": "INSERT INTO chats (chat_id, by, time, seal) VALUES ('team@g.us', 'x', 1.0, 'abc')",
+    "waiting": "INSERT INTO announced (code, phone, time, is_waiting) "
+    "VALUES ('ABCDEFGH', '+4930222222', 1000.0, 1)",
+}
+
+
+@pytest.mark.parametrize("statement", FORGED.values(), ids=FORGED)
+def test_what_was_written_behind_butlers_back_grants_nothing(
+    grants, clock, tmp_path, statement, caplog
+):
+    with closing(sqlite3.connect(tmp_path / "data" / "grants.sqlite3")) as other:
+        other.execute(statement)
+        other.commit()
+    clock.return_value += LOOK_EVERY_S
+
+    assert not grants.allows(BOB)
+    assert not grants.allows_chat("team@g.us")
+    assert not grants.shows_chat("team@g.us")
+    assert grants.redeem("ABCDEFGH") is None
+    assert (grants.people, grants.chats) == ([], [])
+    assert "has grants that Butler did not write; they are ignored" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE people SET is_allowed = 1",
+        "UPDATE people SET lid = '9@lid'",
+        "UPDATE chats SET is_view_only = 0",
+        "UPDATE chats SET chat_id = 'other@g.us'",
+        "UPDATE announced SET phone = '+4930222222'",
+    ],
+)
+def test_a_row_that_was_changed_is_no_longer_butlers(grants, clock, tmp_path, change):
+    grants.decide(BOB, is_allowed=False, by=OWNER)
+    grants.allow_chat("team@g.us", OWNER, is_view_only=True)
+    code = grants.announce(ANNA)
+    with closing(sqlite3.connect(tmp_path / "data" / "grants.sqlite3")) as other:
+        other.execute(change)
+        other.commit()
+    clock.return_value += LOOK_EVERY_S
+
+    assert not grants.allows(BOB)
+    assert not any(grants.allows_chat(each) for each in ("team@g.us", "other@g.us"))
+    assert not grants.shows_chat("other@g.us")
+    assert grants.redeem(code) in (None, ANNA)
+    assert len(grants.people) + len(grants.chats) + bool(grants._waiting) < 3
+
+
+def test_grants_of_an_earlier_version_are_sealed_once(tmp_path, clock):
+    path = tmp_path / "grants.sqlite3"
+    with closing(Database(path, _MIGRATIONS[:2], raises=DataError)) as earlier:
+        earlier.change("INSERT INTO chats VALUES ('team@g.us', 'x', 1.0)")
+        earlier.change("INSERT INTO people VALUES ('+4930222222', NULL, 1, 'x', 1.0)")
+    with StoredGrants(path, clock) as grants:
+        assert grants.allows_chat("team@g.us")
+        assert grants.allows(BOB)
+    (tmp_path / "grants.key").unlink()
+
+    with StoredGrants(path, clock) as grants:
+        assert not grants.allows_chat("team@g.us")
+        assert not grants.allows(BOB)
+
+
+def test_a_person_is_still_allowed_when_the_other_address_was_added(tmp_path, clock):
+    path = tmp_path / "grants.sqlite3"
+    with StoredGrants(path, clock) as grants:
+        grants.decide(Person(phone=ANNA.phone), is_allowed=True, by=OWNER)
+        assert grants.allows(ANNA)
+
+    with StoredGrants(path, clock) as grants:
+        assert grants.allows(Person(lid=ANNA.lid))
+
+
+def test_a_key_that_is_none_is_one_sentence(tmp_path):
+    (tmp_path / "grants.key").write_bytes(b"short")
+
+    with pytest.raises(DataError, match=r"grants.key is not a key\. Move it away"):
+        StoredGrants(tmp_path / "grants.sqlite3").__enter__()
+
+
+def test_the_key_is_for_its_owner_only(grants, tmp_path):
+    assert (tmp_path / "data" / "grants.key").stat().st_mode & 0o777 == 0o600
+    assert not list((tmp_path / "data").glob(".grants*"))
+
+
+def test_an_owner_has_the_lid_of_the_first_contact(grants, clock, tmp_path):
+    owner = Person(phone=OWNER)
+    first, second = Person(OWNER, "1@lid"), Person(OWNER, "2@lid")
+    assert grants.knows_owner(owner)
+    assert grants.knows_owner(first)
+    assert grants.take_news() == []
+
+    assert not grants.knows_owner(second)
+    assert not grants.knows_owner(second)
+    assert grants.take_news() == [
+        f"The number of an owner, {OWNER}, writes with another LID (2@lid) than before (1@lid), "
+        "so I do not obey it. If that is you: /allow 2@lid"
+    ]
+    assert grants.take_news() == []
+    assert grants.knows_owner(first)
+    assert grants.confirm_owner("3@lid") is None
+    assert grants.confirm_owner("2@lid") == OWNER
+    assert grants.knows_owner(second)
+    with StoredGrants(tmp_path / "data" / "grants.sqlite3", clock) as again:
+        assert not again.knows_owner(first)

@@ -6,6 +6,7 @@ from butler.access.rules import AccessRules, Audience, ChatRules, People
 ANNA = Person(phone="+4930111111", lid="111@lid")
 BOB = Person(phone="+4930222222")
 NOBODY = Person()
+STRANGE = Person(phone=BOB.phone, lid="strange@lid")
 TEAM, OTHER = "team@g.us", "other@g.us"
 
 
@@ -16,7 +17,8 @@ def message(sender, chat_id=TEAM, **details):
 class Said:
     """Grants as a table."""
 
-    def __init__(self, chats=(), allowed=(), denied=()):
+    def __init__(self, chats=(), allowed=(), denied=(), shown=()):
+        self._shown = shown
         self._chats, self._allowed, self._denied = chats, People(allowed), People(denied)
 
     def allows_chat(self, chat_id):
@@ -30,6 +32,12 @@ class Said:
 
     def allowed_another(self, person):
         return False
+
+    def shows_chat(self, chat_id):
+        return chat_id in self._shown
+
+    def knows_owner(self, person):
+        return person.lid != "strange@lid"
 
 
 CLOSED = AccessRules()
@@ -57,6 +65,18 @@ NAMED = AccessRules(rules={TEAM: ChatRules(people=People([ANNA]))}, chats=frozen
         (AccessRules(chats=frozenset({TEAM}), grants=Said(denied=[BOB])), BOB, TEAM, Role.EVERYONE),
         (AccessRules(users=People([BOB]), grants=Said(denied=[BOB])), BOB, TEAM, Role.USER),
         (AccessRules(owners=People([BOB]), grants=Said(denied=[BOB])), BOB, TEAM, Role.OWNER),
+        (AccessRules(owners=People([BOB]), grants=Said()), STRANGE, TEAM, Role.EVERYONE),
+        (AccessRules(owners=People([STRANGE]), grants=Said()), STRANGE, TEAM, Role.OWNER),
+        (AccessRules(grants=Said(shown=[TEAM])), BOB, TEAM, Role.VIEWER),
+        (AccessRules(grants=Said(shown=[TEAM])), BOB, OTHER, Role.EVERYONE),
+        (AccessRules(grants=Said(shown=[TEAM], denied=[BOB])), BOB, TEAM, Role.EVERYONE),
+        (AccessRules(grants=Said(shown=[TEAM], allowed=[BOB])), BOB, TEAM, Role.USER),
+        (
+            AccessRules(NAMED.owners, rules=NAMED.rules, grants=Said(shown=[TEAM])),
+            BOB,
+            TEAM,
+            Role.EVERYONE,
+        ),
     ],
 )
 def test_who_is_what(rules, sender, chat_id, role):

@@ -32,7 +32,10 @@ async def test_an_owner_opens_a_group_from_the_phone(chat):
     bob = chat.person(BOB)
     assert await bob("/repos") == []
 
-    assert await chat("/allow") == ["Everybody in this chat may use me now. /deny undoes that."]
+    assert await chat("/allow") == [
+        "Everyone in this group can now use /run in api on your machine. /allow users only lets "
+        "them look (/repos, /repo, /diff). /deny closes it. New here? /help"
+    ]
     assert await bob("/repos") != []
     assert await chat("/deny") == ["Only owners and people who are admitted may use me here now."]
     assert await bob("/repos") == []
@@ -43,11 +46,12 @@ async def test_an_owner_admits_a_person_by_number(chat):
     anna = chat.person(ANNA).chat("4930111111@s.whatsapp.net")
 
     assert await chat(f"/allow {ANNA}") == [
-        "+4930111111 may use me now. /deny +4930111111 undoes that."
+        "+4930111111 may use me now, /run on your machine included. /deny +4930111111 undoes that."
     ]
     assert await anna("/repos") != []
     assert await chat(f"/deny {ANNA}") == [
         "+4930111111 can no longer use me. /allow +4930111111 undoes that. "
+        "I do not know their LID: where WhatsApp shows only that, they still can. "
         "The configuration still admits them in some chats."
     ]
     assert await anna("/repos") == []
@@ -59,7 +63,7 @@ async def test_an_owner_admits_a_person_by_number(chat):
 )
 async def test_a_number_may_be_written_as_phones_show_it(chat, typed):
     assert await chat(f"/allow {typed}") == [
-        "+4930111111 may use me now. /deny +4930111111 undoes that."
+        "+4930111111 may use me now, /run on your machine included. /deny +4930111111 undoes that."
     ]
 
 
@@ -106,7 +110,7 @@ async def test_a_stranger_who_writes_directly_is_announced_to_the_owner_once(cha
         f"/allow {code} admits them, within an hour; /deny {code} blocks them."
     )
     assert await chat(f"/allow {code.lower()}") == [
-        "222@lid may use me now. /deny 222@lid undoes that."
+        "222@lid may use me now, /run on your machine included. /deny 222@lid undoes that."
     ]
     assert await stranger("/repos") != []
     assert await chat(f"/allow {code}") == [
@@ -123,7 +127,8 @@ async def test_a_flood_of_strangers_can_be_shut_out_by_their_codes(chat):
 
     code = chat.transport.sent[0].reply.text.split("/deny ")[1][:8]
     assert await chat(f"/deny {code}") == [
-        "900@lid can no longer use me. /allow 900@lid undoes that."
+        "900@lid can no longer use me. /allow 900@lid undoes that. "
+        "I do not know their number: where WhatsApp shows only that, they still can."
     ]
     await anna("hello?")
 
@@ -313,3 +318,71 @@ async def test_grants_outlive_the_bot(butler_toml, tmp_path):
         await chat("/allow")
     async with open_chat(read_setup(path)) as chat:
         assert await chat.person(BOB)("/repos") != []
+
+
+async def test_allow_users_only_lets_a_group_look(chat):
+    bob = chat.person(BOB)
+    assert await chat("/allow users") == [
+        "Everyone in this group can now look (/repos, /repo, /diff), and no more. "
+        "/allow lets them use everything. /deny closes it."
+    ]
+
+    assert await bob("/repos") != []
+    assert "/diff" in (await bob("/help"))[0]
+    assert "/run <prompt" not in (await bob("/help"))[0]
+    for said in ("/run do it", "/use api", "/stop", "/chat on"):
+        name = said.split()[0]
+        refused = f"Here you can only look (/help lists how), so {name} is not for you."
+        assert await chat.person(f"{len(said)}@lid")(said) == [refused]
+    assert "open to look, by" in (await chat("/who"))[0]
+    assert await chat("/deny") == ["Only owners and people who are admitted may use me here now."]
+    assert await bob("/repos") == []
+
+
+async def test_plain_text_of_who_may_only_look_is_not_heard(chat):
+    await chat("/allow users")
+    await chat("/use api")
+    await chat("/chat on")
+
+    assert await chat.person(BOB)("do it") == []
+    assert chat.ignored[-1].rule == "not a command"
+
+
+async def test_who_is_admitted_or_denied_is_so_where_others_look(chat):
+    anna, bob = chat.person(ANNA), chat.person(BOB)
+    await chat("/allow users")
+    await chat(f"/allow {ANNA}")
+    await chat(f"/deny {BOB}")
+
+    assert (await anna("/use api"))[0].startswith("This chat now works on *api*")
+    assert await bob("/repos") == []
+
+
+async def test_allow_names_no_hidden_repo_in_the_group(chat):
+    assert "billing" not in (await chat("/allow"))[0]
+
+
+async def test_a_denial_says_which_address_is_not_known(chat):
+    unknown = "I do not know their LID: where WhatsApp shows only that, they still can."
+    assert (await chat("/deny +4930777777"))[0].endswith(unknown)
+
+    await chat.person("+4930888888").chat("8@lid")("hello", sender=Person("+4930888888", "888@lid"))
+    assert "I do not know" not in (await chat("/deny +4930888888"))[0]
+
+
+async def test_an_owners_number_with_another_lid_is_not_obeyed_until_confirmed(chat):
+    first, second = Person(OWNER.phone, "1@lid"), Person(OWNER.phone, "2@lid")
+    assert await chat("/who", sender=first) != []
+
+    assert await chat("/who", sender=second) == []
+    told = [each.reply.text for each in chat.transport.sent if each.chat_id == "owner@lid"]
+    assert told == [
+        f"The number of an owner, {OWNER}, writes with another LID (2@lid) than before (1@lid), "
+        "so I do not obey it. If that is you: /allow 2@lid"
+    ]
+    assert await chat("/allow 2@lid", sender=second) == []
+    assert await chat("/allow 2@lid", sender=Person(), is_own=True) == [
+        f"2@lid is the owner {OWNER} from now on."
+    ]
+    assert await chat("/who", sender=second) != []
+    assert await chat("/who", sender=first) == []

@@ -84,7 +84,7 @@ async def test_each_chat_has_its_own_repo_also_after_a_restart(linked, whatsapp_
     async with Daemon(linked, server) as daemon:
         for group in (team, backend):
             assert (
-                "Everybody in this chat may use me"
+                "Everyone in this group can now use"
                 in (await ask(server, "/allow", owner, group)).text
             )
         assert (await ask(server, "/allow +4930111111", owner)).text.startswith("+4930111111 may")
