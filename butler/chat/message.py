@@ -111,9 +111,11 @@ class Reply(NamedTuple):
         answers: The message that it quotes.
         edits: The id of an earlier reply in the same chat that this text replaces.
         file_name: Send the text as a document of this name.
+        is_urgent: Where replies wait for their chat's rate limit, this one goes first.
     """
 
     text: str
     answers: Message | None = None
     edits: str | None = None
     file_name: str | None = None
+    is_urgent: bool = False

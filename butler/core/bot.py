@@ -212,7 +212,8 @@ class Bot:
         if isinstance(answer, str):
             answer = Reply(answer, answers=ctx.message)
         if isinstance(answer, Reply):
-            await self._send(ctx.message.chat_id, answer)
+            is_urgent = isinstance(verdict, Call) and verdict.command.overtakes
+            await self._send(ctx.message.chat_id, answer._replace(is_urgent=is_urgent))
         return outcome.had_effect
 
     async def _called(self, ctx: Context, call: Call) -> _Outcome:

@@ -85,6 +85,14 @@ async def test_a_command_that_overtakes_is_answered_while_another_turn_goes_on(t
     assert plugin.entered == ["wait"]
 
 
+async def test_what_overtakes_is_also_sent_ahead_of_other_replies(talk, plugin):
+    plugin.opened.set()
+    for text in ("/halt", "/wait"):
+        await talk(text)
+
+    assert [each.reply.is_urgent for each in talk.transport.sent] == [True, False]
+
+
 async def test_plain_text_overtakes_where_a_plugin_says_so(talk, slow, plugin):
     assert await talk("halt!") == ["Heard."]
     assert plugin.entered == ["wait"]

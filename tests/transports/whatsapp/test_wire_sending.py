@@ -37,6 +37,31 @@ async def test_a_reply_can_be_edited(server, folder):
     assert (edit.kind, edit.text, edit.edited_id) == ("edit", "done", first)
 
 
+async def test_answers_do_not_wait_for_edits_and_what_stops_goes_first(server, folder):
+    alice = server.person("Alice")
+    pacing = Pacing(burst=100, per_second=100, per_minute=6)
+
+    async with daemon(folder, echoes=False, pacing=pacing) as bot:
+        send, chat_id = bot.transport.send, f"{alice.lid}@lid"
+        first = await send(chat_id, Reply("working"))
+        edits = [
+            asyncio.create_task(send(chat_id, Reply(f"{number} s", edits=first)))
+            for number in range(9)
+        ]
+        await eventually(lambda: sum(each.done() for each in edits) == 3)
+        answer = asyncio.create_task(send(chat_id, Reply("an answer")))
+        await send(chat_id, Reply("stopped", is_urgent=True))
+        await answer
+        for each in edits:
+            each.cancel()
+
+    assert [(reply.kind, reply.text) for reply in server.replies[:4]] == [
+        ("text", "working"),
+        *(("edit", f"{number} s") for number in range(3)),
+    ]
+    assert sorted(reply.text for reply in server.replies[4:]) == ["an answer", "stopped"]
+
+
 async def test_signs_in_a_text_stay_text(server, folder):
     alice = server.person("Alice")
     text = "mail bob@15550200002.com, see https://x.de/@4915112345678\ud800"
@@ -95,14 +120,14 @@ async def test_a_lost_acknowledgement_is_never_repeated_and_blocks_nobody_for_lo
         message = await _message(bot)
         server.faults.lose_acknowledgements(1)
 
-        with pytest.raises(TransportError, match="Nobody can say whether a reply arrived"):
+        with pytest.raises(TransportError, match="A reply may or may not have arrived"):
             await bot.transport.send(message.chat_id, Reply("first", message))
         bot.be_patient()
         await bot.transport.send(message.chat_id, Reply("second", message))
 
     async with daemon(folder, echoes=False) as bot:
         again = await _message(bot)
-        with pytest.raises(TransportError, match="Nobody can say whether a reply arrived"):
+        with pytest.raises(TransportError, match="A reply may or may not have arrived"):
             await bot.transport.send(again.chat_id, Reply("first", again))
 
     assert [reply.text for reply in server.replies] == ["first", "second"]
@@ -148,7 +173,7 @@ async def test_a_reply_cut_short_by_a_kill_is_unknown_and_not_repeated(server, f
         await server.next_reply()
         os.kill(bot.gateway_id, signal.SIGKILL)
 
-        with pytest.raises(TransportError, match=r"Nobody can say .* the gateway ended"):
+        with pytest.raises(TransportError, match=r"may or may not have arrived, .* the gateway ended"):
             await sending_task
 
     assert [reply.text for reply in server.replies] == ["perhaps"]

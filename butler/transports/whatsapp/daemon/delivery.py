@@ -13,6 +13,7 @@ from butler.transports.whatsapp.protocol.frames import (
     MOST_QUOTED_CHARS,
     LastCall,
     NotSent,
+    Rank,
     Retract,
     Send,
     SendAll,
@@ -157,7 +158,9 @@ def whole(
 ) -> Send:
     """Return the request for a reply in one piece, as a document if it has a name."""
     key = turns.reply_key(reply.answers)
-    return Send(key, chat_id, text, _quoted(reply.answers), reply.edits, file_name)
+    return Send(
+        key, chat_id, text, _quoted(reply.answers), reply.edits, file_name, rank=_rank(reply)
+    )
 
 
 def in_parts(turns: Turns, chat_id: str, reply: Reply, pieces: Sequence[str]) -> list[Send]:
@@ -166,8 +169,14 @@ def in_parts(turns: Turns, chat_id: str, reply: Reply, pieces: Sequence[str]) ->
     found = [whole(turns, chat_id, reply, first)]
     for piece in others:
         part = whole(turns, chat_id, reply._replace(edits=None), piece)
-        found.append(replace(part, follows=found[-1].key))
+        found.append(replace(part, follows=found[-1].key, rank=found[0].rank))
     return found
+
+
+def _rank(reply: Reply) -> Rank:
+    if reply.is_urgent:
+        return Rank.URGENT
+    return Rank.MESSAGE if reply.edits is None else Rank.EDIT
 
 
 def _quoted(message: Message | None) -> Message | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
 from butler.transports.whatsapp.gateway import exit_reasons, replies
-from butler.transports.whatsapp.gateway.pacing import Pacer
+from butler.transports.whatsapp.gateway.pacing import PacedQueue, Pacer, Ranked
 from butler.transports.whatsapp.gateway.receiving import persisted
 from butler.transports.whatsapp.gateway.send_errors import Failure, GatewayEnd, SendError, failure
 from butler.transports.whatsapp.journal.database import Journal, UnwritableError
@@ -31,7 +31,7 @@ _AGAIN_AFTER_S = 1.0
 
 
 class Sender:
-    """Sends replies in the order of the requests.
+    """Sends replies in the order of the requests; where they have to wait, by rank.
 
     Args:
         client: The library.
@@ -57,8 +57,9 @@ class Sender:
         self._journal = journal
         self._outbox = journal.outbox
         self._tell = tell
-        self._requests: asyncio.Queue[Send] = asyncio.Queue()
-        self._ready: asyncio.Queue[Send] = asyncio.Queue()
+        self._paced = PacedQueue(pacer)
+        self._has_news = asyncio.Event()
+        self._ready: asyncio.PriorityQueue[Ranked] = asyncio.PriorityQueue()
         self._retracted: set[str] = set()
         self._waiting: set[str] = set()
         self._is_open = is_open
@@ -66,7 +67,7 @@ class Sender:
         self._limit: asyncio.Timeout | None = None
         self._is_last_call = False
         self._free_at = 0.0
-        self._pacer = pacer
+        self._gap_s = pacer.gap_s
         self._on_sent = on_sent
 
     def ask(self, *parts: Send) -> None:
@@ -94,6 +95,8 @@ class Sender:
         """Cancel this reply if its sending has not started."""
         if key in self._waiting:
             self._retracted.add(key)
+            if (ranked := self._paced.take(key)) is not None:
+                self._ready.put_nowait(ranked)
 
     def call_last(self) -> None:
         """Shorten the timeout of acknowledgements for the shutdown."""
@@ -107,10 +110,13 @@ class Sender:
         """Release each reply when the rate limit of its chat allows, forever."""
         loop = asyncio.get_running_loop()
         while True:
-            request = await self._requests.get()
             await self._is_open.wait()
-            delay_s = self._pacer.reserve(request.chat_id, loop.time())
-            loop.call_later(delay_s, self._ready.put_nowait, request)
+            self._has_news.clear()
+            for ranked in self._paced.due(loop.time()):
+                self._ready.put_nowait(ranked)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._paced.wait_s(loop.time())):
+                    await self._has_news.wait()
 
     async def send_all(self) -> None:
         """Send released replies, forever or until the last one goes unacknowledged.
@@ -130,10 +136,11 @@ class Sender:
     def _queue(self, request: Send) -> None:
         if request.key not in self._waiting:
             self._waiting.add(request.key)
-            self._requests.put_nowait(request)
+            self._paced.put(request)
+            self._has_news.set()
 
     async def _send_next(self) -> None:
-        request = await self._ready.get()
+        request = (await self._ready.get()).request
         known = await persisted(self._outbox.outcome, request.key)
         outcome = known or await self._send(request)
         self._waiting.discard(request.key)
@@ -194,7 +201,7 @@ class Sender:
             raise GatewayEnd(exit_reasons.UNANSWERED) from None
         finally:
             self._limit = None
-            self._free_at = time.monotonic() + self._pacer.gap_s
+            self._free_at = time.monotonic() + self._gap_s
 
     async def _unknown(self, request: Send, reason: str) -> Outcome:
         await persisted(self._outbox.unknown, request.key, reason)

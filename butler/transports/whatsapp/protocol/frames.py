@@ -1,6 +1,7 @@
 """The typed frames between the daemon and its gateway process."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from butler.access.rules import Refusal
 from butler.chat.message import Message
@@ -77,12 +78,20 @@ class Pong:
     """Yes."""
 
 
+class Rank(IntEnum):
+    """The order of replies that wait: what answers a stop first, edits last."""
+
+    URGENT = 0
+    MESSAGE = 1
+    EDIT = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send a text; the same ``key`` is never sent twice.
 
     ``file_name`` makes it a document of that name. ``follows`` is the key of the part before it:
-    if that was refused, this one is not sent either.
+    if that was refused, this one is not sent either. All parts have one ``rank``.
     """
 
     key: str
@@ -92,6 +101,7 @@ class Send:
     edits: str | None = None
     file_name: str | None = None
     follows: str | None = None
+    rank: Rank = Rank.MESSAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,15 @@ import asyncio
 
 import pytest
 
+from butler.chat.message import Reply
 from butler.errors import TransportError
 from butler.transports.whatsapp.daemon import delivery as module
-from butler.transports.whatsapp.daemon.delivery import Delivery, RefusedError
+from butler.transports.whatsapp.daemon.delivery import Delivery, RefusedError, in_parts
+from butler.transports.whatsapp.daemon.turns import Turns
 from butler.transports.whatsapp.protocol.frames import (
     LastCall,
     NotSent,
+    Rank,
     Retract,
     Send,
     SendAll,
@@ -156,3 +159,18 @@ async def test_only_parts_of_which_nothing_is_known_are_taken_back(asked):
     with pytest.raises(TransportError, match="given up"):
         await task
     assert asked[1:] == [Retract("k2"), Retract("k3")]
+
+
+@pytest.mark.parametrize(
+    ("details", "rank"),
+    [
+        ({}, Rank.MESSAGE),
+        ({"is_urgent": True}, Rank.URGENT),
+        ({"edits": "ID"}, Rank.EDIT),
+        ({"edits": "ID", "is_urgent": True}, Rank.URGENT),
+    ],
+)
+def test_all_parts_of_a_reply_have_its_rank(details, rank):
+    requests = in_parts(Turns(), "1@lid", Reply("one", **details), ["one", "two", "three"])
+
+    assert [each.rank for each in requests] == [rank] * 3

@@ -18,6 +18,7 @@ from butler.transports.whatsapp.protocol.codec import (
 )
 from butler.transports.whatsapp.protocol.frames import (
     Acknowledge,
+    Acknowledged,
     ChatName,
     Connection,
     Ended,
@@ -113,7 +114,7 @@ def test_a_reply_that_the_version_before_kept_in_the_journal_is_read(body, text)
 
 
 def test_a_frame_is_the_name_of_its_type_and_its_fields():
-    assert body_of(Acknowledge((7, 8))) == b'["Acknowledge",{"rows":[7,8]}]'
+    assert body_of(Acknowledged((7, 8))) == b'["Acknowledged",{"rows":[7,8]}]'
 
 
 def test_small_frames_are_joined_and_large_ones_are_not():
