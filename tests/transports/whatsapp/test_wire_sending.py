@@ -173,7 +173,7 @@ async def test_a_reply_cut_short_by_a_kill_is_unknown_and_not_repeated(server, f
         await server.next_reply()
         os.kill(bot.gateway_id, signal.SIGKILL)
 
-        with pytest.raises(TransportError, match=r"may or may not have arrived, .* the gateway ended"):
+        with pytest.raises(TransportError, match=r"may not have arrived, .* gateway ended"):
             await sending_task
 
     assert [reply.text for reply in server.replies] == ["perhaps"]
