@@ -1,1 +1,1 @@
-"""What can be configured, and the only reader of TOML."""
+"""The configuration: its schema, and the only reader of TOML."""

@@ -1,7 +1,7 @@
 """The configuration: the only reader of TOML.
 
-What is read is typed and frozen, and every mistake is reported at once, with the file, the key,
-what was expected, and the nearest key there is.
+The result is typed and frozen. All mistakes are reported together, each with the file, the key, the
+expected value, and the nearest known key.
 """
 
 import grp
@@ -34,7 +34,7 @@ def find(explicit: Path | None = None) -> Path:
     """Return the configuration file: ``explicit``, ``$BUTLER_CONFIG``, ./config.toml, the user's.
 
     Raises:
-        ConfigError: There is none; the text says where it was looked for.
+        ConfigError: None exists; the text names the places.
     """
     if explicit is not None:
         return explicit
@@ -51,23 +51,23 @@ def find(explicit: Path | None = None) -> Path:
 
 
 def _check_owner(path: Path) -> None:
-    """Refuse a file that was not named and is somebody else's, who could run commands by it."""
+    """Refuse a file found by default that belongs to another user, who could run commands by it."""
     try:
         owner = path.stat().st_uid
-    except OSError:  # reading it says why it cannot be looked at
+    except OSError:  # reading it reports why
         return
     if owner not in {0, os.geteuid()}:
         raise ConfigError(
-            f"./{path} belongs to another user, who could run commands as you by it. "
-            f"If that is meant, name it: --config {path}"
+            f"./{path} belongs to another user, who could use it to run commands as you. "
+            f"To use it all the same: --config {path}"
         )
 
 
 def read(path: Path | None = None) -> Config:
-    """Return the configuration, without that of the plugins.
+    """Return the configuration, without the options of plugins.
 
     Raises:
-        ConfigError: There is none, or there are mistakes in it.
+        ConfigError: The file does not exist or has mistakes.
     """
     return Draft(find(path)).finish()
 
@@ -75,12 +75,12 @@ def read(path: Path | None = None) -> Config:
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # reading it says why it cannot be looked at
+    except OSError:  # reading it reports why
         return True
 
 
 class Draft:
-    """A configuration file that was read, with the mistakes found in it so far.
+    """A configuration file and the mistakes found in it so far.
 
     Attributes:
         path: The file.
@@ -100,9 +100,9 @@ class Draft:
 
     @property
     def enabled_plugins(self) -> tuple[str, ...]:
-        """The names of the plugins to load, in order; those by default if the key is wrong.
+        """The names of the plugins to load, in order; the default ones if the key is wrong.
 
-        Mistakes elsewhere do not hide those in the options of plugins.
+        So mistakes elsewhere do not hide those in the options of plugins.
         """
         try:
             return PluginsConfig.model_validate(self._data.get("plugins", {})).enabled
@@ -110,7 +110,7 @@ class Draft:
             return PluginsConfig().enabled
 
     def check_plugin_names(self, installed: Iterable[str]) -> None:
-        """Note the sections under ``[plugins]`` that belong to no installed plugin."""
+        """Report sections under ``[plugins]`` that belong to no installed plugin."""
         installed = set(installed)
         for key, value in _table(self._data, "plugins").items():
             if key != "enabled" and key not in installed:
@@ -118,12 +118,12 @@ class Draft:
                 self._note(("plugins", key), unknown_key(key, known))
 
     def settings(self, plugin: str, model: type[ModelT]) -> ModelT | None:
-        """Return the options of ``plugin``; None, with the mistakes noted, if they are wrong."""
+        """Return the options of ``plugin``; report mistakes and return None if they are wrong."""
         section = _table(self._data, "plugins").get(plugin, {})
         return self._validated(model, section, ("plugins", plugin))
 
     def repo_settings(self, model: type[ModelT]) -> dict[str, ModelT]:
-        """Return a plugin's own options of each repo, with mistakes noted where they are wrong."""
+        """Return a plugin's own options of each repo, without the wrong ones, which it reports."""
         self._known_keys |= set(model.model_fields)
         found: dict[str, ModelT] = {}
         for name, keys in self._plugin_keys.items():
@@ -134,16 +134,16 @@ class Draft:
         return found
 
     def check_repo_keys(self) -> None:
-        """Note the keys under ``[repos.<name>]`` that neither Butler nor a plugin knows."""
+        """Report keys under ``[repos.<name>]`` that neither Butler nor a plugin knows."""
         for name, keys in self._plugin_keys.items():
             for key in keys.keys() - self._known_keys:
                 self._note(("repos", name, key), unknown_key(key, self._known_keys))
 
     def check_commands(self, names: Mapping[str, str]) -> None:
-        """Note the commands under ``[access]`` that there are not, for they would guard nothing.
+        """Report unknown commands under ``[access]``, because their rules would have no effect.
 
         Args:
-            names: All names of commands, with the command of each.
+            names: All names and aliases of commands, each with its command.
         """
         for place, table in self._command_tables():
             for key in table:
@@ -153,13 +153,13 @@ class Draft:
                         f"no enabled plugin has such a command; {hint(key, names.values())}",
                     )
                 elif names[key] != key:
-                    self._note((*place, key), f"is another name of {names[key]}; write that")
+                    self._note((*place, key), f"is an alias of {names[key]}; use that")
 
     def finish(self) -> Config:
         """Return the configuration.
 
         Raises:
-            ConfigError: There were mistakes; it has all of them.
+            ConfigError: The file has mistakes; the text has all of them.
         """
         self._check_privacy()
         if self.mistakes or self._config is None:
@@ -169,15 +169,15 @@ class Draft:
     def _check_privacy(self) -> None:
         if self._secrets and self._is_readable_by_others:
             self.mistakes.append(
-                f"{self.path}: it holds a secret ({self._secrets[0]}), and others can read it. "
-                f"Close it to them: chmod 600 {shlex.quote(str(self.path))}"
+                f"{self.path}: holds a secret ({self._secrets[0]}) and is readable by others. "
+                f"Protect it: chmod 600 {shlex.quote(str(self.path))}"
             )
 
     def _check_repo_names(self) -> None:
         seen: dict[str, str] = {}
         for name in _table(self._data, "repos"):
             if problem := name_problem(name):
-                self._note(("repos", name), f"is no name for a repo: {problem}")
+                self._note(("repos", name), f"is not a valid repo name: {problem}")
             if (other := seen.setdefault(folded(name), name)) != name:
                 self._note(("repos", name), f"differs from {printable(other)} only in case")
 
@@ -208,7 +208,7 @@ class Draft:
 
 
 def _read(path: Path) -> tuple[str, bool]:
-    """Return the text of a file, and whether anybody but its owner can read it."""
+    """Return the text of a file, and whether others than its owner can read it."""
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
@@ -230,14 +230,14 @@ def _read(path: Path) -> tuple[str, bool]:
 
 
 def _check_writers(path: Path, found: os.stat_result) -> None:
-    """Refuse a file that others can write: it says which programs run as this user."""
+    """Refuse a file that others can write: it determines which programs run as this user."""
     is_open = found.st_mode & stat.S_IWOTH
     if stat.S_ISREG(found.st_mode) and (
         is_open or (found.st_mode & stat.S_IWGRP and not _is_private_group(found))
     ):
         raise ConfigError(
-            f"{path} can be written by others, who could run commands as you by it. "
-            f"Close it to them: chmod go-w {shlex.quote(str(path))}"
+            f"{path} is writable by others, who could use it to run commands as you. "
+            f"Protect it: chmod go-w {shlex.quote(str(path))}"
         )
 
 
@@ -261,13 +261,13 @@ def _parsed(path: Path, text: str) -> dict[str, object]:
 
 
 def _table(data: Mapping[str, object], key: str) -> dict[str, object]:
-    """Return the table under ``key``; an empty one where there is none."""
+    """Return the table under ``key``; an empty one if it is missing."""
     table = data.get(key)
     return table if isinstance(table, dict) else {}
 
 
 def _take_plugin_keys(data: Mapping[str, object]) -> dict[str, dict[str, object]]:
-    """Take the keys that are not Butler's own out of each ``[repos.<name>]``; return them."""
+    """Remove the keys that are not Butler's own from each ``[repos.<name>]``; return them."""
     return {
         name: {key: table.pop(key) for key in list(table) if key not in RepoConfig.model_fields}
         for name, table in _table(data, "repos").items()

@@ -1,4 +1,4 @@
-"""Mistakes in what is read, in Butler's words rather than pydantic's."""
+"""Descriptions of mistakes in input, in Butler's words rather than pydantic's."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -40,11 +40,11 @@ _WORDINGS = {
     "assertion_error": "{error}",
     "butler": "{expected}",
 }
-"""What is said of an error, by pydantic's type of it."""
+"""The wording of an error, by pydantic's error type."""
 
 
 def expected(model: type[BaseModel], error: ErrorDetails) -> str:
-    """Describe an error in a configuration, with what stands there unless it may be a secret."""
+    """Describe an error in a configuration, with the wrong value unless it may be a secret."""
     kind, place = error["type"], error["loc"]
     if kind == "extra_forbidden":
         return unknown_key(str(place[-1]), _keys(model, place[:-1]))
@@ -62,18 +62,18 @@ def wording(error: ErrorDetails) -> str:
 
 
 def _is_about_parts(error: ErrorDetails) -> bool:
-    """Return whether the description names the part of a list or table that is wrong."""
+    """Return whether the description names the wrong part of a list or table."""
     is_list = error["type"] == "butler" and isinstance(error["input"], (list, tuple))
     return is_list or (error["type"] == "value_error" and isinstance(error["input"], dict))
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """Say that there is no such key, and which might be meant."""
+    """Describe an unknown key, with a suggestion."""
     return f"unknown key; {hint(key, known)}"
 
 
 def hint(key: str, known: Iterable[str]) -> str:
-    """Say which of the known words is near to ``key``, else what they are."""
+    """Suggest the known word nearest to ``key``, or else list all of them."""
     known = sorted({*known})
     if near := get_close_matches(key, known, n=1, cutoff=0.5):
         return f"did you mean {near[0]}?"
@@ -87,7 +87,7 @@ def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
 
 
 def _kind(model: type[BaseModel], place: tuple[int | str, ...]) -> object:
-    """Return the type of what stands at ``place``; of what is around it where that is not known."""
+    """Return the type of the value at ``place``, or of the nearest table with a known type."""
     kind: object = model
     for part in place:
         table = _model_in(kind)

@@ -1,4 +1,4 @@
-"""What can be configured: the keys and their types."""
+"""The schema of the configuration: the keys and their types."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,14 +38,14 @@ class RepoConfig(_Section):
 
     @property
     def audience(self) -> Audience | None:
-        """Who may see the repo; None: every user."""
+        """The people and chats that may see the repo; None for every user."""
         if self.users is None and self.chats is None:
             return None
         return Audience(People(self.users or ()), frozenset(self.chats or ()))
 
 
 class ChatRulesConfig(_Section):
-    """``[access.rules."<chat>"]``: what differs in one chat."""
+    """``[access.rules."<chat>"]``: the access rules of one chat."""
 
     people: tuple[ConfiguredPerson, ...] | None = Field(default=None, strict=False)
     needs: ConfiguredRole = Role.EVERYONE
@@ -53,7 +53,7 @@ class ChatRulesConfig(_Section):
 
     @property
     def rules(self) -> ChatRules:
-        """The same for the gate."""
+        """The rules as the gate takes them."""
         people = None if self.people is None else People(self.people)
         return ChatRules(people, self.needs, self.commands)
 
@@ -69,7 +69,7 @@ class AccessConfig(_Section):
 
 
 class LimitsConfig(_Section):
-    """``[limits]``: how often commands may be called; owners are not limited."""
+    """``[limits]``: rate limits of commands; owners have none."""
 
     person_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 20
     person_burst: Annotated[int, Field(ge=1, le=100_000)] = 10
@@ -77,7 +77,7 @@ class LimitsConfig(_Section):
 
 
 class SessionsConfig(_Section):
-    """``[sessions]``: where the chats' active repos are kept."""
+    """``[sessions]``: the store of the chats' active repos."""
 
     store: Literal["sqlite", "memory"] = "sqlite"
     expire_after: Seconds = None
@@ -103,7 +103,7 @@ class PluginsConfig(_Section):
 
 
 class RecordsConfig(_Section):
-    """``[records]``: what became of messages."""
+    """``[records]``: the log of handled and ignored messages."""
 
     max_mb: Annotated[int, Field(ge=1, le=100_000)] = 50
 
@@ -124,7 +124,7 @@ def _default_data_dir() -> Path:
 
 
 class Config(_Section):
-    """Everything that can be configured, except the options of plugins."""
+    """The whole configuration, except the options of plugins."""
 
     prefix: Prefix = "/"
     data_dir: ConfiguredPath = Field(default_factory=_default_data_dir)
@@ -139,7 +139,7 @@ class Config(_Section):
     log: LogConfig = LogConfig()
 
     def configured_repos(self, options: Mapping[str, Mapping[str, BaseModel]]) -> list[Repo]:
-        """Return the repos configured by name, with the options of plugins by repo and plugin."""
+        """Return the repos that are configured by name."""
         return [
             Repo(
                 name,
@@ -152,7 +152,7 @@ class Config(_Section):
         ]
 
     def access_rules(self, grants: Grants) -> AccessRules:
-        """Return who may do what by the configuration, and by what owners said from a chat."""
+        """Return the access rules of the configuration and of the grants made from a chat."""
         access = self.access
         return AccessRules(
             owners=People(access.owners),

@@ -1,4 +1,4 @@
-"""Secrets in a configuration: how a setting is declared one, and what looks like one."""
+"""Secrets in a configuration: the type that declares one, and the shapes of known tokens."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import get_args
 from pydantic import BaseModel, SecretStr
 
 Secret = SecretStr
-"""The type of a setting that must not be read by others; its text is ``get_secret_value()``."""
+"""The type of a secret setting; ``get_secret_value()`` returns its text."""
 
 _SHAPES = (
     r"gh[pousr]_[A-Za-z0-9]{30,}",
@@ -24,7 +24,7 @@ _SHAPES = (
     r"npm_[A-Za-z0-9]{36}",
     r"pypi-[A-Za-z0-9_-]{50,}",
     r"hf_[A-Za-z0-9]{30,}",
-    # The header is bounded and possessive, so that a text full of beginnings takes linear time.
+    # The header is bounded and possessive, so that repeated partial matches take linear time.
     r"(?<!-)eyJ[A-Za-z0-9_-]{8,400}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*",
 )
 SECRET_SHAPES = rf"(?<![A-Za-z0-9])(?:{'|'.join(_SHAPES)})"
@@ -36,14 +36,14 @@ _WRITTEN_SECRET = re.compile(
 
 
 def lines_with_secrets(text: str) -> Iterator[int]:
-    """Yield the number of each line that has a token, a private key or an address's password."""
+    """Yield the number of each line with a token, a private key or a password in a URL."""
     for number, line in enumerate(text.splitlines(), start=1):
         if _WRITTEN_SECRET.search(line):
             yield number
 
 
 def secrets_in(value: object, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path to each secret in ``value``, a model as it was read; defaults are none."""
+    """Yield the path to each secret that was set in ``value``, a model or a part of one."""
     if isinstance(value, SecretStr):
         if value:
             yield place

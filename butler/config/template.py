@@ -17,12 +17,12 @@ USUAL_FOLDERS = ("src", "code", "projects", "repos", "git", "dev")
 
 _TEMPLATE = Path(__file__).with_name("template.toml")
 _EXAMPLE = "<name>"
-"""In the template, the repo that each repo is made from; none can be called so."""
+"""The placeholder repo in the template, copied for each repo; not a valid repo name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A repo to name in the file; ``path`` as it shall stand there."""
+    """A repo to write into the file, with ``path`` as written there."""
 
     name: str
     path: str
@@ -41,10 +41,10 @@ def text(repos: Iterable[Named], folders: Iterable[str] = ()) -> str:
 
 
 def write(path: Path | None = None) -> str:
-    """Write a configuration with the repos found around here; return what to tell the user.
+    """Write a configuration with the repos found nearby; return a summary for the user.
 
     Raises:
-        ConfigError: There is a file already, or it cannot be written.
+        ConfigError: The file exists, or cannot be written.
     """
     path = path or Path(FILE_NAME)
     here = path.absolute().parent
@@ -53,19 +53,19 @@ def write(path: Path | None = None) -> str:
     if not repos and _has_repos(here):
         folders.insert(0, ".")
     try:
-        # Readable by nobody else, for secrets may come to stand in it.
+        # Readable by its owner only, because it may get secrets.
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text(repos, folders))
     except FileExistsError:
         raise ConfigError(
-            f"{path} exists already; it is left as it is. Write another with: "
+            f"{path} already exists and was not changed. Write another with: "
             "butler init --config FILE"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
     places = ("those in this folder" if folder == "." else folder for folder in folders)
-    found = ", ".join([*(repo.name for repo in repos), *places]) or "none yet, so name some in it"
+    found = ", ".join([*(repo.name for repo in repos), *places]) or "none yet, so add some to it"
     return f"Wrote {path}. Repos: {found}. Next: butler check"
 
 

@@ -1,4 +1,4 @@
-"""How single values of the configuration and the command line are read."""
+"""Parsers of single values of the configuration and the command line."""
 
 import os
 import re
@@ -20,19 +20,19 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 def span_s(text: str) -> float:
-    """Parse a length of time such as ``30s``, ``15m``, ``12h`` or ``30d`` to seconds.
+    """Parse a duration such as ``30s``, ``15m``, ``12h`` or ``30d`` to seconds.
 
     Raises:
-        ValueError: It is none, or zero.
+        ValueError: It is not a duration, or zero.
     """
     match = _SPAN.fullmatch(text)
     if match is None or int(match[1]) == 0:
-        raise ValueError(f"{text!r} is no length of time")
+        raise ValueError(f"{text!r} is not a duration")
     return float(int(match[1]) * _UNITS_S[match[2]])
 
 
 def moment(text: str, now: float) -> float:
-    """Parse a day such as ``2026-11-22``, or how long before ``now``, to Unix time.
+    """Parse a day such as ``2026-11-22``, or a duration before ``now``, to Unix time.
 
     Raises:
         ValueError: It is neither.
@@ -62,7 +62,7 @@ def _expanded_path(value: object, info: ValidationInfo) -> Path:
     try:
         path = Path(os.path.expandvars(value)).expanduser()
     except RuntimeError:
-        raise _wrong("there is no such user's home folder") from None
+        raise _wrong("this user has no home folder") from None
     return Path(os.path.normpath((info.context or Path.cwd()) / path))
 
 
@@ -105,7 +105,7 @@ def _role(value: object) -> Role:
 
 def _all_different(names: tuple[str, ...]) -> tuple[str, ...]:
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise _wrong(f"{printable(twice[0])!r} stands there more than once")
+        raise _wrong(f"{printable(twice[0])!r} is listed more than once")
     return names
 
 

@@ -174,7 +174,7 @@ def test_init_writes_what_check_reads(butler, tmp_path, monkeypatch):
     assert butler("init")[:1] == (0,)
     status, out, err = butler("init")
     assert (status, out) == (2, "")
-    assert err.startswith("config.toml exists already; it is left as it is.")
+    assert err.startswith("config.toml already exists and was not changed.")
 
 
 def test_run_without_an_account_is_one_sentence(config):

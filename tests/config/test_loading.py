@@ -165,7 +165,7 @@ def test_an_unknown_key_comes_with_the_nearest_one(mistakes, text, sentence):
         ("plugins.enabled = 'run'", "plugins.enabled: expected a list in brackets, found 'run'"),
         (
             "plugins.enabled = ['session', 'session']",
-            "plugins.enabled: 'session' stands there more than once",
+            "plugins.enabled: 'session' is listed more than once",
         ),
         ("limits.person_burst = 0", "limits.person_burst: expected at least 1, found 0"),
         ("limits.person_burst = 1.5", "limits.person_burst: expected a whole number, found 1.5"),
@@ -188,11 +188,11 @@ def test_a_wrong_value_comes_with_what_was_expected(mistakes, text, sentence):
         ),
         (
             "access.commands.select = 'owner'",
-            "access.commands.select: is another name of use; write that",
+            "access.commands.select: is an alias of use; use that",
         ),
         (
             "access.rules.'a@g.us'.commands.reset = 'owner'",
-            "access.rules.a@g.us.commands.reset: is another name of clear; write that",
+            "access.rules.a@g.us.commands.reset: is an alias of clear; use that",
         ),
         (
             "access.commands.x = 'owner'\nplugins.enabled = []",
@@ -235,10 +235,10 @@ def test_a_long_or_unprintable_value_is_shown_short_and_safe(mistakes):
     [
         (("api", "API"), ["repos.API: differs from api only in case"]),
         (("straße", "STRASSE"), ["repos.STRASSE: differs from straße only in case"]),
-        (("a b",), ["repos.a b: is no name for a repo: a name is letters, digits and . _ + -"]),
-        (("a\\u001b",), ["repos.a\ufffd: is no name for a repo: a name is letters,"]),
-        (("",), ["repos.: is no name for a repo: it is empty"]),
-        (("x" * 65,), [f"repos.{'x' * 64}…: is no name for a repo: it is longer than 64"]),
+        (("a b",), ["repos.a b: is not a valid repo name: a name is letters, digits and . _ + -"]),
+        (("a\\u001b",), ["repos.a\ufffd: is not a valid repo name: a name is letters,"]),
+        (("",), ["repos.: is not a valid repo name: it is empty"]),
+        (("x" * 65,), [f"repos.{'x' * 64}…: is not a valid repo name: it is longer than 64"]),
         (("a b", "c d"), ["repos.a b: is no name", "repos.c d: is no name"]),
     ],
 )
@@ -283,7 +283,7 @@ def test_paths_may_name_home_variables_and_the_folder_of_the_file(
     [
         ("$NOPE/x", "the variable $NOPE is not set"),
         ("${NOPE}", "the variable $NOPE is not set"),
-        ("~nobody-here/x", "there is no such user's home folder"),
+        ("~nobody-here/x", "this user has no home folder"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_a_mistake(mistakes, written, problem):
@@ -491,8 +491,8 @@ def test_a_secret_in_a_file_that_others_can_read_is_a_mistake(tmp_path, options,
         draft.finish()
 
     assert refused.value.mistakes == (
-        f"{path}: it holds a secret ({place}), and others can read it. "
-        f"Close it to them: chmod 600 '{path}'",
+        f"{path}: holds a secret ({place}) and is readable by others. "
+        f"Protect it: chmod 600 '{path}'",
     )
 
 
@@ -518,7 +518,7 @@ def test_a_plugin_may_have_a_secret_in_each_repo(tmp_path):
     draft = draft_of(tmp_path, "[repos.a]\npath='.'\ntoken='hush-hush'")
 
     assert draft.repo_settings(TokenSettings)["a"].token.get_secret_value() == "hush-hush"
-    with pytest.raises(ConfigError, match=r"it holds a secret \(repos\.a\.token\)"):
+    with pytest.raises(ConfigError, match=r"holds a secret \(repos\.a\.token\)"):
         draft.finish()
 
 

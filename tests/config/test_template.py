@@ -146,7 +146,7 @@ def test_init_in_a_working_copy_of_any_name_writes_what_can_be_read(tmp_path, na
 
 
 def test_init_without_any_working_copy_says_so(tmp_path):
-    assert "Repos: none yet, so name some in it." in write(tmp_path / "config.toml")
+    assert "Repos: none yet, so add some to it." in write(tmp_path / "config.toml")
 
 
 def test_init_writes_a_file_that_nobody_else_can_read(tmp_path, monkeypatch):
@@ -159,7 +159,7 @@ def test_init_writes_a_file_that_nobody_else_can_read(tmp_path, monkeypatch):
 def test_init_leaves_a_file_as_it_is(tmp_path):
     (tmp_path / "config.toml").write_text("mine")
 
-    with pytest.raises(ConfigError, match="exists already; it is left as it is"):
+    with pytest.raises(ConfigError, match="already exists and was not changed"):
         write(tmp_path / "config.toml")
 
     assert (tmp_path / "config.toml").read_text() == "mine"

@@ -1,4 +1,4 @@
-"""Who can write a configuration decides which programs run, so it has to be the user alone."""
+"""A configuration determines which programs run, so only its user may write it."""
 
 import os
 from contextlib import nullcontext
@@ -11,8 +11,8 @@ from butler.config.loading import read
 from butler.errors import ConfigError
 
 OPEN_TO_OTHERS = (
-    "{path} can be written by others, who could run commands as you by it. "
-    "Close it to them: chmod go-w {path}"
+    "{path} is writable by others, who could use it to run commands as you. "
+    "Protect it: chmod go-w {path}"
 )
 
 
@@ -77,7 +77,7 @@ def test_the_configuration_of_another_user_has_to_be_named(tmp_path, monkeypatch
     with pytest.raises(ConfigError) as refused:
         read()
     assert str(refused.value) == (
-        "./config.toml belongs to another user, who could run commands as you by it. "
-        "If that is meant, name it: --config config.toml"
+        "./config.toml belongs to another user, who could use it to run commands as you. "
+        "To use it all the same: --config config.toml"
     )
     assert read(tmp_path / "config.toml")

@@ -335,8 +335,8 @@ def test_a_secret_that_others_can_read_is_said_with_what_to_type(tmp_path):
 
     assert refused.returncode == 2
     assert refused.stderr == (
-        f"{config}: it holds a secret (line 7), and others can read it. "
-        f"Close it to them: chmod 600 {config}\n"
+        f"{config}: holds a secret (line 7) and is readable by others. "
+        f"Protect it: chmod 600 {config}\n"
     )
     assert "configuration" in closed.stdout
 

@@ -27,7 +27,7 @@ INTERRUPTED = (
 
 
 @dataclass(slots=True)
-class _Missed:
+class _LateMessages:
     timer: asyncio.TimerHandle
     rows: list[int] = field(default_factory=list)
 
@@ -53,18 +53,18 @@ class Notices:
         self._send = send
         self._forget = forget
         self._note_interrupted = note_interrupted
-        self._late: dict[str, _Missed] = {}
+        self._late: dict[str, _LateMessages] = {}
         self._asked: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add_late(self, chat_id: str, row: int) -> None:
         """Add a late message to the summary of its chat."""
         timer = asyncio.get_running_loop().call_later(QUIET_S, self._sum_up, chat_id)
-        missed = self._late.setdefault(chat_id, _Missed(timer))
-        if missed.timer is not timer:
-            missed.timer.cancel()
-            missed.timer = timer
-        missed.rows.append(row)
+        late = self._late.setdefault(chat_id, _LateMessages(timer))
+        if late.timer is not timer:
+            late.timer.cancel()
+            late.timer = timer
+        late.rows.append(row)
 
     def ask_again(self, chat_id: str, message_id: str, text: str = ASK_AGAIN) -> None:
         """Ask the sender to repeat a message that could not be read."""
@@ -84,8 +84,8 @@ class Notices:
 
     def close(self) -> None:
         """Stop sending notices; messages without one are delivered again later."""
-        for missed in self._late.values():
-            missed.timer.cancel()
+        for late in self._late.values():
+            late.timer.cancel()
         for task in self._tasks:
             task.cancel()
 

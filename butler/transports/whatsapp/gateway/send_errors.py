@@ -23,7 +23,7 @@ class Failure(Enum):
     OFFLINE = "nothing left this machine"
     STALE = "refused, worth one more try"
     REFUSED = "refused"
-    UNKNOWN = "nobody can say"
+    UNKNOWN = "outcome unknown"
 
 
 def failure(error: str) -> Failure:

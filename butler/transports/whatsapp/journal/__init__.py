@@ -1,1 +1,1 @@
-"""The gateway's file: what was received and sent, addresses, and what chats are called."""
+"""The gateway's database: received and sent messages, addresses, and names of chats."""

@@ -1,4 +1,4 @@
-"""Who has which LID: pairs of addresses, learnt from traffic."""
+"""Pairs of LID and phone number, learnt from traffic."""
 
 from butler.chat.message import Person
 from butler.transports.whatsapp.journal.inbox import JournalFile
@@ -16,15 +16,15 @@ _MOST_REMEMBERED = 10_000
 
 
 class Addresses:
-    """The pairs of LID and phone number that messages have shown."""
+    """The pairs of LID and phone number seen in messages."""
 
     def __init__(self, db: JournalFile) -> None:
         self._db = db
-        # By each address the other one, or that there is none; nobody else writes to the journal.
+        # By each address the other one, or None; no other process writes to the journal.
         self._remembered: dict[str, str | None] = {}
 
     def complete(self, person: Person) -> Person:
-        """Return ``person`` with both addresses where they are known, and learn them."""
+        """Return ``person`` with both addresses if they are known, and learn new pairs."""
         lid, phone = person.lid, person.phone
         if lid is not None and phone is not None:
             self._learn(lid, phone)

@@ -1,6 +1,6 @@
-"""The gateway's file: what was received and sent, who has which LID, what chats are called.
+"""The gateway's database: received and sent messages, addresses, and names of chats.
 
-It is written by the library's thread and by the event loop, one at a time.
+The library's thread and the event loop write it, one at a time.
 """
 
 import logging
@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 
 FILE_NAME = "journal.sqlite3"
 KEEP_S = 30 * 24 * 3600.0
-"""Keys of finished messages are kept for so long, so that a late duplicate is one."""
+"""How long keys of finished messages are kept to deduplicate late deliveries."""
 
 
 def _bring_from_unnumbered(db: sqlite3.Connection) -> None:
-    """Create the tables, or complete those of a journal from before its schema had a number."""
+    """Create the tables, or complete those of a journal from before schema versions."""
     run_script(db, INBOX_SCHEMA + OUTBOX_SCHEMA + PEOPLE_SCHEMA + NAMES_SCHEMA)
     if "request" not in {name for _, name, *_ in db.execute("PRAGMA table_info(outbox)")}:
         db.execute("ALTER TABLE outbox ADD COLUMN request BLOB")
@@ -38,20 +38,20 @@ _MIGRATIONS = (_bring_from_unnumbered,)
 
 
 class UnwritableError(Exception):
-    """The journal cannot be written just now, as when the disk is full; worth another try."""
+    """The journal cannot be written at the moment, as when the disk is full; retry later."""
 
 
 class Journal:
-    """The file, open; leaving the block closes it.
+    """The open database; leaving the block closes it.
 
     Attributes:
-        inbox: What was received.
-        outbox: What was sent.
-        people: Who has which LID.
-        names: What chats are called.
+        inbox: Received messages.
+        outbox: Sent replies.
+        people: Pairs of LID and phone number.
+        names: Names of chats.
 
     Raises:
-        DataError: The file cannot be used; it is left as it is.
+        DataError: The file cannot be used, and is not changed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -74,10 +74,10 @@ class Journal:
         self._database.close()
 
     def change(self, query: str, *values: Value) -> int:
-        """Run one statement in a transaction of its own; return how many rows it changed.
+        """Run one statement in its own transaction; return the number of changed rows.
 
         Raises:
-            UnwritableError: Not now.
+            UnwritableError: It cannot be written at the moment.
             DataError: The file is damaged.
         """
         try:
@@ -85,17 +85,17 @@ class Journal:
         except UnwritableError as error:
             self._complain(error)
             raise
-        # What changes nothing writes nothing, also to a full disk.
+        # A statement that changes nothing succeeds on a full disk, too.
         if self._is_failing and count:
             self._is_failing = False
-            logger.warning("the journal can be written again")
+            logger.warning("the journal is writable again")
         return count
 
     def rows(self, query: str, *values: Value) -> list[Row]:
-        """Return what a query finds.
+        """Return the rows that a query selects.
 
         Raises:
-            UnwritableError: Not now.
+            UnwritableError: It cannot be read at the moment.
             DataError: The file is damaged.
         """
         try:
@@ -105,7 +105,7 @@ class Journal:
             raise
 
     def prune(self) -> None:
-        """Forget what is finished and older than 30 days."""
+        """Delete finished entries older than 30 days."""
         before = time.time() - KEEP_S
         self.inbox.prune(before)
         self.outbox.prune(before)
@@ -114,7 +114,7 @@ class Journal:
     def _complain(self, error: UnwritableError) -> None:
         if not self._is_failing:
             self._is_failing = True
-            logger.error("the journal cannot be written, trying on: %s", error)
+            logger.error("the journal cannot be written, retrying: %s", error)
 
 
 def _open(path: Path) -> Database:
@@ -134,5 +134,5 @@ def _error(failure: Failure) -> UnwritableError | DataError:
     problem = " ".join(str(failure.error).split())
     return DataError(
         f"The journal {failure.place} is damaged: {problem}. Move it away to start with an empty "
-        "one; messages in it that were not answered yet are not answered then."
+        "one; unanswered messages in it stay unanswered."
     )

@@ -1,4 +1,4 @@
-"""What was received: every event as it came, until its turn is over."""
+"""The inbox: every received event, until its turn is over."""
 
 import json
 import time
@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 from butler.storage.rows import Value
 from butler.storage.sqlite import Row
 
-# No AUTOINCREMENT and no index on the time: each would write a page more for each message. As the
-# last row is never deleted, no number comes twice.
+# No AUTOINCREMENT and no index on the time: each would write one more page for each message. The
+# last row is never deleted, so row numbers are not reused.
 INBOX_SCHEMA = """
 CREATE TABLE IF NOT EXISTS inbox (
     row INTEGER PRIMARY KEY,
@@ -32,27 +32,27 @@ DROP INDEX IF EXISTS inbox_time;
 
 
 EDITABLE_S = 1_200.0
-"""WhatsApp takes no edit of a message that is older (WhatsApp Web; phones say 15 minutes)."""
+"""WhatsApp accepts no edits of older messages (WhatsApp Web; phones allow 15 minutes)."""
 
 _IS_LISTED = "row IN (SELECT value FROM json_each(?))"
 
 
 class JournalFile(Protocol):
-    """The journal's file."""
+    """The journal's database."""
 
     def change(self, query: str, *values: Value) -> int:
-        """Run one statement; return how many rows it changed."""
+        """Run one statement; return the number of changed rows."""
         ...
 
     def rows(self, query: str, *values: Value) -> list[Row]:
-        """Return what a query finds."""
+        """Return the rows that a query selects."""
         ...
 
 
 class State(StrEnum):
-    """Where a message is: on disk, with the daemon, over, or set aside as it cannot be read.
+    """The state of a message: received, handed to the daemon, done, or broken and set aside.
 
-    One that is over without effect is kept for a while, as an edit of it counts as new.
+    A message without effect is kept for a while, because an edit of it counts as new.
     """
 
     RECEIVED = "received"
@@ -63,7 +63,7 @@ class State(StrEnum):
 
 
 class Key(NamedTuple):
-    """What makes two events the same message: id, chat and sender, without the device."""
+    """The key of a message for deduplication: id, chat and sender, without the device."""
 
     message_id: str
     chat: str
@@ -72,7 +72,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event in the inbox."""
+    """An event in the inbox."""
 
     row: int
     key: Key
@@ -81,7 +81,7 @@ class Entry:
 
 
 class Inbox:
-    """The events received, in order."""
+    """The received events, in order."""
 
     def __init__(self, db: JournalFile) -> None:
         self._db = db
@@ -95,14 +95,14 @@ class Inbox:
         edits: str | None = None,
         state: State = State.RECEIVED,
     ) -> bool:
-        """Keep an event; return False if that message is there already.
+        """Store an event; return False if it is a duplicate.
 
         Args:
-            key: What identifies the message.
-            event: The event as it came.
-            author: The sender's address as it came, without the device.
+            key: The key of the message.
+            event: The event as received.
+            author: The sender's address as received, without the device.
             edits: The id of the message that it changes.
-            state: Where it is.
+            state: Its state.
         """
         query = (
             "INSERT OR IGNORE INTO inbox "
@@ -113,7 +113,7 @@ class Inbox:
         return self._db.change(query, *values) == 1
 
     def open(self, after: int, limit: int) -> list[Entry]:
-        """Return the next entries whose turn is not over, from behind row ``after``."""
+        """Return the next unfinished entries after row ``after``."""
         query = (
             "SELECT row, message_id, chat, sender, event FROM inbox "
             "WHERE state IN ('received', 'handed') AND row > ? ORDER BY row LIMIT ?"
@@ -122,7 +122,7 @@ class Inbox:
         return [Entry(row, Key(*key), event) for row, *key, event in found]
 
     def changes_of(self, keys: Sequence[Key]) -> dict[Key, list[Entry]]:
-        """Return what their senders changed about messages and waits to be handed, in order."""
+        """Return the unfinished edits and deletions of these messages, in order."""
         query = (
             "SELECT edits, row, message_id, chat, sender, event FROM inbox "
             "WHERE edits IN (SELECT value FROM json_each(?)) "
@@ -136,9 +136,9 @@ class Inbox:
         return changes
 
     def kept(self, key: Key) -> Entry | None:
-        """Return a message whose event is still there; None if its turn is over or it never came.
+        """Return a message whose event is still stored; None if it is done or unknown.
 
-        That is one that waits, is with the daemon, or is over without effect.
+        The event is stored while the message is received, handed, or without effect.
         """
         query = (
             "SELECT row, event, state FROM inbox WHERE message_id = ? AND chat = ? AND sender = ? "
@@ -148,11 +148,11 @@ class Inbox:
         return Entry(found[0][0], key, found[0][1], State(found[0][2])) if found else None
 
     def replace(self, row: int, event: bytes) -> None:
-        """Put another event in the place of one."""
+        """Replace the event of a row."""
         self._db.change("UPDATE inbox SET event = ? WHERE row = ?", event, row)
 
     def reopen(self, row: int, event: bytes) -> None:
-        """Let a message wait once more, as the last one, with another event."""
+        """Queue a message again, as the last one, with another event."""
         query = (
             "UPDATE inbox SET row = (SELECT max(row) + 1 FROM inbox), event = ?, "
             "state = 'received' WHERE row = ?"
@@ -160,19 +160,19 @@ class Inbox:
         self._db.change(query, event, row)
 
     def hand(self, rows: Iterable[int]) -> None:
-        """Note that the daemon is about to get these."""
+        """Mark these as handed, before the daemon gets them."""
         self._mark(rows, "state = 'handed'", "state = 'received'")
 
     def finish(self, rows: Iterable[int]) -> None:
-        """Note that these turns are over; only the keys are kept."""
+        """Mark these as done; only the keys are kept."""
         self._mark(rows, "state = 'done', event = NULL")
 
     def finish_without_effect(self, rows: Iterable[int]) -> None:
-        """Note that these turns are over, and that nothing came of them."""
+        """Mark these as done without effect."""
         self._mark(rows, "state = 'without effect'")
 
     def set_aside(self, row: int) -> None:
-        """Keep an entry that cannot be read, but never hand it out."""
+        """Set aside an unreadable entry, which is never handed out."""
         self._mark([row], "state = 'broken'")
 
     def has(self, key: Key) -> bool:
@@ -190,9 +190,9 @@ class Inbox:
         return found[0][0] if found else None
 
     def prune(self, before: float) -> None:
-        """Forget what was finished and received before that time, all but the last message.
+        """Delete finished messages received before that time, except the last message.
 
-        What was without effect is finished once nobody can edit it any more.
+        A message without effect counts as finished once it can no longer be edited.
         """
         self._db.change(
             "UPDATE inbox SET state = 'done', event = NULL "

@@ -1,4 +1,4 @@
-"""What chats are called, as it was last asked for."""
+"""The names of chats, as of the last query."""
 
 import time
 
@@ -18,7 +18,7 @@ KNOWN = "SELECT chat_id, name FROM names WHERE name IS NOT NULL"
 
 
 class Names:
-    """The names of the chats that Butler writes to, and when it last asked for them."""
+    """The names of the chats that Butler writes to, and the time of the last query of each."""
 
     def __init__(self, db: JournalFile) -> None:
         self._db = db
@@ -28,13 +28,13 @@ class Names:
         return dict(self._db.rows(KNOWN))
 
     def is_due(self, chat_id: str) -> bool:
-        """Return whether it is a day since a chat's name was asked for, if it ever was."""
+        """Return whether a chat's name was not queried within the last day."""
         now = time.time()
         query = "SELECT 1 FROM names WHERE chat_id = ? AND asked_at BETWEEN ? AND ?"
         return not self._db.rows(query, chat_id, now - ASK_AGAIN_S, now)
 
     def note_asked(self, chat_id: str) -> None:
-        """Note that a chat's name is asked for now, whatever comes of it."""
+        """Record a query of a chat's name, before its outcome is known."""
         query = (
             "INSERT INTO names (chat_id, asked_at) VALUES (?, ?) "
             "ON CONFLICT (chat_id) DO UPDATE SET asked_at = excluded.asked_at"
@@ -42,11 +42,11 @@ class Names:
         self._db.change(query, chat_id, time.time())
 
     def keep(self, chat_id: str, name: str) -> None:
-        """Keep the name of a chat that was asked for."""
+        """Store the name of a chat, after a query."""
         self._db.change("UPDATE names SET name = ? WHERE chat_id = ?", name, chat_id)
 
     def prune(self) -> None:
-        """Forget all but the 2,000 chats asked for last."""
+        """Delete all but the 2,000 most recently queried chats."""
         query = (
             "DELETE FROM names WHERE chat_id NOT IN "
             "(SELECT chat_id FROM names ORDER BY asked_at DESC LIMIT ?)"

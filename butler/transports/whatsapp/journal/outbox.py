@@ -1,4 +1,4 @@
-"""What was asked to be sent, and was: one entry a reply, so that none is lost or sent twice."""
+"""The outbox: one entry per reply, so that none is lost or sent twice."""
 
 import time
 from collections.abc import Iterable
@@ -21,22 +21,22 @@ CREATE INDEX IF NOT EXISTS outbox_ids ON outbox (message_id) WHERE message_id IS
 """
 
 KEEP_S = 600.0
-"""A reply that nobody asks for any more, as its daemon was ended, is of use for so long."""
+"""How long a reply is still worth sending after its daemon ended."""
 
 _KEY_OF_A_TURN = "[0-9]*.[0-9]*"
 _STEP_S = 1e-5
-"""Between the times of two parts, which are their order."""
+"""The difference between the times of two parts of a reply, which set their order."""
 
 CUT_SHORT = "the gateway ended while it was being sent"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a reply.
+    """The outcome of a reply.
 
     Attributes:
-        message_id: Its id on WhatsApp if it was sent; None if nobody can say.
-        reason: Why nobody can say.
+        message_id: Its id on WhatsApp if it was sent; None if the outcome is unknown.
+        reason: Why the outcome is unknown.
     """
 
     message_id: str | None
@@ -44,15 +44,15 @@ class Outcome:
 
 
 class Outbox:
-    """The replies that wait, those that were sent, and those of which that cannot be said."""
+    """The replies that are queued, sent, or of unknown outcome."""
 
     def __init__(self, db: JournalFile) -> None:
         self._db = db
 
     def recover(self) -> int:
-        """Mark what a killed process was sending as unknown; return how many there are.
+        """Mark replies that a killed process was sending as unknown; return their number.
 
-        Of what waits, only young replies of turns stay: those are not repeated.
+        Deletes queued replies, except recent ones of turns, because turns are not repeated.
         """
         query = "DELETE FROM outbox WHERE state = 'asked' AND (time < ? OR key NOT GLOB ?)"
         self._db.change(query, time.time() - KEEP_S, _KEY_OF_A_TURN)
@@ -63,7 +63,7 @@ class Outbox:
         return self._db.change(query, CUT_SHORT)
 
     def outcome(self, key: str) -> Outcome | None:
-        """Return what became of a reply; None if it may be sent."""
+        """Return the outcome of a reply; None if it may be sent."""
         query = (
             "SELECT message_id, reason FROM outbox WHERE key = ? AND state IN ('sent', 'unknown')"
         )
@@ -71,13 +71,13 @@ class Outbox:
         return Outcome(*found[0]) if found else None
 
     def has(self, message_id: str) -> bool:
-        """Return whether this id is that of a reply."""
+        """Return whether this is the id of a sent reply."""
         return bool(self._db.rows("SELECT 1 FROM outbox WHERE message_id = ?", message_id))
 
     def ask(self, chat: str, requests: Iterable[tuple[str, bytes]]) -> None:
-        """Keep replies that are to be sent, by their keys: all of them or, if it fails, none.
+        """Queue replies by their keys: all of them or, on failure, none.
 
-        One that is there stays, unless sending it failed.
+        An existing entry is kept, unless sending it failed.
         """
         now = time.time()
         values: list[str | bytes | float] = []
@@ -92,7 +92,7 @@ class Outbox:
         self._db.change(query, *values)
 
     def waiting(self) -> list[tuple[str, bytes]]:
-        """Return the replies that wait to be sent, with their keys, in order."""
+        """Return the queued replies with their keys, in order."""
         query = (
             "SELECT key, request FROM outbox "
             "WHERE state = 'asked' AND request IS NOT NULL ORDER BY time"
@@ -100,11 +100,11 @@ class Outbox:
         return self._db.rows(query)
 
     def drop(self, key: str) -> None:
-        """Forget a reply that nobody waits for, unless its sending has begun."""
+        """Delete a reply that is no longer wanted, unless its sending has begun."""
         self._db.change("DELETE FROM outbox WHERE key = ? AND state = 'asked'", key)
 
     def begin(self, key: str, chat: str) -> None:
-        """Note that a reply is about to be sent."""
+        """Mark a reply as being sent."""
         query = (
             "INSERT INTO outbox (key, chat, state, time) VALUES (?, ?, 'sending', ?) "
             "ON CONFLICT (key) DO UPDATE SET state = 'sending'"
@@ -112,11 +112,11 @@ class Outbox:
         self._db.change(query, key, chat, time.time())
 
     def wait_on(self, key: str) -> None:
-        """Note that nothing of it left this machine, so that it waits as before."""
+        """Mark a reply as queued again, because nothing of it left this machine."""
         self._db.change("UPDATE outbox SET state = 'asked' WHERE key = ?", key)
 
     def sent(self, key: str, message_id: str) -> None:
-        """Note that WhatsApp took it."""
+        """Mark a reply as sent."""
         query = (
             "UPDATE outbox SET state = 'sent', message_id = ?, request = NULL, time = ? "
             "WHERE key = ?"
@@ -124,20 +124,20 @@ class Outbox:
         self._db.change(query, message_id, time.time(), key)
 
     def failed(self, key: str, reason: str) -> None:
-        """Note that WhatsApp did not take it; it may be sent again."""
+        """Mark a reply as rejected by WhatsApp; it may be sent again."""
         self._settle(key, "failed", reason)
 
     def has_failed(self, key: str) -> bool:
-        """Return whether WhatsApp did not take it."""
+        """Return whether WhatsApp rejected the reply."""
         query = "SELECT 1 FROM outbox WHERE key = ? AND state = 'failed'"
         return bool(self._db.rows(query, key))
 
     def unknown(self, key: str, reason: str) -> None:
-        """Note that nobody can say whether it was sent; it is never sent again."""
+        """Mark the outcome of a reply as unknown; it is never sent again."""
         self._settle(key, "unknown", reason)
 
     def prune(self, before: float) -> None:
-        """Forget what is older."""
+        """Delete entries from before that time."""
         self._db.change("DELETE FROM outbox WHERE time < ?", before)
 
     def _settle(self, key: str, state: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""The journal as the daemon's side sees it: read-only, also while a gateway writes."""
+"""Read-only access to the journal for the daemon, even while a gateway writes."""
 
 import sqlite3
 from contextlib import closing
@@ -9,7 +9,7 @@ from butler.transports.whatsapp.journal.names import KNOWN
 
 
 def stored_names(folder: Path) -> dict[str, str]:
-    """Return what the chats of the account in ``folder`` are called; none if they cannot be read.
+    """Return the names of the chats of the account in ``folder``; none if they cannot be read.
 
     A gateway may use the journal meanwhile.
     """

@@ -1,4 +1,4 @@
-"""Frames as bytes: four of length, big-endian, then a JSON array of the type's name and fields."""
+"""Frames as bytes: a length of four bytes, big-endian, then a JSON array of type and fields."""
 
 import asyncio
 import json
@@ -22,17 +22,17 @@ _ENVELOPE = msgspec.json.Decoder(tuple[str, msgspec.Raw])
 
 
 class ProtocolError(Exception):
-    """The other side sent something that is no frame."""
+    """The peer sent an invalid frame."""
 
 
 def encoded(frame: Frame) -> bytes:
-    """Return the bytes of ``frame``, its length first."""
+    """Encode ``frame`` with its length."""
     body = body_of(frame)
     return _LENGTH.pack(len(body)) + body
 
 
 def joined(frames: Iterable[Frame]) -> Iterator[bytes]:
-    """Yield the bytes of the frames, of small ones many at a time: each write takes its time."""
+    """Encode the frames; join small ones, because each write has a cost."""
     piece = bytearray()
     for frame in frames:
         piece += encoded(frame)
@@ -44,11 +44,11 @@ def joined(frames: Iterable[Frame]) -> Iterator[bytes]:
 
 
 def body_of(frame: Frame) -> bytes:
-    """Return the bytes of ``frame`` without its length."""
+    """Encode ``frame`` without its length."""
     named = type(frame).__name__, frame
     try:
         return msgspec.json.encode(named)
-    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 has no form for
+    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot encode
         return json.dumps(msgspec.to_builtins(named)).encode()
 
 
@@ -56,7 +56,7 @@ async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
     """Return the next frame; None at the end of the stream.
 
     Raises:
-        ProtocolError: It is none.
+        ProtocolError: It is invalid.
     """
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
@@ -68,24 +68,24 @@ async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
 
 
 def decoded(body: bytes) -> Frame:
-    """Return the frame whose bytes these are.
+    """Decode a frame without its length.
 
     Raises:
-        ProtocolError: They are none.
+        ProtocolError: It is invalid.
     """
     try:
         name, fields = _ENVELOPE.decode(body)
         return _DECODERS[name].decode(fields)
     except (msgspec.ValidationError, KeyError) as error:
-        raise ProtocolError(f"no frame: {error!r}") from error
+        raise ProtocolError(repr(error)) from error
     except msgspec.DecodeError:
         return _decoded_with_halves(body)
 
 
 def _decoded_with_halves(body: bytes) -> Frame:
-    """Return a frame in whose texts there may be halves of surrogate pairs."""
+    """Decode a frame whose texts may contain halves of surrogate pairs."""
     try:
         name, fields = json.loads(body)
         return msgspec.convert(fields, _TYPES[name])
     except (ValueError, TypeError, KeyError) as error:
-        raise ProtocolError(f"no frame: {error!r}") from error
+        raise ProtocolError(repr(error)) from error

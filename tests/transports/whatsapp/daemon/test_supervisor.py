@@ -110,7 +110,7 @@ async def test_an_outage_is_counted_from_its_beginning_whatever_is_tried(
     ("name", "silence_s", "said"),
     [
         ("aborts", 30, "was ended by SIGABRT."),
-        ("babbles", 30, "sent an invalid frame: no frame: "),
+        ("babbles", 30, "sent an invalid frame: "),
         ("hangs", 0.3, "stopped answering."),
     ],
 )

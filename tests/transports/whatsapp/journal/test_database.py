@@ -307,9 +307,9 @@ def test_a_full_disk_is_logged_once_and_nothing_there_is_lost(journal, path, cap
 
     assert [entry.key.message_id for entry in journal.inbox.open(0, 10)] == ["A1", "last"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"the journal cannot be written, trying on: {path} cannot be used: "
+        f"the journal cannot be written, retrying: {path} cannot be used: "
         "the disk is full; free some space.",
-        "the journal can be written again",
+        "the journal is writable again",
     ]
 
 
