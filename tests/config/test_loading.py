@@ -239,7 +239,7 @@ def test_a_long_or_unprintable_value_is_shown_short_and_safe(mistakes):
         (("a\\u001b",), ["repos.a\ufffd: is not a valid repo name: a name is letters,"]),
         (("",), ["repos.: is not a valid repo name: it is empty"]),
         (("x" * 65,), [f"repos.{'x' * 64}…: is not a valid repo name: it is longer than 64"]),
-        (("a b", "c d"), ["repos.a b: is no name", "repos.c d: is no name"]),
+        (("a b", "c d"), ["repos.a b: is not a valid", "repos.c d: is not a valid"]),
     ],
 )
 def test_a_repo_name_that_cannot_be_typed_or_told_apart_is_a_mistake(mistakes, names, sentences):

@@ -28,7 +28,7 @@ def test_a_length_of_time_is_read_alike_everywhere(written, seconds):
 
 @pytest.mark.parametrize("written", NO_SPANS)
 def test_what_is_no_length_of_time_is_refused_alike_everywhere(written):
-    with pytest.raises(ValueError, match="no length of time"):
+    with pytest.raises(ValueError, match="not a duration"):
         span_s(written)
     with pytest.raises(ValidationError, match="expected a time such as"):
         TypeAdapter(Seconds).validate_python(written)

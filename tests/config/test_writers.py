@@ -63,7 +63,7 @@ def test_a_group_that_nobody_knows_may_not_write_the_configuration(tmp_path, moc
     path.chmod(0o660)
     mocker.patch("butler.config.loading.grp.getgrgid", side_effect=KeyError)
 
-    with pytest.raises(ConfigError, match="can be written by others"):
+    with pytest.raises(ConfigError, match="is writable by others"):
         read(path)
 
 
