@@ -33,6 +33,7 @@ from butler_run.runs.scheduler import Scheduler
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
 from butler_run.sandbox.findings import sandbox_findings
 from butler_run.settings import RepoRunSettings, RunSettings
+from butler_run.snapshots.snapshots import SnapshotFolder
 from butler_run.snapshots.undo import Changes
 from butler_run.snapshots.working_copy import working_copy
 from butler_run.text.redaction import Redactor
@@ -56,11 +57,13 @@ class RunPlugin(Plugin[RunSettings]):
     async def __aenter__(self) -> Self:
         self._history = History(self.data_folder / FILE_NAME)
         secrets = Redactor(self._catalog.secrets)
+        folder = SnapshotFolder(self.data_folder / "snapshots", self.settings.max_snapshot_mb)
         surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)
         self._runs = Scheduler(
-            *(self.settings, self._history, self._questions, secrets), Enclosures(surroundings)
+            *(self.settings, self._history, self._questions, secrets),
+            *(Enclosures(surroundings), folder),
         )
-        self._changes = Changes(self._history, secrets)
+        self._changes = Changes(self._history, secrets, folder)
         self._cut_off = self._history.cut_off()
         self._untold = self._history.take_untold()
         return self

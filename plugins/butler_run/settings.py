@@ -68,6 +68,7 @@ class RunSettings(Settings):
 
     agent: str = "claude"
     max_runs: Annotated[int, Field(ge=1, le=100)] = 4
+    max_snapshot_mb: Annotated[int, Field(ge=1, le=10_000)] = 100
     max_queued: Annotated[int, Field(ge=0, le=100)] = 5
     max_runs_per_hour: Annotated[int, Field(ge=1)] = 6
     max_runs_per_day: Annotated[int, Field(ge=1)] | None = None

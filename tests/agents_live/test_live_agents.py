@@ -22,7 +22,7 @@ from butler_run.agents import (
     Started,
     Text,
 )
-from butler_run.snapshots.snapshots import Moment, Snapshots, summary
+from butler_run.snapshots.snapshots import Moment, SnapshotFolder, Undone, summary
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -66,8 +66,8 @@ def _one(events, kind):
     return next(event for event in events if isinstance(event, kind))
 
 
-async def test_a_file_is_written_after_a_yes_and_undone(play, folder, model):
-    snapshots = Snapshots(folder)
+async def test_a_file_is_written_after_a_yes_and_undone(play, folder, model, tmp_path):
+    snapshots = SnapshotFolder(tmp_path / "store").of(folder)
     before = await snapshots.take(1, Moment.BEFORE)
 
     events = await play(WISH)
@@ -81,7 +81,7 @@ async def test_a_file_is_written_after_a_yes_and_undone(play, folder, model):
     assert events[-1] == Finished(Reason.DONE)
     assert (folder / "made.txt").read_text() == "made by the model\n"
     assert summary(await snapshots.files(before, after)) == "1 file +1 −0"
-    assert await snapshots.undo(before, after) == ("made.txt",)
+    assert await snapshots.undo(before, after) == Undone(("made.txt",))
     assert not (folder / "made.txt").exists()
 
 

@@ -79,6 +79,8 @@ CREATE TABLE IF NOT EXISTS details (
     process TEXT NOT NULL
 );
 """
+# Beside the versions of the schema: what knows nothing of it still reads the rest.
+_UNDONE = "CREATE TABLE IF NOT EXISTS undone (number INTEGER PRIMARY KEY)"
 _COLUMNS = (
     "number, chat_id, repo, folder, agent, person, state, queued_at, started_at, ended_at, "
     "cost_usd, before, after"
@@ -110,6 +112,7 @@ class History:
     def __init__(self, path: Path) -> None:
         self._process = name_of(os.getpid())
         self._db = open_database(path, f"{_SCHEMA}{CHATS_SCHEMA}")
+        self._db.execute(_UNDONE)
         self.chats = Chats(self._db)
 
     def close(self) -> None:
@@ -244,10 +247,17 @@ class History:
         """Return the latest runs of a chat, newest first."""
         return self._runs("WHERE chat_id = ? ORDER BY number DESC LIMIT ?", chat_id, limit)
 
-    def last_begun(self, chat_id: str) -> Past | None:
-        """Return the latest run of a chat that has a snapshot from before it."""
-        where = "WHERE chat_id = ? AND before IS NOT NULL ORDER BY number DESC LIMIT 1"
-        return next(iter(self._runs(where, chat_id)), None)
+    def last_to_undo(self, chat_id: str, repo: str) -> Past | None:
+        """Return the last run of a chat in a repo that has begun and was not undone."""
+        where = (
+            "WHERE chat_id = ? AND repo = ? AND started_at IS NOT NULL "
+            "AND number NOT IN (SELECT number FROM undone) ORDER BY number DESC LIMIT 1"
+        )
+        return next(iter(self._runs(where, chat_id, repo)), None)
+
+    def note_undone(self, number: int) -> None:
+        """Note that the files of a run were put back."""
+        self._db.execute("INSERT OR IGNORE INTO undone VALUES (?)", (number,))
 
     def asked_by(self, person: Person, since: float) -> list[float]:
         """Return the times of a person's runs since then, under either address, oldest first."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ LAST_EVENTS_S = 5.0
 UNRESUMABLE = ""
 """Kept in place of a conversation's id where the agent has none that it could resume."""
 
+_GIT = re.compile(r"\bgit\b")
 _STATES = {
     Reason.DONE: State.DONE,
     Reason.CANCELLED: State.STOPPED,
@@ -81,6 +83,7 @@ class Run:
         history: Where it is noted.
         questions: Where the agent's questions wait for answers.
         chat: Where its messages go.
+        snapshots: Keeps the working copy.
 
     Attributes:
         is_stopped: Somebody asked for its end.
@@ -97,6 +100,7 @@ class Run:
         history: History,
         questions: Questions,
         chat: RunChat,
+        snapshots: RunSnapshots,
     ) -> None:
         self._ctx = ctx
         self._number = number
@@ -107,7 +111,8 @@ class Run:
         self._history = history
         self._chat = chat
         self._prompts = PermissionPrompts(ctx, number, repo, choice, history, questions, chat)
-        self._snapshots = RunSnapshots(repo, number)
+        self._snapshots = snapshots
+        self._used_git = choice.is_program
         self._outcome = self._nothing_yet()
         self._said = _Said("", is_all=True)
         self._run: LimitedRun | None = None
@@ -145,14 +150,13 @@ class Run:
             begun_at = clock()
             await self._run_agent()
             elapsed = duration(clock() - begun_at)
-            await self._kept(self._snapshots.end())
+            await self._kept(self._snapshots.end(used_git=self._used_git))
         state, outcome = self._state(), self._outcome
         self._said = await self._answered(elapsed)
         self._history.end(
             *(self._number, state, self._snapshots.after, outcome.usage, outcome.conversation_id),
             answer=self._said.text,
         )
-        await self._snapshots.prune()
         await self._progress.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
         return state
 
@@ -161,6 +165,10 @@ class Run:
         self._show("taking a snapshot")
         await snapshot
         self._show("")
+
+    async def tidy_up(self) -> None:
+        """Remove what is kept of runs long past; nobody waits for it."""
+        await self._snapshots.prune()
 
     async def tell(self) -> None:
         """Send the answer, with a document if it is long."""
@@ -264,6 +272,7 @@ class Run:
                 self._show("writing")
             case Tool(is_finished=False):
                 self._outcome.answer.end_section()
+                self._used_git = self._used_git or bool(_GIT.search(event.title))
                 self._show(event.title)
             case PermissionAsked():
                 self._show("waiting for an answer")

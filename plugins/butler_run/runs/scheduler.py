@@ -17,6 +17,8 @@ from butler_run.runs.queue import Place, Queue
 from butler_run.runs.run import Run
 from butler_run.sandbox.enclosures import Enclosures
 from butler_run.settings import RunSettings
+from butler_run.snapshots.of_run import RunSnapshots
+from butler_run.snapshots.snapshots import SnapshotFolder
 from butler_run.snapshots.working_copy import working_copy
 from butler_run.text.redaction import Redactor
 
@@ -42,12 +44,14 @@ class Scheduler:
         questions: Questions,
         secrets: Redactor,
         enclosures: Enclosures,
+        snapshots: SnapshotFolder,
     ) -> None:
         self._settings = settings
         self._history = history
         self._questions = questions
         self._secrets = secrets
         self._enclosures = enclosures
+        self._snapshots = snapshots
         self._budget = Budget(settings, history)
         self._queue = Queue(settings.max_runs)
         self._live: dict[int, _Live] = {}
@@ -152,9 +156,10 @@ class Scheduler:
         """Queue a recorded run for its working copy."""
         chat = RunChat(ctx, self._history, number, self._secrets)
         enclosure = self._enclosures.of_run(repo, copy, choice.boundary)
+        snapshots = RunSnapshots(repo, number, self._snapshots)
         work = Run(
             *(ctx, number, prompt, repo, choice, enclosure),
-            *(self._history, self._questions, chat),
+            *(self._history, self._questions, chat, snapshots),
         )
         place = self._queue.join(number, copy, ctx.chat_id)
         job = ctx.start(self._carry_out(ctx, work, place, repo, prompt), f"run {number}")
@@ -200,6 +205,7 @@ class Scheduler:
                 )
                 ctx.audit("run", repo.name, str(ended), detail)
         await work.tell()
+        await work.tidy_up()
 
 
 def _meant(live: Mapping[int, _Live]) -> int:

@@ -1,38 +1,52 @@
-"""Snapshots of a working copy before and after a run, kept as hidden commits.
+"""Snapshots of a working copy before and after a run, kept as commits in a store of Butler's own.
 
-A snapshot is a commit under ``refs/butler/runs/<number>/``. It holds every file byte by byte,
-untracked ones included and ignored ones not; index, branch and files stay as they are. Its parent
-is the last commit of the repository, so that one is kept, too.
+A snapshot is the commit ``refs/butler/runs/<number>/<moment>``. It holds every file byte by byte,
+untracked ones included and ignored ones not; the repository and its files stay as they are. Its
+message says which commit and branch the working copy was at.
 
-Snapshots exclude ignored files, empty folders, and the contents of submodules.
+Snapshots exclude ignored files, empty folders, what is neither a file nor a link, files that are
+too large, and the contents of submodules; of the last three they note whether they changed.
+
+Until version 0.1 snapshots were in the repository itself, under the same names. Those are still
+found, and removed once they are old.
 """
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncIterator, Collection, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from butler import GitError, UserError, listed, run_git
+from butler_run.snapshots.changes import NO_FILE, Diff, Entry, FileChange, shown, summary
 from butler_run.snapshots.files import in_the_way, remove
-from butler_run.snapshots.shadow_repository import (
-    Diff,
-    Entry,
-    FileChange,
-    Repository,
-    ShadowRepository,
-    shown,
-)
+from butler_run.snapshots.store import Repository, Store, opened
 
-__all__ = ["ChangedSinceError", "Diff", "FileChange", "Moment", "Snapshots", "summary"]
+__all__ = [
+    "ChangedSinceError",
+    "Diff",
+    "FileChange",
+    "Head",
+    "Moment",
+    "SnapshotFolder",
+    "Snapshots",
+    "Undone",
+    "summary",
+]
+
+T = TypeVar("T")
 
 KEPT_S = 30 * 24 * 3600.0
+MAX_FILE_MB = 100
 
 _REFS = "refs/butler/runs"
-_SUBMODULE = "160000"
-_NO_FILE = "000000"
+_HEAD = re.compile(r"^(?:parent|Head:) ([0-9a-f]{40,64})$", re.MULTILINE)
+_BRANCH = re.compile(r"^Branch: (.+)$", re.MULTILINE)
+_BY_OTHERS = "Head-moved-by: others"
 
 
 class Moment(StrEnum):
@@ -40,6 +54,32 @@ class Moment(StrEnum):
 
     BEFORE = "before"
     AFTER = "after"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a working copy was: its commit and its branch, each empty if there is none.
+
+    Attributes:
+        is_moved_by_others: It moved during the run, and not by the agent.
+    """
+
+    commit: str
+    branch: str
+    is_moved_by_others: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What became of the files of a run that was undone.
+
+    Attributes:
+        paths: Those that were put back.
+        kept: Those that no snapshot holds, so they stay as they are.
+    """
+
+    paths: tuple[str, ...]
+    kept: tuple[str, ...] = ()
 
 
 class ChangedSinceError(UserError):
@@ -54,170 +94,232 @@ class ChangedSinceError(UserError):
         super().__init__(f"Nothing was undone. Changed since the run: {listed(self.paths)}.")
 
 
+class SnapshotFolder:
+    """The folder with the stores of all working copies.
+
+    Args:
+        folder: The folder, made when it is needed.
+        max_file_mb: Larger files are not held.
+    """
+
+    def __init__(self, folder: Path, max_file_mb: int = MAX_FILE_MB) -> None:
+        self._folder = folder
+        self._max_file_bytes = max_file_mb * 1_000_000
+
+    def of(self, folder: Path) -> "Snapshots":
+        """Return the snapshots of the working copy in which ``folder`` lies."""
+        return Snapshots(folder, self._folder, self._max_file_bytes)
+
+
 class Snapshots:
     """The snapshots of one working copy."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, root: Path, max_file_bytes: int) -> None:
         self._folder = folder
+        self._root = root
+        self._max_file_bytes = max_file_bytes
 
-    async def take(self, run: int, moment: Moment) -> str:
-        """Take a snapshot of the working copy and return the id of its commit.
+    async def take(self, run: int, moment: Moment, *, is_moved_by_others: bool = False) -> str:
+        """Keep the state of the working copy and return the id of its commit.
 
         Raises:
             GitError: Git cannot read the working copy.
         """
-        async with self._private() as private:
-            tree = await private.tree()
-            parent = ("-p", private.head) if private.head else ()
-            message = ("-m", f"run {run}, {moment}")
-            commit = await private.git("commit-tree", tree, *parent, *message)
-        await run_git(self._folder, "update-ref", "--", f"{_REFS}/{run}/{moment}", commit)
+        branch = await self._branch()
+        async with self._opened() as store:
+            said = [f"run {run}, {moment}\n", f"Branch: {branch}"]
+            said += [f"Head: {store.repository.head}"] * bool(store.repository.head)
+            said += [_BY_OTHERS] * is_moved_by_others
+            tree = await store.tree()
+            commit = await store.git("commit-tree", tree, "-m", "\n".join(said))
+            await store.git("update-ref", "--", f"{_REFS}/{run}/{moment}", commit)
         return commit
 
-    async def _commit(self, name: str) -> str | None:
+    async def now(self) -> Head:
+        """Return where the working copy is.
+
+        Raises:
+            GitError: Git cannot read it.
+        """
+        repository = await Repository.at(self._folder)
+        return Head(repository.head or "", await self._branch())
+
+    async def head(self, commit: str) -> Head:
+        """Return where the working copy was at a snapshot.
+
+        Raises:
+            GitError: The snapshot is gone.
+        """
+        async with self._opened() as store:
+            said = await store.read("cat-file", "commit", commit)
+        found, branch = _HEAD.search(said), _BRANCH.search(said)
+        is_moved = _BY_OTHERS in said.split("\n")
+        return Head(found[1] if found else "", branch[1] if branch else "", is_moved)
+
+    async def _branch(self) -> str:
         try:
-            found = await run_git(
-                self._folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"
-            )
+            name = await run_git(self._folder, "symbolic-ref", "--quiet", "HEAD")
         except GitError as error:
             if error.status == 1:
-                return None
+                return ""
             raise
-        return found.decode().strip()
+        return name.decode(errors="replace").strip()
 
     async def diff(self, before: str, after: str | None = None) -> Diff:
-        """Return the changes between two snapshots, or up to now without ``after``.
+        """Return what changed between two snapshots, or up to now if there is no ``after``.
 
         Raises:
             GitError: Git cannot read the working copy, or a snapshot is gone.
         """
-        async with self._private() as private:
-            return await private.diff(before, after or await private.tree())
+        async with self._opened() as store:
+            return await store.diff(before, after or await store.tree())
 
     async def files(self, before: str, after: str) -> tuple[FileChange, ...]:
-        """Return the files changed between two snapshots; cheaper than ``diff``.
+        """Return which files changed between two snapshots, for less than ``diff``.
 
         Raises:
             GitError: A snapshot is gone.
         """
-        async with self._private() as private:
-            return await private.files(before, after)
+        async with self._opened() as store:
+            return await store.files(before, after)
 
-    async def has_commits(self, before: str, after: str) -> bool:
-        """Return whether the repository's last commit differs between two snapshots.
+    async def opaque(self, before: str, after: str) -> tuple[str, ...]:
+        """Return what changed between two snapshots and is held by none of them.
 
         Raises:
             GitError: A snapshot is gone.
         """
-        return await self._commit(f"{before}^1") != await self._commit(f"{after}^1")
+        async with self._opened() as store:
+            return await store.opaque(before, after)
 
     async def uncommitted(self) -> Diff:
-        """Return the uncommitted changes of the working copy.
+        """Return what the working copy has beyond its last commit.
 
         Raises:
             GitError: Git cannot read the working copy.
         """
-        async with self._private() as private:
-            head = private.head or await private.git("mktree", stdin=b"")
-            return await private.diff(head, await private.tree())
+        async with self._opened() as store:
+            head = store.repository.head or await store.git("mktree", stdin=b"")
+            found = await store.diff(head, await store.tree())
+            return Diff(found.text, found.files)
 
-    async def undo(self, before: str, after: str) -> tuple[str, ...]:
-        """Revert the changes between two snapshots and return the paths of the files.
+    async def by_hand(self, commit: str, paths: str) -> str:
+        """Return the command that brings files of a snapshot back on the machine.
 
-        Commits and index changes of the run stay.
+        Raises:
+            GitError: Git cannot read the repository.
+        """
+        restore = f"restore --source={commit[:12]} -- {paths}"
+        async with self._opened() as store:
+            try:
+                await store.git("cat-file", "-e", commit)
+            except GitError:
+                return f"git {restore}"
+            return f"git --git-dir={store.folder} --work-tree={store.top} {restore}"
+
+    async def undo(self, before: str, after: str) -> Undone:
+        """Put back what changed between two snapshots.
+
+        Commits that the run made, and what it added to the index, stay.
 
         Raises:
             ChangedSinceError: Some of these files are not as ``after`` left them; none is touched.
-            GitError: Git cannot read the working copy, or a snapshot is gone.
+            GitError: Git cannot read the working copy.
             UserError: Git cannot write it, and whether the files are as they were.
         """
-        async with self._private() as private:
-            changed = await private.entries(before, after)
-            now = await private.tree()
-            since = {entry.path for entry in await private.entries(after, now)}
+        async with self._opened() as store:
+            now = await store.tree()
+            changed = await _checked(store.checked_entries(before, after))
+            kept = [entry.path for entry in changed if entry.is_opaque]
+            changed = [entry for entry in changed if not entry.is_opaque]
+            since = {entry.path for entry in await store.entries(after, now)}
             undone = {entry.path for entry in changed} - {
-                entry.path for entry in await private.entries(before, now)
+                entry.path for entry in await store.entries(before, now)
             }
             wanted = [entry for entry in changed if entry.path not in undone]
-            _refuse_submodules(wanted)
-            _refuse_changed({entry.path for entry in wanted}, since - undone)
-            gone, there = _gone_and_there(wanted, side=0)
-            _refuse_lost(await asyncio.to_thread(in_the_way, private.top, there, gone))
+            _refuse_changed({entry.path for entry in wanted}, since - undone - {*kept})
+            there = [entry.path for entry in wanted if entry.modes[0] != NO_FILE]
+            gone = {entry.path for entry in wanted} - {*there}
+            _refuse_lost(await asyncio.to_thread(in_the_way, store.top, there, gone))
+            await _checked(store.check_files(wanted))
             try:
-                await _put(private, before, gone, there)
+                await _put(store, wanted, side=0)
             except GitError as error:
-                await self._go_back(after, wanted, error)
-            return tuple(sorted(entry.path for entry in wanted))
+                await self._go_back(store, after, wanted, error)
+        paths = sorted(entry.path for entry in wanted)
+        return Undone(tuple(paths), tuple(map(shown, kept)))
 
-    async def _go_back(self, after: str, wanted: Iterable[Entry], error: GitError) -> NoReturn:
-        """Restore the files after an undo that failed midway, such as on a full disk.
+    async def _go_back(
+        self, store: Store, after: str, wanted: Collection[Entry], error: GitError
+    ) -> NoReturn:
+        """Make the files what they were before an undo that broke off, as on a disk that is full.
 
         Raises:
             UserError: Always; the text says whether that went well.
         """
         try:
-            # Not with the git folder in hand: a git that was killed leaves it locked.
-            async with self._private() as private:
-                await _put(private, after, *_gone_and_there(wanted, side=1))
+            await _put(store, wanted, side=1)
         except GitError:
+            command = await self.by_hand(after, ".")
             raise UserError(
-                f"The undo failed midway: {error} Some files are damaged; git still has "
-                f"them: git restore --source={after[:12]} -- . brings back what the run left."
+                f"The undo broke off in the middle: {error} Some files are damaged; Butler still "
+                f"has them: {command} brings back what the run left."
             ) from error
         raise UserError(f"Nothing was undone: {error}") from error
 
     async def prune(self, kept_s: float = KEPT_S) -> int:
         """Delete the snapshots older than ``kept_s`` and return their number."""
-        form = "--format=%(committerdate:unix) %(refname)"
-        listing = await run_git(self._folder, "for-each-ref", form, _REFS)
-        limit = time.time() - kept_s
-        stamped = (line.split(" ", 1) for line in listing.decode().splitlines())
-        old = [name for stamp, name in stamped if float(stamp) < limit]
-        commands = "".join(f"delete {name}\n" for name in old)
-        await run_git(self._folder, "update-ref", "--stdin", stdin=commands.encode())
-        return len(old)
+        form = ("for-each-ref", "--format=%(committerdate:unix) %(refname)", _REFS)
+        async with self._opened() as store:
+            old = _older(await store.git(*form), kept_s)
+            await store.git("update-ref", "--stdin", stdin=_deletion(old))
+            await store.pack()
+            before_stores = _older((await run_git(self._folder, *form)).decode(), kept_s)
+            if before_stores:
+                await run_git(self._folder, "update-ref", "--stdin", stdin=_deletion(before_stores))
+            with suppress(OSError):
+                (store.repository.git_folder / "butler-index").unlink()
+        return len(old) + len(before_stores)
 
     @asynccontextmanager
-    async def _private(self) -> AsyncIterator["ShadowRepository"]:
+    async def _opened(self) -> AsyncIterator[Store]:
         repository = await Repository.at(self._folder)
-        private = await asyncio.to_thread(ShadowRepository, repository)
-        try:
-            yield private
-        finally:
-            await asyncio.to_thread(private.remove)
+        async with opened(self._root, repository, self._max_file_bytes) as store:
+            yield store
 
 
-def summary(files: Collection[FileChange]) -> str:
-    """Return the number of changed files and lines."""
-    added = sum(file.added or 0 for file in files)
-    removed = sum(file.removed or 0 for file in files)
-    return f"{len(files)} file{'s' * (len(files) != 1)} +{added} −{removed}"
+def _older(listing: str, kept_s: float) -> list[str]:
+    """Return the names of the commits in a listing that are older than ``kept_s``."""
+    limit = time.time() - kept_s
+    stamped = (line.split(" ", 1) for line in listing.splitlines())
+    return [name for stamp, name in stamped if float(stamp) < limit]
 
 
-async def _put(
-    private: ShadowRepository, source: str, gone: Iterable[str], there: Iterable[str]
-) -> None:
-    """Restore files from ``source``, and remove those that it does not have."""
+def _deletion(names: Iterable[str]) -> bytes:
+    return "".join(f"delete {name}\n" for name in names).encode()
+
+
+async def _checked(checking: Awaitable[T]) -> T:
+    """Wait for what checks snapshots.
+
+    Raises:
+        UserError: They are damaged.
+    """
     try:
-        await asyncio.to_thread(remove, private.top, gone)
+        return await checking
+    except GitError as error:
+        raise UserError(f"Nothing was undone: {error}") from error
+
+
+async def _put(store: Store, entries: Collection[Entry], side: int) -> None:
+    """Make files what they are on one side of their entries."""
+    there = [entry for entry in entries if entry.modes[side] != NO_FILE]
+    gone = {entry.path for entry in entries} - {entry.path for entry in there}
+    try:
+        await asyncio.to_thread(remove, store.top, gone)
     except OSError as error:
         raise GitError(f"a file cannot be removed: {error.strerror}.") from None
-    await private.restore(source, there)
-
-
-def _gone_and_there(entries: Iterable[Entry], side: int) -> tuple[set[str], list[str]]:
-    """Return the paths that are missing in a state, and those that exist."""
-    gone = {entry.path for entry in entries if entry.modes[side] == _NO_FILE}
-    return gone, [entry.path for entry in entries if entry.path not in gone]
-
-
-def _refuse_submodules(entries: Iterable[Entry]) -> None:
-    submodules = [entry.path for entry in entries if _SUBMODULE in entry.modes]
-    if submodules:
-        raise UserError(
-            f"Nothing was undone. The run changed what cannot be restored: {listed(submodules)} "
-            "(a git repository within the repository)."
-        )
+    await store.put(there, side)
 
 
 def _refuse_lost(paths: Iterable[str]) -> None:

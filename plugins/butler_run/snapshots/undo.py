@@ -4,8 +4,8 @@ import asyncio
 
 from butler import Context, Reply, Repo, UserError, fenced, listed
 from butler_run.history.runs import History, Past
-from butler_run.snapshots.shadow_repository import shown
-from butler_run.snapshots.snapshots import Diff, Snapshots, summary
+from butler_run.snapshots.changes import Diff, shown, summary
+from butler_run.snapshots.snapshots import SnapshotFolder, Snapshots, Undone
 from butler_run.text.redaction import Redactor
 
 SMALL_DIFF = 2_000
@@ -18,11 +18,13 @@ class Changes:
     Args:
         history: Where the runs are noted.
         secrets: Hides what must not be read in a chat.
+        folder: Where the snapshots are kept.
     """
 
-    def __init__(self, history: History, secrets: Redactor) -> None:
+    def __init__(self, history: History, secrets: Redactor, folder: SnapshotFolder) -> None:
         self._history = history
         self._secrets = secrets
+        self._folder = folder
 
     async def shown(self, ctx: Context, number: int | None) -> str | Reply:
         """Return the changes of a run so far; without a run, those of the working copy.
@@ -32,17 +34,19 @@ class Changes:
         Raises:
             UserError: There is no such run, or its changes are unknown.
         """
-        past = self._found(ctx, number)
+        past = await self._found(ctx, number)
         if past is None:
             repo = await ctx.active_repo()
             await asyncio.to_thread(repo.check_usable)
-            diff = await Snapshots(repo.path).uncommitted()
+            diff = await self._folder.of(repo.path).uncommitted()
             return await self._told(ctx, diff, f"*{repo.name}* since its last commit", repo.name)
         repo = await _repo(ctx, past)
-        diff = await Snapshots(repo.path).diff(_before(past), past.after)
+        diff = await self._folder.of(repo.path).diff(_before(past), past.after)
         return await self._told(ctx, diff, _heading(past), f"run-{past.number}")
 
     async def _told(self, ctx: Context, diff: Diff, heading: str, file_name: str) -> str | Reply:
+        if diff.opaque:
+            heading = f"{heading} (not shown: {listed(diff.opaque)})"
         if not diff.files:
             return f"{heading}: no files changed."
         text = await asyncio.to_thread(self._secrets.redacted, diff.text)
@@ -59,9 +63,12 @@ class Changes:
         Raises:
             UserError: There is none.
         """
-        past = self._found(ctx, number)
+        past = await self._found(ctx, number)
         if past is None:
-            raise UserError("There is no run to undo in this chat. /runs lists the runs.")
+            repo = await ctx.active_repo()
+            raise UserError(
+                f"There is no run of this chat to undo in *{repo.name}*. /runs lists the runs."
+            )
         return past, await _repo(ctx, past)
 
     async def undone(self, past: Past, repo: Repo) -> str:
@@ -70,24 +77,51 @@ class Changes:
         Raises:
             UserError: They cannot be restored; the text says why.
         """
-        before, after, snapshots = _before(past), past.after, Snapshots(repo.path)
+        before, after, snapshots = _before(past), past.after, self._folder.of(repo.path)
         if after is None:
-            raise UserError(_cannot_be_told(past, before))
-        has_commits = await snapshots.has_commits(before, after)
-        paths = await snapshots.undo(before, after)
-        said = f"Run {past.number} was undone: {listed(map(shown, paths))}."
-        if not paths:
-            said = f"Run {past.number} has nothing to undo."
+            by_hand = await snapshots.by_hand(before, "<file>")
+            raise UserError(_cannot_be_told(past, by_hand))
+        was, is_now = await snapshots.head(before), await snapshots.head(after)
+        if is_now.is_moved_by_others:
+            raise UserError(await _refused(past, snapshots, before, after))
+        undone = await snapshots.undo(before, after)
+        self._history.note_undone(past.number)
+        said = _said(past, undone)
+        has_commits = was.commit != is_now.commit
         return f"{said} Its commits stay: only files are restored." if has_commits else said
 
-    def _found(self, ctx: Context, number: int | None) -> Past | None:
+    async def _found(self, ctx: Context, number: int | None) -> Past | None:
+        """Return the run of this number, else the last one here that is not undone."""
         if number is None:
-            past = self._history.last_begun(ctx.chat_id)
-            return past if past is not None and ctx.may_see(past.repo) else None
+            repo = await ctx.active_repo()
+            return self._history.last_to_undo(ctx.chat_id, repo.name)
         past = self._history.run(number, ctx.chat_id)
         if past is None or not ctx.may_see(past.repo):
             raise UserError("There is no such run in this chat. /runs lists them.")
         return past
+
+
+def _said(past: Past, undone: Undone) -> str:
+    said = f"Run {past.number} in *{past.repo}* has nothing to undo."
+    if undone.paths:
+        paths = listed(map(shown, undone.paths))
+        said = f"Run {past.number} in *{past.repo}* was undone: {paths}."
+    if not undone.kept:
+        return said
+    return (
+        f"{said} Left as they are, as snapshots do not hold git repositories within the "
+        f"repository, large files and what is no file: {listed(undone.kept)}."
+    )
+
+
+async def _refused(past: Past, snapshots: Snapshots, before: str, after: str) -> str:
+    files = listed(file.path for file in await snapshots.files(before, after))
+    by_hand = await snapshots.by_hand(before, "<file>")
+    return (
+        f"Nothing was undone. While run {past.number} was at work in *{past.repo}*, somebody else "
+        "committed or switched the branch, so its changes cannot be told apart from theirs: "
+        f"{files}. On the machine, {by_hand} brings back a file as it was before."
+    )
 
 
 def _before(past: Past) -> str:
@@ -106,13 +140,13 @@ def _heading(past: Past) -> str:
     return f"Run {past.number} in *{past.repo}* so far"
 
 
-def _cannot_be_told(past: Past, before: str) -> str:
+def _cannot_be_told(past: Past, by_hand: str) -> str:
     if not past.is_over:
         return f"Run {past.number} is still in progress. /stop it, or wait for its end."
     return (
         f"Run {past.number} did not finish, so its changes cannot be told apart from later "
         f"ones. /diff {past.number} shows both; on the machine, "
-        f"git restore --source={before[:12]} -- <file> brings back a file as it was before."
+        f"{by_hand} brings back a file as it was before."
     )
 
 

@@ -165,10 +165,10 @@ async def test_runs_that_wait_for_two_repos_in_one_working_copy_begin_one_by_one
             await each("/run do it")
 
         for number, each in ((1, chat), (2, other), (3, chat), (4, other)):
-            await wait_for(each, f"Run {number}: scripted works in ")
+            await wait_for(each, f"Run {number}: scripted is working in ")
             later = [(n, at) for n, at in ((2, other), (3, chat), (4, other)) if n > number]
             for waiting, at in later:
-                assert await at(f"/diff {waiting}") == [f"Run {waiting} has not begun yet."]
+                assert await at(f"/diff {waiting}") == [f"Run {waiting} has not started yet."]
             await each(f"/stop {number}")
 
 
@@ -209,9 +209,9 @@ async def test_a_run_waits_until_an_undo_is_over(chat, script, run, gate, wait_f
     await other("/run do it")
     gate.is_open.set()
 
-    assert await undoing == ["Run 1 was undone: made.txt."]
+    assert await undoing == ["Run 1 in *api* was undone: made.txt."]
     await wait_for(other, "Run 2: scripted is working in *api*")
     texts = [sent.reply.text for sent in chat.transport.sent]
-    assert texts.index("Run 1 was undone: made.txt.") < texts.index(
+    assert texts.index("Run 1 in *api* was undone: made.txt.") < texts.index(
         "Run 2: scripted is working in *api*, 0 s"
     )

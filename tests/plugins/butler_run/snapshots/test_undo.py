@@ -1,5 +1,6 @@
 """Undoing a run that put folders, links and files in each other's place."""
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -7,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from butler import GitError, UserError, run_git
+from butler import GitError, UserError
 from butler.testing import make_working_copy
-from butler_run.snapshots.shadow_repository import ShadowRepository
-from butler_run.snapshots.snapshots import Moment, Snapshots
+from butler_run.snapshots.snapshots import Moment, SnapshotFolder
+from butler_run.snapshots.store import Store
 
 
 @pytest.fixture
@@ -73,6 +74,10 @@ WORKS = [
 ]
 
 
+def snapshots_of(folder, max_file_mb=100):
+    return SnapshotFolder(folder.parent / "store", max_file_mb).of(folder)
+
+
 def _all_of(folder: Path):
     """Return what the files hold, and their modes; git knows no empty folders."""
     return {
@@ -87,9 +92,9 @@ def _content(path: Path):
 
 
 async def _run(copy, work):
-    before = await Snapshots(copy).take(1, Moment.BEFORE)
+    before = await snapshots_of(copy).take(1, Moment.BEFORE)
     work(copy)
-    return before, await Snapshots(copy).take(1, Moment.AFTER)
+    return before, await snapshots_of(copy).take(1, Moment.AFTER)
 
 
 @pytest.mark.parametrize("work", WORKS)
@@ -98,7 +103,7 @@ async def test_undo_puts_each_thing_back_in_its_place(copy, tmp_path, work):
     was = _all_of(copy)
     before, after = await _run(copy, work)
 
-    await Snapshots(copy).undo(before, after)
+    await snapshots_of(copy).undo(before, after)
 
     assert _all_of(copy) == was
     assert (tmp_path / "outside" / "file").read_text() == "not yours\n"
@@ -109,17 +114,17 @@ async def test_an_undo_that_breaks_off_takes_itself_back(copy, tmp_path, work, m
     (copy / "link").symlink_to("folder")
     before, after = await _run(copy, work)
     left = _all_of(copy)
-    restore, calls = ShadowRepository.restore, itertools.count()
+    put, calls = Store.put, itertools.count()
 
-    async def break_off_once(self, source, paths):
-        await restore(self, source, paths)
+    async def break_off_once(self, entries, side):
+        await put(self, entries, side)
         if next(calls) == 0:
             raise GitError("the disk is full.")
 
-    mocker.patch.object(ShadowRepository, "restore", break_off_once)
+    mocker.patch.object(Store, "put", break_off_once)
 
     with pytest.raises(UserError, match=r"^Nothing was undone: the disk is full"):
-        await Snapshots(copy).undo(before, after)
+        await snapshots_of(copy).undo(before, after)
 
     assert _all_of(copy) == left
     assert (tmp_path / "outside" / "file").read_text() == "not yours\n"
@@ -130,39 +135,23 @@ async def test_undo_does_not_remove_an_ignored_file_with_its_folder(copy):
     (copy / "README.md" / "mine.log").write_text("mine\n")
 
     with pytest.raises(UserError, match=r"what git ignores: README\.md/mine\.log\.$"):
-        await Snapshots(copy).undo(before, after)
+        await snapshots_of(copy).undo(before, after)
 
     assert (copy / "README.md" / "mine.log").read_text() == "mine\n"
     assert (copy / "README.md" / "deep" / "file").read_text() == "2\n"
 
 
-async def test_an_index_that_is_being_read_is_replaced_at_once(copy, mocker):
-    await Snapshots(copy).take(1, Moment.BEFORE)
-    left = copy / ".git" / "butler-index"
-    was, copying = left.read_bytes(), shutil.copy2
-    (copy / "more").write_text("more\n")
+async def test_some_can_take_snapshots_at_the_same_time(copy):
+    snapshots = snapshots_of(copy)
 
-    def check(source, target):
-        assert left.read_bytes() == was
-        return copying(source, target)
+    await asyncio.gather(*(snapshots.take(number, Moment.BEFORE) for number in range(4)))
 
-    mocker.patch("butler_run.snapshots.shadow_repository.shutil.copy2", check)
-    await Snapshots(copy).take(1, Moment.AFTER)
-
-    assert left.read_bytes() != was
-    assert [file.name for file in left.parent.glob("butler-index*")] == ["butler-index"]
+    (store,) = (copy.parent / "store").iterdir()
+    assert not list(store.glob("work-*"))
 
 
 async def test_a_folder_with_a_line_end_in_its_name_is_refused(tmp_path):
     copy = make_working_copy(tmp_path / "two\nlines")
 
     with pytest.raises(GitError, match="contains a line break"):
-        await Snapshots(copy).take(1, Moment.BEFORE)
-
-
-async def test_a_snapshot_keeps_the_last_commit_too(copy):
-    commit = await Snapshots(copy).take(1, Moment.BEFORE)
-
-    assert await run_git(copy, "rev-parse", f"{commit}^1") == await run_git(
-        copy, "rev-parse", "HEAD"
-    )
+        await snapshots_of(copy).take(1, Moment.BEFORE)
