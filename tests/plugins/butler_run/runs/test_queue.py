@@ -75,6 +75,7 @@ async def test_a_run_does_not_begin_whose_sender_was_shut_out_while_it_waited(
 
     (entry,) = [each for each in chat.records.audit if "run 2" in each.detail]
     assert entry.result == "stopped"
+    assert "• 2 *api* stopped, " in (await chat("/runs"))[0]
     assert not [each for each in chat.transport.sent if "Run 2: " in each.reply.text]
 
 
