@@ -49,7 +49,7 @@ _MIGRATIONS = (
     CREATE TABLE owners (phone TEXT PRIMARY KEY, lid TEXT NOT NULL, seal TEXT NOT NULL);
     """,
 )
-_PEOPLE = "SELECT phone, lid, is_allowed, by, time, seal FROM people ORDER BY time"
+_PEOPLE = "SELECT phone, lid, is_allowed, by, time, seal FROM people ORDER BY rowid"
 _CHATS = "SELECT chat_id, by, time, is_view_only, seal FROM chats ORDER BY time"
 _WAITING = "SELECT code, phone, lid, time, seal FROM announced WHERE is_waiting AND time > ?"
 _OWNERS = "SELECT phone, lid, seal FROM owners"
@@ -63,12 +63,17 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class PersonGrant:
-    """A person who was allowed or denied, with the owner and the time (Unix seconds)."""
+    """A person who was allowed or denied, with the owner and the time (Unix seconds).
+
+    Attributes:
+        number: Higher than that of every earlier decision.
+    """
 
     person: Person
     is_allowed: bool
     by: str
     time: float
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,8 @@ class StoredGrants:
     Use it from one thread, inside ``with``; it sees writes of other processes within a second. A
     person matches by either address, but is not admitted if the other address is known on both
     sides and differs: a phone number may have changed hands. So the second address of a person is
-    saved as soon as it is seen. Rows are sealed: one that Butler did not write grants nothing.
+    saved as soon as it is seen. An address belongs to the latest decision on it. Rows are sealed:
+    one that Butler did not write grants nothing.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -122,16 +128,19 @@ class StoredGrants:
     def __enter__(self) -> Self:
         private_folder(self._path.parent)
         self._opened = Database(self._path, _MIGRATIONS, raises=DataError)
-        self._seal = Seal.open(self._path.with_name("grants.key"))
-        if self._seal.is_new:
-            self._seal_earlier_rows()
-        self._load()
+        try:
+            self._seal = Seal.open(self._path.with_name("grants.key"))
+            if self._seal.is_new:
+                self._seal_earlier_rows()
+            self._load()
+            self._settle()
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        self._close()
 
     @property
     def people(self) -> list[PersonGrant]:
@@ -156,21 +165,13 @@ class StoredGrants:
 
     def allows(self, person: Person) -> bool:
         """Return whether an owner admitted the person."""
-        self._look()
-        for grant in self._of(person):
-            if grant.is_allowed and _is_same(grant.person, person):
-                self._complete(grant, person)
-                return True
-        return False
+        grant = self._decision_on(person)
+        return grant is not None and grant.is_allowed
 
     def denies(self, person: Person) -> bool:
         """Return whether an owner denied the person, or someone who shares an address."""
-        self._look()
-        for grant in self._of(person):
-            if not grant.is_allowed:
-                self._complete(grant, person)
-                return True
-        return False
+        grant = self._decision_on(person)
+        return grant is not None and not grant.is_allowed
 
     def allowed_another(self, person: Person) -> bool:
         """Return whether an owner admitted someone who shares an address with the person."""
@@ -286,6 +287,16 @@ class StoredGrants:
         self._change((query, (*values, self._seal.of("announced", *values))))
         return code
 
+    def _decision_on(self, person: Person) -> PersonGrant | None:
+        """Return the latest decision that applies to the person, completed by what was seen."""
+        self._look()
+        grants = sorted(self._of(person), key=lambda grant: grant.number, reverse=True)
+        for grant in grants:
+            if not grant.is_allowed or _is_same(grant.person, person):
+                self._complete(grant, person)
+                return grant
+        return None
+
     def _of(self, person: Person) -> Iterator[PersonGrant]:
         if self._by_address:
             for address in (person.phone, person.lid):
@@ -314,18 +325,43 @@ class StoredGrants:
             logger.error("cannot save the LID of the owner %s: %s", phone, error)
 
     def _complete(self, grant: PersonGrant, seen: Person) -> None:
-        """Save a person's second address when it is first seen."""
+        """Save a person's second address when it is first seen, unless a later decision has it."""
         known = grant.person
         if (known.phone or not seen.phone) and (known.lid or not seen.lid):
             return
-        both = (known.phone or seen.phone, known.lid or seen.lid)
-        seal = self._seal.of("people", *both, grant.is_allowed, grant.by, grant.time)
-        query = "UPDATE people SET phone = ?, lid = ?, seal = ? WHERE phone IS ? AND lid IS ?"
-        values = (*both, seal, known.phone, known.lid)
+        whole = Person(known.phone or seen.phone, known.lid or seen.lid)
+        if any(other.number > grant.number for other in self._of(whole)):
+            return
         try:
-            self._change((query, values))
+            self._give(grant, whole)
         except DataError as error:
             logger.error("cannot save the other address of %s: %s", known, error)
+
+    def _settle(self) -> None:
+        """Let no address have two decisions, as it could in a file of an older version."""
+        while shared := next((each for each in self._by_address.values() if len(each) > 1), None):
+            *_, earlier, later = shared
+            lid = later.person.lid or earlier.person.lid
+            self._give(later, Person(later.person.phone or earlier.person.phone, lid))
+
+    def _give(self, grant: PersonGrant, whole: Person) -> None:
+        """Give a decision these addresses, and take them from all others."""
+        others = [other for other in self._of(whole) if other is not grant]
+        self._change(
+            self._moved(grant, whole),
+            *(self._moved(other, _without(other.person, whole)) for other in others),
+        )
+
+    def _moved(self, grant: PersonGrant, person: Person) -> Statement:
+        """Return the statement that gives a decision other addresses, or drops it without any."""
+        old, new = (
+            self._seal.of("people", each.phone, each.lid, grant.is_allowed, grant.by, grant.time)
+            for each in (grant.person, person)
+        )
+        if not (person.phone or person.lid):
+            return ("DELETE FROM people WHERE seal = ?", (old,))
+        query = "UPDATE people SET phone = ?, lid = ?, seal = ? WHERE seal = ?"
+        return (query, (person.phone, person.lid, new, old))
 
     def _earlier_of(self, person: Person) -> list[Person]:
         """Return the addresses under which the person was announced before."""
@@ -356,8 +392,8 @@ class StoredGrants:
         waiting = self._own_rows("announced", _WAITING, (self._clock() - CODE_LIFE_S,))
         self._owners = {str(row[0]): str(row[1]) for row in self._own_rows("owners", _OWNERS)}
         self._people = [
-            PersonGrant(Person(phone, lid), bool(is_allowed), by, at)
-            for phone, lid, is_allowed, by, at in people
+            PersonGrant(Person(phone, lid), bool(is_allowed), by, at, number)
+            for number, (phone, lid, is_allowed, by, at) in enumerate(people)
         ]
         self._chats = {
             chat_id: ChatGrant(chat_id, by, at, bool(is_view_only))
@@ -391,6 +427,11 @@ class StoredGrants:
                 query = f"UPDATE {table} SET seal = ? WHERE rowid = ?"  # noqa: S608
                 self._database.change(query, (seal, row[-1]))
 
+    def _close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
     def _query(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         return self._database.read(sql, values)
 
@@ -415,6 +456,14 @@ def _typed(table: str, row: Row) -> list[object]:
 def _is_same(granted: Person, person: Person) -> bool:
     return granted == person and not (
         _differ(granted.phone, person.phone) or _differ(granted.lid, person.lid)
+    )
+
+
+def _without(person: Person, taken: Person) -> Person:
+    """Return a person without the addresses that another one has."""
+    return Person(
+        None if person.phone == taken.phone else person.phone,
+        None if person.lid == taken.lid else person.lid,
     )
 
 

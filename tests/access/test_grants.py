@@ -117,6 +117,58 @@ def test_who_was_denied_by_one_address_stays_denied_under_the_other(tmp_path, cl
         assert grants.denies(Person(lid=ANNA.lid))
 
 
+@pytest.mark.parametrize("phone_is_allowed", [True, False])
+@pytest.mark.parametrize("is_phone_first", [True, False])
+def test_of_decisions_on_two_addresses_of_a_person_the_later_holds(
+    grants, phone_is_allowed, is_phone_first
+):
+    decisions = [(Person(phone=ANNA.phone), phone_is_allowed)]
+    decisions.insert(is_phone_first, (Person(lid=ANNA.lid), not phone_is_allowed))
+    for person, is_allowed in decisions:
+        grants.decide(person, is_allowed=is_allowed, by=OWNER)
+    later = decisions[-1][1]
+
+    for person in (ANNA, Person(phone=ANNA.phone), Person(lid=ANNA.lid)):
+        assert (grants.allows(person), grants.denies(person)) == (later, not later)
+    assert [(each.person.phone, each.person.lid) for each in grants.people] == [
+        (ANNA.phone, ANNA.lid)
+    ]
+
+
+def test_a_denial_outlives_a_number_that_changed_hands(grants):
+    other = Person(lid="999@lid")
+    grants.decide(other, is_allowed=False, by=OWNER)
+    grants.decide(ANNA, is_allowed=True, by=OWNER)
+
+    assert grants.denies(Person(phone=ANNA.phone, lid=other.lid))
+    assert grants.denies(other)
+    assert grants.allows(ANNA)
+    assert not grants.denies(ANNA)
+
+
+def test_a_number_that_changed_hands_leaves_the_one_who_had_it_their_decision(grants):
+    other = Person(phone=ANNA.phone, lid="999@lid")
+    grants.decide(ANNA, is_allowed=False, by=OWNER)
+    grants.decide(Person(lid=other.lid), is_allowed=True, by=OWNER)
+
+    assert grants.allows(other)
+    assert not grants.denies(other)
+    assert grants.denies(Person(lid=ANNA.lid))
+
+
+def test_contradictions_from_an_older_version_are_settled(tmp_path):
+    path = tmp_path / "grants.sqlite3"
+    with closing(Database(path, _MIGRATIONS[:2], raises=DataError)) as older:
+        allow = "INSERT INTO people VALUES (?, ?, 1, ?, 1.0)"
+        older.change(allow, (ANNA.phone, ANNA.lid, OWNER))
+        older.change("INSERT INTO people VALUES (NULL, ?, 0, ?, 2.0)", (ANNA.lid, OWNER))
+
+    with StoredGrants(path) as grants:
+        assert grants.denies(Person(phone=ANNA.phone))
+        assert not grants.allows(ANNA)
+        assert len(grants.people) == 1
+
+
 def test_who_was_announced_is_denied_under_both_addresses(grants):
     grants.announce(ANNA)
 
