@@ -269,6 +269,7 @@ class Database:
             self._undo(db, error)
             self._refuse(error.reason, error.remedy)
         except BaseException as error:
+            self._is_closed = True  # nobody gets this object, so nobody else closes it
             self._undo(db, error)
             raise
         self._give_back(db)

@@ -1,7 +1,10 @@
+import os
 import sqlite3
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
@@ -150,6 +153,19 @@ def test_a_damaged_file_that_is_checked_is_refused_before_anything_is_changed(us
         opened(used, NEXT, is_checked=True)
 
     assert used.read_bytes() == damaged
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are listed in /proc")
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_CORRUPT])
+def test_a_database_that_cannot_be_opened_leaves_no_file_open(path, opened, mocker, code):
+    error = sqlite3.OperationalError("no")
+    error.sqlite_errorcode = code
+    mocker.patch("butler.storage.sqlite._try_to_write", side_effect=error)
+
+    with pytest.raises(DataError):
+        opened(path)
+
+    assert str(path) not in [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
 
 
 def test_a_file_system_without_shared_memory_is_refused(path, opened, mocker):

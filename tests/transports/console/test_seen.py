@@ -1,6 +1,7 @@
 import logging
 import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_message_is_forgotten_after_thirty_days(path, mocker):
 
 
 def test_a_message_that_cannot_be_noted_is_logged(path, handled, caplog):
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("DROP TABLE handled")
     db.close()
 
@@ -87,7 +88,7 @@ def test_a_message_that_cannot_be_noted_is_logged(path, handled, caplog):
 
 
 def test_a_file_that_cannot_be_asked_is_an_error_for_the_operator(path, handled):
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("DROP TABLE handled")
     db.close()
 

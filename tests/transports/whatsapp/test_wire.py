@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -205,7 +206,7 @@ def _check_replies(server, folder):
 
 
 def _count(folder, table, condition):
-    with sqlite3.connect(folder / "journal.sqlite3", timeout=20) as db:
+    with closing(sqlite3.connect(folder / "journal.sqlite3", timeout=20)) as db, db:
         (count,) = db.execute(
             f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608 - constants
         ).fetchone()

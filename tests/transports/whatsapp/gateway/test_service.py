@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import sys
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -172,7 +173,7 @@ def test_a_ban_and_a_refusal_say_when_it_is_tried_again():
 
 
 def _credentials(folder, *rows):
-    with sqlite3.connect(folder / "credentials.sqlite3") as db:
+    with closing(sqlite3.connect(folder / "credentials.sqlite3")) as db, db:
         db.execute("CREATE TABLE whatsmeow_device (jid TEXT, lid TEXT)")
         db.executemany("INSERT INTO whatsmeow_device VALUES (?, ?)", rows)
     db.close()

@@ -285,7 +285,7 @@ def test_a_folder_in_its_place_is_said(tmp_path):
 
 
 def test_a_journal_in_use_by_something_else_is_said(path):
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE VIEW inbox AS SELECT 1")
     db.close()
 
