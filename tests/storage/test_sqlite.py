@@ -160,7 +160,7 @@ def test_a_damaged_file_that_is_checked_is_refused_before_anything_is_changed(us
 def test_a_database_that_cannot_be_opened_leaves_no_file_open(path, opened, mocker, code):
     error = sqlite3.OperationalError("no")
     error.sqlite_errorcode = code
-    mocker.patch("butler.storage.sqlite._try_to_write", side_effect=error)
+    mocker.patch("butler.storage.migrations._try_to_write", side_effect=error)
 
     with pytest.raises(DataError):
         opened(path)
