@@ -131,7 +131,7 @@ async def test_strangers_meet_silence(linked, whatsapp_server):
 async def test_an_account_is_linked_once_and_kept_private(linked, whatsapp_server):
     folder = linked.parent / "data"
 
-    with pytest.raises(DataError, match="is linked already"):
+    with pytest.raises(DataError, match="is already linked"):
         await pair.link(Draft(linked).finish(), phone=None, png=None)
 
     assert whatsapp_server.linked_device_name == "Butler"

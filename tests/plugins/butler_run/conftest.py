@@ -137,10 +137,10 @@ def gate(mocker):
         def before(self, owner, name):
             method = getattr(owner, name)
 
-            async def held_up(*arguments):
+            async def held_up(*arguments, **keywords):
                 self.is_reached.set()
                 await self.is_open.wait()
-                return await method(*arguments)
+                return await method(*arguments, **keywords)
 
             mocker.patch.object(owner, name, held_up)
 
