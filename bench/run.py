@@ -5,7 +5,8 @@ Prints one table:
 - the time from a message to the process of its agent,
 - from an agent's text to the edit of the status that shows it,
 - how fast an agent's output is read, and how much memory Butler takes for it,
-- how long ``/repo`` takes in a chat while four agents work for others.
+- how long ``/repo`` takes in a chat while four agents work for others,
+- what a sandbox adds to a run, from the message to the answer: runs with and without take turns.
 
 The first two are taken inside a bot with the transport of the tests. An edit waits until five
 seconds have passed since the one before; here none has to, so what is measured is its way. The
@@ -27,12 +28,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from working import MB, Steps, butler, write_config
+from working import MB, Steps, butler, write_config, write_shell_config
 
 from butler import Reply, testing
 from butler.app import read_setup
 from butler.testing import Chat, FakeTransport, Sent, open_chat
-from butler_run.runs.scheduler import progress as status
+from butler_run.runs import progress as status
 
 KINDS = ("acp", "claude", "command")
 MESSAGES = {"512 B": 512, "4 KB": 4096, "64 KB": 65_536, "10 MB": 10 * MB}
@@ -56,9 +57,10 @@ class Amounts:
     floods: int = 3
     flood_bytes: int = 100 * MB
     commands: int = 300
+    pairs: int = 60
 
 
-QUICK = Amounts(starts=5, edits=EDITS_OF_A_RUN, floods=1, flood_bytes=20 * MB, commands=20)
+QUICK = Amounts(starts=5, edits=EDITS_OF_A_RUN, floods=1, flood_bytes=20 * MB, commands=20, pairs=8)
 
 
 class Starts(logging.Handler):
@@ -165,6 +167,35 @@ def commands(folder: Path, steps: Steps, amounts: Amounts) -> list[float]:
     return times[WARM_UP:]
 
 
+BOUNDARIES = {
+    "sandbox": ('sandbox = "bwrap"',),
+    "sandbox, network by list": ('sandbox = "bwrap"', 'network = ["api.example"]'),
+}
+
+
+def boxes(folder: Path, boundary: Sequence[str], amounts: Amounts) -> list[float]:
+    """Return the milliseconds that a boundary adds to a run, for each pair of runs."""
+    folder.mkdir()
+    without = write_shell_config(folder / "without", ('sandbox = "off"',))
+    within = write_shell_config(folder / "within", boundary)
+    return asyncio.run(taking_turns(without, within, amounts.pairs))
+
+
+async def taking_turns(without: Path, within: Path, pairs: int) -> list[float]:
+    added_ms = []
+    async with open_chat(read_setup(without)) as bare, open_chat(read_setup(within)) as boxed:
+        for chat in (bare, boxed):
+            await chat("/use api")
+        for _ in range(WARM_UP + pairs):
+            took_ms = []
+            for chat in (bare, boxed):
+                began = time.perf_counter()
+                await run(chat)
+                took_ms.append((time.perf_counter() - began) * 1e3)
+            added_ms.append(took_ms[1] - took_ms[0])
+    return added_ms[WARM_UP:]
+
+
 def row(what: str, times: Sequence[float], unit: str, goal: str) -> None:
     cuts = statistics.quantiles(times, n=100)
     print(f"{what:<48} {cuts[49]:7.1f} {cuts[98]:7.1f} {unit:<5} {goal}", flush=True)
@@ -189,6 +220,9 @@ def measure(folder: Path, amounts: Amounts, kinds: Iterable[str]) -> None:
     for name, steps in (("none", ()), ("4 streaming", STREAM), ("4 flooding", FLOOD)):
         times = commands(folder / f"repo-{name[:4]}", steps, amounts)
         row(f"/repo beside runs: {name}", times, "ms", "p99 <= 50")
+    for name, boundary in BOUNDARIES.items():
+        times = boxes(folder / f"box-{len(name)}", boundary, amounts)
+        row(f"a run, added by: {name}", times, "ms", "<= 30")
 
 
 def main() -> None:

@@ -92,6 +92,21 @@ def butler(folder: Path, kind: str, turns: Mapping[str, Steps]) -> Iterator[Butl
         process.end()
 
 
+def write_shell_config(folder: Path, boundary: Sequence[str]) -> Path:
+    """Write a configuration whose agent is a shell, with these lines on what is around it."""
+    folder.mkdir()
+    make_working_copy(folder / "api")
+    path = folder / "config.toml"
+    lines = [
+        *(f'data_dir = "{folder}/data"', f'access.owners = ["{OWNER}"]'),
+        *("[plugins.run]", "max_runs_per_hour = 100000", 'agent = "shell"', *boundary),
+        *("[plugins.run.agents.shell]", 'kind = "command"', 'command = ["sh"]'),
+        *("[repos.api]", f'path = "{folder}/api"'),
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
 def write_config(folder: Path, kind: str, turns: Mapping[str, Steps]) -> Path:
     folder.mkdir()
     lines = [f'data_dir = "{folder}/data"', f'access.owners = ["{OWNER}"]', "[plugins.run]"]

@@ -5,20 +5,24 @@ Started by path with ``python -I -S``::
     bridge.py SOCKET PORT PROGRAM [ARGUMENT...]
 
 It listens on 127.0.0.1:PORT, hands each connection on to the Unix socket, and becomes the program.
-What listens is an orphan beside it, and dies with the sandbox.
+What listens is an orphan beside it, and dies with the sandbox. The program is not kept waiting for
+what takes long to import: until that is there, connections wait.
 """
 
+import _socket
 import os
-import socket
 import sys
-import threading
 
 _PIECE_BYTES = 65_536
 _BACKLOG = 64
 
 
-def serve(listening: socket.socket, path: str) -> None:
+def serve(listening_fd: int, path: str) -> None:
     """Hand on every connection, for ever."""
+    import socket
+    import threading
+
+    listening = socket.socket(fileno=listening_fd)
     while True:
         theirs, _ = listening.accept()
         ours = socket.socket(socket.AF_UNIX)
@@ -31,11 +35,11 @@ def serve(listening: socket.socket, path: str) -> None:
             threading.Thread(target=_copy, args=pair, daemon=True).start()
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: _socket.socket, target: _socket.socket) -> None:
     try:
         while piece := source.recv(_PIECE_BYTES):
             target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)
+        target.shutdown(_socket.SHUT_WR)
     except OSError:
         for each in (source, target):
             each.close()
@@ -58,9 +62,11 @@ def _become_a_daemon() -> bool:
 def main(arguments: list[str]) -> None:
     """Listen, and become the program named by the arguments."""
     path, port, *command = arguments
-    listening = socket.create_server(("127.0.0.1", int(port)), backlog=_BACKLOG)
+    listening = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    listening.bind(("127.0.0.1", int(port)))
+    listening.listen(_BACKLOG)
     if _become_a_daemon():
-        serve(listening, path)
+        serve(listening.fileno(), path)
     listening.close()
     try:
         os.execvp(command[0], command)  # noqa: S606 - a program with its arguments, no shell
