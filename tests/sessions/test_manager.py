@@ -25,6 +25,11 @@ READS = [(name, arguments) for name, arguments, method in OPERATIONS if method =
 WRITES = [(name, arguments) for name, arguments, method in OPERATIONS if method != "get"]
 
 
+def is_quiet(sessions):
+    """Whether no lock of any chat is kept."""
+    return len(sessions._locks) == 0
+
+
 def test_the_first_repo_creates_a_session(sessions):
     assert sessions.set_active_repo("group", "api", "/src/api") is None
 
@@ -214,7 +219,7 @@ def test_a_store_that_fails_leaves_no_lock_behind(
     with pytest.raises(StoreError):
         getattr(sessions, operation)(*arguments)
 
-    assert len(sessions._locks) == 0
+    assert is_quiet(sessions)
     mocker.stop(failing)
     sessions.set_active_repo("group", "api", "/src/api")
     assert sessions.get_active_repo("group") == ("api", "/src/api")
@@ -226,7 +231,7 @@ def test_a_clock_that_fails_leaves_no_lock_behind(store, mocker):
     with pytest.raises(OSError, match="no clock"):
         sessions.set_active_repo("group", "api", "/src/api")
 
-    assert len(sessions._locks) == 0
+    assert is_quiet(sessions)
 
 
 class StuckStore(MemoryStore):
@@ -264,7 +269,7 @@ def stuck(request):
     yield sessions, request.param
     store.go_on.set()
     thread.join(PATIENCE_S)
-    assert len(sessions._locks) == 0
+    assert is_quiet(sessions)
 
 
 def test_other_chats_do_not_wait_for_one_that_is_stuck(stuck):
@@ -329,7 +334,7 @@ def test_threads_lose_nothing_and_read_nothing_torn(path, in_threads, open_store
     with SessionManager(open_store(path)) as sessions:
         in_threads(work, 8)
 
-        assert len(sessions._locks) == 0
+        assert is_quiet(sessions)
         listed = sessions.list_sessions()
         assert len({session.chat_id for session in listed}) == len(listed)
         assert all(sessions.get_session(f"own {number}") for number in range(8))

@@ -51,6 +51,11 @@ def tell(told):
     return tell
 
 
+async def is_failing(journal):
+    """Wait until the journal cannot be written."""
+    await eventually(lambda: journal._is_failing)
+
+
 @pytest.fixture
 def settled():
     settled = asyncio.Event()
@@ -201,7 +206,7 @@ async def test_a_full_disk_holds_the_library_up_and_loses_nothing(
     large = event("x" * 100_000).SerializeToString()
     library = threading.Thread(target=receiver.keep, args=(large,))
     library.start()
-    await eventually(lambda: journal._is_failing)
+    await is_failing(journal)
     assert library.is_alive()
 
     _free_disk(journal)
@@ -219,7 +224,7 @@ async def test_on_a_full_disk_the_end_of_a_turn_waits(
     await eventually(lambda: told)
     journal.rows("PRAGMA query_only = ON")
     receiver.acknowledge(Acknowledge((1,)))
-    await eventually(lambda: journal._is_failing)
+    await is_failing(journal)
     journal.rows("PRAGMA query_only = OFF")
     await eventually(lambda: Acknowledged((1,)) in told)
 
