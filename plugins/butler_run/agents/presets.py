@@ -19,7 +19,7 @@ class HomeFolder:
         writable: Its login.
         conversations: Folders of the user's that hold no more than what is said about this repo.
         kept: Folders that it gets of its own, one for each repo, in place of the user's.
-        copied: Files of which it gets a copy.
+        copied: Files in JSON of which it gets a copy, without the projects in other folders.
     """
 
     readable: tuple[str, ...] = ()

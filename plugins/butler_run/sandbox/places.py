@@ -1,5 +1,6 @@
 """What an agent's sandbox shows of the machine, and what of it can be written."""
 
+import json
 import os
 import pwd
 import re
@@ -89,7 +90,19 @@ def prepare(places: Places, run_folder: Path) -> None:
         (places.home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in places.of_home.copied:
         if (places.home / name).is_file():
-            (run_folder / name).write_bytes((places.home / name).read_bytes())
+            said = (places.home / name).read_text(errors="replace")
+            (run_folder / name).write_text(_on_folder(said, places.folder))
+
+
+def _on_folder(text: str, folder: Path) -> str:
+    """Return the state of an agent in JSON without what it says on other folders."""
+    try:
+        state = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(state, dict) and isinstance(projects := state.get("projects"), dict):
+        state["projects"] = {path: said for path, said in projects.items() if path == str(folder)}
+    return json.dumps(state)
 
 
 def _system(home: Path) -> Iterator[Mount]:

@@ -1,5 +1,6 @@
 """What the known agents get of the home folder."""
 
+import json
 import subprocess
 
 import pytest
@@ -37,13 +38,14 @@ async def test_claude_gets_its_login_its_settings_and_this_repos_conversations(
     written(f".claude/projects/{encoded}/old.jsonl", "what was said here")
     written(".claude/projects/-srv-other/old.jsonl", "what was said elsewhere")
     written(".claude/history.jsonl", "what was said elsewhere")
-    written(".claude.json", "state")
+    state = {"user": "Anna", "projects": {str(api): {"n": 1}, "/srv/other": {"said": "elsewhere"}}}
+    written(".claude.json", state)
 
     said = await inside(
         "claude",
         f"cd ~ && find . -type f | sort; echo own > .claude/settings.json; "
         f"echo new > .claude/.credentials.json; echo new > .claude/projects/{encoded}/new.jsonl; "
-        "echo new > .claude.json; mkdir .claude/hooks",
+        "cat .claude.json; echo new > .claude.json; mkdir .claude/hooks",
     )
 
     assert said.splitlines()[:4] == [
@@ -56,7 +58,8 @@ async def test_claude_gets_its_login_its_settings_and_this_repos_conversations(
     assert settings.read_text() == "settings"
     assert login.read_text() == "new\n"
     assert (home / ".claude" / "projects" / encoded / "new.jsonl").read_text() == "new\n"
-    assert (home / ".claude.json").read_text() == "state"
+    assert f'{{"user": "Anna", "projects": {{"{api}": {{"n": 1}}}}}}' in said
+    assert json.loads((home / ".claude.json").read_text()) == state
     assert not (home / ".claude" / "hooks").exists()
 
 

@@ -21,11 +21,11 @@ ELSEWHERE = "import sys; from butler_run.agents.process import reaper; reaper._I
 class Line:
     """A reaper's process and the socket to it."""
 
-    def __init__(self, command, program, interval_s="0.2"):
+    def __init__(self, command, program, interval_s="0.2", is_boxed="0"):
         self.socket, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, *program, str(theirs.fileno()), interval_s, "0", *command],
+                [sys.executable, *program, str(theirs.fileno()), interval_s, is_boxed, *command],
                 pass_fds=[theirs.fileno()],
                 stdout=subprocess.PIPE,
                 start_new_session=True,
@@ -124,4 +124,27 @@ def test_a_program_that_is_slow_to_begin_is_ended_by_the_first_signal():
     line.socket.sendall(b"end\n")
 
     assert line.said() == ["exited", "gone"]
+    line.close()
+
+
+def test_a_program_that_is_killed_is_not_asked_first(watch):
+    line = watch("sh", "-c", "trap 'exit 3' INT TERM; echo ready; while :; do sleep 0.05; done")
+    line.process.stdout.readline()
+
+    line.socket.send(b"kill\n")
+
+    assert line.told.read().split()[2:] == ["exited", str(-signal.SIGKILL), "gone"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there are sandboxes on Linux only")
+def test_a_sandbox_gets_no_signal_that_is_meant_for_what_runs_in_it():
+    box = (
+        "trap 'echo box' INT TERM; setsid sh -c \"trap 'exit 3' INT; echo ready; cat\" <&0; exit 4"
+    )
+    line = Line(["sh", "-c", box], [reaper.__file__], is_boxed="1")
+    line.process.stdout.readline()
+
+    line.socket.send(b"end\n")
+
+    assert line.told.read().split()[2:] == ["exited", "4", "gone"]
     line.close()
