@@ -111,7 +111,7 @@ class Gateway:
 
     async def listen(self) -> None:
         while isinstance(frame := await read_frame(self._gateway), Acknowledge):
-            self._receiver.acknowledge(frame.rows)
+            self._receiver.acknowledge(frame)
 
 
 @asynccontextmanager

@@ -222,8 +222,8 @@ async def test_what_is_no_message_to_act_on_is_recorded_with_its_rule(server, fo
 
         for content in (
             contents.reaction(sent, ""),
-            contents.poll("Lunch?", ["yes", "no"]),
-            contents.sticker(),
+            contents.album(2),
+            contents.pin(sent),
             contents.revoke(sent),
             contents.edit(sent, "/use web"),
             contents.unknown(),
@@ -234,7 +234,7 @@ async def test_what_is_no_message_to_act_on_is_recorded_with_its_rule(server, fo
 
     assert [entry.rule for entry in bot.records.entries] == [
         "reaction removed",
-        "poll",
+        "part of another message",
         "not a text",
         "deleted",
         "edited after it was handled",
