@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
+from math import inf
 from string import ascii_lowercase
 
 from butler import Person, Repo, fenced
@@ -147,6 +148,7 @@ class Questions:
         self._asked: dict[Question, tuple[str, float]] = {}
         self._closed: deque[tuple[str, str]] = deque(maxlen=_CLOSED_KEPT)
         self._count_of_run: Counter[int] = Counter()
+        self._ahead_s = inf
 
     def next_code(self, number: int) -> str:
         """Return a code for a question of a run, never given out before: runs have one number."""
@@ -190,8 +192,16 @@ class Questions:
 
     def is_too_soon(self, question: Question, sent_at: float) -> bool:
         """Return whether who wrote then (Unix seconds) cannot have read the question."""
-        _message_id, asked_at = self._asked.get(question, ("", float("inf")))
-        return sent_at - asked_at < HASTE_S
+        _message_id, asked_at = self._asked.get(question, ("", inf))
+        ahead_s = self._ahead_s if self._ahead_s < inf else 0.0
+        return sent_at + ahead_s - asked_at < HASTE_S
+
+    def note_time(self, sent_at: float) -> None:
+        """Learn from a message that came just now how far this clock is ahead of the network's.
+
+        Some come late; the one that took the least time tells.
+        """
+        self._ahead_s = min(self._ahead_s, time.time() - sent_at)
 
     def are_rejected_by(self, chat_id: str, word: str) -> bool:
         """Return whether questions are open in a chat, and ``word`` would reject each."""

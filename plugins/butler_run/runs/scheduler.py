@@ -134,6 +134,7 @@ class Scheduler:
         Raises:
             UserError: The queue is full, a budget is used up, or the repo cannot be used.
         """
+        self._questions.note_time(ctx.message.time)
         copy = await asyncio.to_thread(working_copy, repo)
         await asyncio.to_thread(self._enclosures.check, repo, choice.boundary)
         if self._queue.waiting_of(ctx.chat_id) >= self._settings.max_queued:

@@ -560,3 +560,19 @@ async def test_always_of_a_command_is_of_exactly_that_command(chat, script, wait
 
     await wait_for(chat, "ls -la", before)
     await chat("/stop")
+
+
+async def test_answers_count_also_where_this_clock_is_ahead_of_the_networks(
+    chat, script, api, wait_for, answer, mocker
+):
+    mocker.patch("butler_run.permissions.questions.HASTE_S", HASTE_S)
+    script.turns(WRITE)
+    await chat("/use api")
+    await chat("/run do it", time=time.time() - 300)
+    await wait_for(chat, "1 or 👍 yes")
+
+    assert (await chat("yes", time=time.time() - 300))[0].endswith("once more: yes a1")
+    assert await chat("yes", time=time.time() - 300 + HASTE_S) == []
+    await answer(chat)
+
+    assert (api / "made.txt").exists()
