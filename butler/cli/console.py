@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from butler import app, logs
 from butler.app import Setup
 from butler.chat.message import Person
 from butler.cli.exit_status import run_to_the_end
+from butler.core.bot import Bot
 from butler.errors import ConfigError, TransportError
 from butler.ops.shutdown import converse
 from butler.records.sqlite import SqliteRecords
@@ -45,14 +47,13 @@ async def _talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
     from butler.transports.console.terminal import CommandCompleter, PromptConsole
 
     folder = private_folder(setup.config.data_dir)
-    transport: PipedConsole | PromptConsole
+    records = _records(setup, folder)
     if os.isatty(0) and os.isatty(1):
         history = private_file(folder / "console-history")
         completer = CommandCompleter(setup.router, setup.repos)
-        transport = PromptConsole(history, completer, chat_id, sender)
-    else:
-        transport = PipedConsole(*_streams(), chat_id, sender)
-    return await _converse(setup, transport, _records(setup, folder))
+        prompt = PromptConsole(history, completer, chat_id, sender)
+        return await _converse(setup, prompt, records, prompt.follow)
+    return await _converse(setup, PipedConsole(*_streams(), chat_id, sender), records)
 
 
 async def _talk_json(setup: Setup) -> bool:
@@ -83,11 +84,14 @@ def _streams() -> tuple[int, int]:
 
 
 async def _converse(
-    setup: Setup, transport: "PipedConsole | PromptConsole | JsonLines", records: SqliteRecords
+    setup: Setup,
+    transport: "PipedConsole | PromptConsole | JsonLines",
+    records: SqliteRecords,
+    on_start: Callable[[Bot], None] = lambda _bot: None,
 ) -> bool:
     try:
         async with records.flushing():
-            await converse(setup, transport, records)
+            await converse(setup, transport, records, on_start=on_start)
     finally:
         is_read_to_the_end = await transport.aclose()
     return is_read_to_the_end

@@ -75,6 +75,12 @@ class Bot:
         self._hints = Hints(services, plugins.values(), time.monotonic)
         self._room = asyncio.Semaphore(MAX_TURNS)
         self._reader: asyncio.Task[None] | None = None
+        self._is_stopped = False
+
+    @property
+    def at_work(self) -> int:
+        """The number of runs that would be cut off if Butler ended now."""
+        return sum(plugin.at_work() for plugin in self._plugins.values())
 
     async def serve(self) -> None:
         """Handle messages, chats concurrently, until the transport closes or ``stop`` is called.
@@ -87,11 +93,12 @@ class Bot:
         async with asyncio.TaskGroup() as tasks:
             self._reader = tasks.create_task(self._read(tasks), name="reader")
         self._services.jobs.is_last_call.set()
-        if not self._reader.cancelled():
+        if not self._is_stopped:
             await self._services.jobs.finished()
 
     def stop(self) -> None:
         """Stop reading messages and waiting for jobs; turns in progress still complete."""
+        self._is_stopped = True
         if self._reader is not None:
             self._reader.cancel()
 

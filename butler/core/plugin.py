@@ -98,6 +98,10 @@ class Plugin(Generic[SettingsT]):
         """Return a sentence on what to write in place of plain text; empty by default."""
         return ""
 
+    def at_work(self) -> int:
+        """Return how many runs would be cut off if Butler ended now; by default none."""
+        return 0
+
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
         """Run as a job once messages can be sent; does nothing by default.
 

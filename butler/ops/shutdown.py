@@ -16,7 +16,7 @@ SHUTDOWN_S = 8.0
 
 @contextmanager
 def _stopping_on_signals(bot: Bot, on_stop: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the bot.
+    """Let SIGINT, SIGTERM and the end of the terminal (SIGHUP) end the bot.
 
     Turns may complete for 8 s or until a second signal; then they are cancelled, and their
     messages stay unacknowledged.
@@ -31,12 +31,15 @@ def _stopping_on_signals(bot: Bot, on_stop: Callable[[], None]) -> Iterator[None
         on_stop()
         deadline.append(loop.call_later(0 if deadline else SHUTDOWN_S, main.cancel))
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, on_signal)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)
         for timer in deadline:
             timer.cancel()
@@ -47,6 +50,7 @@ async def converse(
     transport: Transport,
     records: Records,
     on_stop: Callable[[], None] = lambda: None,
+    on_start: Callable[[Bot], None] = lambda _bot: None,
 ) -> None:
     """Serve the messages from ``transport`` until it closes or a stop signal arrives.
 
@@ -55,7 +59,9 @@ async def converse(
         transport: The source of messages.
         records: The log of handled and ignored messages.
         on_stop: Called on a stop signal, before the turns in progress complete.
+        on_start: Called with the bot before it serves.
     """
     async with open_bot(setup, transport, records) as bot:
+        on_start(bot)
         with _stopping_on_signals(bot, on_stop):
             await bot.serve()

@@ -71,6 +71,10 @@ class RunPlugin(Plugin[RunSettings]):
     async def __aexit__(self, *error: object) -> None:
         self._history.close()
 
+    def at_work(self) -> int:
+        """Return how many runs are queued or active."""
+        return self._runs.at_work
+
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:
         """Check the agents, their sandbox and the run history."""
         surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)

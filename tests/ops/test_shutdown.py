@@ -67,7 +67,7 @@ async def serving(butler_toml, tmp_path):
     await asyncio.wait([serving.task])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_after_a_signal_the_turn_under_way_goes_on_to_its_end(serving, number):
     await serving.signal(number)
     serving.transport.goes_on.set()

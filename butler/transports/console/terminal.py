@@ -15,6 +15,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import print_formatted_text
 
 from butler.chat.message import Message, Person, Reply
+from butler.core.bot import Bot
 from butler.core.router import Router
 from butler.repos.registry import RepoRegistry
 from butler.transports.console.typed import Author, Typed
@@ -34,9 +35,14 @@ class PromptConsole(Typed):
     ) -> None:
         self._author = Author(chat_id, sender)
         self._turn_over = asyncio.Event()
+        self._bot: Bot | None = None
         self._prompt: PromptSession[str] = PromptSession(
             history=FileHistory(str(history)), completer=completer, complete_while_typing=False
         )
+
+    def follow(self, bot: Bot) -> None:
+        """Ask before Ctrl-D cuts off the runs of ``bot``."""
+        self._bot = bot
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield each typed line as a message, until Ctrl-D."""
@@ -70,13 +76,35 @@ class PromptConsole(Typed):
             self._prompt.output.flush()
 
     async def _typed(self) -> str | None:
+        """Return the next line; None for the end, which Ctrl-D asks for twice while runs work."""
+        is_warned = False
         while True:
             try:
-                return await self._prompt.prompt_async(f"{self._author.chat_id}> ")
-            except KeyboardInterrupt:
-                await self._print("Ctrl-D quits.")
-            except EOFError:
-                return None
+                # Without a handler of the prompt's own, SIGINT ends the console as SIGTERM does.
+                return await self._prompt.prompt_async(
+                    f"{self._author.chat_id}> ", handle_sigint=False
+                )
+            except (KeyboardInterrupt, EOFError) as key:
+                if is_warned:
+                    self._stop()
+                    return None
+                at_work = self._bot.at_work if self._bot else 0
+                if isinstance(key, KeyboardInterrupt):
+                    await self._print("Ctrl-D quits.")
+                elif at_work:
+                    is_warned = True
+                    await self._print(_warning(at_work))
+                else:
+                    return None
+
+    def _stop(self) -> None:
+        if self._bot is not None:
+            self._bot.stop()
+
+
+def _warning(at_work: int) -> str:
+    runs, them = ("1 run is", "it") if at_work == 1 else (f"{at_work} runs are", "them")
+    return f"{runs} at work. Ctrl-D or Ctrl-C again stops {them}."
 
 
 class CommandCompleter(Completer):

@@ -56,6 +56,11 @@ class Scheduler:
         self._queue = Queue(settings.max_runs)
         self._live: dict[int, _Live] = {}
 
+    @property
+    def at_work(self) -> int:
+        """The number of queued and active runs."""
+        return len(self._live)
+
     @contextmanager
     def at_rest(self, copy: Path) -> Iterator[None]:
         """Prevent runs from starting in a working copy while the block runs.

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import io
+import json
 import os
 import signal
 import stat
@@ -17,6 +18,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from butler.app import read_setup
 from butler.chat.message import Reply
+from butler.testing.agents import scripted_agent
 from butler.transports.console.terminal import CommandCompleter, PromptConsole, styled
 from butler_process import BUTLER, PATIENCE_S, run_butler, start_butler, write_config
 
@@ -143,6 +145,62 @@ def test_sigterm_ends_the_console(terminal):
     console.close()
 
     assert console.exitstatus == 0
+
+
+@pytest.fixture
+def at_work(tmp_path, terminal):
+    """A console in which a run works that does not end by itself."""
+    command = scripted_agent("acp", tmp_path, {"turns": [[{"wait": True}]]})
+    write_config(
+        tmp_path,
+        f"""[plugins]
+enabled = ["session", "run"]
+[plugins.run]
+sandbox = "off"
+agent = "scripted"
+[plugins.run.agents.scripted]
+command = {json.dumps(command)}
+""",
+    )
+    console = terminal()
+    console.send("/use api\r")
+    wait_for(console, "now works on")
+    console.send("/run do it\r")
+    wait_for(console, "scripted is working in")
+    return console
+
+
+@pytest.mark.parametrize("key", [CTRL_D, CTRL_C])
+def test_ctrl_d_while_a_run_works_asks_once_and_then_stops_it(at_work, key):
+    at_work.send(CTRL_D)
+    wait_for(at_work, "1 run is at work. Ctrl-D or Ctrl-C again stops it.")
+    at_work.send(key)
+    at_work.expect(pexpect.EOF)
+    at_work.close()
+
+    assert at_work.exitstatus == 0
+
+
+def test_whoever_types_on_is_asked_again(at_work):
+    at_work.send(CTRL_D)
+    wait_for(at_work, "again stops it.")
+    at_work.send("/repo\r")
+    wait_for(at_work, "api")
+    at_work.send(CTRL_D)
+    wait_for(at_work, "again stops it.")
+
+    assert end(at_work) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_console_while_a_run_works(at_work, number):
+    at_work.send(CTRL_D)
+    wait_for(at_work, "again stops it.")
+    at_work.kill(number)
+    at_work.expect(pexpect.EOF)
+    at_work.close()
+
+    assert at_work.exitstatus == 0
 
 
 class Screen(io.StringIO):
