@@ -6,11 +6,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet --custom-compile-command 'make lock'
 TYPED := butler plugins/butler_session plugins/butler_run tests/whatsapp_server
 CHECKED := butler plugins tests bench
 DEMO_GIT := git -C .demo -c user.name=Butler -c user.email=butler@localhost -c commit.gpgSign=false
 
-.PHONY: run test format lint types imports unit bench bench-quick soak test-agents clean
+.PHONY: run test format lint types imports unit bench bench-quick soak test-agents lock clean
 
 run: $(VENV)/.run config.toml
 	@$(BIN)/butler console
@@ -64,18 +66,24 @@ config.toml: | .demo
 	@$(DEMO_GIT) add --all
 	@$(DEMO_GIT) commit --quiet --message="Count words"
 
-$(VENV)/.run: pyproject.toml constraints.txt
+$(VENV)/.run: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Butler needs Python 3.11 or newer, this is %d.%d: install it, then make run PYTHON=python3.11." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@echo "Setting up $(VENV); the first time this takes a minute or two." >&2
 	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments here: apt-get install python3-venv."; exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@$(INSTALL) --require-hashes --requirement requirements.lock
+	@$(INSTALL) --no-deps --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(0 if ctypes.util.find_library("magic") else "The tests need libmagic: apt-get install libmagic1 (Debian), brew install libmagic (macOS).")'
 	@test "$$(uname)" != Linux || command -v bwrap > /dev/null || { echo "The tests need bubblewrap: apt-get install bubblewrap (Debian)."; exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(INSTALL) --require-hashes --requirement requirements-dev.lock
 	@touch $@
+
+# Needs uv; versions that are locked already stay unless UPGRADE=--upgrade.
+lock:
+	$(LOCK) $(UPGRADE) --output-file requirements.lock
+	$(LOCK) $(UPGRADE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .bench .coverage* .mypy_cache .pytest_cache .ruff_cache
