@@ -11,7 +11,8 @@
     ├── ConfigError           the operator; all errors in the configuration at once
     ├── PluginError           the operator; a plugin is missing or wrong
     ├── DataError             the operator; the data folder cannot be used
-    └── TransportError        a message could not be sent, or the link is lost
+    ├── TransportError        a message could not be sent, or the link is lost
+    └── LastingError          whatever it is, no restart mends it: the operator must act
 
 Any other exception is a bug: it is logged once and answered with an apology.
 """
@@ -75,3 +76,15 @@ class DataError(ButlerError):
 
 class TransportError(ButlerError):
     """The chat network rejected a reply, or the link to it cannot be used."""
+
+
+class LastingError(ButlerError):
+    """No restart mends this; the text says what a person has to do."""
+
+
+class LastingDataError(DataError, LastingError):
+    """The data folder, or a file in it, cannot be used until a person acts."""
+
+
+class LinkEndedError(TransportError, LastingError):
+    """The link to the chat network ended, or was never made."""

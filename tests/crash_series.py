@@ -71,7 +71,7 @@ async def link(server: WhatsAppServer, config: Path) -> None:
     """Link the account; for the time of it, the stand-in is in this process's environment."""
     scanning: list[asyncio.Task[None]] = []
 
-    def scan(qr: str) -> None:
+    def scan(qr: str, _life_s: float) -> None:
         if not scanning:
             scanning.append(asyncio.create_task(server.scan(qr)))
 
@@ -79,7 +79,7 @@ async def link(server: WhatsAppServer, config: Path) -> None:
     os.environ.update(server.environment())
     try:
         folder = private_folder(private_folder(config.parent / "data") / "whatsapp")
-        await pair(folder, "Butler", on_qr=scan, on_code=lambda _code: None)
+        await pair(folder, "Butler", on_qr=scan, on_code=lambda _code, _life_s: None)
         await scanning[0]
     finally:
         os.environ.clear()

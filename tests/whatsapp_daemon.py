@@ -20,11 +20,11 @@ async def linked(server: WhatsAppServer, folder: Path) -> None:
     """Link the account, by scanning the QR code."""
     scanning: list[asyncio.Task[None]] = []
 
-    def scan(qr: str) -> None:
+    def scan(qr: str, _life_s: float) -> None:
         if not scanning:
             scanning.append(asyncio.create_task(server.scan(qr)))
 
-    await pair(folder, "Butler", on_qr=scan, on_code=lambda _code: None)
+    await pair(folder, "Butler", on_qr=scan, on_code=lambda _code, _life_s: None)
     await scanning[0]
 
 

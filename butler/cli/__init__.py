@@ -15,14 +15,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Names of folders may be invalid text.
             stream.reconfigure(errors="backslashreplace")
     options = make_parser().parse_args(arguments)
-    from butler.errors import ButlerError, ConfigError, PluginError
+    from butler.errors import ButlerError, ConfigError, LastingError, PluginError
     from butler.sessions import StoreError
 
     try:
         status: int = options.command(options)
-    except (ConfigError, PluginError) as error:
+    except (ConfigError, PluginError, LastingError) as error:
         return _complain(str(error), WRONG)
-    except (ButlerError, StoreError) as error:
+    except StoreError as error:
+        return _complain(str(error), WRONG if error.is_lasting else FAILED)
+    except ButlerError as error:
         return _complain(str(error), FAILED)
     except (KeyboardInterrupt, BrokenPipeError):
         return FAILED

@@ -3,7 +3,7 @@
 from collections.abc import Coroutine
 
 OK, FAILED, WRONG = 0, 1, 2
-"""Success; failure at run time; wrong configuration or usage."""
+"""Success; failure that a restart may mend; what only a person can mend, or a problem found."""
 
 
 def run_to_the_end(work: Coroutine[object, object, object]) -> int:

@@ -37,6 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("run", "Run the daemon for the linked WhatsApp account until SIGTERM or Ctrl-C.")
     _console_options(add("console", "Chat with the bot in this terminal, without a phone."))
     _pair_options(add("pair", "Link a WhatsApp account by a QR code or a code to type."))
+    add("unlink", "Unlink the WhatsApp account, and delete its messages and credentials here.")
     add("check", "Check the configuration and everything that it names.")
     _sessions_options(add("sessions", "List the sessions of all chats, or clear one."))
     add("status", "Show the daemon, its link to WhatsApp, and its backlog.")

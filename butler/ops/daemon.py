@@ -7,7 +7,7 @@ from pathlib import Path
 
 from butler.app import Setup
 from butler.config.schema import Config
-from butler.errors import DataError
+from butler.errors import LinkEndedError
 from butler.ops.report import reporting
 from butler.ops.shutdown import converse
 from butler.records.sqlite import SqliteRecords
@@ -21,13 +21,13 @@ async def serve(setup: Setup) -> None:
     """Serve the linked account until a signal asks to stop.
 
     Raises:
-        DataError: No account is linked, or another daemon uses the data folder.
-        TransportError: The link is lost and only a person can restore it.
+        LinkEndedError: No account is linked, or only a person can restore the link.
+        DataError: Another daemon uses the data folder.
     """
     with whatsapp_folder(setup.config) as folder:
         account = linked_account(folder)
         if account is None:
-            raise DataError("No WhatsApp account is linked yet. Link one with: butler pair")
+            raise LinkEndedError("No WhatsApp account is linked yet. Link one with: butler pair")
         for problem in setup.repos.problems():
             logger.warning("%s", problem)
         logger.info("serving %s with %d repos", account, len(setup.repos))

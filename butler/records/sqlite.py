@@ -15,6 +15,7 @@ from butler.chat.message import Message
 from butler.errors import DataError
 from butler.logs import Complaint
 from butler.records.model import Done, Ignored
+from butler.storage.files import data_error
 from butler.storage.rows import insert_rows, used_bytes
 from butler.storage.sqlite import Connection, Database
 
@@ -206,7 +207,7 @@ class SqliteRecords:
 
     def _open(self) -> Database:
         log_bytes = self._max_bytes // 10
-        return Database(self._path, _MIGRATIONS, raises=DataError, max_log_bytes=log_bytes)
+        return Database(self._path, _MIGRATIONS, raises=data_error, max_log_bytes=log_bytes)
 
 
 def _taken(waiting: deque[T]) -> list[T]:

@@ -124,7 +124,7 @@ class SqliteStore:
 
 def _store_error(failure: Failure) -> StoreError:
     sentence = f"Sessions cannot be kept in {failure.place}: {failure.reason}; {failure.remedy}."
-    return StoreError(sentence, failure.reason)
+    return StoreError(sentence, failure.reason, is_lasting=failure.is_lasting)
 
 
 def _exact(text: str) -> bytes:

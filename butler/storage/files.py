@@ -1,5 +1,6 @@
 """The data folder: private to the user, and locked by the daemon that uses it."""
 
+import errno
 import fcntl
 import os
 import pwd
@@ -8,8 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from butler.errors import DataError
+from butler.errors import DataError, LastingDataError
 from butler.storage.sqlite import Database, create_file, make_folder
+from butler.storage.sqlite_errors import Failure
+
+_LASTING = frozenset({errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ELOOP})
 
 
 def private_folder(path: Path) -> Path:
@@ -22,18 +26,19 @@ def private_folder(path: Path) -> Path:
         make_folder(path)
         found = path.stat()
         if found.st_uid != os.geteuid():
-            raise DataError(
+            raise LastingDataError(
                 f"The folder {path} cannot be used: it belongs to {_user_name(found.st_uid)}. "
                 "Run Butler as that user, or choose another data_dir."
             )
         if found.st_mode & 0o077:
             path.chmod(0o700)
     except FileExistsError:
-        raise DataError(f"{path} is not a folder.") from None
+        raise LastingDataError(f"{path} is not a folder.") from None
     except OSError as error:
-        raise DataError(f"The folder {path} cannot be used: {error.strerror}.") from None
+        kind = LastingDataError if error.errno in _LASTING else DataError
+        raise kind(f"The folder {path} cannot be used: {error.strerror}.") from None
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        raise DataError(
+        raise LastingDataError(
             f"The folder {path} cannot be used: this user may not read or write it. "
             "Change its owner, or choose another data_dir."
         )
@@ -87,7 +92,7 @@ def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connecti
         DataError: It cannot be used.
     """
     migrations = (*[""] * (version - 1), schema)
-    return Database(path, migrations, raises=DataError).take_connection()
+    return Database(path, migrations, raises=data_error).take_connection()
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -103,6 +108,11 @@ def replace_file(path: Path, data: bytes) -> None:
         unfinished.replace(path)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def data_error(failure: Failure) -> DataError:
+    """Return the error that a failure of a database is."""
+    return (LastingDataError if failure.is_lasting else DataError)(str(failure))
 
 
 @contextmanager

@@ -22,6 +22,12 @@ _SQLITE: Final = {
     sqlite3.SQLITE_IOERR: ("the disk cannot be read or written", "check its health and limits"),
     sqlite3.SQLITE_TOOBIG: ("a text is too long", "shorten it"),
 }
+_LASTING: Final = frozenset(
+    {
+        *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,13 @@ class Failure:
     def may_pass(self) -> bool:
         """Whether a retry may succeed, as when the disk is full."""
         return isinstance(self.error, sqlite3.OperationalError)
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether only a person can mend it, as where the file is damaged."""
+        if isinstance(self.error, sqlite3.Error):
+            return primary_code(self.error) in _LASTING
+        return not isinstance(self.error, OSError)
 
     @property
     def place(self) -> str:

@@ -9,7 +9,14 @@ import pytest
 from butler import cli
 from butler.cli.exit_status import run_to_the_end
 from butler.core.loader import installed
-from butler.errors import TransportError
+from butler.errors import (
+    ConfigError,
+    DataError,
+    LastingDataError,
+    LinkEndedError,
+    PluginError,
+    TransportError,
+)
 from butler_process import BUTLER, PATIENCE_S, line, run_butler, start_butler, write_config
 
 
@@ -109,14 +116,14 @@ def test_all_mistakes_in_the_configuration_are_said_at_once(butler, tmp_path, co
         ("/dev/null/x", "The folder /dev/null/x cannot be used: Not a directory.\n"),
     ],
 )
-def test_a_data_folder_that_cannot_be_is_one_sentence_and_status_1(
+def test_a_data_folder_that_cannot_be_is_one_sentence_and_status_2(
     config, command, data_dir, sentence
 ):
     config.write_text(config.read_text().replace('"data"', f'"{data_dir}"'))
 
     ended = run_butler(*command, "--config", config)
 
-    assert (ended.stdout, ended.returncode) == ("", 1)
+    assert (ended.stdout, ended.returncode) == ("", 2)
     assert ended.stderr == sentence.format(config.parent)
 
 
@@ -129,7 +136,7 @@ def test_a_damaged_file_is_one_sentence_and_is_left_as_it_is(config, file, conte
 
     ended = run_butler("console", "--jsonl", "--config", config, text=line("/use api"))
 
-    assert (ended.stdout, ended.returncode) == ("", 1)
+    assert (ended.stdout, ended.returncode) == ("", 2)
     assert ended.stderr.count("\n") == 1
     assert str(path) in ended.stderr
     assert path.read_bytes() == content
@@ -180,7 +187,7 @@ def test_init_writes_what_check_reads(butler, tmp_path, monkeypatch):
 def test_run_without_an_account_is_one_sentence(config):
     ended = run_butler("run", "--config", config)
 
-    assert (ended.stdout, ended.returncode) == ("", 1)
+    assert (ended.stdout, ended.returncode) == ("", 2)
     assert ended.stderr.splitlines()[-1] == (
         "No WhatsApp account is linked yet. Link one with: butler pair"
     )
@@ -192,9 +199,20 @@ def test_python_m_butler_is_butler(mocker):
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(KeyboardInterrupt(), 1), (BrokenPipeError(), 1), (TransportError("x"), 1)],
+    [
+        (KeyboardInterrupt(), 1),
+        (BrokenPipeError(), 1),
+        (TransportError("x"), 1),
+        (DataError("x"), 1),
+        (LinkEndedError("x"), 2),
+        (LastingDataError("x"), 2),
+        (ConfigError("x"), 2),
+        (PluginError("x"), 2),
+    ],
 )
-def test_an_interrupted_command_has_failed(butler, mocker, error, status):
+def test_what_only_a_person_can_mend_is_status_2_and_other_failures_are_1(
+    butler, mocker, error, status
+):
     mocker.patch("butler.cli.parser._version", side_effect=error)
 
     assert butler("--version")[0] == status

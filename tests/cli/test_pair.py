@@ -21,7 +21,7 @@ __all__ = ["whatsapp_server"]
 pytestmark = pytest.mark.wire
 
 CODE = re.compile("([A-Z0-9]{4}-[A-Z0-9]{4})")
-LAST_LINE_OF_A_CODE = "▀{40,}\r\n"
+LAST_LINE_OF_A_CODE = "butler pair --phone"
 GIVEN_UP = "Linking was cancelled. To start again: butler pair"
 
 

@@ -7,9 +7,11 @@ import sys
 import pytest
 
 from butler.cli import pair
+from butler.cli.codes import CodeDisplay
 from butler.config.loading import Draft
 from butler.errors import DataError
 from butler.testing import make_working_copy
+from butler_process import run_butler
 from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
@@ -32,13 +34,13 @@ async def linked(config, whatsapp_server, monkeypatch, mocker):
     for name, value in whatsapp_server.environment().items():
         monkeypatch.setenv(name, value)
     codes = asyncio.Queue()
-    shown = pair.Display.show_qr
+    shown = CodeDisplay.show_qr
 
-    def show_qr(display, text):
-        shown(display, text)
+    def show_qr(display, text, life_s):
+        shown(display, text, life_s)
         codes.put_nowait(text)
 
-    mocker.patch.object(pair.Display, "show_qr", show_qr)
+    mocker.patch.object(CodeDisplay, "show_qr", show_qr)
     settings = Draft(config).finish()
     linking = asyncio.create_task(pair.link(settings, phone=None, png=config.parent / "qr.png"))
     await whatsapp_server.scan(await codes.get())
@@ -131,7 +133,7 @@ async def test_strangers_meet_silence(linked, whatsapp_server):
 async def test_an_account_is_linked_once_and_kept_private(linked, whatsapp_server):
     folder = linked.parent / "data"
 
-    with pytest.raises(DataError, match="is already linked"):
+    with pytest.raises(DataError, match=r"is already linked\. To change that: butler unlink"):
         await pair.link(Draft(linked).finish(), phone=None, png=None)
 
     assert whatsapp_server.linked_device_name == "Butler"
@@ -140,6 +142,30 @@ async def test_an_account_is_linked_once_and_kept_private(linked, whatsapp_serve
     assert private
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
     assert (linked.parent / "qr.png").read_bytes().startswith(b"\x89PNG")
+
+
+async def test_an_account_that_is_unlinked_can_be_linked_again(linked, whatsapp_server):
+    first = await asyncio.to_thread(run_butler, "unlink", "--config", linked)
+    second = await asyncio.to_thread(run_butler, "unlink", "--config", linked)
+
+    account = f"+{whatsapp_server.owner.phone}"
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == f"{account} is not linked any more. To link an account: butler pair\n"
+    assert whatsapp_server.linked_device_name is None
+    assert [*(linked.parent / "data" / "whatsapp").iterdir()] == []
+    assert (second.returncode, second.stderr) == (2, "No WhatsApp account is linked.\n")
+
+
+async def test_unlinking_without_a_network_says_what_is_left_to_do(linked, whatsapp_server):
+    whatsapp_server.faults.shut()
+
+    ended = await asyncio.to_thread(run_butler, "unlink", "--config", linked)
+
+    assert ended.returncode == 0
+    assert ended.stdout.endswith(
+        "WhatsApp could not be reached: Service Unavailable. "
+        "So remove Butler on the phone, too: Settings, Linked devices.\n"
+    )
 
 
 async def test_a_second_daemon_is_refused(linked, whatsapp_server):
@@ -157,5 +183,5 @@ async def test_without_a_linked_account_run_says_how_to_link_one(config, whatsap
     async with Daemon(config, whatsapp_server) as daemon:
         await daemon.process.wait()
 
-    assert daemon.status == 1
+    assert daemon.status == 2
     assert daemon.log == b"No WhatsApp account is linked yet. Link one with: butler pair\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from butler.errors import DataError
 from butler.logs import Complaint
+from butler.storage.files import data_error
 from butler.storage.rows import insert_rows
 from butler.storage.sqlite import Connection, Database
 
@@ -39,7 +40,7 @@ class SeenMessages:
     """
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, _MIGRATIONS, raises=DataError)
+        self._database = Database(path, _MIGRATIONS, raises=data_error)
         self._complaint = Complaint(logger)
 
     def __contains__(self, key: Key) -> bool:

@@ -4,13 +4,15 @@ Importing this does not import neonize; only the gateway process does.
 """
 
 from butler.transports.whatsapp.account import Account, linked_account
-from butler.transports.whatsapp.daemon.pairing import pair
+from butler.transports.whatsapp.daemon.pairing import PAIRING_LIMIT_S, pair
 from butler.transports.whatsapp.daemon.supervisor import LinkState
 from butler.transports.whatsapp.daemon.transport import WhatsAppTransport
+from butler.transports.whatsapp.daemon.unlinking import unlink
 from butler.transports.whatsapp.journal.views import stored_names
 from butler.transports.whatsapp.protocol.frames import Pacing
 
 __all__ = [
+    "PAIRING_LIMIT_S",
     "Account",
     "LinkState",
     "Pacing",
@@ -18,4 +20,5 @@ __all__ = [
     "linked_account",
     "pair",
     "stored_names",
+    "unlink",
 ]

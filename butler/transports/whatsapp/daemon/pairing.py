@@ -5,11 +5,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from butler.errors import TransportError
+from butler.errors import LinkEndedError, TransportError
 from butler.storage.files import private_folder
 from butler.transports.whatsapp.account import Account, read_account
 from butler.transports.whatsapp.daemon.process import gateway
 from butler.transports.whatsapp.protocol.frames import Ended, Linked, Options, PairCode, Qr
+
+OnCode = Callable[[str, float], None]
 
 MOST_ROUNDS = 3
 """Beyond this, WhatsApp answers "Can't link new devices right now"."""
@@ -17,14 +19,19 @@ MOST_ROUNDS = 3
 ROUND_LIMIT_S = 200.0
 """The codes of a round expire after 160 s; after that a login may still be in progress."""
 
+PAIRING_LIMIT_S = MOST_ROUNDS * ROUND_LIMIT_S
+
+_FIRST_CODE_S, _NEXT_CODE_S = 60.0, 20.0
+_TYPED_CODE_S = 160.0
+
 
 async def pair(
     folder: Path,
     device_name: str,
     *,
     phone: str | None = None,
-    on_qr: Callable[[str], None],
-    on_code: Callable[[str], None],
+    on_qr: OnCode,
+    on_code: OnCode,
 ) -> Account:
     """Link an account and wait for its first login; return the account.
 
@@ -32,8 +39,9 @@ async def pair(
         folder: The folder for its credentials.
         device_name: The name that the phone shows under "Linked devices".
         phone: Link by a code typed on the phone with this number, instead of a QR code.
-        on_qr: Called with the text of each QR code; each replaces the last.
-        on_code: Called with the code to type.
+        on_qr: Called with the text of each QR code, and how many seconds it lives; each replaces
+            the last.
+        on_code: Called with the code to type, and how many seconds it lives.
 
     Raises:
         TransportError: The account was not linked.
@@ -51,20 +59,20 @@ async def pair(
         if ended is None:
             return await _linked(folder)
         if ended.rule != "timeout":
-            raise TransportError(ended.sentence)
-    raise TransportError("No code was used in time. Wait a few minutes and try again.")
+            raise (LinkEndedError if ended.is_final else TransportError)(ended.sentence)
+    raise TransportError("No code was used in time. Wait a few minutes, then: butler pair")
 
 
-async def _one_round(
-    options: Options, on_qr: Callable[[str], None], on_code: Callable[[str], None]
-) -> Ended | None:
+async def _one_round(options: Options, on_qr: OnCode, on_code: OnCode) -> Ended | None:
+    life_s = _FIRST_CODE_S
     async with gateway(options) as process:
         async for frame in process.frames():
             match frame:
                 case Qr():
-                    on_qr(frame.text)
+                    on_qr(frame.text, life_s)
+                    life_s = _NEXT_CODE_S
                 case PairCode():
-                    on_code(frame.code)
+                    on_code(frame.code, _TYPED_CODE_S)
                 case Linked():
                     return None
                 case Ended():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from butler.errors import TransportError
+from butler.errors import LinkEndedError
 from butler.transports.whatsapp.daemon.process import GatewayProcess, gateway
 from butler.transports.whatsapp.protocol.frames import Connection, Ended, Frame, Options, ToGateway
 
@@ -64,7 +64,7 @@ class Supervisor:
         """Start the gateway, and restart it whenever it ends.
 
         Raises:
-            TransportError: A restart would not help; the text says what would.
+            LinkEndedError: A restart would not help; the text says what would.
         """
         wait_s = FIRST_WAIT_S
         while True:
@@ -72,7 +72,7 @@ class Supervisor:
             ended = await self._run()
             if ended.is_final:
                 self._note("ended", ended.sentence)
-                raise TransportError(ended.sentence)
+                raise LinkEndedError(ended.sentence)
             if time.monotonic() - started > STEADY_S:
                 wait_s = FIRST_WAIT_S
             pause_s = max(wait_s, ended.wait_s)

@@ -80,6 +80,14 @@ class Client:
         # WhatsApp takes only the name of a browser it knows here.
         return str(await self._client.PairPhone(digits, True, client_type=ClientType.CHROME))
 
+    async def log_out(self) -> None:
+        """Unlink this device.
+
+        Raises:
+            NeonizeError: WhatsApp refused.
+        """
+        await self._client.logout()
+
     async def send(self, chat_id: str, content: Content) -> str:
         """Send ``content``; return its id.
 

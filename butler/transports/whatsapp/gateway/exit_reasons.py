@@ -5,13 +5,14 @@ import re
 from neonize.proto.Neonize_pb2 import ConnectFailure, PairStatus, TemporaryBan
 
 from butler.chat.text import duration
+from butler.transports.whatsapp.protocol import frames
 from butler.transports.whatsapp.protocol.frames import Ended
 
 NOT_LINKED = Ended(
     "not linked", "No WhatsApp account is linked. Link one with: butler pair", is_final=True
 )
 LOGGED_OUT = Ended(
-    "logged out",
+    frames.LOGGED_OUT,
     "WhatsApp has logged this device out: it was removed on the phone, or the account was closed. "
     "Link it again with: butler pair",
     is_final=True,
@@ -103,6 +104,11 @@ def pairing(event: bytes) -> Ended | None:
         return None
     reason = status.Error or "no reason given"
     return Ended("refused", f"WhatsApp did not link the device: {reason}.", is_final=True)
+
+
+def not_logged_out(reason: str) -> Ended:
+    """Return the exit reason for a device that WhatsApp did not log out."""
+    return Ended("refused", f"WhatsApp did not unlink the device: {reason}.")
 
 
 def no_code(reason: str) -> Ended:

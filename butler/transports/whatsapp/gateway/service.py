@@ -100,7 +100,7 @@ class Service:
         if self._account is None and not self._options.is_pairing:
             return exit_reasons.NOT_LINKED
         self._loop.add_signal_handler(signal.SIGTERM, self._finish, None)
-        if not self._options.is_pairing:
+        if not (self._options.is_pairing or self._options.is_unlinking):
             await self._sender.resume()
         tasks = [asyncio.create_task(self._guarded(work)) for work in self._work()]
         ended = await self._end
@@ -112,8 +112,8 @@ class Service:
 
     def _work(self) -> list[Awaitable[None]]:
         common = [self._listen(), self._connection.hold(), self._prune()]
-        if self._account is None or self._options.is_pairing:
-            return [*common]
+        if self._account is None or self._options.is_pairing or self._options.is_unlinking:
+            return [*common, *([self._unlink()] if self._options.is_unlinking else [])]
         translator = Translator(self._account, self._journal.people, self._journal.outbox)
         return [
             *common,
@@ -138,6 +138,15 @@ class Service:
         except Exception:  # the boundary of the gateway's tasks: a bug must end it, not silence it
             logger.exception("the gateway failed")
             self._finish(exit_reasons.PUMP_ENDED)
+
+    async def _unlink(self) -> None:
+        await self._connection.is_open.wait()
+        try:
+            await self._client.log_out()
+        except NeonizeError as error:
+            self._finish(exit_reasons.not_logged_out(str(error)))
+        else:
+            self._finish(exit_reasons.LOGGED_OUT)
 
     def _finish(self, ended: Ended | None) -> None:
         if not self._end.done():

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from butler.errors import DataError
+from butler.errors import DataError, LastingDataError
 from butler.storage.migrations import run_script
 from butler.storage.rows import Value
 from butler.storage.sqlite import SMALL_PAGE_BYTES, Database, Row
@@ -130,9 +130,10 @@ def _error(failure: Failure) -> UnwritableError | DataError:
     if failure.may_pass:
         return UnwritableError(str(failure))
     if not isinstance(failure.error, sqlite3.Error):
-        return DataError(f"The journal {failure}")
+        kind = LastingDataError if failure.is_lasting else DataError
+        return kind(f"The journal {failure}")
     problem = " ".join(str(failure.error).split())
-    return DataError(
+    return LastingDataError(
         f"The journal {failure.place} is damaged: {problem}. Move it away to start with an empty "
         "one; unanswered messages in it stay unanswered."
     )

@@ -12,6 +12,9 @@ MAX_TEXT_CHARS = 1024 * 1024
 MOST_QUOTED_CHARS = 1_000
 """Maximum length of a quoted text in a reply."""
 
+LOGGED_OUT = "logged out"
+"""The rule of the ``Ended`` of a device that is not linked any more."""
+
 EDITED_TOO_LATE = Refusal("edited after it was handled", "its turn had started")
 UNREADABLE_EDIT = Refusal("edit not readable", "it could not be decrypted")
 WITHDRAWN = Refusal("withdrawn", "deleted by its sender before its turn")
@@ -58,7 +61,12 @@ class Pacing:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The first frame to a gateway; with ``phone`` it links by code instead of a QR code."""
+    """The first frame to a gateway.
+
+    Attributes:
+        phone: Link by a code for the phone with this number, instead of a QR code.
+        is_unlinking: Log the device out instead of serving it.
+    """
 
     folder: str
     device_name: str
@@ -66,6 +74,7 @@ class Options:
     pacing: Pacing | None = None
     is_pairing: bool = False
     phone: str | None = None
+    is_unlinking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

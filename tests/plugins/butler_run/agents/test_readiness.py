@@ -43,7 +43,7 @@ def test_a_program_that_is_gone_has_no_interpreter(tmp_path):
 
 def test_an_interpreter_that_never_answers_is_a_problem(program, mocker):
     mocker.patch("butler_run.agents.readiness._TIMEOUT_S", 0.2)
-    slow = program(b"#!/bin/sh\nsleep 60", "slow")
+    slow = program(b"#!/bin/sh\nexec sleep 60", "slow")
 
     problem = interpreter_problem(program(f"#!{slow}".encode()), {"PATH": "/usr/bin:/bin"})
 

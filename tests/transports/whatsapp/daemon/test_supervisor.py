@@ -378,9 +378,9 @@ async def test_linking_is_given_up_after_three_rounds(scenario, tmp_path):
     codes = []
 
     with pytest.raises(TransportError, match="No code was used in time"):
-        await pair(tmp_path, "Butler", on_qr=codes.append, on_code=pytest.fail)
+        await pair(tmp_path, "Butler", on_qr=lambda *code: codes.append(code), on_code=pytest.fail)
 
-    assert codes == ["code"] * 3
+    assert codes == [("code", 60.0)] * 3
 
 
 async def test_a_round_that_hangs_is_ended(scenario, tmp_path, monkeypatch):
@@ -398,7 +398,7 @@ async def test_linking_that_goes_wrong_is_said(scenario, tmp_path, name, said):
     scenario(name)
 
     with pytest.raises(TransportError, match=said):
-        await pair(tmp_path, "Butler", on_qr=lambda _qr: None, on_code=pytest.fail)
+        await pair(tmp_path, "Butler", on_qr=lambda *_qr: None, on_code=pytest.fail)
 
     assert linked_account(tmp_path) is None
 
