@@ -1,6 +1,6 @@
-"""Agent: the seam to the programs that do the work.
+"""Agent: the interface of coding agents.
 
-An agent starts runs. A run is a stream of events, can be answered and can be cancelled::
+An agent starts runs. A run is a stream of events that can be answered and cancelled::
 
     async with agent.start(prompt, folder=repo.path, environment=environment) as run:
         async for event in run:
@@ -20,7 +20,7 @@ from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 
 
 class Mode(StrEnum):
-    """How much an agent may do without asking, from the least to the most."""
+    """The permission modes, in ascending order of what an agent may do without asking."""
 
     PLAN = "plan"
     ASK = "ask"
@@ -28,12 +28,12 @@ class Mode(StrEnum):
     BYPASS = "bypass"
 
     def within(self, ceiling: "Mode") -> "Mode":
-        """Return the mode, or ``ceiling`` where that is less."""
+        """Return the mode, limited by ``ceiling``."""
         return min(self, ceiling, key=list(Mode).index)
 
 
 class OptionKind(StrEnum):
-    """What choosing an option means."""
+    """The meaning of an option."""
 
     ALLOW_ONCE = "allow_once"
     ALLOW_ALWAYS = "allow_always"
@@ -41,7 +41,7 @@ class OptionKind(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a run is over."""
+    """The reason for the end of a run."""
 
     DONE = "done"
     CANCELLED = "cancelled"
@@ -52,7 +52,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to answer a question; ``number`` counts from 1 in the order shown."""
+    """An answer to a question; ``number`` counts from 1 in the order shown."""
 
     number: int
     id: str
@@ -62,7 +62,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a tool would do to a file; ``old`` is None where the agent does not say or it is new."""
+    """A change to a file; ``old`` is None if the file is new or its content is unknown."""
 
     path: str
     old: str | None
@@ -71,21 +71,21 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The agent took the prompt; None is an agent without conversations."""
+    """The agent accepted the prompt; the id is None if the agent has no conversations."""
 
     conversation_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of the answer; pieces are joined as they are."""
+    """A piece of the answer; pieces are joined without a separator."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool begins, or with ``is_finished`` ends; the same id both times."""
+    """The start of a tool call, or with ``is_finished`` its end, with the same id."""
 
     id: str
     title: str
@@ -95,13 +95,13 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class PermissionAsked:
-    """The agent waits until ``answer`` is called with ``id`` and the id of an option.
+    """A question of the agent, which waits for ``answer`` with ``id`` and the id of an option.
 
     Attributes:
-        tool: What the agent calls it, such as ``Write made.txt``.
-        command: The command line it would run, if it would run one.
-        changes: What it would do to files.
-        detail: Whatever else it says, at most 2,000 characters.
+        tool: The agent's title of the tool call, such as ``Write made.txt``.
+        command: The command line that it would run, if any.
+        changes: The changes that it would make to files.
+        detail: The rest of the description, at most 2,000 characters.
     """
 
     id: str
@@ -114,7 +114,7 @@ class PermissionAsked:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the run has used so far; a later one replaces an earlier one."""
+    """The usage of the run so far; replaces earlier ones."""
 
     tokens: int
     cost_usd: float | None
@@ -122,19 +122,19 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A whole sentence for the chat that is not the agent's own."""
+    """A sentence for the chat from Butler rather than the agent."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """A sign of life with nothing to show, such as a thought."""
+    """A sign of life without visible output, such as a thought."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event; ``detail`` is a sentence where the reason needs one."""
+    """The last event; ``detail`` is a sentence that explains the reason, or empty."""
 
     reason: Reason
     detail: str = ""
@@ -144,25 +144,25 @@ Event = Started | Text | Tool | PermissionAsked | Usage | Notice | Working | Fin
 
 
 class Run(Protocol):
-    """One agent at work. The events can be read once, by one task."""
+    """A run of an agent. Its events can be read once, by one task."""
 
     def __aiter__(self) -> AsyncIterator[Event]:
         """Yield events, the last one ``Finished``.
 
         Raises:
-            AgentError: The agent cannot be used, or broke off.
+            AgentError: The agent cannot be used, or failed.
         """
         ...
 
     async def answer(self, permission_id: str, option_id: str | None) -> None:
-        """Answer a question; one that is no longer open is left alone.
+        """Answer a question; ignored if it is no longer open.
 
-        None rejects where the agent offers no option for that.
+        None rejects if the agent offers no option for that.
         """
         ...
 
     async def cancel(self) -> None:
-        """Reject open questions, ask the agent to stop, then end it; return once it is dead.
+        """Reject open questions, ask the agent to stop, then end it; return when it is dead.
 
         The events then end with ``Finished(Reason.CANCELLED)``.
 
@@ -173,7 +173,7 @@ class Run(Protocol):
 
 
 class Agent(Protocol):
-    """A program that works in a folder when told to."""
+    """A coding agent, or any other program that works on a prompt in a folder."""
 
     def start(
         self,
@@ -186,19 +186,19 @@ class Agent(Protocol):
         instructions: str = "",
         enclosure: Enclosure = UNENCLOSED,
     ) -> AbstractAsyncContextManager[Run]:
-        """Start a run; the process is going when the block is entered, the events tell the rest.
+        """Start a run; the process is running in the block, and the events report the rest.
 
         Args:
-            prompt: What to do.
+            prompt: The task.
             folder: The working copy.
-            environment: All that the agent may know of Butler's, see ``allowed_environment``.
-            conversation_id: The conversation to go on with, as told by ``Started``.
-            mode: How much it may do without asking; what has no modes ignores it.
-            instructions: What the project asks of agents, told before the prompt; a plain program
-                is not told.
-            enclosure: What stands around its process.
+            environment: The whole environment of the agent, see ``allowed_environment``.
+            conversation_id: The conversation to resume, from ``Started``.
+            mode: The permission mode; ignored by agents without modes.
+            instructions: The project's instructions for agents, sent before the prompt; plain
+                programs do not get them.
+            enclosure: The sandbox or limits around its process.
 
         Raises:
-            AgentError: The agent is not installed, or the folder is gone.
+            AgentError: The agent is not installed, or the folder does not exist.
         """
         ...

@@ -1,4 +1,4 @@
-"""What the runs of all adapters have in common."""
+"""The common base of the adapters' runs."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -12,11 +12,11 @@ from butler_run.agents.process.process import AgentProcess
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long an agent is waited for.
+    """Timeouts of an agent.
 
     Attributes:
-        start_s: From its start to its having taken the prompt.
-        stop_s: From being asked to stop to being ended by signals.
+        start_s: From the start of the process to its acceptance of the prompt.
+        stop_s: From the request to stop to the first signal.
     """
 
     start_s: float = 60.0
@@ -24,9 +24,9 @@ class Patience:
 
 
 class ProcessRun(ABC):
-    """A run that is one process: questions are kept until answered, cancelling ends the process.
+    """A run that is one process: keeps open questions, and ends the process when cancelled.
 
-    Adapters say how: ``_events``, ``_reply`` and ``_ask_to_stop``.
+    Adapters implement ``_events``, ``_reply`` and ``_ask_to_stop``.
     """
 
     def __init__(self, process: AgentProcess, patience: Patience) -> None:
@@ -86,9 +86,9 @@ class ProcessRun(ABC):
 
     @abstractmethod
     def _reply(self, permission_id: str, option_id: str | None) -> None:
-        """Tell the agent the answer; None rejects without an option, as for a run that is ended."""
+        """Send the answer to the agent; None rejects without an option, as in a cancelled run."""
         ...
 
     def _ask_to_stop(self) -> bool:
-        """Ask the agent to end its turn; return whether it can be asked at all."""
+        """Ask the agent to end its turn; return whether it supports that."""
         return False

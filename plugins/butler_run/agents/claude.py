@@ -1,4 +1,4 @@
-"""Claude Code's own command as an agent, for people who have it without Node.
+"""Claude Code's own command as an agent, for users without Node.
 
 It speaks JSON lines both ways (``--output-format stream-json --input-format stream-json``) and asks
 for permission on the same lines (``--permission-prompt-tool stdio``).
@@ -46,18 +46,18 @@ _MODES = {
     Mode.PLAN: "plan",
     Mode.BYPASS: "bypassPermissions",
 }
-# Else a repo's .claude/settings.json runs its hooks and allows itself what it likes, and .mcp.json
-# starts its servers, none of which is asked for.
+# Without it, a repo's .claude/settings.json can run hooks and grant itself any permission, and its
+# .mcp.json can start servers, all without a question.
 _USER_SETTINGS = ("--setting-sources", "user")
 _ALLOW, _REJECT = "allow", "reject"
 _LOST = re.compile(r"no conversation found|valid session id|--resume", re.IGNORECASE)
 
 
 class ClaudeAgent:
-    """Runs ``claude``, or the command given that speaks like it.
+    """Runs ``claude``, or a given command with the same protocol.
 
     Args:
-        is_trusted: It reads the settings that the working copy brings.
+        is_trusted: Load the settings of the working copy.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class _ClaudeRun(ProcessRun):
         self._has_text = False
 
     def prompt(self, *texts: str) -> None:
-        """Send the prompt, the last of ``texts``, with what stands before it."""
+        """Send the prompt, the last of ``texts``, with the texts before it."""
         self._control("i1", {"subtype": "initialize"})
         content = [{"type": "text", "text": text} for text in texts]
         self._send({"type": "user", "message": {"role": "user", "content": content}})
@@ -136,7 +136,7 @@ class _ClaudeRun(ProcessRun):
             yield await self._broken_off()
 
     async def _first(self, reading: AsyncIterator[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """Return the first messages, from the one on that tells how the start went."""
+        """Return the first messages, starting with the outcome of the start."""
         async for messages in reading:
             for number, message in enumerate(messages):
                 is_init = message.get("type") == "system" and message.get("subtype") == "init"
@@ -145,7 +145,7 @@ class _ClaudeRun(ProcessRun):
         return []
 
     def _told(self, messages: Iterable[dict[str, Any]]) -> Iterator[Event]:
-        """Yield what the messages mean, up to the one that ends the turn."""
+        """Translate messages to events, up to the one that ends the turn."""
         for message in messages:
             yield from self._events_of(message)
             if message.get("type") == "result":
@@ -216,7 +216,7 @@ class _ClaudeRun(ProcessRun):
         yield _usage(result)
         subtype, said = result.get("subtype"), _complaint(result)
         if subtype == "error_max_turns":
-            yield Finished(Reason.CUT_SHORT, "It reached its limit of turns.")
+            yield Finished(Reason.CUT_SHORT, "The agent reached its turn limit.")
         elif not result.get("is_error") and subtype == "success":
             yield from self._said_at_last(result.get("result"))
             yield Finished(Reason.DONE)
@@ -224,7 +224,7 @@ class _ClaudeRun(ProcessRun):
             yield self._failed(said)
 
     def _said_at_last(self, text: object) -> Iterator[Event]:
-        """Yield the text of a result whose text has not come before."""
+        """Yield the text of a result, unless it has already been streamed."""
         if isinstance(text, str) and text and not self._has_text:
             yield Text(text)
 
@@ -271,7 +271,7 @@ def _input(holder: Mapping[str, Any]) -> dict[str, Any]:
 
 def _decision(request: dict[str, Any], option_id: str | None) -> dict[str, Any]:
     if option_id is None:
-        return {"behavior": "deny", "message": "The run was ended.", "interrupt": True}
+        return {"behavior": "deny", "message": "The run was stopped.", "interrupt": True}
     if option_id == _REJECT:
         return {"behavior": "deny", "message": "The user said no."}
     return {"behavior": "allow", "updatedInput": _input(request)}

@@ -1,8 +1,8 @@
-"""Any program as an agent: it is given the prompt, its output is the answer.
+"""Any program as an agent: it gets the prompt, and its output is the answer.
 
-The prompt goes to stdin. An argument of the command that contains ``{prompt}`` gets it instead;
-where a prompt could then be read as an option (it starts with ``-`` and is an argument of its own,
-not behind ``--``) a space is put before it.
+The prompt goes to stdin, or replaces ``{prompt}`` in an argument of the command. If it could then
+be read as an option (it starts with ``-`` and is a whole argument, not after ``--``), it gets a
+leading space.
 """
 
 import codecs
@@ -17,12 +17,12 @@ from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
 
 PLACEHOLDER = "{prompt}"
-# Linux takes no single argument of 128 KiB with its end, see execve(2).
+# Linux limits an argument to 128 KiB, including its null byte, see execve(2).
 _MAX_ARGUMENT_BYTES = 131_071
 
 
 class CommandAgent:
-    """Runs one program; asks no questions and knows no more than its prompt."""
+    """Runs one program, without questions or conversations."""
 
     def __init__(self, command: Sequence[str], limits: ProcessLimits | None = None) -> None:
         self._command = tuple(command)
@@ -56,12 +56,12 @@ class CommandAgent:
 
 
 def has_placeholder(command: Sequence[str]) -> bool:
-    """Return whether an argument of ``command`` is to hold the prompt."""
+    """Return whether an argument of ``command`` contains the prompt."""
     return any(PLACEHOLDER in argument for argument in command[1:])
 
 
 def with_prompt(command: Sequence[str], prompt: str) -> tuple[str, ...]:
-    """Return ``command`` with ``prompt`` wherever it says ``{prompt}``.
+    """Return ``command`` with ``prompt`` in place of ``{prompt}``.
 
     Raises:
         AgentError: The prompt is too long for an argument.
@@ -74,8 +74,8 @@ def with_prompt(command: Sequence[str], prompt: str) -> tuple[str, ...]:
     filled = [_filled(*pair, clean) for pair in zip(arguments, before, strict=False)]
     if any(len(argument.encode()) > _MAX_ARGUMENT_BYTES for argument in filled):
         raise AgentError(
-            f"The prompt is too long to be an argument of {Path(program).name}: "
-            f"at most {_MAX_ARGUMENT_BYTES:,} bytes are."
+            f"The prompt is too long for an argument of {Path(program).name}: "
+            f"the maximum is {_MAX_ARGUMENT_BYTES:,} bytes."
         )
     return (program, *filled)
 

@@ -1,4 +1,4 @@
-"""What agents complain about, in the user's words and with the way out."""
+"""Translate known errors of agents to the user's words, with the way out."""
 
 import re
 import time
@@ -12,11 +12,11 @@ _LOOKED_AT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
-    """Whose agent it is.
+    """The maker of an agent.
 
     Attributes:
-        name: What people call it.
-        login: What to do on the machine to log in.
+        name: The usual name of the agent.
+        login: The steps to log in on the machine.
         key: The variable that holds an API key.
     """
 
@@ -31,7 +31,7 @@ _MAKERS = {
     "gemini": _Maker("Gemini", "run `gemini` there and choose a login", "GEMINI_API_KEY"),
     "opencode": _Maker("OpenCode", "run `opencode auth login` there", "ANTHROPIC_API_KEY"),
 }
-# The refusal of a network list says so itself (API Error: 403), and is no missing login.
+# A refusal by the network list (API Error: 403) explains itself and is not a missing login.
 _LOGGED_OUT = re.compile(
     r"/login|not logged in|authentication(?: is)? required|authentication_error|invalid api key"
     r"|(?:oauth )?token (?:has |is )?(?:expired|revoked)|login (?:has )?expired|api error: 401",
@@ -50,11 +50,11 @@ _RESET = re.compile(r"(limit reached)\|([0-9]{10})\b", re.IGNORECASE)
 
 
 def explained(program: str, said: str, variables: Collection[str] = ()) -> str | None:
-    """Return a sentence on a complaint that is known, with the way out; None for others.
+    """Return a sentence for a known error, with the way out; None for others.
 
     Args:
-        program: The agent's program, as in ``claude-agent-acp``.
-        said: What it says.
+        program: The agent's program, such as ``claude-agent-acp``.
+        said: Its error text.
         variables: The names of its environment variables.
     """
     maker, said = _maker(program), said[:_LOOKED_AT]
@@ -73,7 +73,7 @@ def how_to_log_in(program: str) -> str:
 
 
 def with_clock_times(said: str, now: float | None = None) -> str:
-    """Return ``said`` with the Unix time of a limit's end as people read it.
+    """Return ``said`` with the Unix time of a limit's reset as clock time.
 
     ``limit reached|1795824000`` becomes ``limit reached; it resets at 15:00 (in 1 h 50 min)``.
     """

@@ -1,4 +1,4 @@
-"""The part of Butler's environment that an agent gets to see."""
+"""The part of Butler's environment that an agent gets."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ _PREFIXES = ("LC_", "XDG_")
 def allowed_environment(
     names: Iterable[str] = (), source: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Return what of ``source`` every agent needs, and the variables called ``names``."""
+    """Return the variables of ``source`` that every agent needs, and those called ``names``."""
     wanted = _NAMES | set(names)
     return {
         name: value

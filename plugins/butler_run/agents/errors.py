@@ -1,4 +1,4 @@
-"""What can go wrong with an agent, as sentences for the chat.
+"""The errors of agents, as sentences for the chat.
 
 ::
 
@@ -12,7 +12,7 @@ from butler import UserError
 
 
 class AgentError(UserError):
-    """The agent cannot do its work; the text says why and, where there is one, the way out."""
+    """The agent cannot work; the text says why, with the way out if there is one."""
 
 
 class ConversationLostError(AgentError):

@@ -1,4 +1,4 @@
-"""How long a run may take, and how long it may be silent."""
+"""Timeouts of a run, and the limit of its questions."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,13 +12,13 @@ from butler_run.agents.errors import LimitReachedError
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """The limits of one run; how much it may write is in ``ProcessLimits``.
+    """The limits of one run; ``ProcessLimits`` has those of its output.
 
     Attributes:
-        time_s: How long it may work, questions not counted.
-        silence_s: How long it may say nothing.
-        wall_s: How long it may take with all that it asks.
-        questions: How often it may ask.
+        time_s: Maximum working time, without open questions.
+        silence_s: Maximum time without any output.
+        wall_s: Maximum total time, including open questions.
+        questions: Maximum number of questions.
     """
 
     time_s: float = 30 * 60.0
@@ -28,9 +28,9 @@ class RunLimits:
 
 
 class LimitedRun:
-    """A run that is cancelled when it takes too long, says nothing for too long or asks too often.
+    """Cancels a run that takes too long, is silent for too long or asks too often.
 
-    While a question waits for a person only the clock of the wall goes on.
+    While a question is open, only the total time counts.
     """
 
     def __init__(self, run: Run, limits: RunLimits) -> None:
@@ -48,7 +48,7 @@ class LimitedRun:
         """Yield the events of the run, see ``Run``.
 
         Raises:
-            LimitReachedError: A limit was reached; the run is dead.
+            LimitReachedError: The run reached a limit and has ended.
         """
         events = aiter(self._run)
         while True:
@@ -112,13 +112,13 @@ class LimitedRun:
     def _reached(self) -> LimitReachedError:
         if self._clock() >= self._last_deadline:
             return LimitReachedError(
-                f"The run took longer than {duration(self._limits.wall_s)}, its questions "
-                "included, and was stopped."
+                f"The run took longer than {duration(self._limits.wall_s)}, including "
+                "its questions, and was stopped."
             )
         if self._clock() >= self._deadline:
             return LimitReachedError(
                 f"The run took longer than {duration(self._limits.time_s)} and was stopped."
             )
         return LimitReachedError(
-            f"The agent said nothing for {duration(self._limits.silence_s)} and was stopped."
+            f"The agent was silent for {duration(self._limits.silence_s)} and was stopped."
         )

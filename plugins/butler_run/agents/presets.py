@@ -1,4 +1,4 @@
-"""The agents that are known by name."""
+"""The known agents."""
 
 import json
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from butler_run.agents.agent import Mode
 
 @dataclass(frozen=True, slots=True)
 class HomeFolder:
-    """What an agent in a sandbox gets of the user's home folder; paths begin there.
+    """The parts of the home folder that an agent in a sandbox gets; paths are relative to it.
 
-    What is not there is left out. ``{folder}`` in a path is the repo's folder as Claude Code writes
-    it. What other programs of the user's run, such as hooks, is never writable.
+    Missing files are skipped. ``{folder}`` in a path is the repo's folder as Claude Code spells it.
+    Files that other programs of the user execute, such as hooks, are never writable.
 
     Attributes:
         readable: Its settings.
         writable: Its login.
-        conversations: Folders of the user's that hold no more than what is said about this repo.
-        kept: Folders that it gets of its own, one for each repo, in place of the user's.
-        copied: Files in JSON of which it gets a copy, without the projects in other folders.
+        conversations: Folders of the user that hold only conversations about this repo.
+        kept: Private folders, one per repo, that replace those of the user.
+        copied: JSON files that the agent gets as a copy, without the projects in other folders.
     """
 
     readable: tuple[str, ...] = ()
@@ -52,14 +52,14 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """How a known agent is started over the Agent Client Protocol.
+    """A known agent that speaks the Agent Client Protocol.
 
     Attributes:
         command: The agent's own command.
-        how_to_get: A sentence for those who do not have it.
-        environment: Variables that hold it to a mode, where the protocol cannot.
-        untrusted: Variables that keep it from what a repo brings, where the protocol cannot.
-        home: What it needs of the home folder.
+        how_to_get: A sentence on how to install it.
+        environment: Variables that enforce a mode that the protocol cannot.
+        untrusted: Variables that make it ignore a repo's settings if the protocol cannot.
+        home: The parts of the home folder that it needs.
         login: Where its login is; None for one that may do without.
     """
 
@@ -76,8 +76,8 @@ def _opencode(edit: str) -> Mapping[str, str]:
     return {"OPENCODE_PERMISSION": json.dumps(rules)}
 
 
-# A writable ~/.claude would be a way out: the user's own Claude Code runs the hooks, skills and
-# plugins that are written there. ~/.claude.json is written by rename, so a copy is as good.
+# A writable ~/.claude would be an escape: the user's own Claude Code runs the hooks, skills and
+# plugins in it. ~/.claude.json is replaced by rename, so a copy is as good.
 _HOME_OF_CLAUDE = HomeFolder(
     readable=(
         *(".claude/settings.json", ".claude/CLAUDE.md", ".claude/agents", ".claude/commands"),
@@ -140,7 +140,7 @@ PRESETS = {
             settings_keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"),
         ),
     ),
-    # OpenCode does everything without asking unless told otherwise, and has no mode for that
+    # OpenCode asks for nothing by default, and has no mode for that
     # (opencode.ai/docs/permissions).
     "opencode": Preset(
         ("opencode", "acp"),
@@ -150,7 +150,7 @@ PRESETS = {
             Mode.EDITS: _opencode("allow"),
             Mode.PLAN: _opencode("ask"),
         },
-        # Else it runs .opencode/plugin/*.js and the servers that opencode.json names.
+        # Otherwise it runs .opencode/plugin/*.js and the servers in opencode.json.
         untrusted={"OPENCODE_DISABLE_PROJECT_CONFIG": "1"},
         home=HomeFolder(
             readable=(

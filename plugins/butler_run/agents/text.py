@@ -1,4 +1,4 @@
-"""What agents say: on one line for a sentence, in pieces of a handy size for a chat."""
+"""Texts of agents: shortened to one line for a sentence, joined and split for a chat."""
 
 from collections.abc import Iterable, Iterator
 
@@ -17,9 +17,9 @@ def on_one_line(text: str, limit: int = _SHORT) -> str:
 
 
 def coalesced(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield ``events``, adjacent texts as one, none longer than ``MAX_TEXT_CHARS``.
+    """Yield ``events`` with adjacent texts joined, and texts over ``MAX_TEXT_CHARS`` split.
 
-    An agent may say a word at a time, or a book at once.
+    An agent may send single words or a whole book.
     """
     waiting: list[str] = []
     size = 0

@@ -1,4 +1,4 @@
-"""What a tool would do, from what the agent says about it."""
+"""Extract commands and file changes from the input of a tool call."""
 
 import json
 import shlex
@@ -20,7 +20,7 @@ def numbered(options: Iterable[tuple[str, str, OptionKind]]) -> tuple[Option, ..
 
 
 def command_of(tool_input: Mapping[str, Any]) -> str | None:
-    """Return the command line that the tool would run, if it would run one."""
+    """Return the command line that the tool would run, or an empty text."""
     command = tool_input.get("command")
     if isinstance(command, list):
         return shlex.join(str(word) for word in command)
@@ -28,7 +28,7 @@ def command_of(tool_input: Mapping[str, Any]) -> str | None:
 
 
 def changes_of(tool_input: Mapping[str, Any], folder: Path) -> tuple[Change, ...]:
-    """Return what a tool of Claude's would do to files."""
+    """Return the changes that a tool of Claude Code would make to files."""
     path = next((tool_input[key] for key in _PATHS if tool_input.get(key)), None)
     if not isinstance(path, str):
         return ()
@@ -40,7 +40,7 @@ def changes_of(tool_input: Mapping[str, Any], folder: Path) -> tuple[Change, ...
 
 
 def detail_of(tool_input: Mapping[str, Any]) -> str:
-    """Return all of the input that is told neither as a command nor as changes, a key a line."""
+    """Return the rest of the input besides command and changes, one key per line."""
     told = _told(tool_input)
     return "\n".join(
         f"{key}: {json.dumps(value, ensure_ascii=False)}"
@@ -50,12 +50,12 @@ def detail_of(tool_input: Mapping[str, Any]) -> str:
 
 
 def relative(path: str, folder: Path) -> str:
-    """Return ``path`` as seen from ``folder`` if it lies in there."""
+    """Return ``path`` relative to ``folder`` if it is inside."""
     return str(Path(path).relative_to(folder)) if Path(path).is_relative_to(folder) else path
 
 
 def _told(tool_input: Mapping[str, Any]) -> set[str]:
-    """Return the keys that are told as a command or as changes, each to the last character."""
+    """Return the keys that a command or changes show in full."""
     told = {"command"} if command_of(tool_input) is not None else set()
     path = next((key for key in _PATHS if tool_input.get(key)), None)
     if path is None or not isinstance(tool_input[path], str):

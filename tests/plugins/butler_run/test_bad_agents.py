@@ -116,7 +116,7 @@ async def test_a_message_that_cannot_be_sent_does_not_end_the_run(chat, script, 
         (
             'silence_limit = "1s"',
             [{"say": "I begin."}, {"wait": True}],
-            "The agent said nothing for 1 s and was stopped.",
+            "The agent was silent for 1 s and was stopped.",
         ),
         (
             "max_output_mb = 1",

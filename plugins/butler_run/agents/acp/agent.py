@@ -16,7 +16,7 @@ class AcpAgent:
     """Runs a command that speaks the Agent Client Protocol.
 
     Args:
-        is_trusted: It reads the settings that the working copy brings.
+        is_trusted: Load the settings of the working copy.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class AcpAgent:
             how_to_get=self._how_to_get,
             enclosure=enclosure,
         ) as process:
-            # It takes half a second, once, as does an agent to start: both at the same time.
+            # The import takes half a second once, so it runs while the agent starts.
             await asyncio.to_thread(importlib.import_module, "butler_run.agents.acp.run")
             from butler_run.agents.acp.conversation import Wanted
             from butler_run.agents.acp.run import AcpRun

@@ -1,4 +1,4 @@
-"""Opening a conversation with an agent that speaks the Agent Client Protocol."""
+"""Open a conversation with an agent that speaks the Agent Client Protocol."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from butler_run.agents.text import on_one_line
 
 AUTH_REQUIRED = -32000
 
-# How claude-agent-acp is kept from .claude and .mcp.json of a working copy; others ignore it.
+# Keeps claude-agent-acp from .claude and .mcp.json of a working copy; other agents ignore it.
 _USER_SETTINGS = {"claudeCode": {"options": {"settingSources": ["user"]}}}
 
 _CAUSES = ("details", "message", "error")
@@ -38,7 +38,7 @@ _Session = NewSessionResponse | LoadSessionResponse | ResumeSessionResponse
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a run is to do, see ``Agent.start``."""
+    """The parameters of a run, see ``Agent.start``."""
 
     prompt: str
     folder: Path
@@ -50,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """An open conversation; ``notice`` is what the chat should know about it."""
+    """An open conversation, with a ``notice`` for the chat."""
 
     id: str
     notice: str = ""
@@ -60,7 +60,7 @@ class Opening:
     """The steps from a connection to a conversation.
 
     Attributes:
-        is_resuming: The agent was asked to resume a conversation, and has not done so yet.
+        is_resuming: The agent is resuming a conversation.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Opening:
         self.is_resuming = False
 
     async def conversation(self) -> Conversation:
-        """Return the conversation, in the mode wanted.
+        """Open the conversation in the wanted mode.
 
         Raises:
-            AgentError: There is no safe way to work with the agent.
-            ConversationLostError: The conversation wanted cannot be resumed.
-            acp.RequestError: The agent does not want to.
+            AgentError: The agent cannot be used safely.
+            ConversationLostError: The wanted conversation cannot be resumed.
+            acp.RequestError: The agent refused.
         """
         agent = await self._connection.initialize(
             protocol_version=acp.PROTOCOL_VERSION,
@@ -151,17 +151,17 @@ class Opening:
             )
         if not choice.is_missing:
             return ""
-        return f"{self._name} has no mode like {self._wanted.mode}; it goes on in its usual one."
+        return f"{self._name} has no mode like {self._wanted.mode}; it stays in its default mode."
 
     def _not_taken(self, choice: ModeChoice, why: str) -> str:
-        sentence = f"{self._name} did not take the mode {self._wanted.mode}: {why}"
+        sentence = f"{self._name} rejected the mode {self._wanted.mode}: {why}"
         if choice.is_unasking and self._wanted.mode is not Mode.BYPASS:
-            raise AgentError(f"{sentence}. Left in its usual one it acts without asking.")
-        return f"{sentence}. It goes on in its usual one."
+            raise AgentError(f"{sentence}. In its default mode it acts without asking.")
+        return f"{sentence}. It stays in its default mode."
 
     @property
     def _settings(self) -> dict[str, Any]:
-        """The ``_meta`` of each request that opens a session; none is kept from one to the next."""
+        """The ``_meta`` of each request that opens a session; none persists across requests."""
         return {} if self._wanted.is_trusted else _USER_SETTINGS
 
     @property
@@ -170,19 +170,19 @@ class Opening:
 
 
 def told(error: acp.RequestError) -> str:
-    """Return what an error says, with its cause, which agents put into the data."""
+    """Return the text of an error with its cause, which agents put into the data."""
     details = _cause(error.data)
     said = str(error)
     return on_one_line(f"{said}: {details}" if details and details != said else said)
 
 
 def is_lost(error: acp.RequestError) -> bool:
-    """Return whether an error says that the agent does not know the conversation."""
+    """Return whether an error means that the agent does not know the conversation."""
     return _LOST.search(told(error)) is not None
 
 
 def _cause(data: object) -> str:
-    """Return what ``data`` of an error says, in whichever of the usual places."""
+    """Return the text in the ``data`` of an error, from any of the usual places."""
     if not isinstance(data, dict):
         return "" if data is None else str(data)
     found = next((data[key] for key in _CAUSES if data.get(key)), "")

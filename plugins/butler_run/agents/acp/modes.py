@@ -1,4 +1,4 @@
-"""Which of the modes that an agent offers is the one wanted; a pure decision."""
+"""Choose the wanted mode among those that an agent offers; pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ from butler_run.agents.agent import Mode
 if TYPE_CHECKING:
     from acp.schema import LoadSessionResponse, NewSessionResponse, ResumeSessionResponse
 
-# What Claude, Codex, Gemini and OpenCode call them; the first that is offered is taken.
+# The names in Claude, Codex, Gemini and OpenCode; the first offered one is used.
 _IDS = {
     Mode.ASK: ("default", "ask", "read-only", "build"),
     Mode.EDITS: ("acceptEdits", "autoEdit", "auto_edit", "workspace-write", "auto", "build"),
     Mode.PLAN: ("plan", "read-only"),
     Mode.BYPASS: ("bypassPermissions", "yolo", "agent-full-access", "full-access"),
 }
-# "agent" is how Codex starts: it lets a model decide. In its "build" OpenCode asks for what its
-# environment says.
+# "agent" is the default of Codex: a model decides. OpenCode's "build" asks as configured by its
+# environment.
 _UNASKING = frozenset({*_IDS[Mode.EDITS], *_IDS[Mode.BYPASS], "dontAsk", "agent"} - {"build"})
 
 
 @dataclass(frozen=True, slots=True)
 class ModeChoice:
-    """What to set.
+    """The mode to set.
 
     Attributes:
-        id: The mode to set; None leaves the agent as it is.
-        option_id: The configuration option that holds the mode, for agents without modes.
-        is_missing: The agent offers nothing like the mode wanted.
-        is_unasking: Left as it is, the agent acts without asking.
+        id: The id of the mode; None keeps the agent's current one.
+        option_id: The configuration option of the mode, for agents without modes.
+        is_missing: The agent offers no mode like the wanted one.
+        is_unasking: The agent's current mode acts without asking.
     """
 
     id: str | None = None
@@ -41,7 +41,7 @@ class ModeChoice:
 def choice_of_mode(
     mode: Mode, session: "NewSessionResponse | LoadSessionResponse | ResumeSessionResponse"
 ) -> ModeChoice:
-    """Return what to set in a session that has just been opened."""
+    """Return the mode to set in a new session."""
     if session.modes is not None:
         offered = [offer.id for offer in session.modes.available_modes]
         return _choice(mode, offered, session.modes.current_mode_id, None)

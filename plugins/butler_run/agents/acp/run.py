@@ -30,13 +30,13 @@ _FINISHED = {
     "end_turn": Finished(Reason.DONE),
     "cancelled": Finished(Reason.CANCELLED),
     "refusal": Finished(Reason.REFUSED, "The agent refused."),
-    "max_tokens": Finished(Reason.CUT_SHORT, "The answer reached the model's limit of tokens."),
-    "max_turn_requests": Finished(Reason.CUT_SHORT, "It reached its limit of requests."),
+    "max_tokens": Finished(Reason.CUT_SHORT, "The answer reached the model's token limit."),
+    "max_turn_requests": Finished(Reason.CUT_SHORT, "The agent reached its request limit."),
 }
 
 
 class AcpRun(ProcessRun):
-    """One prompt to one agent process."""
+    """A run: one prompt to one agent process."""
 
     def __init__(self, process: AgentProcess, patience: Patience, wanted: Wanted) -> None:
         super().__init__(process, patience)
@@ -47,7 +47,7 @@ class AcpRun(ProcessRun):
         self._wire = Wire(process, self._updates, self._hand_over)
 
     async def _events(self) -> AsyncIterator[Event]:
-        # The wire takes all that a client would be asked, so none of its methods is ever called.
+        # The wire handles all requests to a client, so none of its methods is ever called.
         client: Any = _Client()
         connection = acp.connect_to_agent(client, self._wire)
         try:
@@ -132,7 +132,7 @@ class AcpRun(ProcessRun):
             raise self._explanation(error) from None
         except ValidationError:
             raise AgentError(
-                f"{self._process.name} answered in a way that its protocol does not know."
+                f"{self._process.name} sent an answer that the protocol does not define."
             ) from None
         except ConnectionError:
             raise self._wire.error or AgentError(await self._wire.messages.epitaph()) from None

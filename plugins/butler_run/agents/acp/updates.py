@@ -1,4 +1,4 @@
-"""What an agent says by the Agent Client Protocol → events."""
+"""Translate updates of the Agent Client Protocol to events."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ Params = dict[str, Any]
 
 
 class Updates:
-    """Translates; remembers the tools at work, as a question may name no more than a tool's id."""
+    """Translates, and remembers running tools, because a question may have only a tool's id."""
 
     def __init__(self, folder: Path) -> None:
         self.cost_usd: float | None = None
@@ -43,7 +43,7 @@ class Updates:
         self._is_new_paragraph = False
 
     def events(self, update: Params) -> Iterator[Event]:
-        """Yield what ``update`` means, at least a sign of life."""
+        """Translate ``update`` to events, at least a sign of life."""
         match update:
             case {
                 "sessionUpdate": "agent_message_chunk",
@@ -62,7 +62,7 @@ class Updates:
                 yield Working()
 
     def question(self, question_id: str, params: Params) -> PermissionAsked:
-        """Return the question that a request for permission asks."""
+        """Translate a request for permission to a question."""
         call = params.get("toolCall")
         tool = self._merged(call) if isinstance(call, dict) else {}
         tool_input = tool.get("rawInput")
@@ -91,7 +91,7 @@ class Updates:
         yield Text(joint + text)
 
     def _is_restated(self, text: str) -> bool:
-        """Return whether ``text`` is once more, as a whole, what has come in pieces."""
+        """Return whether ``text`` repeats, as a whole, the text that was streamed in pieces."""
         is_whole = len(self._pieces) > 1 and len(text) == self._size
         return is_whole and text == "".join(self._pieces)
 
@@ -127,7 +127,7 @@ class Updates:
 
 
 def _named(content: Params) -> str:
-    """Return what an answer holds other than text: its name, and the text that is embedded."""
+    """Return non-text content of an answer: its name and any embedded text."""
     match content:
         case {"type": "resource_link", "uri": str(address)}:
             name = content.get("title") or content.get("name")
@@ -148,9 +148,9 @@ def _title(tool: Params) -> str:
 
 
 def _detail(tool: Params, tool_input: Params) -> str:
-    """Return what the agent says of the tool besides command and changes.
+    """Return the description of the tool call besides command and changes.
 
-    Some agents put the whole of it into the title or the content, and no input.
+    Some agents put all of it into the title or the content, without any input.
     """
     title = str(tool.get("title") or "")
     is_told = title.strip("`") == command_of(tool_input) or " ".join(title.split()) == _title(tool)

@@ -1,8 +1,8 @@
-"""The lines between Butler and an agent that speaks the Agent Client Protocol.
+"""The transport between Butler and an agent that speaks the Agent Client Protocol.
 
-Answers to Butler's requests go to the package ``agent-client-protocol``. What the agent sends by
-itself is taken here: so it keeps its order, is read no faster than it is used, and a kind of update
-that the package does not know yet harms nothing.
+Answers to Butler's requests go to the package ``agent-client-protocol``. The agent's own requests
+and notifications are handled here: this keeps their order, applies back-pressure, and tolerates
+updates that the package does not know.
 """
 
 import json
@@ -29,13 +29,13 @@ class Wire:
 
     Args:
         process: The agent.
-        updates: Says what the agent's messages mean.
-        hand_over: Takes the events of what has come; nothing more is read until it returns.
+        updates: Translates the agent's messages.
+        hand_over: Takes the events; nothing more is read until it returns.
 
     Attributes:
-        error: Why the wire broke, if not by the end of the process.
-        is_deaf: Updates are passed over; so it begins, as an agent that resumes a conversation
-            tells all of it once more.
+        error: The reason for the end of the wire, unless the process ended.
+        is_deaf: Updates are skipped, as at the start, because an agent that resumes a conversation
+            replays all of it.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Wire:
         self._request_ids: dict[str, Any] = {}
 
     async def receive(self) -> dict[str, Any] | None:
-        """Return the next answer of the agent; None is the end, after which no request waits."""
+        """Return the next answer of the agent; None at the end, which releases all requests."""
         try:
             while not self._answers:
                 await self._sort(await anext(self._reading))
@@ -64,8 +64,8 @@ class Wire:
         except AgentError as error:
             self.error = error
             return None
-        except Exception:  # the boundary to what agents send: no request may wait on
-            logger.exception("%s sent what could not be taken in", self._process.name)
+        except Exception:  # the boundary to agents: no request may wait forever
+            logger.exception("%s sent a message that could not be handled", self._process.name)
             self.error = AgentError(
                 f"{self._process.name} sent something that Butler does not understand."
             )
@@ -77,14 +77,14 @@ class Wire:
         self._post(message)
 
     async def close(self) -> None:
-        """Leave the pipes to the process, which owns them."""
+        """Do nothing: the process owns the pipes."""
 
     def notify(self, method: str, params: Params) -> None:
-        """Tell the agent something that it does not answer."""
+        """Send the agent a notification."""
         self._post({"jsonrpc": "2.0", "method": method, "params": params})
 
     def answer(self, question_id: str, outcome: dict[str, str]) -> None:
-        """Answer a question for permission."""
+        """Answer a request for permission."""
         self._respond(self._request_ids.pop(question_id), {"result": {"outcome": outcome}})
 
     async def _sort(self, messages: list[dict[str, Any]]) -> None:

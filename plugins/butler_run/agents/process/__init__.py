@@ -1,1 +1,1 @@
-"""An agent's process: its pipes, its lines, and the reaper that ends all of it."""
+"""An agent's process: its pipes, its lines, and the reaper that ends its process tree."""

@@ -1,4 +1,4 @@
-"""What can stand around a program: a sandbox, limits, or nothing."""
+"""Enclosure: the interface of sandboxes and limits around a program."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Watched(Protocol):
-    """A program at work, as those see it who look after its limits."""
+    """A running program, as seen by the watch of its limits."""
 
     @property
     def pid(self) -> int | None:
@@ -16,19 +16,19 @@ class Watched(Protocol):
         ...
 
     def fail(self, error: Exception) -> None:
-        """Kill it with all that it started; reading what it writes then raises the error."""
+        """Kill it and its descendants; reading its output then raises the error."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a program is really started.
+    """The command that starts an enclosed program.
 
     Attributes:
-        command: What is started.
-        environment: All of its environment.
-        is_boxed: The command is a sandbox, and the program runs in there.
-        watch: Looks after the program for as long as it runs.
+        command: The command with its arguments.
+        environment: Its whole environment.
+        is_boxed: The command is a sandbox that contains the program.
+        watch: Watches the program while it runs.
     """
 
     command: Sequence[str]
@@ -38,7 +38,7 @@ class Launch:
 
 
 class Enclosure(Protocol):
-    """Makes a launch of a command; one for each run."""
+    """Prepares the launch of a command; one per run."""
 
     def around(
         self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str]
@@ -46,19 +46,19 @@ class Enclosure(Protocol):
         """Prepare the start of ``command`` in ``folder``; leave the block after its end.
 
         Raises:
-            AgentError: It cannot be started like this.
+            AgentError: It cannot be started in this enclosure.
         """
         ...
 
 
 class Unenclosed:
-    """Nothing around the program."""
+    """No enclosure."""
 
     @asynccontextmanager
     async def around(
         self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str]
     ) -> AsyncIterator[Launch]:
-        """Start the command as it is."""
+        """Start the command unchanged."""
         yield Launch(command, environment)
 
 

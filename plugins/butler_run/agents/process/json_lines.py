@@ -1,4 +1,4 @@
-"""JSON objects, one a line, as agents write them."""
+"""JSON objects of an agent, one per line."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -13,14 +13,14 @@ _MAX_STRAY_LINES = 20
 
 
 class Messages:
-    """The messages of a process; the odd line that is none is skipped.
+    """The messages of a process; skips a few other lines.
 
     Args:
         process: The process.
-        is_message: Whether a JSON object belongs to the protocol; others may be lines of a log.
+        is_message: Whether a JSON object belongs to the protocol rather than to a log.
 
     Attributes:
-        stray: The first line that was no message, shortened.
+        stray: The first line that was not a message, shortened.
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class Messages:
         self._stray_lines = 0
 
     async def __aiter__(self) -> AsyncIterator[list[dict[str, Any]]]:
-        """Yield the messages, so many at a time as have come.
+        """Yield all available messages at a time.
 
         Raises:
             AgentError: The process writes something else, or too much.
         """
         async for lines in self._process.lines():
-            # A message can be huge, so no name is bound to it while the next one is waited for.
+            # A message can be huge, so no name is bound to it while waiting for the next one.
             yield list(self._messages_in(lines))
 
     async def epitaph(self) -> str:
-        """Return a sentence on a process that writes no more; it has a moment to end by itself."""
+        """Return a sentence on a process that closed its output, once it had time to exit."""
         await self._process.quit()
         if self._process.is_running:
             return f"{self._process.name} closed its output before it had answered."
@@ -52,17 +52,17 @@ class Messages:
         return f"{epitaph} It wrote: {self.stray}" if self.stray else epitaph
 
     def not_started(self, limit_s: float) -> AgentError:
-        """Return the error that the process did not start in time."""
+        """Return the error for a process that did not start in time."""
         sentence = f"{self._process.name} did not start within {limit_s:g} s."
         said = self.stray or self._process.stderr_tail
         return AgentError(f"{sentence} It wrote: {said}" if said else sentence)
 
     def not_logged_in(self, said: str) -> AgentError:
-        """Return the error that the process knows no account, whatever it says about it."""
+        """Return the error for a process that is not logged in, whatever its own text."""
         return self.known(said) or self.known(f"not logged in: {said}") or AgentError(said)
 
     def known(self, said: str) -> AgentError | None:
-        """Return the error for a complaint that is known, in the user's words; None for others."""
+        """Return the error for a known text, in the user's words; None for others."""
         sentence = explained(self._process.name, said, self._process.variables)
         return None if sentence is None else AgentError(sentence)
 
@@ -87,8 +87,7 @@ class Messages:
         self._stray_lines += 1
         if self._stray_lines > _MAX_STRAY_LINES:
             raise AgentError(
-                f"{self._process.name} does not speak the protocol it should; "
-                f"it wrote: {self.stray}"
+                f"{self._process.name} does not speak the expected protocol; it wrote: {self.stray}"
             )
 
 

@@ -1,4 +1,4 @@
-"""Bytes as they come → whole lines of text."""
+"""Split a stream of bytes into lines of text."""
 
 import codecs
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from butler_run.agents.errors import LimitReachedError
 
 
 class LineSplitter:
-    """Cuts a stream of pieces into lines, each byte looked at once.
+    """Splits a stream of pieces into lines in linear time.
 
-    Lines come without their line end; bytes that are no UTF-8 are replaced. A line that grows
-    beyond ``max_bytes`` raises LimitReachedError.
+    Lines come without their line end; invalid UTF-8 is replaced. A line of more than ``max_bytes``
+    raises LimitReachedError.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -20,9 +20,9 @@ class LineSplitter:
         self._begun_bytes = 0
 
     def feed(self, piece: bytes) -> Iterator[str]:
-        """Yield the lines that ``piece`` completes."""
+        """Yield the lines completed by ``piece``."""
         self._measure(piece)
-        # Under one name only, a string grows in place, so a long line is not copied piece by piece.
+        # A string with a single reference grows in place, so a long line is not copied repeatedly.
         line, self._begun = self._begun, ""
         first, *others = self._decoder.decode(piece).split("\n")
         line += first
@@ -32,7 +32,7 @@ class LineSplitter:
         self._begun = line
 
     def rest(self) -> Iterator[str]:
-        """Yield what came after the last line end, if anything did."""
+        """Yield the text after the last line end, if any."""
         if rest := self._begun + self._decoder.decode(b"", final=True):
             yield rest
 

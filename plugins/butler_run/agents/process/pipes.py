@@ -1,4 +1,4 @@
-"""What comes from a child process and from the reaper above it, as asyncio protocols."""
+"""The pipes of a child process and the control socket of its reaper, as asyncio protocols."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ _TAIL_BYTES = 16 * 1024
 
 
 class Output(asyncio.Protocol):
-    """stdout, read at the reader's pace."""
+    """stdout, with back-pressure."""
 
     def __init__(self) -> None:
         self._transport: asyncio.ReadTransport | None = None
@@ -25,7 +25,7 @@ class Output(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Keep what came, see asyncio."""
+        """Buffer the data, see asyncio."""
         self._pieces.append(data)
         self._size_bytes += len(data)
         if self._transport and self._size_bytes > _HIGH_WATER_BYTES:
@@ -33,12 +33,12 @@ class Output(asyncio.Protocol):
         self._has_news.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note the end, see asyncio."""
+        """Record the end, see asyncio."""
         self._is_over = True
         self._has_news.set()
 
     async def read(self) -> bytes:
-        """Return what there is, waiting for some; nothing is the end."""
+        """Wait for data and return all of it; empty at the end."""
         while not self._pieces and not self._is_over:
             self._has_news.clear()
             await self._has_news.wait()
@@ -51,19 +51,19 @@ class Output(asyncio.Protocol):
 
 
 class Tail(asyncio.Protocol):
-    """stderr, of which only the last is kept."""
+    """The tail of stderr."""
 
     def __init__(self) -> None:
         self.kept = bytearray()
 
     def data_received(self, data: bytes) -> None:
-        """Keep what came, let go of what came long before, see asyncio."""
+        """Append the data and drop the oldest, see asyncio."""
         self.kept += data
         del self.kept[:-_TAIL_BYTES]
 
 
 class ReaperLine(asyncio.Protocol):
-    """What the reaper tells, see its module."""
+    """The control socket of the reaper, see its module."""
 
     def __init__(self) -> None:
         self.pid: int | None = None
@@ -81,13 +81,13 @@ class ReaperLine(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take note of what the reaper tells, see asyncio."""
+        """Handle the reaper's lines, see asyncio."""
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")
         for line in lines:
             self._note(*line.decode().split())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stand in for a reaper that was killed, see asyncio."""
+        """Substitute for a killed reaper, see asyncio."""
         if not self.is_gone.is_set():
             self._kill()
         for event in (self.has_started, self.has_exited, self.is_gone):
@@ -99,12 +99,12 @@ class ReaperLine(asyncio.Protocol):
             self._transport.write(b"end\n")
 
     def kill(self) -> None:
-        """Tell the reaper to end the run without asking anybody."""
+        """Tell the reaper to kill the run at once."""
         if self._transport and not self._transport.is_closing():
             self._transport.write(b"kill\n")
 
     def close(self) -> None:
-        """Hang up; a reaper with something left to end does so."""
+        """Close the socket; the reaper then ends any remaining processes."""
         if self._transport:
             self._transport.close()
 

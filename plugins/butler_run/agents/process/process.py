@@ -1,7 +1,7 @@
-"""A child process that dies with its task, with all that it started.
+"""A child process that dies with its task, together with all its descendants.
 
-Between Butler and the program stands a reaper (see its module), so nothing survives the block,
-and nothing survives Butler.
+A reaper (see its module) between Butler and the program ends all of them, at the end of the block
+as well as of Butler.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ _SHELL_SIGNAL = 128
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """How much a process may write, and how it is ended.
+    """Limits of a process's output, and the timeouts of its end.
 
     Attributes:
-        output_bytes: What it may write to stdout in total.
-        line_bytes: How long a line of it may be.
-        quit_grace_s: How long it may take to end by itself once its input is closed.
+        output_bytes: Maximum total size of stdout.
+        line_bytes: Maximum length of a line.
+        quit_grace_s: The time to exit by itself after its input is closed.
         end_interval_s: The time from SIGINT to SIGTERM, and from SIGTERM to SIGKILL.
     """
 
@@ -52,7 +52,7 @@ class ProcessLimits:
 
 
 class AgentProcess:
-    """A program at work. Its stdout can be read once, by one task."""
+    """A running program. Its stdout can be read once, by one task."""
 
     def __init__(
         self, name: str, limits: ProcessLimits, variables: frozenset[str] = frozenset()
@@ -70,12 +70,12 @@ class AgentProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process id, which is that of its group too."""
+        """The process id, which is also the id of its process group."""
         return self._reaper.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether the program has not ended yet."""
+        """Whether the program is still running."""
         return not self._reaper.has_exited.is_set()
 
     @property
@@ -88,7 +88,7 @@ class AgentProcess:
         """Yield stdout as it comes.
 
         Raises:
-            LimitReachedError: It is more than the limit, or the program reached another one.
+            LimitReachedError: The program reached the limit of its output or another one.
         """
         left_bytes = self._limits.output_bytes
         while piece := await self._output.read():
@@ -100,10 +100,10 @@ class AgentProcess:
             raise self._failure
 
     async def lines(self) -> AsyncIterator[Iterator[str]]:
-        """Yield the lines of stdout without their line ends, so many at a time as have come.
+        """Yield all available lines of stdout at a time, without their line ends.
 
         Raises:
-            LimitReachedError: A line, or all of them, are more than the limit.
+            LimitReachedError: A line or the whole output exceeds its limit.
         """
         splitter = LineSplitter(self._limits.line_bytes)
         async for piece in self.pieces():
@@ -111,26 +111,26 @@ class AgentProcess:
         yield splitter.rest()
 
     def write(self, data: bytes) -> None:
-        """Write to stdin; what a process that is over would have read is dropped."""
+        """Write to stdin; ignored after the end of the process."""
         if self._input and not self._input.is_closing():
             self._input.write(data)
 
     def close_stdin(self) -> None:
-        """Tell the program that nothing more will come."""
+        """Close stdin of the program."""
         if self._input and not self._input.is_closing():
             self._input.close()
 
     async def status(self) -> int:
-        """Wait for the program's end and return its exit status; negative is a signal."""
+        """Wait for the program's end and return its exit status; negative for a signal."""
         await self._reaper.has_exited.wait()
         status = self._reaper.status
         if status is None:
             return -signal.SIGKILL
-        # A sandbox says of a program that a signal ended what a shell says.
+        # A sandbox reports a program that a signal ended as a shell does: 128 + signal.
         return _SHELL_SIGNAL - status if self._is_boxed and status > _SHELL_SIGNAL else status
 
     async def epitaph(self) -> str:
-        """Wait for the program's end and return a sentence on it, with the last of stderr."""
+        """Wait for the program's end and return a sentence on it, with the tail of stderr."""
         status = await self.status()
         if self._reaper.start_errno is not None:
             return f"{self.name} could not be started: {os.strerror(self._reaper.start_errno)}."
@@ -138,15 +138,15 @@ class AgentProcess:
         return f"{sentence}: {self.stderr_tail}" if self.stderr_tail else f"{sentence}."
 
     def fail(self, error: Exception) -> None:
-        """Kill the program with all that it started; reading what it writes then raises that."""
+        """Kill the program and its descendants; reading its output then raises ``error``."""
         self._failure = error
         self._reaper.kill()
 
     async def end(self) -> None:
-        """End the program and all that it started, and return once no process is left.
+        """End the program and its descendants, and return when no process is left.
 
         Raises:
-            AgentError: Some process could not be ended.
+            AgentError: A process could not be ended.
         """
         self._reaper.end()
         limit_s = 2 * self._limits.end_interval_s + _VERIFICATION_S
@@ -168,18 +168,18 @@ class AgentProcess:
         await self.end()
 
     async def quit(self) -> None:
-        """Close stdin and give the program a moment to end by itself."""
+        """Close stdin and give the program a moment to exit by itself."""
         self.close_stdin()
         try:
             async with asyncio.timeout(self._limits.quit_grace_s):
                 await self._reaper.has_exited.wait()
         except TimeoutError:
-            logger.info("%s went on after its input was closed", self.name)
+            logger.info("%s kept running after its input was closed", self.name)
 
     async def connect(
         self, child: subprocess.Popen[bytes], line: socket.socket, *, is_boxed: bool
     ) -> None:
-        """Take over the pipes of the reaper and the line to it; return once the program runs."""
+        """Connect to the reaper, its pipes and control socket; return when the program runs."""
         self._is_boxed = is_boxed
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: self._reaper, sock=line)
@@ -191,7 +191,7 @@ class AgentProcess:
         await self._reaper.has_started.wait()
 
     async def disconnect(self, child: subprocess.Popen[bytes]) -> None:
-        """Let go of the pipes and of the reaper, which goes on alone until nothing is left."""
+        """Close the pipes and release the reaper, which works on until no process is left."""
         self._reaper.close()
         for transport in self._transports:
             transport.close()
@@ -226,18 +226,18 @@ async def spawned(
     how_to_get: str = "",
     enclosure: Enclosure = UNENCLOSED,
 ) -> AsyncIterator[AgentProcess]:
-    """Run ``command`` in ``folder``; leaving the block ends it and all that it started.
+    """Run ``command`` in ``folder``; leaving the block ends it and its descendants.
 
     Args:
-        command: The program, looked for on the PATH of ``environment``, and its arguments.
-        folder: Where it works.
-        environment: All of its environment.
-        limits: What it may write, and how it is ended.
-        how_to_get: A sentence for those who do not have the program.
-        enclosure: What stands around it.
+        command: The program, found on the PATH of ``environment``, and its arguments.
+        folder: Its working folder.
+        environment: Its whole environment.
+        limits: The limits of its output, and the timeouts of its end.
+        how_to_get: A sentence on how to install the program.
+        enclosure: The sandbox or limits around it.
 
     Raises:
-        AgentError: The program is not installed, or the folder is gone.
+        AgentError: The program is not installed, or the folder does not exist.
     """
     program = _found(command[0], folder, environment, how_to_get)
     process = AgentProcess(_name(command), limits, frozenset(environment))
@@ -267,7 +267,7 @@ async def _watched(process: AgentProcess, launch: Launch) -> AsyncIterator[None]
 
 
 def _name(command: Sequence[str]) -> str:
-    """Return what people call a program; that of npx is the package that it runs."""
+    """Return the usual name of a program; for npx, the package that it runs."""
     program = Path(command[0]).name
     package = next((each for each in command[1:] if not each.startswith("-")), "")
     return Path(package).name if program == "npx" and package else program
@@ -275,7 +275,7 @@ def _name(command: Sequence[str]) -> str:
 
 def _found(program: str, folder: Path, environment: Mapping[str, str], how_to_get: str) -> str:
     if not folder.is_dir():
-        raise AgentError(f"The folder {folder} is gone, so no agent can work there.")
+        raise AgentError(f"The folder {folder} no longer exists, so no agent can work there.")
     wanted = str(folder / program) if "/" in program else program
     path = shutil.which(wanted, path=environment.get("PATH", os.defpath))
     if path is None:
@@ -294,8 +294,8 @@ def _start(
             *launch.command,
         )
         try:
-            # Not a process of asyncio's: its transport kills when it is collected, and a reaper
-            # that is killed cannot end what daemonised below it.
+            # Not a process of asyncio: garbage collection of its transport kills it, and a killed
+            # reaper cannot end its daemonised descendants.
             child = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_REAPER), *arguments],
                 cwd=folder,

@@ -1,20 +1,20 @@
-"""The reaper: a small process between Butler and an agent that lets no process of a run survive.
+"""The reaper: a small process between Butler and an agent that ends every process of a run.
 
 Started by path with ``python -I -S``, so it imports little and nothing of Butler::
 
     reaper.py CONTROL_FD INTERVAL_S IS_BOXED PROGRAM [ARGUMENT...]
 
 The control socket is a stream of lines. From the reaper: ``started PID``, ``unstartable ERRNO``,
-``exited STATUS`` (negative: a signal), ``gone``. To the reaper: ``end``, and ``kill`` where nobody
-shall be asked. The end of the stream is the end of Butler, also by kill -9: then, and when the
-program itself is over, whatever is left of the run is ended.
+``exited STATUS`` (negative: a signal), ``gone``. To the reaper: ``end``, or ``kill`` for SIGKILL
+at once. The end of the stream means the end of Butler, even by kill -9: then, and when the program
+itself exits, the reaper ends all remaining processes of the run.
 
-With ``1`` for IS_BOXED the program is a sandbox, which would die of the first signal and take the
-agent with it unasked. So it gets none but SIGKILL; the others go to what runs in it.
+With ``1`` for IS_BOXED the program is a sandbox, which would die of the first signal and kill the
+agent without a warning. So it gets only SIGKILL; the processes inside get the other signals.
 
 As a child subreaper (Linux, prctl(2)) the reaper becomes the parent of every orphan below it, so a
 daemonised grandchild stays in its tree, and "no child left" from wait(2) proves that all are dead.
-Elsewhere only the program's process group is known, and ended.
+Elsewhere it knows and ends only the program's process group.
 """
 
 import os
@@ -38,7 +38,7 @@ _QUITTING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Reaper:
-    """Watches one program until it and all that it started are dead."""
+    """Watches one program until it and all its descendants are dead."""
 
     def __init__(self, control_fd: int, interval_s: float, *, is_boxed: bool) -> None:
         self._control_fd = control_fd
@@ -53,7 +53,7 @@ class Reaper:
         self._wake_fd = _wake_on_signals(self._quit)
 
     def watch(self, command: list[str]) -> None:
-        """Start ``command`` and return once nothing of it is left."""
+        """Start ``command`` and return when all its processes are dead."""
         self._group = _start(command, self._control_fd)
         _leave_the_program_its_pipes()
         self._tell(f"started {self._group}")
@@ -81,7 +81,7 @@ class Reaper:
     def _wait_until_gone(self, interval_s: float) -> None:
         deadline = time.monotonic() + interval_s
         while not self._is_gone() and (left_s := deadline - time.monotonic()) > 0:
-            # Where there are no subreapers the end of an orphan raises no SIGCHLD.
+            # Without subreapers the end of an orphan raises no SIGCHLD.
             self._wait(min(left_s, _RETRY_S))
 
     def _is_gone(self) -> bool:
@@ -103,7 +103,7 @@ class Reaper:
             self._tell(f"exited {os.waitstatus_to_exitcode(status)}")
 
     def _signal_all(self, number: int) -> bool:
-        """Send a signal to every process; return whether there was one to get it."""
+        """Send a signal to every process; return whether there was any."""
         groups = _groups_below(os.getpid()) if _IS_LINUX else {self._group}
         if self._is_boxed and number != signal.SIGKILL:
             groups.discard(self._group)
@@ -161,7 +161,7 @@ def _start(command: list[str], control_fd: int) -> int:
     if pid == 0:  # pragma: no cover - ends in another program
         _become(command, control_fd, reaper_pid)
     os.close(writing)
-    os.read(reading, 1)  # Ends when the program begins: a signal sent before would go astray.
+    os.read(reading, 1)  # Ends when the program begins: an earlier signal would get lost.
     os.close(reading)
     return pid
 
@@ -195,7 +195,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _leave_the_program_its_pipes() -> None:
-    """Let go of stdin, stdout and stderr, so that they end when the program's do."""
+    """Close stdin, stdout and stderr, so that only the program holds them."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)

@@ -50,7 +50,7 @@ async def test_a_turn_with_everything(events_of):
 async def test_reaching_the_limit_of_turns_is_said(events_of):
     events = await events_of("claude", {"turns": [[{"finish": "max_turn_requests"}]]})
 
-    assert events[-1] == Finished(Reason.CUT_SHORT, "It reached its limit of turns.")
+    assert events[-1] == Finished(Reason.CUT_SHORT, "The agent reached its turn limit.")
 
 
 async def test_an_edit_is_shown_as_a_change(start):

@@ -25,7 +25,7 @@ def test_a_prompt_is_never_an_option(command, prompt, arguments):
 
 
 def test_a_prompt_too_long_for_an_argument_is_said():
-    with pytest.raises(AgentError, match="too long to be an argument of tool"):
+    with pytest.raises(AgentError, match="too long for an argument of tool"):
         with_prompt(["tool", "{prompt}"], "x" * 131_072)
 
 

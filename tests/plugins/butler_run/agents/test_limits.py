@@ -58,9 +58,9 @@ async def test_a_run_within_its_limits_comes_through(run):
         (
             RunLimits(90, 600, wall_s=60),
             61,
-            "The run took longer than 1 min, its questions included, and was stopped.",
+            "The run took longer than 1 min, including its questions, and was stopped.",
         ),
-        (RunLimits(1_800, 30), 31, "The agent said nothing for 30 s and was stopped."),
+        (RunLimits(1_800, 30), 31, "The agent was silent for 30 s and was stopped."),
     ],
 )
 async def test_a_limit_ends_the_run_and_says_which(run, clock, limits, passed_s, sentence):
@@ -135,7 +135,7 @@ async def test_a_question_does_not_stop_the_clock_of_the_wall(run, clock):
     await asyncio.sleep(0)
     clock.put_forward(3_601)
 
-    with pytest.raises(LimitReachedError, match="took longer than 1 h, its questions included"):
+    with pytest.raises(LimitReachedError, match="took longer than 1 h, including its questions"):
         await waiting
     assert run.is_cancelled
 

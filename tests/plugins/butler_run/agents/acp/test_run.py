@@ -53,7 +53,7 @@ async def test_a_mode_that_is_not_offered_is_said(events_of):
     events = await events_of("acp", {"modes": ["default"], "turns": [[]]}, mode=Mode.PLAN)
 
     assert [e for e in events if isinstance(e, Notice)] == [
-        Notice(f"{_python()} has no mode like plan; it goes on in its usual one.")
+        Notice(f"{_python()} has no mode like plan; it stays in its default mode.")
     ]
 
 
@@ -63,8 +63,8 @@ async def test_a_mode_that_is_not_taken_is_said(events_of):
     events = await events_of("acp", script, mode=Mode.EDITS)
 
     sentence = (
-        f"{_python()} did not take the mode edits: Internal error: Unknown config option. "
-        "It goes on in its usual one."
+        f"{_python()} rejected the mode edits: Internal error: Unknown config option. "
+        "It stays in its default mode."
     )
     assert [e.text for e in events if isinstance(e, Notice)] == [sentence]
     assert events[-1] == Finished(Reason.DONE)
@@ -74,7 +74,7 @@ async def test_a_mode_that_is_not_taken_is_said(events_of):
     ("script", "sentence"),
     [
         ({"modes": ["yolo"]}, "acts without asking and offers no mode in which it asks"),
-        ({"modes": ["yolo", "default"], "mode_error": "no"}, "Left in its usual one it acts"),
+        ({"modes": ["yolo", "default"], "mode_error": "no"}, "In its default mode it acts"),
     ],
 )
 async def test_an_agent_that_would_not_ask_is_not_used(events_of, script, sentence):
