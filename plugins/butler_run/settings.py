@@ -34,11 +34,11 @@ Network = Literal["on", "off"] | tuple[Host, ...]
 
 
 Approvers = Literal["requester", "member", "owner"]
-"""Who answers an agent's questions: who asked for the run, all who may use /run, or owners."""
+"""Who may answer an agent's questions: the requester, every user of /run, or owners only."""
 
 
 class BoundarySettings(Settings):
-    """What an agent can reach and use up, where it differs from ``[plugins.run]``."""
+    """The sandbox, network and limits of an agent; overrides ``[plugins.run]``."""
 
     sandbox: SandboxChoice | None = None
     network: Network | None = None

@@ -1,1 +1,1 @@
-"""The boundary around an agent: what it can see, reach, and use up."""
+"""The sandbox of agents: files, network and resource limits."""

@@ -1,4 +1,4 @@
-"""What a run may reach and use up, as the configuration says it."""
+"""The configured boundary of a run: sandbox, network and resource limits."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +10,13 @@ MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may take of the machine.
+    """The resource limits of a run.
 
     Attributes:
-        memory_mb: How much memory; of each process, where there is no manager of control groups.
-        processes: How many processes and threads at a time.
-        disk_mb: How much it may add to the disk in sum.
-        file_mb: How long one file of it may be.
+        memory_mb: Maximum memory in total; per process without a user's systemd.
+        processes: Maximum number of concurrent processes and threads.
+        disk_mb: Maximum total of data added to the disk.
+        file_mb: Maximum size of a file.
     """
 
     memory_mb: int = 8_000
@@ -27,16 +27,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """What is around the runs of one agent in one repo.
+    """The boundary of one agent's runs in one repo.
 
     Attributes:
         is_boxed: They run in a sandbox.
-        hosts: The hosts that they can reach; None is the whole network.
-        limits: What they may take.
-        home: What they get of the home folder.
-        readable: What else they get.
-        writable: What else they get and can write.
-        is_trusted: The repo's own settings for Codex may be read.
+        hosts: The hosts that they can reach; None for the whole network.
+        limits: Their resource limits.
+        home: The parts of the home folder that they get.
+        readable: Additional readable folders.
+        writable: Additional writable folders.
+        is_trusted: Codex may read the repo's own settings.
     """
 
     is_boxed: bool = True

@@ -1,12 +1,12 @@
-"""The bridge: in a sandbox without network, what makes Butler's proxy look like one on loopback.
+"""The bridge: forwards a loopback port of a sandbox without network to Butler's proxy.
 
 Started by path with ``python -I -S``::
 
     bridge.py SOCKET PORT PROGRAM [ARGUMENT...]
 
-It listens on 127.0.0.1:PORT, hands each connection on to the Unix socket, and becomes the program.
-What listens is an orphan beside it, and dies with the sandbox. The program is not kept waiting for
-what takes long to import: until that is there, connections wait.
+It listens on 127.0.0.1:PORT, forwards each connection to the Unix socket, and becomes the program.
+The listener is an orphan process, which dies with the sandbox. The program starts before its slow
+imports; connections wait for those.
 """
 
 import _socket
@@ -18,7 +18,7 @@ _BACKLOG = 64
 
 
 def serve(listening_fd: int, path: str) -> None:
-    """Hand on every connection, for ever."""
+    """Forward every connection, forever."""
     import socket
     import threading
 
@@ -60,7 +60,7 @@ def _become_a_daemon() -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    """Listen, and become the program named by the arguments."""
+    """Listen, then become the program in the arguments."""
     path, port, *command = arguments
     listening = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     listening.bind(("127.0.0.1", int(port)))

@@ -1,4 +1,4 @@
-"""A sandbox as a command line of bubblewrap's: a pure function of its description.
+"""A sandbox as a command line of bubblewrap: a pure function of its description.
 
 The options that no sandbox goes without:
 
@@ -6,7 +6,7 @@ The options that no sandbox goes without:
 - ``/proc/sys`` read-only on top of ``--proc``: uid 0 could otherwise write ``core_pattern``, which
   names a program that the host runs.
 - ``--die-with-parent`` and a process namespace: the end of bubblewrap is the end of everything.
-- ``--new-session``: nothing is typed into the terminal of whoever started Butler.
+- ``--new-session``: the sandbox could otherwise type into the terminal that started Butler.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,28 +19,28 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a mount point in the sandbox
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """A file or folder of the host's, at the same path unless ``target`` says another."""
+    """A bind mount of a host's file or folder, at the same path unless ``target`` is given."""
 
     source: Path
     is_writable: bool = False
     target: Path | None = None
 
     def options(self) -> tuple[str, ...]:
-        """Return the options that mount it."""
+        """Return the options for the mount."""
         kind = "--bind" if self.is_writable else "--ro-bind"
         return (kind, str(self.source), str(self.target or self.source))
 
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """An empty folder in memory, in place of what the host has there."""
+    """An empty folder in memory that hides the host's folder."""
 
     target: Path
     is_writable: bool = False
     is_for_everybody: bool = False
 
     def options(self) -> tuple[str, ...]:
-        """Return the options that mount it, writable until the last mount point is made."""
+        """Return the options for the mount, writable until the last mount point is made."""
         permissions = ("--perms", "1777" if self.is_for_everybody else "0755")
         return (*permissions, "--size", str(MEMORY_FOLDER_BYTES), "--tmpfs", str(self.target))
 
@@ -53,7 +53,7 @@ class Link:
     to: str
 
     def options(self) -> tuple[str, ...]:
-        """Return the options that make it."""
+        """Return the options for the link."""
         return ("--symlink", self.to, str(self.target))
 
 
@@ -63,14 +63,14 @@ WHOLE_SYSTEM: tuple[Mount, ...] = (Bind(Path("/")),)
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """What a sandbox holds.
+    """The description of a sandbox.
 
     Attributes:
-        folder: Where its program starts.
-        mounts: What is mounted, in this order: later ones lie on top of earlier ones.
-        system: What is mounted before all else; the whole system, read-only, by default.
-        has_network: It shares the host's network; without, it has a loopback of its own.
-        launcher: What starts the program, in the sandbox: a command that takes another one.
+        folder: The working folder of its program.
+        mounts: The mounts in order; later ones cover earlier ones.
+        system: The first mounts; by default the whole system, read-only.
+        has_network: Share the host's network; otherwise it has only its own loopback.
+        launcher: A command in the sandbox that starts the program.
     """
 
     folder: Path
@@ -106,14 +106,14 @@ def _options(mounts: Iterable[Mount]) -> Iterator[str]:
 
 
 def _closed(mounts: Iterable[Mount]) -> Iterator[str]:
-    """Yield the options that make the empty folders read-only, once all lies in them."""
+    """Yield the options that make the empty folders read-only after all other mounts."""
     for mount in mounts:
         if isinstance(mount, Empty) and not mount.is_writable:
             yield from ("--remount-ro", str(mount.target))
 
 
 def shows(mounts: Sequence[Mount], path: Path) -> bool:
-    """Return whether what the host has at ``path`` is there under ``mounts``."""
+    """Return whether the host's ``path`` is visible under ``mounts``."""
     for mount in reversed(mounts):
         target = mount.target or mount.source if isinstance(mount, Bind) else mount.target
         if path.is_relative_to(target):

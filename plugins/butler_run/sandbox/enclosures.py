@@ -1,4 +1,4 @@
-"""What stands around each run: made of what the configuration says and what must not be seen."""
+"""Build the enclosure of each run from the configuration and the folders to hide."""
 
 import asyncio
 import sys
@@ -27,12 +27,12 @@ _KEPT = "agents"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What of Butler is on this machine.
+    """Butler's own files on this machine.
 
     Attributes:
-        data_folder: Where it keeps its files.
+        data_folder: The data folder.
         configuration: The configuration file.
-        repos: All repos, as they are known at each look.
+        repos: Returns all repos currently known.
     """
 
     data_folder: Path
@@ -40,7 +40,7 @@ class Surroundings:
     repos: Iterable[Repo]
 
     def hidden_from(self, folder: Path) -> tuple[Path, ...]:
-        """Look at the disk: return what a run in ``folder`` must not see."""
+        """Look at the disk: return the paths to hide from a run in ``folder``."""
         others = {repo.path.resolve() for repo in self.repos} - {folder}
         return (*self.own(), *sorted(others))
 
@@ -55,14 +55,14 @@ class Surroundings:
 
 
 class Enclosures:
-    """Makes what stands around the runs."""
+    """Builds the enclosures of runs."""
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._bubblewrap: Bubblewrap | None = None
 
     def bubblewrap(self) -> Bubblewrap:
-        """Return the bubblewrap that works here, tried until it does; blocking.
+        """Return a working bubblewrap, retried after a failure; blocking.
 
         Raises:
             SandboxError: None works.
@@ -72,10 +72,10 @@ class Enclosures:
         return self._bubblewrap
 
     def check(self, repo: Repo, boundary: Boundary) -> None:
-        """Try what a run needs; blocking.
+        """Check the requirements of a run; blocking.
 
         Raises:
-            SandboxError: There can be no such run here.
+            SandboxError: Such a run is not possible here.
         """
         if boundary.is_boxed:
             self.bubblewrap()
@@ -89,19 +89,19 @@ class Enclosures:
                 )
 
     def of_run(self, repo: Repo, copy: Path, boundary: Boundary) -> "RunEnclosure":
-        """Return what stands around one run in a repo, which lies in the working copy ``copy``."""
+        """Return the enclosure of one run in a repo within the working copy ``copy``."""
         return RunEnclosure(self, self._surroundings, repo, copy, boundary)
 
 
 class RunEnclosure:
-    """Stands around the program of one run, see ``Enclosure``.
+    """The enclosure of one run, see ``Enclosure``.
 
     Args:
-        enclosures: Has the bubblewrap.
-        surroundings: What must not be seen.
-        repo: Where the run is.
-        copy: The working copy around the repo's folder.
-        boundary: What the run may reach and take.
+        enclosures: Provides the bubblewrap.
+        surroundings: Butler's own files, which are hidden.
+        repo: The repo of the run.
+        copy: The working copy that contains the repo's folder.
+        boundary: The network and limits of the run.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class RunEnclosure:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences for the chat on what the program did; complete once it has ended."""
+        """Sentences for the chat on noteworthy acts of the program; complete after its end."""
         return [*self._look_back.notes, *self._network.notes]
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What `butler check` says of the sandbox: whether it works, and what agents can reach."""
+"""The findings of `butler check` on the sandbox and on the network of agents."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -21,24 +21,24 @@ _LOOPBACK = "7F"
 def sandbox_findings(
     enclosures: Enclosures, boundaries: Mapping[str, Boundary]
 ) -> Iterator[Finding]:
-    """Try the sandbox and yield a line on each thing to know; blocking.
+    """Try the sandbox and yield its findings; blocking.
 
     Args:
-        enclosures: Has the bubblewrap.
-        boundaries: What is around the runs, by repo.
+        enclosures: Provides the bubblewrap.
+        boundaries: The boundary of runs, by repo.
     """
     is_boxed = any(each.is_boxed for each in boundaries.values())
     if is_boxed:
         yield _tried(enclosures)
         if os.getuid() == 0:
             yield _note(
-                "Butler runs as root, so agents can read every file but those that the sandbox "
-                "hides, and nothing limits their processes but Butler's own look once a second; "
-                "run it as another user"
+                "Butler runs as root, so agents can read every file that the sandbox does not "
+                "hide, and only a check once a second limits their processes; run it as another "
+                "user"
             )
     if open_ones := [name for name, each in boundaries.items() if not each.is_boxed]:
         yield _note(
-            f"off for {listed(open_ones)}: agents there can do whatever Butler's own user can"
+            f"off for {listed(open_ones)}: agents there can do everything that Butler's user can"
         )
     if any(each.hosts is None for each in boundaries.values()):
         ports = [str(port) for port in sorted(near_ports())]
@@ -46,13 +46,13 @@ def sandbox_findings(
         yield Finding(
             True,
             "network",
-            f"agents reach all of it{reached}; network in the configuration narrows that",
+            f"agents reach all of it{reached}; restrict it with the key network",
             is_note=True,
         )
 
 
 def near_ports() -> set[int]:
-    """Return the TCP ports on which something listens that is reached from this machine."""
+    """Return the TCP ports with a listener that this machine can reach."""
     return {port for table in _TABLES for port in _ports(table)}
 
 
@@ -61,13 +61,12 @@ def _tried(enclosures: Enclosures) -> Finding:
         found = enclosures.bubblewrap()
     except SandboxError as error:
         return Finding(False, _SUBJECT, str(error))
-    holder = "a scope of systemd's" if limits.has_user_manager() else "prlimit"
+    holder = "a systemd scope" if limits.has_user_manager() else "prlimit"
     return Finding(
         True,
         _SUBJECT,
-        f"{found.program}, bubblewrap {found.version}, works; agents see the system read-only, "
-        "their repo, and of the home folder what they need; their limits are held by "
-        f"{holder}",
+        f"{found.program}, bubblewrap {found.version}, works; agents get the system read-only, "
+        f"their repo, and required parts of the home folder; {holder} enforces their limits",
     )
 
 

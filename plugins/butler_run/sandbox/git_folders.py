@@ -1,8 +1,8 @@
-"""The git folder of a working copy as a sandbox has it: writable, but for what git runs.
+"""The git folder of a working copy in a sandbox: writable, except for commands that git runs.
 
-A read-only ``.git/config`` alone holds nothing: ``.git`` could be moved away, so it is bound onto
-itself; and ``.git/commondir`` could lead git to another configuration, so there is one that leads
-nowhere. None of it is followed where it is a symbolic link: the target would be shown.
+A read-only ``.git/config`` is not enough: ``.git`` could be moved away, so it is bound onto itself;
+and ``.git/commondir`` could lead git to another configuration, so an empty one takes its place.
+Symbolic links are never followed, because that would expose their targets.
 """
 
 import os
@@ -24,7 +24,7 @@ _SHARED = ("objects", "refs", "logs")
 
 @dataclass(frozen=True, slots=True)
 class GitFolders:
-    """Where a working copy keeps its history.
+    """The git folders of a working copy.
 
     Attributes:
         copy: The working copy.
@@ -38,7 +38,7 @@ class GitFolders:
 
     @property
     def is_shared(self) -> bool:
-        """Whether the working copy is a linked worktree of another one."""
+        """Whether the working copy is a linked worktree."""
         return self.own != self.common
 
 
@@ -46,7 +46,7 @@ def git_folders(copy: Path) -> GitFolders | None:
     """Look at the disk: return the git folders of a working copy, None if it has none.
 
     Raises:
-        SandboxError: Its ``.git`` leads to a folder that does not lead back.
+        SandboxError: Its ``.git`` points to a folder that does not point back.
     """
     place = copy / ".git"
     if place.is_symlink():
@@ -59,18 +59,18 @@ def git_folders(copy: Path) -> GitFolders | None:
     common = (own / _text(own / "commondir").strip()).resolve()
     if not _leads_back(own, common, copy):
         raise SandboxError(
-            f"{place} leads to {own}, which does not lead back, so no agent can work there. "
-            "git worktree repair mends that."
+            f"{place} points to {own}, which does not point back, so no agent can work there. "
+            "Run git worktree repair."
         )
     return GitFolders(copy, own, common)
 
 
 @contextmanager
 def prepared(folders: GitFolders) -> Iterator[list[Mount]]:
-    """Make what must be there to be bound, and yield the mounts; blocking.
+    """Create missing mount points and yield the mounts; blocking.
 
     Raises:
-        SandboxError: There is a link among what git runs.
+        SandboxError: A file that git takes commands from is a link.
     """
     made: list[Path] = []
     git_folders = _with_submodules(folders)
@@ -105,7 +105,7 @@ def _with_submodules(folders: GitFolders) -> list[Path]:
 
 
 def _submodules(copy: Path) -> Iterator[Path]:
-    """Yield what stands at ``.git`` in the submodules of a working copy."""
+    """Yield the ``.git`` files or folders of a working copy's submodules."""
     for value in _values(copy / ".gitmodules", "path"):
         place = copy / value / ".git"
         if place.resolve() == place and place.is_relative_to(copy) and _is_plain(place):
@@ -113,7 +113,7 @@ def _submodules(copy: Path) -> Iterator[Path]:
 
 
 def _pointers(copy: Path) -> Iterator[Path]:
-    """Yield the files that lead to the git folders of a working copy and of its submodules."""
+    """Yield the files that point to the git folders of a working copy and of its submodules."""
     return (each for each in (copy / ".git", *_submodules(copy)) if each.is_file())
 
 
@@ -143,7 +143,7 @@ def _complete(folder: Path, made: list[Path]) -> None:
 
 
 def _is_plain(path: Path) -> bool:
-    """Look at the disk: return whether there is a file or folder.
+    """Look at the disk: return whether the file or folder exists.
 
     Raises:
         SandboxError: It is something else, such as a link.
@@ -153,17 +153,17 @@ def _is_plain(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise SandboxError(f"{path} cannot be looked at: {error.strerror}.") from None
+        raise SandboxError(f"{path} cannot be read: {error.strerror}.") from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise SandboxError(
             f"{path} is neither a file nor a folder, so it cannot be protected from the agent. "
-            "Put a plain one in its place."
+            "Replace it with a plain one."
         )
     return True
 
 
 def _git_folders_below(folder: Path) -> list[Path]:
-    """Return the git folders of the submodules, and of theirs."""
+    """Return the git folders of all nested submodules."""
     found, left = [], _MAX_FOLDERS
     for place, names, files in os.walk(folder):
         left -= 1
@@ -189,7 +189,7 @@ def _leads_back(own: Path, common: Path, copy: Path) -> bool:
 
 
 def _values(path: Path, key: str) -> Iterator[str]:
-    """Yield the values of a key of a file that is written like git's configuration."""
+    """Yield the values of a key in a file with the syntax of git's configuration."""
     for line in _text(path).splitlines():
         name, _, value = line.partition("=")
         if name.strip().lower() == key:
@@ -197,7 +197,7 @@ def _values(path: Path, key: str) -> Iterator[str]:
 
 
 def _text(path: Path) -> str:
-    """Return what a file holds; nothing for what is none: a pipe would be waited for."""
+    """Return the content of a plain file, else an empty text: reading a pipe would block."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return ""

@@ -1,4 +1,4 @@
-"""From a command to the command that runs it in a sandbox."""
+"""Turn a command into the command that runs it in a sandbox."""
 
 import shutil
 import sys
@@ -20,13 +20,13 @@ from butler_run.sandbox.programs import needed_by
 SOCKET = "proxy.sock"
 _PORT = 3128
 _BRIDGE = Path(__file__).with_name("bridge.py")
-# They name places that are elsewhere in the sandbox.
+# They name folders that have other paths in the sandbox.
 _MISLEADING = frozenset({"TMPDIR", "XDG_RUNTIME_DIR"})
 
 
 @dataclass(frozen=True, slots=True)
 class Boxed:
-    """A launch in a sandbox, and the folder on the host that its proxy listens in."""
+    """A launch in a sandbox, and the host's folder with the socket of its proxy."""
 
     launch: Launch
     run_folder: Path
@@ -40,10 +40,10 @@ def boxed(
     places: Places,
     boundary: Boundary,
 ) -> Iterator[Boxed]:
-    """Make what the sandbox needs and yield the launch; blocking.
+    """Create the files of the sandbox and yield the launch; blocking.
 
     Raises:
-        SandboxError: The repo, or the program, is not fit for a sandbox.
+        SandboxError: The repo or the program cannot be used in a sandbox.
     """
     _check(places)
     is_in_scope = limits.has_user_manager()
@@ -74,7 +74,7 @@ def boxed(
 def _check(places: Places) -> None:
     if places.home.is_relative_to(places.folder):
         raise SandboxError(
-            f"{places.folder} holds the home folder, which the sandbox hides, so no agent can "
+            f"{places.folder} contains the home folder, which the sandbox hides, so no agent can "
             "work there."
         )
 
@@ -86,10 +86,10 @@ def _with_program(
     run_folder: Path,
     git: Sequence[Mount],
 ) -> Places:
-    """Return the places with what it takes to start the program.
+    """Return the places with the folders needed to start the program.
 
     Raises:
-        SandboxError: It lies in what must not be seen.
+        SandboxError: One of them is hidden by the sandbox.
     """
     around = mounts(places, run_folder, git)
     needed = needed_by(program, places.home, environment.get("PATH", ""))
@@ -114,7 +114,7 @@ _NO_BRIDGE = _Bridge()
 
 
 def _bridge(around: Sequence[Mount]) -> _Bridge:
-    """Return what leads from the sandbox to the proxy: a script for the Python that Butler has."""
+    """Return the command of the bridge to the proxy, a script for Butler's Python."""
     python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     prefix = Path(sys.base_prefix).resolve()
     script = RUN_FOLDER / _BRIDGE.name
@@ -126,7 +126,7 @@ def _bridge(around: Sequence[Mount]) -> _Bridge:
 def _inside(
     environment: Mapping[str, str], places: Places, boundary: Boundary
 ) -> Mapping[str, str]:
-    """Return the environment of the program, whose sandbox has the same."""
+    """Return the environment of the sandbox and its program."""
     kept = {name: value for name, value in environment.items() if name not in _MISLEADING}
     kept["HOME"] = str(places.home)
     if boundary.hosts:

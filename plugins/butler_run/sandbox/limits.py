@@ -1,8 +1,8 @@
-"""What a run may take of the machine: the commands that hold it to that.
+"""Resource limits of a run: the commands that enforce them.
 
-Where the user has a systemd of their own, a scope holds memory and processes in sum. Elsewhere
-prlimit(1) does, process by process for memory, and for processes only in a sandbox: outside of one,
-all of the user's count. Nothing keeps root from starting processes but the watch, see ``watch``.
+If the user has a systemd instance, a scope limits total memory and processes. Otherwise prlimit(1)
+limits memory per process, and processes only in a sandbox, because outside it would count all of
+the user's. For root only ``watch`` limits processes.
 """
 
 import os
@@ -18,7 +18,7 @@ _LIMIT_S = 5.0
 
 @cache
 def has_user_manager() -> bool:
-    """Try it: return whether systemd makes scopes for this user; blocking."""
+    """Return whether systemd creates scopes for this user, by trying; blocking."""
     if not os.environ.get("XDG_RUNTIME_DIR") or not shutil.which(_SCOPE[0]):
         return False
     try:
@@ -35,14 +35,14 @@ def has_user_manager() -> bool:
 
 
 def in_front(limits: Limits) -> tuple[str, ...]:
-    """Return what holds the command behind it to its limits where there is no sandbox; blocking."""
+    """Return the command prefix that enforces limits without a sandbox; blocking."""
     is_in_scope = has_user_manager()
     before = scope(limits) if is_in_scope else ()
     return (*before, *resources(limits, is_boxed=False, is_in_scope=is_in_scope))
 
 
 def scope(limits: Limits) -> tuple[str, ...]:
-    """Return what makes the command behind it run in a scope of systemd's."""
+    """Return the command prefix that runs a command in a systemd scope."""
     properties = (
         f"MemoryMax={limits.memory_mb * MB}",
         "MemorySwapMax=0",
@@ -52,7 +52,7 @@ def scope(limits: Limits) -> tuple[str, ...]:
 
 
 def resources(limits: Limits, *, is_boxed: bool, is_in_scope: bool) -> tuple[str, ...]:
-    """Return what holds the command behind it to its limits by prlimit(1)."""
+    """Return the command prefix that enforces limits by prlimit(1)."""
     if not shutil.which("prlimit"):
         return ()
     options = [f"--fsize={limits.file_mb * MB}", "--core=0"]
@@ -64,5 +64,5 @@ def resources(limits: Limits, *, is_boxed: bool, is_in_scope: bool) -> tuple[str
 
 
 def _hard(processes: int) -> int:
-    """Return a limit that is met only by what the watch would end a moment later."""
+    """Return a limit that only a run reaches which the watch would end a moment later."""
     return processes + processes // 4 + 16

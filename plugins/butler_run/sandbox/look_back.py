@@ -1,4 +1,4 @@
-"""What a run left behind that its owner should look at."""
+"""Changes of a run that its user should review."""
 
 import os
 from collections.abc import Iterator
@@ -41,8 +41,8 @@ class LookBack:
     def _new(self) -> str:
         if new := sorted(new_settings(self._folder) - self._settings):
             return (
-                f"The run made {listed(new, _SHOWN)}, from which agents take commands. Look at "
-                "that before you start one there yourself."
+                f"The run created {listed(new, _SHOWN)}, which can make agents run commands. "
+                "Review that before you start an agent there yourself."
             )
         return ""
 
@@ -53,8 +53,8 @@ class LookBack:
             return ""
         names = listed([os.path.relpath(path, self._copy) for path in changed], _SHOWN)
         return (
-            f"Changed while the run worked: {names}, from which git takes commands. If that was "
-            "not you, look at it before you use git there."
+            f"Changed during the run: {names}, which can make git run commands. If you did not "
+            "change that, review it before you use git there."
         )
 
     def _stamps(self) -> Iterator[tuple[Path, _Stamp]]:
@@ -76,6 +76,6 @@ def _full(watch: Watch) -> str:
         return ""
     names = listed([path.name for path in watch.full_files], _SHOWN)
     return (
-        f"As long as a file may be, so the rest of it is missing: {names}. max_file_mb in the "
-        "configuration says how long that is."
+        f"Cut off at the maximum size of a file: {names}. The limit is max_file_mb in the "
+        "configuration."
     )

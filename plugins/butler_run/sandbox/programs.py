@@ -1,4 +1,4 @@
-"""What it takes to start a program that lies where a sandbox hides things, such as at home."""
+"""The folders needed to start a program that a sandbox would hide, such as one at home."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from butler_run.agents.readiness import interpreter
 
 
 def needed_by(program: Path, home: Path, path: str) -> Iterator[Path]:
-    """Look at the disk: yield what is read when ``program`` is started.
+    """Look at the disk: yield the paths needed to start ``program``.
 
-    That is the folder in which it is found, that to which a link there leads, or the node_modules
-    around it, and the same for its interpreter. Never the home folder itself.
+    These are its folder, the folder of its link's target, or the enclosing node_modules, and the
+    same for its interpreter; never the home folder itself.
 
     Args:
         program: The program, absolute.
         home: The user's home folder.
-        path: The PATH on which its interpreter is looked for.
+        path: The PATH for finding its interpreter.
     """
     real = program.resolve()
     yield _shared(program, home)
@@ -28,7 +28,7 @@ def needed_by(program: Path, home: Path, path: str) -> Iterator[Path]:
 
 
 def _shared(program: Path, home: Path) -> Path:
-    """Return the folder of a program, or it alone where others' things lie beside it."""
+    """Return the folder of a program, or only the program if the folder holds other things."""
     return program if home.is_relative_to(program.parent) else program.parent
 
 

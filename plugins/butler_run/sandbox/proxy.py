@@ -1,7 +1,7 @@
-"""The way out of a sandbox without network: a proxy that knows which hosts a run may reach.
+"""The proxy of a sandbox without network, which connects only to the listed hosts.
 
 It speaks HTTP/1.1 on a Unix socket: CONNECT for everything encrypted, and plain requests with an
-absolute address. It looks names up itself, so the sandbox needs no resolver.
+absolute address. It resolves names itself, so the sandbox needs no resolver.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _AUTHORITY = re.compile(r"([A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a request asks for; ``onward`` is what its host is sent first."""
+    """The target of a request; ``onward`` are the first bytes for its host."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ class Wanted:
 
     @property
     def is_tunnel(self) -> bool:
-        """Whether it asks for a connection and no more."""
+        """Whether it is a CONNECT request."""
         return not self.onward
 
 
@@ -44,7 +44,7 @@ class NetworkList:
     """The hosts that a run may reach.
 
     Attributes:
-        refused: How often it asked for which others.
+        refused: The number of refused requests by host.
     """
 
     def __init__(self, hosts: Sequence[str]) -> None:
@@ -53,17 +53,17 @@ class NetworkList:
 
     @property
     def notes(self) -> list[str]:
-        """A sentence for the chat on what was refused, if anything was."""
+        """A sentence for the chat on refused hosts, or an empty text."""
         refused = [
             f"{where} ({count} times)" if count > 1 else where
             for where, count in self.refused.items()
         ]
         if not refused:
             return []
-        return [f"Not on this repo's network list, so refused: {listed(refused)}."]
+        return [f"Refused, because not on this repo's network list: {listed(refused)}."]
 
     def admits(self, host: str, port: int) -> bool:
-        """Return whether a host can be reached; note it if not."""
+        """Return whether a host may be reached; record a refusal."""
         if self._entry(host, port) is not None:
             return True
         where = _named(host, port)
@@ -72,7 +72,7 @@ class NetworkList:
         return False
 
     def admits_address(self, host: str, port: int, address: str) -> bool:
-        """Return whether a host may be at this address: only what is listed so is this machine."""
+        """Return whether a host may have this address: only a listed one may be this machine."""
         entry = self._entry(host, port) or ""
         is_near = _is_near(address)
         return not is_near or host == "localhost" or entry.partition(":")[0] == address
@@ -117,7 +117,7 @@ class _Proxy:
         self._connections: set[asyncio.Task[None]] = set()
 
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take care of a connection."""
+        """Serve a connection."""
         if len(self._connections) >= _MAX_CONNECTIONS:
             writer.close()
             return
@@ -137,7 +137,7 @@ class _Proxy:
                 head = await reader.readuntil(b"\r\n\r\n")
             await self._answer(head, reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # whoever asked is gone, or says what is no request
+            pass  # the client is gone, or sent an invalid request
         finally:
             writer.close()
 
@@ -146,7 +146,7 @@ class _Proxy:
     ) -> None:
         wanted = parsed(head)
         if wanted is None:
-            _say(writer, "400 Bad Request", "Butler: this is no request for a proxy.")
+            _say(writer, "400 Bad Request", "Butler: this is not a proxy request.")
             return
         if not self._hosts.admits(wanted.host, wanted.port):
             where = _named(wanted.host, wanted.port)
@@ -176,7 +176,7 @@ class _Proxy:
         addresses = [str(each[4][0]) for each in found]
         fit = [a for a in addresses if self._hosts.admits_address(wanted.host, wanted.port, a)]
         if not fit:
-            raise OSError("its name leads to this machine")
+            raise OSError("its name resolves to this machine")
         error = OSError("it has no address")
         for address in fit:
             try:
@@ -187,7 +187,7 @@ class _Proxy:
 
 
 def parsed(head: bytes) -> Wanted | None:
-    """Return what a request asks for, None if it is none."""
+    """Parse a request; None if it is invalid."""
     match = _REQUEST.match(head)
     if match is None:
         return None
@@ -211,9 +211,9 @@ def _at(authority: str, onward: bytes | None) -> Wanted | None:
 
 
 def _own_headers(headers: bytes) -> bytes:
-    """Return the headers without those that are for the proxy; the connection is for one request.
+    """Return the headers without those for the proxy, and close the connection after one request.
 
-    Another request on it could name another host, which nobody would look at.
+    A second request could name another host, which would not be checked.
     """
     kept = [
         line

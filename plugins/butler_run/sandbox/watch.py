@@ -1,4 +1,4 @@
-"""Looks after what a run takes in sum: its processes, and what it adds to the disk."""
+"""Watch the total resources of a run: its processes, and the data it adds to the disk."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from butler_run.agents.process.enclosure import Watched
 from butler_run.sandbox.boundary import MB, Limits
 
 EVERY_S = 1.0
-# A look through a large tree costs time, so it is taken as seldom as it is slow.
+# Scanning a large tree costs time, so the interval grows with the duration of a scan.
 _REST = 30
 _MAX_LAST_LOOK_S = 0.5
 _BLOCK_BYTES = 512
@@ -22,7 +22,7 @@ _BLOCK_BYTES = 512
 
 @dataclass(slots=True)
 class Look:
-    """What one look at the folders of a run found."""
+    """The result of a scan of a run's folders."""
 
     size_bytes: int = 0
     full_files: list[Path] = field(default_factory=list)
@@ -30,10 +30,10 @@ class Look:
 
 
 class Watch:
-    """Ends a run that takes too much.
+    """Ends a run that exceeds its limits.
 
     Attributes:
-        full_files: The files that grew to the length that one may have.
+        full_files: The files that reached the maximum size.
     """
 
     def __init__(self, limits: Limits, folders: Sequence[Path]) -> None:
@@ -46,7 +46,7 @@ class Watch:
         self.full_files: list[Path] = []
 
     async def over(self, process: Watched) -> None:
-        """Look after a process until it is cancelled, or the process has taken too much."""
+        """Watch a process until cancelled, or until it exceeds a limit."""
         await asyncio.to_thread(self._begin)
         while True:
             await asyncio.sleep(EVERY_S)
@@ -55,7 +55,7 @@ class Watch:
                 return
 
     def end(self) -> None:
-        """Look for the files that could not be written to their ends; blocking."""
+        """Find the files that reached the maximum size; blocking."""
         look = self._look(time.monotonic() + _MAX_LAST_LOOK_S)
         self.full_files = look.full_files
 
@@ -67,12 +67,12 @@ class Watch:
         self._rest(began)
 
     def _problem(self, pid: int | None) -> str:
-        """Return the sentence on what the run has taken too much of, if it has."""
+        """Return a sentence on the exceeded limit, if any."""
         pids, threads = tree(pid or 0)
         if threads > self._limits.processes:
             return (
                 f"The run started more than {self._limits.processes:,} processes and was stopped. "
-                "max_processes in the configuration says how many it may."
+                "The limit is max_processes in the configuration."
             )
         if time.monotonic() < self._next_look_at and not self._is_filling_up():
             return ""
@@ -83,7 +83,7 @@ class Watch:
             return ""
         return (
             f"The run added more than {self._limits.disk_mb:,} MB to the disk and was stopped. "
-            "max_disk_mb in the configuration says how much it may."
+            "The limit is max_disk_mb in the configuration."
         )
 
     def _look(self, deadline: float | None = None) -> Look:
@@ -107,11 +107,11 @@ class Watch:
 
 
 def tree(ancestor: int) -> tuple[list[int], int]:
-    """Return a process and all below it, and how many threads they have, see proc_pid_stat(5)."""
+    """Return a process and its descendants, and their number of threads, see proc_pid_stat(5)."""
     children: dict[int, list[int]] = {}
     threads: dict[int, int] = {}
     names: list[str] = []
-    with suppress(OSError):  # where there is no /proc, nothing is counted
+    with suppress(OSError):  # without /proc, nothing is counted
         names = os.listdir("/proc")  # noqa: PTH208 - this runs once a second
     for name in names:
         if name.isdigit() and (fields := _stat(name)):
@@ -127,7 +127,7 @@ def tree(ancestor: int) -> tuple[list[int], int]:
 
 
 def deleted_bytes(pids: Iterable[int], folders: Sequence[Path]) -> int:
-    """Return how much disk the processes hold by files that have no name any more."""
+    """Return the disk space of deleted files that the processes hold open."""
     devices = {each.stat().st_dev for each in folders if each.exists()}
     held: dict[tuple[int, int], int] = {}
     for pid in pids:
@@ -150,7 +150,7 @@ def _stat(pid: str) -> list[bytes]:
 
 
 def _size_bytes(found: os.stat_result) -> int:
-    # A file with two names takes its place once.
+    # A file with two names takes its space once.
     return found.st_blocks * _BLOCK_BYTES // max(found.st_nlink, 1)
 
 
@@ -171,7 +171,7 @@ def _entries(folders: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _free_bytes(folders: Iterable[Path]) -> int:
-    """Return how much is free where least is."""
+    """Return the free space of the fullest file system."""
     free = []
     for folder in folders:
         with suppress(OSError):

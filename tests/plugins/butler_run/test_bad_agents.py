@@ -52,7 +52,10 @@ async def test_an_agent_that_is_not_logged_in_says_so_and_what_to_do(chat, scrip
             [{"stderr": "no licence"}, {"crash": 4}],
             "status 4: no licence /retry 1 runs it again.\n",
         ),
-        ([{"garbage": "Welcome!", "times": 50}, {"hang": True}], "does not speak the protocol"),
+        (
+            [{"garbage": "Welcome!", "times": 50}, {"hang": True}],
+            "does not speak the expected protocol",
+        ),
     ],
     ids=["dies at once", "speaks something else"],
 )

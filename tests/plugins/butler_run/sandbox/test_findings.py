@@ -51,7 +51,7 @@ def test_root_is_told_that_the_sandbox_is_weaker(lines, mocker, uid, is_said):
 def test_repos_without_a_sandbox_are_named(lines):
     [line] = lines(api=Boundary(is_boxed=False, hosts=()), web=Boundary(is_boxed=False, hosts=()))
 
-    assert "off for api, web: agents there can do whatever Butler's own user can" in line
+    assert "off for api, web: agents there can do everything that Butler's user can" in line
 
 
 def test_the_whole_network_is_said_with_the_ports_of_this_machine(lines, mocker):

@@ -147,7 +147,7 @@ def test_a_git_file_that_leads_elsewhere_is_refused(api, outside):
     (api / ".git").rename(outside / "moved")
     (api / ".git").write_text(f"gitdir: {outside}/data\n")
 
-    with pytest.raises(SandboxError, match="which does not lead back, so no agent can work"):
+    with pytest.raises(SandboxError, match="which does not point back, so no agent can work"):
         git_folders(api)
 
 
@@ -196,4 +196,4 @@ def test_a_change_from_outside_while_the_run_worked_is_named(api):
     git(api, "config", "core.fsmonitor", "x")
     look.end(Watch(Limits(), (api,)))
 
-    assert "Changed while the run worked: .git/config, from which git takes" in look.notes[0]
+    assert "Changed during the run: .git/config, which can make git run" in look.notes[0]

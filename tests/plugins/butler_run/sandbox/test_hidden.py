@@ -83,7 +83,7 @@ async def test_a_repo_around_the_home_folder_is_refused(chat, api, monkeypatch, 
     monkeypatch.setenv("HOME", str(api / "me"))
     await chat("/use api")
 
-    assert "holds the home folder" in await run(chat, "ls -a")
+    assert "contains the home folder" in await run(chat, "ls -a")
 
 
 async def test_more_of_the_machine_is_there_where_the_configuration_says_so(
@@ -189,7 +189,7 @@ async def test_a_link_does_not_keep_codexs_settings_in_sight(shell, api):
 async def test_what_the_run_made_of_it_is_named_at_its_end(shell):
     said = await shell("mkdir .claude && touch .mcp.json && echo done")
 
-    assert "The run made .claude, .mcp.json, from which agents take commands." in said
+    assert "The run created .claude, .mcp.json, which can make agents run commands." in said
 
 
 async def test_where_bubblewrap_is_missing_no_run_starts(chat, monkeypatch, tmp_path):

@@ -153,7 +153,7 @@ async def test_a_file_that_could_not_be_written_to_its_end_is_named(shell_held):
     async with shell_held("max_file_mb = 1") as shell:
         said = await shell("head -c 3000000 /dev/zero > big; echo small > small")
 
-    assert "As long as a file may be, so the rest of it is missing: big. max_file_mb" in said
+    assert "Cut off at the maximum size of a file: big. The limit is max_file_mb" in said
 
 
 @pytest.fixture

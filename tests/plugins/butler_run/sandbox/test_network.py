@@ -99,7 +99,8 @@ async def test_a_name_that_is_not_listed_is_refused_in_words_and_named_in_the_ch
 
     assert "403 Butler: evil.example is not on this repo's network list." in said
     assert (
-        "Not on this repo's network list, so refused: evil.example (2 times), api.anthropic.com:22."
+        "Refused, because not on this repo's network list: "
+        "evil.example (2 times), api.anthropic.com:22."
     ) in said
 
 
@@ -165,7 +166,7 @@ async def test_a_name_that_leads_to_this_machine_is_not_followed(ask, mocker, po
     said = await ask(b"CONNECT listed.example:443 HTTP/1.1\r\n\r\n")
 
     assert said.startswith("HTTP/1.1 502")
-    assert "its name leads to this machine" in said
+    assert "its name resolves to this machine" in said
 
 
 async def test_a_name_that_nobody_knows_is_told_so(ask, mocker):

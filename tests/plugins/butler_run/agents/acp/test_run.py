@@ -105,7 +105,7 @@ async def test_a_stalled_start_tells_what_was_said(start, clock):
 async def test_an_answer_that_is_none_is_said(events_of):
     answer = '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"x"}}'
 
-    with pytest.raises(AgentError, match="answered in a way that its protocol does not know"):
+    with pytest.raises(AgentError, match="sent an answer that the protocol does not define"):
         await events_of("acp", {"before": [{"garbage": answer}]})
 
 
