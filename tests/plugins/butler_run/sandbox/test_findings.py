@@ -29,7 +29,7 @@ def test_a_sandbox_that_works_is_described(lines):
 
     assert first.startswith("ok     sandbox")
     assert "bubblewrap" in first
-    assert first.endswith("their limits are held by prlimit")
+    assert first.endswith("prlimit enforces their limits")
 
 
 def test_one_that_does_not_is_wrong_and_says_why(lines, mocker):

@@ -202,4 +202,4 @@ async def test_where_bubblewrap_is_missing_no_run_starts(chat, monkeypatch, tmp_
     [said] = await chat("/run go")
 
     assert "apt-get install bubblewrap, or set sandbox" in said
-    assert await chat("/runs") == ["There were no runs in this chat yet. /run <prompt> starts one."]
+    assert await chat("/runs") == ["No runs in this chat yet. /run <prompt> starts one."]

@@ -114,7 +114,7 @@ async def test_a_fork_bomb_ends_the_run_with_a_sentence(shell_held):
         said = await shell(f"echo go; {BOMB}")
 
     assert "go" in said
-    assert "The run started more than 40 processes and was stopped. max_processes" in said
+    assert "The run started more than 40 processes and was stopped. The limit is" in said
 
 
 async def test_without_a_sandbox_it_does_so_too(shell_held):
@@ -129,7 +129,7 @@ async def test_a_run_that_fills_the_disk_is_stopped_and_others_go_on(shell_held,
         said = await shell("echo go; head -c 8000000 /dev/urandom > big; sleep 300")
         after = await shell("echo still here")
 
-    assert "The run added more than 3 MB to the disk and was stopped. max_disk_mb" in said
+    assert "The run added more than 3 MB to the disk and was stopped. The limit is" in said
     assert "still here" in after
 
 
