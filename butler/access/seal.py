@@ -1,4 +1,4 @@
-"""Seals rows of a database, so that one that Butler did not write is told from its own."""
+"""Signs rows of a database to detect rows that Butler did not write."""
 
 import hashlib
 import hmac

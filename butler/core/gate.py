@@ -180,7 +180,7 @@ class Gate:
 
 
 def unheard(message: Message) -> Refusal:
-    """Return why ``message``, which nothing has answered, is left alone."""
+    """Return why ``message``, which no handler answered, is ignored."""
     is_text = message.text.strip() or not message.media
     return NOT_A_COMMAND if is_text else Refusal("not a text", message.media)
 

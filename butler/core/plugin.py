@@ -141,8 +141,7 @@ def command(
         name: The command's name (default: the method's).
         aliases: Other names for it.
         needs: The minimum role of its callers.
-        needs_like: Another command: whoever may not use that one in a chat may not use this one
-            there either.
+        needs_like: Another command, which the caller must be allowed to use in the chat.
         overtakes: It does not wait for the earlier messages of its chat, as a command that stops
             something must not; ``Context.caught_up`` waits for them.
     """

@@ -1,9 +1,9 @@
 """A private git folder that stands in for the one of a working copy.
 
 Git runs programs that the configuration of a repository names: the file system monitor, external
-diffs, text conversions, and the filters that it reads files through. Whoever may write
-``.git/config`` could have Butler run something, and could change it between any two looks. So git
-looks at files with a git folder whose configuration is Butler's own. It shares objects and branches
+diffs, text conversions, and filters. A writer of ``.git/config`` could make Butler run a
+program, and could change the file after any check. So git inspects files with a git folder whose
+configuration is Butler's own. It shares objects and branches
 with the real one, and has a copy of its index.
 """
 

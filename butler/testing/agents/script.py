@@ -13,12 +13,12 @@ A script is an object::
 
 A step is an object with one of these keys:
 
-    say              text; {prompt}, {mode}, {conversation}, {instructions} (what was told before
-                     the prompt), {settings} (where it takes them from) and {time} are filled in;
+    say              text; {prompt}, {mode}, {conversation}, {instructions} (the texts before
+                     the prompt), {settings} (their source) and {time} are filled in;
                      times are Unix seconds
-    pause            so many seconds
-    say_bytes        so many bytes of text in one message
-    flood_bytes      so many bytes of text, "line_bytes" (4096) a message
+    pause            a number of seconds
+    say_bytes        this number of bytes of text in one message
+    flood_bytes      this number of bytes of text, "line_bytes" (4096) a message
     think            a thought
     tool             a tool of this title begins and ends; "is_failed"
     ask              a question for permission: {"path", "new", "old"} or {"command"};

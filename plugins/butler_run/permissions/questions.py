@@ -41,7 +41,7 @@ class Way:
     Attributes:
         number: What to write for it.
         text: What the question calls it, with the number.
-        option: What the agent is told; None rejects where the agent offers no option for that.
+        option: The id of the agent's option; None rejects if the agent offers no option for that.
         is_always: It also holds for what is asked later, see ``Scope``.
     """
 

@@ -36,7 +36,7 @@ class RunChat:
         return await self.show(Reply(text, reply.answers, reply.edits, reply.file_name))
 
     async def show(self, reply: Reply) -> str | None:
-        """Send ``reply``, of which nothing may be hidden any more, see ``send``."""
+        """Send ``reply``, whose secrets are already hidden, see ``send``."""
         try:
             message_id = await self._ctx.send(reply)
         except ButlerError as error:

@@ -48,10 +48,10 @@ class Output:
     def shown(self, beside: int = 0) -> tuple[str, bool]:
         """Return an excerpt for a phone, and whether it is complete.
 
-        Where all is too much it is what was said last: after its last tool an agent sums up.
+        A long text is reduced to its end, because an agent sums up after its last tool.
 
         Args:
-            beside: So many characters are shown beside it.
+            beside: The number of characters shown next to it.
         """
         room = max(SHOWN - beside, _LEAST_SHOWN)
         if self._is_output:

@@ -151,7 +151,7 @@ class Scheduler:
         number = self._history.add(ctx.message, repo.name, repo.path, choice.name, prompt)
         if number is None:
             return None
-        ctx.take_over()  # a run that is noted is told of when it was cut off
+        ctx.take_over()  # the history reports an interrupted run at the next start
         place = self.line_up(ctx, number, repo, copy, prompt, choice)
         notes = [self._queued(place, ctx.chat_names), self._budget.warning(ctx.chat_id)]
         return "\n".join(note for note in notes if note) or None

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Contents:
-    """What becomes of paths, relative to the working copy, in a snapshot.
+    """The paths of a snapshot, relative to the working copy, by their treatment.
 
     Attributes:
-        held: Those whose content is kept.
-        noted: Those of which a change is noted, with what tells that there was one.
-        nested: The git repositories.
-        gone: Those that are not there.
+        held: Paths with their content stored.
+        noted: Paths with only a fingerprint stored, to detect changes.
+        nested: Nested git repositories.
+        gone: Missing paths.
     """
 
     held: list[tuple[bytes, int]] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Contents:
 
 
 def contents(top: bytes, paths: Iterable[bytes], max_bytes: int) -> Contents:
-    """Look at ``paths``: sort them by what a snapshot makes of them."""
+    """Look at ``paths``: sort them by their treatment in a snapshot."""
     found, folders = Contents(), {b"": True}
     for path in sorted({path.rstrip(b"/") for path in paths}):
         if not _is_in_folder(top, os.path.dirname(path), folders):  # noqa: PTH120 - bytes

@@ -247,7 +247,7 @@ class Store:
         return Diff(text.decode(errors="replace"), await self.files(before, after), opaque)
 
     async def files(self, before: str, after: str) -> tuple[FileChange, ...]:
-        """Return how many lines of which files differ between two commits or trees."""
+        """Return the files that differ between two commits or trees, with their changed lines."""
         ends = ("--end-of-options", before, after)
         return file_changes(await self.read("diff", "--numstat", "-z", *_PLAIN, *ends))
 
@@ -341,7 +341,7 @@ class Store:
             raise GitError("its snapshots are damaged.")
 
     async def pack(self) -> None:
-        """Pack the objects where many are loose, without those that nothing needs any more."""
+        """Pack the objects if many are loose, without unreachable ones."""
         await self.git(
             *("-c", f"gc.auto={_LOOSE_KEPT}", "-c", "gc.autoDetach=false"),
             *("-c", "gc.pruneExpire=1.day.ago", "gc", "--auto", "--quiet"),
@@ -389,7 +389,7 @@ async def opened(root: Path, repository: Repository, max_file_bytes: int) -> Asy
 
 
 def _chunks(held: Iterable[tuple[bytes, int]]) -> list[list[bytes]]:
-    """Return the paths in parts, none of which takes git long."""
+    """Return the paths in parts that git handles quickly."""
     chunks: list[list[bytes]] = []
     room = 0
     for path, size in held:

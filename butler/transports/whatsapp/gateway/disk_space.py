@@ -58,7 +58,7 @@ def lack(folder: Path) -> Ended | None:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(_PROBE)
     except OSError as error:
-        # What else is wrong with the folder is said by whoever needs it.
+        # Other errors are reported by the code that writes to the folder.
         return _full(folder, os.strerror(error.errno)) if error.errno in _NO_ROOM else None
     return None
 

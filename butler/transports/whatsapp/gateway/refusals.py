@@ -1,4 +1,4 @@
-"""The rules for messages that are not handled, whoever sent them."""
+"""The rules for messages that are ignored regardless of their sender."""
 
 import re
 from typing import Any
