@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Iterator, Sequence
 
+from butler.chat.text import listed
 from butler.core.check_result import Finding
 from butler.errors import GitError
 from butler.repos.git import run_git
@@ -23,6 +24,7 @@ def repo_findings(registry: RepoRegistry) -> list[Finding]:
     return [
         Finding(git is not None, "git", git or _NO_GIT),
         *map(_repo, repos, problems),
+        *(note for repo in repos for note in _brought(repo)),
         *(Finding(False, "repo_folders", each) for each in registry.folder_problems),
         *(Finding(True, "repo_folders", each, is_note=True) for each in registry.skipped),
         *_none(repos),
@@ -35,6 +37,21 @@ def _repo(repo: Repo, problem: str | None) -> Finding:
         return Finding(True, f"repo {repo.name}", said, is_note=True)
     detail = f"{repo.path}{f' {problem}' if problem else ''}"
     return Finding(problem is None, f"repo {repo.name}", detail)
+
+
+def _brought(repo: Repo) -> Iterator[Finding]:
+    brought, subject = repo.brought(), f"repo {repo.name}"
+    if brought.settings:
+        what = "agents take what they say" if repo.is_trusted else "agents do not read them"
+        said = f"brings {listed(brought.settings)}; {what} (trusted = {_toml(repo.is_trusted)})"
+        yield Finding(True, subject, said, is_note=True)
+    if brought.hooks:
+        said = f"has hooks, which git runs for whoever works there: {listed(brought.hooks)}"
+        yield Finding(True, subject, said, is_note=True)
+
+
+def _toml(value: bool) -> str:  # noqa: FBT001 - it is no option
+    return str(value).lower()
 
 
 def _none(repos: Sequence[Repo]) -> Iterator[Finding]:

@@ -1,7 +1,11 @@
-"""What a working copy brings for coding agents, by which it could have them run programs."""
+"""What a working copy brings that would have coding agents, or git, run programs."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+
+from butler.errors import GitError
+from butler.repos.working_copy import working_copy
 
 _NAMES = (
     *(".claude", ".mcp.json", ".gemini", ".codex"),
@@ -9,19 +13,34 @@ _NAMES = (
 )
 
 
-def settings_for_agents(folder: Path) -> list[str]:
-    """Look at the disk: name the settings for agents in ``folder``, and the hooks of git."""
-    names = [name for name in _NAMES if os.path.lexists(folder / name)]
-    hooks = sorted(_hooks(folder / ".git" / "hooks"))
-    return [*names, *(f".git/hooks/{name}" for name in hooks)]
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What was found.
+
+    Attributes:
+        settings: Files and folders that agents take settings, tools and hooks from.
+        hooks: The hooks that git runs.
+    """
+
+    settings: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
+
+
+def brought_by(folder: Path) -> Brought:
+    """Check the disk; return what is in ``folder``, and in the git folder it belongs to."""
+    settings = tuple(name for name in _NAMES if os.path.lexists(folder / name))
+    return Brought(settings, tuple(sorted(_hooks(folder))))
 
 
 def _hooks(folder: Path) -> list[str]:
     try:
+        copy = working_copy(folder)
+        if copy is None:
+            return []
         return [
             each.name
-            for each in os.scandir(folder)
+            for each in os.scandir(copy.common_folder / "hooks")
             if not each.name.endswith(".sample") and os.access(each.path, os.X_OK)
         ]
-    except OSError:
+    except (GitError, OSError):
         return []

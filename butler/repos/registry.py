@@ -10,7 +10,7 @@ from pathlib import Path
 
 from butler.chat.text import folded, in_natural_order, printable
 from butler.errors import UnknownRepoError, UnusableRepoError
-from butler.repos.agent_settings import settings_for_agents
+from butler.repos.agent_settings import Brought, brought_by
 from butler.repos.working_copy import Pin
 
 MAX_NAME_LENGTH = 64
@@ -56,9 +56,9 @@ class Repo:
         except OSError as error:
             return f"cannot be read ({error.strerror})"
 
-    def settings_for_agents(self) -> list[str]:
-        """Check the disk; name what it brings that would have an agent, or git, run programs."""
-        return settings_for_agents(self.path)
+    def brought(self) -> Brought:
+        """Check the disk; return what it brings that would have agents, or git, run programs."""
+        return brought_by(self.path)
 
     def check_usable(self) -> None:
         """Check the disk and raise if the folder cannot be used.

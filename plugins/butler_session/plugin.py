@@ -16,6 +16,7 @@ from butler import (
     UserError,
     ago,
     command,
+    listed,
 )
 from butler_session.git_status import Branches, Status, status
 
@@ -29,6 +30,7 @@ class SessionPlugin(Plugin):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._branches = Branches()
+        self._told: set[tuple[str, object]] = set()
 
     @command(aliases=("select", "cd"))
     async def use(self, ctx: Context, repo: Repo | None = None) -> str:
@@ -45,7 +47,28 @@ class SessionPlugin(Plugin):
         if before == repo.name:
             return f"This chat already works on *{repo.name}*{branch}"
         said = f"This chat now works on *{repo.name}*{branch}"
-        return f"{said} It was {before} before." if before and ctx.may_tell_of(before) else said
+        if before and ctx.may_tell_of(before):
+            said = f"{said} It was {before} before."
+        return "\n".join([said, *await asyncio.to_thread(self._brought, repo, ctx.role)])
+
+    def _brought(self, repo: Repo, role: Role) -> list[str]:
+        """Say what the repo brings for agents; to an owner, once, what that means."""
+        brought = repo.brought()
+        lines = []
+        if brought.settings and not repo.is_trusted:
+            lines.append(f"Agents do not read what it brings: {listed(brought.settings)}.")
+        if role < Role.OWNER or (repo.name, brought) in self._told:
+            return lines
+        self._told.add((repo.name, brought))
+        if brought.settings and repo.is_trusted:
+            lines.append(f"It is trusted, so agents take what is in {listed(brought.settings)}.")
+        elif brought.settings:
+            lines.append(
+                f"Those can run programs; trusted = true in [repos.{repo.name}] lets them count."
+            )
+        if brought.hooks:
+            lines.append(f"Git runs its hooks: {listed(brought.hooks)}.")
+        return lines
 
     @command(aliases=("status", "pwd"), needs=Role.VIEWER)
     async def repo(self, ctx: Context) -> str:

@@ -523,3 +523,21 @@ def test_a_key_counts_where_the_agent_gets_it(tmp_path, programs, monkeypatch, p
     (agent,) = agents(tmp_path, f"[plugins.run.agents.claude]\nenv = {passed}\n")
 
     assert agent.startswith(word)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "said"),
+    [("false", "agents do not read them"), ("true", "agents take what they say")],
+)
+def test_what_a_repo_brings_for_agents_is_a_note(tmp_path, trusted, said):
+    path = write_config(tmp_path, f'[repos.odd]\npath = "odd"\ntrusted = {trusted}')
+    make_working_copy(tmp_path / "odd")
+    (tmp_path / "odd/.claude").mkdir()
+    (tmp_path / "odd/.git/hooks/pre-commit").touch(mode=0o755)
+
+    lines = [str(each) for each in findings(read_setup(path)) if each.subject == "repo odd"]
+
+    assert lines[1:] == [
+        f"note   repo odd       brings .claude; {said} (trusted = {trusted})",
+        "note   repo odd       has hooks, which git runs for whoever works there: pre-commit",
+    ]

@@ -342,3 +342,31 @@ async def test_commands_that_arrive_at_once_ask_git_once(chat, mocker):
         await chat.transport.wait_until_acknowledged(message)
 
     assert run.call_count == 1
+
+
+async def test_use_says_what_agents_do_not_read_and_an_owner_once_what_that_means(chat, tmp_path):
+    (tmp_path / "api/.claude").mkdir()
+    (tmp_path / "api/.mcp.json").touch()
+    (tmp_path / "api/.git/hooks/pre-commit").touch(mode=0o755)
+    anna = chat.person("+4930123456")
+    here = "This chat now works on *api*, on branch main."
+    left_out = "Agents do not read what it brings: .claude, .mcp.json."
+
+    assert await anna("/use api") == [f"{here}\n{left_out}"]
+    await chat("/clear")
+    assert await chat("/use api") == [
+        f"{here}\n{left_out}\nThose can run programs; trusted = true in [repos.api] lets them "
+        "count.\nGit runs its hooks: pre-commit."
+    ]
+    await chat("/clear")
+    assert await chat("/use api") == [f"{here}\n{left_out}"]
+
+
+async def test_use_says_to_an_owner_what_agents_take_from_a_trusted_repo(tmp_path, butler_toml):
+    (tmp_path / "api/.claude").mkdir()
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml.replace('"Billing API"', '"Billing API", trusted = true'))
+    async with open_chat(read_setup(path)) as chat:
+        (said,) = await chat("/use api")
+
+    assert said.endswith("\nIt is trusted, so agents take what is in .claude.")
