@@ -49,6 +49,7 @@ class Setup:
         plugin.data_folder = self.config.data_dir
         plugin.config_path = self.path
         plugin.known_repos = self.repos
+        plugin.keep_s = self.config.records.keep
 
 
 def read_setup(path: Path | None = None) -> Setup:

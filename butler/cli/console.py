@@ -69,7 +69,8 @@ async def _talk_json(setup: Setup) -> bool:
 
 
 def _records(setup: Setup, folder: Path) -> SqliteRecords:
-    return SqliteRecords(folder / "records.sqlite3", setup.config.records.max_bytes)
+    kept = setup.config.records
+    return SqliteRecords(folder / "records.sqlite3", kept.max_bytes, kept.keep)
 
 
 def _streams() -> tuple[int, int]:

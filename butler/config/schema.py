@@ -106,6 +106,7 @@ class RecordsConfig(_Section):
     """``[records]``: the log of handled and ignored messages."""
 
     max_mb: Annotated[int, Field(ge=1, le=100_000)] = 50
+    keep: Seconds = 90 * 86_400.0
 
     @property
     def max_bytes(self) -> int:

@@ -52,8 +52,9 @@ class Plugin(Generic[SettingsT]):
         data_folder: Where it may keep files; all of Butler's files are there.
         config_path: The file that the settings come from.
         known_repos: All repos at the time of each iteration: more can be found while the bot runs.
+        keep_s: How long it may keep what people wrote and got back, in seconds; None for ever.
 
-    The last three are set before the plugin is entered, or asked for its findings.
+    The last four are set before the plugin is entered, or asked for its findings.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
@@ -61,6 +62,7 @@ class Plugin(Generic[SettingsT]):
     data_folder: Path
     config_path: Path
     known_repos: Iterable[Repo]
+    keep_s: float | None
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings

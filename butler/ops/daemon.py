@@ -32,8 +32,9 @@ async def serve(setup: Setup) -> None:
             logger.warning("%s", problem)
         logger.info("serving %s with %d repos", account, len(setup.repos))
         whatsapp = setup.config.whatsapp
+        kept = setup.config.records
         records = SqliteRecords(
-            setup.config.data_dir / "records.sqlite3", setup.config.records.max_bytes
+            setup.config.data_dir / "records.sqlite3", kept.max_bytes, kept.keep
         )
         transport = WhatsAppTransport(
             folder,

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-KEEP_S = 30 * 24 * 3600.0
+KEEP_S = 90 * 24 * 3600.0
 CLOCKS_APART_S = 24 * 3600.0
 MAX_WAITING = 20_000
 MAX_BYTES = 50_000_000
@@ -62,16 +63,19 @@ FULL_AT = 0.8
 
 
 class SqliteRecords:
-    """Records on disk, kept for 30 days and up to a maximum size; the oldest are deleted first.
+    """Records on disk, kept for a time and up to a maximum size; the oldest are deleted first.
 
     Records wait in memory for the next :meth:`flush`, so that many share a transaction; transports
     flush before they acknowledge messages. Beyond the limit of the queue, further ignored messages
     are only counted.
     """
 
-    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, path: Path, max_bytes: int = MAX_BYTES, keep_s: float | None = KEEP_S
+    ) -> None:
         self._path = path
         self._max_bytes = max_bytes
+        self._keep_s = inf if keep_s is None else keep_s
         self._ignored: deque[Ignored] = deque()
         self._done: deque[Done] = deque()
         self._overflow = 0
@@ -121,10 +125,11 @@ class SqliteRecords:
             with database.transaction() as db:
                 insert_rows(db, "INSERT INTO ignored", ignored)
                 insert_rows(db, "INSERT INTO audit", done)
-                db.execute("DELETE FROM ignored WHERE time < ?", (now - KEEP_S,))
-                db.execute("DELETE FROM audit WHERE time < ?", (now - KEEP_S,))
+                expired = _delete_before(db, now - self._keep_s)
                 self._thin_out(db)
             self._overflow -= overflow
+            if expired:
+                _empty_log(database)
             self._shrink(database)
 
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
@@ -208,6 +213,20 @@ class SqliteRecords:
     def _open(self) -> Database:
         log_bytes = self._max_bytes // 10
         return Database(self._path, _MIGRATIONS, raises=data_error, max_log_bytes=log_bytes)
+
+
+def _delete_before(db: Connection, time_s: float) -> int:
+    """Delete what is older; return the number of rows."""
+    ignored = db.execute("DELETE FROM ignored WHERE time < ?", (time_s,)).rowcount
+    return ignored + db.execute("DELETE FROM audit WHERE time < ?", (time_s,)).rowcount
+
+
+def _empty_log(database: Database) -> None:
+    """Let nothing that has expired stay in the write-ahead log; a reader may hold that up."""
+    try:
+        database.read("PRAGMA wal_checkpoint(TRUNCATE)")
+    except DataError as error:
+        logger.warning("expired records stay in the log for a while: %s", error)
 
 
 def _taken(waiting: deque[T]) -> list[T]:

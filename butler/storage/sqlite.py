@@ -108,6 +108,8 @@ class Database:
         self._path = Path(path).resolve()
         self._raises = raises
         self._pragmas = [f"page_size = {page_bytes}", f"synchronous = {synchronous}"]
+        # What is deleted is overwritten, so that no text outlives its time in a free page.
+        self._pragmas.append("secure_delete = ON")
         if max_log_bytes is not None:
             self._pragmas.append(f"journal_size_limit = {max_log_bytes}")
             self._pragmas.append(f"wal_autocheckpoint = {max_log_bytes // page_bytes}")

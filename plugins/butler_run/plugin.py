@@ -55,7 +55,7 @@ class RunPlugin(Plugin[RunSettings]):
         self._questions = Questions()
 
     async def __aenter__(self) -> Self:
-        self._history = History(self.data_folder / FILE_NAME)
+        self._history = History(self.data_folder / FILE_NAME, self.keep_s)
         secrets = Redactor(self._catalog.secrets)
         folder = SnapshotFolder(self.data_folder / "snapshots", self.settings.max_snapshot_mb)
         surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)

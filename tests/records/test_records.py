@@ -127,7 +127,7 @@ def test_a_flood_is_counted_rather_than_kept(path):
     assert (newest[0].rule, newest[0].detail) == ("flood", "7 more messages")
 
 
-def test_records_are_forgotten_after_thirty_days(path, clock):
+def test_records_are_forgotten_after_ninety_days(path, clock):
     records = SqliteRecords(path)
     records.ignored(message(1), REFUSAL)
     records.done(message(1), "use", "api", "done")
@@ -322,3 +322,17 @@ def test_a_damaged_file_is_one_sentence(path):
         DataError, match=r"records\.sqlite3 cannot be used: the file is not a database"
     ):
         SqliteRecords(path)
+
+
+@pytest.mark.parametrize("keep_s", [60.0, None])
+def test_what_has_expired_is_gone_from_the_files(path, clock, keep_s):
+    records = SqliteRecords(path, keep_s=keep_s)
+    for number in range(200):
+        records.done(message(number), "run", "api", "done", f"run {number}: a-secret-plan")
+    records.flush()
+    clock.return_value += 61
+    records.done(message(0), "use", "api", "done")
+    records.flush()
+
+    content = b"".join(each.read_bytes() for each in path.parent.glob("records.sqlite3*"))
+    assert (b"a-secret-plan" in content) is (keep_s is None)

@@ -109,11 +109,23 @@ class History:
         chats: The chats' choices, in the same file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keep_s: float | None = None) -> None:
+        self._keep_s = keep_s
         self._process = name_of(os.getpid())
         self._db = open_database(path, f"{_SCHEMA}{CHATS_SCHEMA}")
         self._db.execute(_UNDONE)
         self.chats = Chats(self._db)
+        self.forget_texts()
+
+    def forget_texts(self) -> None:
+        """Forget what was asked and answered in runs that ended too long ago; the rest is kept."""
+        if self._keep_s is None:
+            return
+        self._db.execute(
+            "UPDATE details SET text = '', prompt = '', untold = NULL WHERE prompt != '' "
+            "AND number IN (SELECT number FROM runs WHERE ended_at < ?)",
+            (time.time() - self._keep_s,),
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -184,6 +196,7 @@ class History:
             "UPDATE details SET conversation_id = ?, tokens = ?, untold = ? WHERE number = ?",
             (conversation_id, usage and usage.tokens, answer, number),
         )
+        self.forget_texts()
 
     def note_told(self, number: int) -> None:
         """Record that the answer of a run was sent."""

@@ -1,0 +1,37 @@
+"""What was asked and answered in runs is forgotten in time."""
+
+import pytest
+
+from butler.testing import make_message
+from butler_run.history.runs import FILE_NAME, History, State
+
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+def clock(mocker):
+    return mocker.patch("butler_run.history.runs.time.time", return_value=1_000_000.0)
+
+
+@pytest.mark.parametrize("keep_s", [90 * DAY_S, None])
+def test_what_was_asked_in_a_run_is_gone_from_the_files_once_it_is_too_old(tmp_path, clock, keep_s):
+    history = History(tmp_path / FILE_NAME, keep_s)
+    message = make_message("/run a-secret-plan")
+    number = history.add(message, "api", tmp_path, "claude", "a-secret-plan")
+    history.end(number, State.DONE, answer="a-secret-answer")
+    clock.return_value += 91 * DAY_S
+    history.forget_texts()
+    history.close()
+
+    content = b"".join(each.read_bytes() for each in tmp_path.glob(f"{FILE_NAME}*"))
+    assert (b"a-secret" in content) is (keep_s is None)
+
+
+def test_what_was_asked_in_a_run_that_is_not_over_is_kept(tmp_path, clock):
+    history = History(tmp_path / FILE_NAME, 90 * DAY_S)
+    number = history.add(make_message("/run it"), "api", tmp_path, "claude", "it")
+    clock.return_value += 91 * DAY_S
+    history.forget_texts()
+
+    assert history.request(number).prompt == "it"
+    history.close()
