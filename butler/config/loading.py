@@ -230,15 +230,27 @@ def _read(path: Path) -> tuple[str, bool]:
 
 
 def _check_writers(path: Path, found: os.stat_result) -> None:
-    """Refuse a file that others can write: it determines which programs run as this user."""
-    is_open = found.st_mode & stat.S_IWOTH
-    if stat.S_ISREG(found.st_mode) and (
-        is_open or (found.st_mode & stat.S_IWGRP and not _is_private_group(found))
-    ):
+    """Refuse a file that others can write or replace: it says which programs run as this user."""
+    if not stat.S_ISREG(found.st_mode):
+        return
+    if _is_open(found):
         raise ConfigError(
             f"{path} is writable by others, who could use it to run commands as you. "
             f"Protect it: chmod go-w {shlex.quote(str(path))}"
         )
+    for folder in {path.absolute().parent, path.resolve().parent}:
+        found = folder.stat()
+        if _is_open(found) and not found.st_mode & stat.S_ISVTX:
+            raise ConfigError(
+                f"{path} is replaceable by others, who could use it to run commands as you. "
+                f"Protect its folder: chmod go-w {shlex.quote(str(folder))}"
+            )
+
+
+def _is_open(found: os.stat_result) -> bool:
+    """Return whether others can write a file or folder."""
+    is_to_group = bool(found.st_mode & stat.S_IWGRP) and not _is_private_group(found)
+    return bool(found.st_mode & stat.S_IWOTH) or is_to_group
 
 
 def _is_private_group(found: os.stat_result) -> bool:

@@ -81,3 +81,20 @@ def test_the_configuration_of_another_user_has_to_be_named(tmp_path, monkeypatch
         "To use it all the same: --config config.toml"
     )
     assert read(tmp_path / "config.toml")
+
+
+@pytest.mark.parametrize(("mode", "is_refused"), [(0o777, True), (0o1777, False), (0o755, False)])
+def test_a_configuration_that_others_can_replace_is_refused(tmp_path, mode, is_refused):
+    folder = tmp_path / "of all"
+    folder.mkdir()
+    (folder / "config.toml").write_text("")
+    (tmp_path / "link.toml").symlink_to(folder / "config.toml")
+    folder.chmod(mode)
+
+    for path in (folder / "config.toml", tmp_path / "link.toml"):
+        with pytest.raises(ConfigError) if is_refused else nullcontext() as refused:
+            read(path)
+        assert not is_refused or str(refused.value) == (
+            f"{path} is replaceable by others, who could use it to run commands as you. "
+            f"Protect its folder: chmod go-w '{folder}'"
+        )
