@@ -179,3 +179,12 @@ def test_the_service_of_the_readme_runs_the_daemon():
     assert program == "%h/butler/.venv/bin/butler"
     assert (arguments[0], str(options.config)) == ("run", "%h/butler/config.toml")
     assert int(service["Service"]["RestartPreventExitStatus"]) == WRONG
+
+
+def test_every_attack_is_tried_by_the_test_that_is_named():
+    text = (ROOT / "docs" / "security.md").read_text()
+    named = set(re.findall(r"`(test_[a-z_]+)`", text))
+    tests = "".join(each.read_text() for each in (ROOT / "tests").rglob("test_*.py"))
+
+    assert len(named) > 30
+    assert named <= set(re.findall(r"def (test_\w+)\(", tests))
