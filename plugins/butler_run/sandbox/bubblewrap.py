@@ -66,11 +66,20 @@ class Box:
     """The description of a sandbox.
 
     Attributes:
+<<<<<<< HEAD
         folder: The working folder of its program.
         mounts: The mounts in order; later ones cover earlier ones.
         system: The first mounts; by default the whole system, read-only.
         has_network: Share the host's network; otherwise it has only its own loopback.
         launcher: A command in the sandbox that starts the program.
+=======
+        folder: Where its program starts.
+        mounts: What is mounted, in this order: later ones lie on top of earlier ones.
+        system: What is mounted before all else; the whole system, read-only, by default.
+        has_network: It shares the host's network; without, it has a loopback of its own.
+        launcher: What starts the program, in the sandbox: a command that takes another one.
+        unset: Variables that bubblewrap has, or what starts it, and the program has not.
+>>>>>>> a042556 (Let systemd-run find its user's manager, and try the real Claude Code in a sandbox)
     """
 
     folder: Path
@@ -78,6 +87,7 @@ class Box:
     system: tuple[Mount, ...] = WHOLE_SYSTEM
     has_network: bool = True
     launcher: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
 
 
 def command_line(bwrap: str, box: Box, command: Sequence[str]) -> list[str]:
@@ -95,6 +105,7 @@ def command_line(bwrap: str, box: Box, command: Sequence[str]) -> list[str]:
         *_options(box.mounts),
         *("--remount-ro", "/dev"),
         *_closed(box.mounts),
+        *(word for name in box.unset for word in ("--unsetenv", name)),
         *("--chdir", str(box.folder), "--"),
         *box.launcher,
         *command,

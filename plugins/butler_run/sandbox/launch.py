@@ -20,8 +20,13 @@ from butler_run.sandbox.programs import needed_by
 SOCKET = "proxy.sock"
 _PORT = 3128
 _BRIDGE = Path(__file__).with_name("bridge.py")
+<<<<<<< HEAD
 # They name folders that have other paths in the sandbox.
 _MISLEADING = frozenset({"TMPDIR", "XDG_RUNTIME_DIR"})
+=======
+# They name places that are elsewhere in the sandbox; systemd-run needs one of them before.
+_MISLEADING = ("TMPDIR", "XDG_RUNTIME_DIR")
+>>>>>>> a042556 (Let systemd-run find its user's manager, and try the real Claude Code in a sandbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ def boxed(
             (*around, *bridge.mounts),
             has_network=boundary.hosts is None,
             launcher=(*bridge.command, *resources),
+            unset=_MISLEADING,
         )
         line = command_line(bwrap, box, command)
         before = limits.scope(boundary.limits) if is_in_scope else ()
@@ -126,9 +132,14 @@ def _bridge(around: Sequence[Mount]) -> _Bridge:
 def _inside(
     environment: Mapping[str, str], places: Places, boundary: Boundary
 ) -> Mapping[str, str]:
+<<<<<<< HEAD
     """Return the environment of the sandbox and its program."""
     kept = {name: value for name, value in environment.items() if name not in _MISLEADING}
     kept["HOME"] = str(places.home)
+=======
+    """Return the environment of the program and, but for what misleads it, of its sandbox."""
+    kept = {**environment, "HOME": str(places.home)}
+>>>>>>> a042556 (Let systemd-run find its user's manager, and try the real Claude Code in a sandbox)
     if boundary.hosts:
         proxy = f"http://127.0.0.1:{_PORT}"
         for name in ("HTTP_PROXY", "HTTPS_PROXY"):

@@ -108,13 +108,13 @@ def _on_folder(text: str, folder: Path) -> str:
 
 def _system(home: Path) -> Iterator[Mount]:
     for scratch in _SCRATCH:
-        if scratch.is_dir():
+        if scratch.is_dir() and not scratch.is_symlink():
             yield Empty(scratch, is_writable=True, is_for_everybody=True)
     yield Empty(Path("/run"))
     resolver = _RESOLVER.resolve()
     if resolver.is_relative_to("/run") and resolver.is_file():
         yield Bind(resolver)
-    for folder in {*_HOMES, _home_of_user()} - {home}:
+    for folder in {*(each.resolve() for each in _HOMES), _home_of_user()} - {home}:
         if folder.is_dir() and folder != Path("/"):
             yield Empty(folder)
     yield Empty(home, is_writable=True)

@@ -56,7 +56,7 @@ async def test_stop_ends_a_run_that_hears_no_signal(chat, mark, alive, mocker, w
     )
     await wait_for(chat, "writing")
 
-    assert "is stopped; all its processes are dead" in (await chat("/stop"))[0]
+    assert "All its processes have ended" in (await chat("/stop"))[0]
     assert alive(mark) == 0
 
 

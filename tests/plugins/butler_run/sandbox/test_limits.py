@@ -164,6 +164,7 @@ def systemd(tmp_path, monkeypatch):
         program = tmp_path / "systemd-run"
         program.write_text(
             f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n[ {status} = 0 ] || exit {status}\n'
+            '[ -n "$XDG_RUNTIME_DIR" ] || { echo Failed to connect to bus >&2; exit 1; }\n'
             'while [ "${1#-}" != "$1" ] && [ "$1" != -- ]; do\n'
             '  [ "$1" = --property ] && shift; shift; done\n[ "$1" = -- ] && shift\nexec "$@"\n'
         )
@@ -181,7 +182,7 @@ async def test_where_the_user_has_a_systemd_a_scope_holds_the_run(systemd, shell
     called = systemd(0)
 
     async with shell_held("max_memory_mb = 500") as shell:
-        assert "here" in await shell("echo here")
+        assert "here, none" in await shell("echo here, ${XDG_RUNTIME_DIR:-none}")
 
     assert "MemoryMax=500000000" in called.read_text()
     assert "TasksMax=1266" in called.read_text()
