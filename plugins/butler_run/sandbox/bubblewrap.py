@@ -66,20 +66,12 @@ class Box:
     """The description of a sandbox.
 
     Attributes:
-<<<<<<< HEAD
         folder: The working folder of its program.
         mounts: The mounts in order; later ones cover earlier ones.
         system: The first mounts; by default the whole system, read-only.
         has_network: Share the host's network; otherwise it has only its own loopback.
         launcher: A command in the sandbox that starts the program.
-=======
-        folder: Where its program starts.
-        mounts: What is mounted, in this order: later ones lie on top of earlier ones.
-        system: What is mounted before all else; the whole system, read-only, by default.
-        has_network: It shares the host's network; without, it has a loopback of its own.
-        launcher: What starts the program, in the sandbox: a command that takes another one.
-        unset: Variables that bubblewrap has, or what starts it, and the program has not.
->>>>>>> a042556 (Let systemd-run find its user's manager, and try the real Claude Code in a sandbox)
+        unset: Variables that the sandbox's own environment has and the program's has not.
     """
 
     folder: Path

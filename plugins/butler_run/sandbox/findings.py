@@ -62,13 +62,9 @@ def _tried(enclosures: Enclosures) -> Finding:
         found = enclosures.bubblewrap()
     except SandboxError as error:
         return Finding(False, _SUBJECT, str(error))
-<<<<<<< HEAD
-    holder = "a systemd scope" if limits.has_user_manager() else "prlimit"
-=======
     holder = "prlimit" if shutil.which("prlimit") else "nobody, as there is no prlimit(1)"
     if limits.has_user_manager():
-        holder = "a scope of systemd's"
->>>>>>> a042556 (Let systemd-run find its user's manager, and try the real Claude Code in a sandbox)
+        holder = "a systemd scope"
     return Finding(
         True,
         _SUBJECT,

@@ -20,13 +20,8 @@ from butler_run.sandbox.programs import needed_by
 SOCKET = "proxy.sock"
 _PORT = 3128
 _BRIDGE = Path(__file__).with_name("bridge.py")
-<<<<<<< HEAD
-# They name folders that have other paths in the sandbox.
-_MISLEADING = frozenset({"TMPDIR", "XDG_RUNTIME_DIR"})
-=======
-# They name places that are elsewhere in the sandbox; systemd-run needs one of them before.
+# They name folders that have other paths in the sandbox. systemd-run needs the second one.
 _MISLEADING = ("TMPDIR", "XDG_RUNTIME_DIR")
->>>>>>> a042556 (Let systemd-run find its user's manager, and try the real Claude Code in a sandbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +127,8 @@ def _bridge(around: Sequence[Mount]) -> _Bridge:
 def _inside(
     environment: Mapping[str, str], places: Places, boundary: Boundary
 ) -> Mapping[str, str]:
-<<<<<<< HEAD
-    """Return the environment of the sandbox and its program."""
-    kept = {name: value for name, value in environment.items() if name not in _MISLEADING}
-    kept["HOME"] = str(places.home)
-=======
-    """Return the environment of the program and, but for what misleads it, of its sandbox."""
+    """Return the environment of the sandbox; its program has it without what misleads."""
     kept = {**environment, "HOME": str(places.home)}
->>>>>>> a042556 (Let systemd-run find its user's manager, and try the real Claude Code in a sandbox)
     if boundary.hosts:
         proxy = f"http://127.0.0.1:{_PORT}"
         for name in ("HTTP_PROXY", "HTTPS_PROXY"):
