@@ -98,6 +98,13 @@ class Message:
         return sender.phone or sender.lid or ("the owner" if self.is_own else str(sender))
 
     @property
+    def is_to_self(self) -> bool:
+        """Whether the owner wrote it in the chat with themselves."""
+        phone = self.sender.phone
+        addresses = (self.sender.lid, phone and f"{phone.removeprefix('+')}@s.whatsapp.net")
+        return self.is_own and self.chat_id in addresses
+
+    @property
     def is_group(self) -> bool:
         """Whether the chat is a group."""
         return self.chat_id.endswith("@g.us")

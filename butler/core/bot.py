@@ -160,12 +160,12 @@ class Bot:
         await self._services.transport.acknowledge(message, had_effect=verdict.is_stranger)
 
     def _judged(self, message: Message, role: Role) -> Verdict:
-        """Return the gate's verdict; where nobody may meet silence, with a sentence."""
+        """Return the gate's verdict; where nobody may meet silence, a turn for the hint."""
         verdict = self._services.gate.judge(message, role)
-        if isinstance(verdict, Ignore) and verdict.refusal in (NOT_A_COMMAND, FORWARDED):
-            text = self._hints.of(Context(message, role, self._services))
-            return Say(text, verdict.refusal) if text else verdict
-        return verdict
+        if not isinstance(verdict, Ignore) or verdict.refusal not in (NOT_A_COMMAND, FORWARDED):
+            return verdict
+        ctx = Context(message, role, self._services)
+        return Say("", verdict.refusal) if self._hints.are_given(ctx) else verdict
 
     def _reopened(self, message: Message) -> Context:
         return Context(message, self._services.gate.access.role(message), self._services)
@@ -214,7 +214,7 @@ class Bot:
             outcome = await self._heard(ctx)
         else:
             services.records.ignored(ctx.message, verdict.refusal)
-            outcome = _Outcome(verdict.text, had_effect=False)
+            outcome = _Outcome(verdict.text or self._hints.of(ctx), had_effect=False)
         answer = outcome.answer
         if isinstance(answer, str):
             answer = Reply(answer, answers=ctx.message)

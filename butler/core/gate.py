@@ -15,7 +15,7 @@ FORWARDED = Refusal("forwarded", "what others wrote is not obeyed")
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """The message is answered with a fixed text and nothing else."""
+    """The message is answered with a fixed text and nothing else; an empty one means a hint."""
 
     text: str
     refusal: Refusal
@@ -91,10 +91,12 @@ class Gate:
     def concerns(self, message: Message) -> bool:
         """Return whether the sender should be notified that ``message`` was not handled.
 
-        A message whose text could not be read counts as such.
+        A message whose text could not be read counts as such, unless the owner wrote it to others.
         """
         if self.access.role(message) is EVERYONE:
             return False
+        if message.is_own and not message.is_group and not message.is_to_self:
+            return self._router.route(message.text) is not None
         is_readable = message.text != "" or message.media != ""
         is_chatter = message.is_group and not message.is_to_bot and is_readable
         return not is_chatter or self._router.route(message.text) is not None

@@ -41,19 +41,29 @@ class Hints:
         self._clock = clock
         self._given_at: dict[str, float] = {}
 
+    def are_given(self, ctx: Context) -> bool:
+        """Return whether messages like this get hints at all."""
+        if ctx.message.is_reaction:
+            return False
+        return self._is_to_bot_alone(ctx.message) or self._is_prompt(ctx)
+
     def of(self, ctx: Context) -> str | None:
         """Return the hint for a message that nothing has answered; None if there is none now."""
-        if ctx.message.is_reaction:
+        if not self.are_given(ctx) or not self._is_due(ctx.chat_id):
             return None
-        is_prompt = any(plugin.takes_text(ctx) for plugin in self._plugins)
-        if not (is_prompt or self._is_to_bot_alone(ctx.message)) or not self._is_due(ctx.chat_id):
-            return None
-        return self._sentence(ctx, is_prompt=is_prompt)
+        return self._sentence(ctx)
+
+    def _is_prompt(self, ctx: Context) -> bool:
+        return any(plugin.takes_text(ctx) for plugin in self._plugins)
 
     def _is_to_bot_alone(self, message: Message) -> bool:
         if message.is_group:
             return False
-        return not message.is_own or message.chat_id == self._services.transport.owner_chat_id
+        # A network without an owner's chat, such as the console, is the owner's alone.
+        return not message.is_own or self._services.transport.owner_chat_id in {
+            None,
+            message.chat_id,
+        }
 
     def _is_due(self, chat_id: str) -> bool:
         now = self._clock()
@@ -64,7 +74,7 @@ class Hints:
         self._given_at[chat_id] = now
         return True
 
-    def _sentence(self, ctx: Context, *, is_prompt: bool) -> str:
+    def _sentence(self, ctx: Context) -> str:
         message = ctx.message
         if message.is_forwarded:
             return FORWARDED
@@ -72,9 +82,8 @@ class Hints:
         if isinstance(decision, Unknown):
             return f"There is no /{decision.word}. {HELP}"
         if message.media and not message.text.strip():
-            return (
-                f"I cannot read {_with_article(message.media)}. {IN_WORDS if is_prompt else HELP}"
-            )
+            way_on = IN_WORDS if self._is_prompt(ctx) else HELP
+            return f"I cannot read {_with_article(message.media)}. {way_on}"
         instead = (plugin.text_hint(ctx) for plugin in self._plugins)
         return f"{next(filter(None, instead), NOT_A_COMMAND)} {HELP}"
 

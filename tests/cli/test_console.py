@@ -38,6 +38,13 @@ def test_both_ways_keep_their_data_in_the_data_folder(config, way):
     assert [each.rule for each in records.last_ignored(9)] == ["not a command"]
 
 
+@pytest.mark.parametrize("text", ["hello there", "/modell", "/etc/passwd is readable"])
+def test_nobody_meets_silence_in_the_console(config, text):
+    ended = run_butler("console", "--config", config, text=f"{text}\n")
+
+    assert ended.stdout.rstrip().endswith("/help lists the commands.")
+
+
 def test_a_repo_that_cannot_be_used_is_said_and_stops_nothing(tmp_path):
     config = write_config(tmp_path, '[repos.gone]\npath = "gone"\n')
 

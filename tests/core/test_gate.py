@@ -193,6 +193,24 @@ def test_chatter_of_a_group_is_nothing_to_be_sorry_about(chat_id, text, details,
     assert gate().concerns(missed) is is_concerned
 
 
+@pytest.mark.parametrize(
+    ("chat_id", "text", "is_concerned"),
+    [
+        ("4930999999@s.whatsapp.net", "hello", False),
+        ("4930999999@s.whatsapp.net", "", False),
+        ("4930999999@s.whatsapp.net", "/use api", True),
+        ("4930000000@s.whatsapp.net", "hello", True),
+        ("9@lid", "hello", True),
+        (TEAM, "hello", False),
+    ],
+)
+def test_what_the_owner_writes_to_others_is_nothing_to_be_sorry_about(chat_id, text, is_concerned):
+    owner = Person(phone=OWNER.phone, lid="9@lid")
+    missed = Message("1", chat_id, owner, text, 0.0, is_own=True)
+
+    assert gate().concerns(missed) is is_concerned
+
+
 addresses = st.from_regex(r"[0-9]{1,20}@lid|\+[0-9]{5,20}", fullmatch=True)
 strangers = addresses.map(Person.parse).filter(lambda person: person not in (OWNER, ANNA))
 

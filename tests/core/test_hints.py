@@ -1,5 +1,6 @@
 """What is said to messages that nothing answers."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -116,6 +117,18 @@ async def test_a_chat_gets_one_hint_a_minute(anna, owner, now):
     assert len(await anna("hello")) == 1
 
 
+async def test_of_several_at_once_the_first_gets_the_hint(owner):
+    chat = owner.chat.chat(DIRECT).person(ANNA)
+    first, second = chat.message("hello"), chat.message("/zzzzzzz")
+    serving = asyncio.create_task(chat.bot.serve())
+    for each in (first, second):
+        chat.transport.receive(each)
+    chat.transport.close()
+    await serving
+
+    assert [each.reply.answers for each in chat.transport.sent] == [first]
+
+
 async def test_other_groups_stay_silent(owner):
     for message in ({"text": "hello"}, {"text": "/zzzzzzz"}, {"text": "", "media": "picture"}):
         assert await owner(**message) == []
@@ -137,6 +150,12 @@ async def test_what_the_owner_writes_to_others_is_none_of_its_business(owner):
 
     assert await friend("hello", is_own=True) == []
     assert await friend("/zzzzzzz", is_own=True) == []
+
+
+async def test_where_there_is_only_the_owner_they_are_answered(owner):
+    owner.chat.transport.owner_chat_id = None
+
+    assert len(await owner.within("console")("hello", is_own=True)) == 1
 
 
 async def test_a_reaction_gets_no_hint(anna):

@@ -51,6 +51,8 @@ class Content:
     edit: str = ""
     is_decoration: bool = False
     """Whether a client that cannot decrypt it is not to show that."""
+    is_kept_from_devices: bool = False
+    """Whether only the phone gets it, as with most of what can be seen only once."""
 
     @property
     def secret(self) -> bytes:

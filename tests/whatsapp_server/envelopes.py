@@ -98,6 +98,8 @@ class _Sealing:
         }
         if content.stanza_type == "poll":
             children = (*children, element("meta", {"polltype": "creation"}))
+        if content.is_kept_from_devices:
+            children = (element("unavailable", {"type": "view_once"}),)
         return element("message", {**common, **attributes}, *children)
 
     def _from(self) -> Jid:

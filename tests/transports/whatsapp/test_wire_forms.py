@@ -98,6 +98,26 @@ async def test_what_cannot_be_decrypted_in_a_chat_with_an_ai_is_not_asked_for(se
     assert [entry.rule for entry in bot.records.entries] == ["not readable"]
 
 
+async def test_what_only_phones_show_is_asked_for_as_text_but_not_in_groups(server, folder):
+    alice = server.person("Alice")
+    team = server.group("Team", [alice])
+    kept = replace(contents.view_once(contents.image("/use api")), is_kept_from_devices=True)
+
+    async with daemon(folder, limits=replace(LIMITS, repair_s=0.5)) as bot:
+        for chat in (team, None):
+            await server.send(kept, sender=alice, chat=chat)
+        reply = await server.next_reply()
+        await eventually(lambda: len(bot.records.entries) == 2)
+
+    assert [each.chat for each in server.replies] == [alice]
+    assert reply.text == (
+        "I cannot see that message: WhatsApp shows it on phones only. Send it as text."
+    )
+    assert {(each.rule, each.detail) for each in bot.records.entries} == {
+        ("not readable", "only the phone can show it")
+    }
+
+
 async def test_everything_a_person_sends_beside_text_arrives_by_its_name(server, folder):
     alice = server.person("Alice")
     sent = {

@@ -20,6 +20,7 @@ QUIET_S = 2.0
 ASK_EVERY_S = 600.0
 ASK_AGAIN = "I could not read your message. Please send it again."
 ASK_FOR_EDITED = "I could not read your edit. Please send the message again as it should be."
+ONLY_ON_PHONE = "I cannot see that message: WhatsApp shows it on phones only. Send it as text."
 INTERRUPTED = (
     "I was restarted while working on your message, so it may not be done. "
     "Please check, and send it again if needed."

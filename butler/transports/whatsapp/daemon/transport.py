@@ -24,7 +24,12 @@ from butler.transports.whatsapp.daemon.delivery import (
     in_parts,
     whole,
 )
-from butler.transports.whatsapp.daemon.notices import ASK_FOR_EDITED, Notices
+from butler.transports.whatsapp.daemon.notices import (
+    ASK_AGAIN,
+    ASK_FOR_EDITED,
+    ONLY_ON_PHONE,
+    Notices,
+)
 from butler.transports.whatsapp.daemon.splitting import bounded, parts
 from butler.transports.whatsapp.daemon.started_marks import FILE_NAME, StartedMarks
 from butler.transports.whatsapp.daemon.supervisor import LinkState, Supervisor
@@ -301,5 +306,6 @@ class WhatsAppTransport:
     def _take_unreadable(self, frame: Unreadable) -> None:
         detail = "it was not sent again" if frame.is_lost else "only the phone can show it"
         self._records.ignored(frame.message, Refusal("not readable", detail))
-        if frame.is_lost and self._is_for_bot(frame.message):
-            self._notices.ask_again(frame.message.chat_id, frame.message.id)
+        if (frame.is_lost or not frame.message.is_group) and self._is_for_bot(frame.message):
+            text = ASK_AGAIN if frame.is_lost else ONLY_ON_PHONE
+            self._notices.ask_again(frame.message.chat_id, frame.message.id, text)
