@@ -51,7 +51,7 @@ async def test_an_account_that_was_logged_out_is_linked_again_without_cleaning_u
     async with Butler(config, server, "run") as butler:
         await server.wait_online()
         server.faults.log_out()
-        assert await butler.process.wait() == 1
+        assert await butler.process.wait() == 2
     assert butler.log.splitlines()[-1] == (
         "WhatsApp has logged this device out: it was removed on the phone, or the account was "
         "closed. Link it again with: butler pair"
