@@ -1,6 +1,7 @@
 """What the known agents get of the home folder."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -32,7 +33,7 @@ def inside(outside, api, home):
 async def test_claude_gets_its_login_its_settings_and_this_repos_conversations(
     inside, written, home, api
 ):
-    encoded = str(api).replace("/", "-").replace(".", "-")
+    encoded = re.sub("[^a-zA-Z0-9]", "-", str(api))
     login = written(".claude/.credentials.json", "login")
     settings = written(".claude/settings.json", "settings")
     written(f".claude/projects/{encoded}/old.jsonl", "what was said here")
