@@ -48,7 +48,9 @@ def test_without_any_the_two_ways_out_are_named(tmp_path, monkeypatch):
 def test_where_there_is_no_bubblewrap_at_all_off_must_be_chosen(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
 
-    with pytest.raises(SandboxError, match='This system has no sandbox for agents: set sandbox = "off" under'):
+    with pytest.raises(
+        SandboxError, match='This system has no sandbox for agents: set sandbox = "off"'
+    ):
         find()
 
 
