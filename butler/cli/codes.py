@@ -71,7 +71,7 @@ class CodeDisplay:
         self._height = 0
 
     def show_qr(self, text: str, life_s: float) -> None:
-        """Show the QR code for ``text``, which can be scanned for so many seconds.
+        """Show the QR code for ``text``, which expires after this number of seconds.
 
         Raises:
             DataError: The PNG file cannot be written.
@@ -84,14 +84,14 @@ class CodeDisplay:
         self._draw(self._shown)
 
     def redraw(self) -> None:
-        """Draw the code again, as the window has another size."""
+        """Redraw the code after a change of the window size."""
         if self._shown is not None:
             self._terminal.write(f"{_CLEARED}{_SCAN.format(end=self._end)}")
             self._height = 0
             self._draw(self._shown)
 
     def show_code(self, code: str, life_s: float) -> None:
-        """Show the code to type on the phone within so many seconds."""
+        """Show the code to type on the phone before its timeout."""
         self._terminal.write(_TYPE.format(code=code, life_s=life_s, end=self._end))
         self._terminal.flush()
 

@@ -25,7 +25,7 @@ async def _unlink(config: Config) -> None:
             raise LinkEndedError("No WhatsApp account is linked.")
         problem = await unlink(folder, config.whatsapp.device_name)
         forget(config.data_dir)
-    print(f"{account} is not linked any more. To link an account: butler pair", flush=True)
+    print(f"{account} is no longer linked. To link an account: butler pair", flush=True)
     if problem is not None:
         print(
             f"{problem} So remove {config.whatsapp.device_name} on the phone, too: "

@@ -46,7 +46,7 @@ def _brought(repo: Repo) -> Iterator[Finding]:
         said = f"brings {listed(brought.settings)}; {what} (trusted = {_toml(repo.is_trusted)})"
         yield Finding(True, subject, said, is_note=True)
     if brought.hooks:
-        said = f"has hooks, which git runs for whoever works there: {listed(brought.hooks)}"
+        said = f"has hooks, which git runs for everybody who works there: {listed(brought.hooks)}"
         yield Finding(True, subject, said, is_note=True)
 
 

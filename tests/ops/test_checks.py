@@ -539,5 +539,5 @@ def test_what_a_repo_brings_for_agents_is_a_note(tmp_path, trusted, said):
 
     assert lines[1:] == [
         f"note   repo odd       brings .claude; {said} (trusted = {trusted})",
-        "note   repo odd       has hooks, which git runs for whoever works there: pre-commit",
+        "note   repo odd       has hooks, which git runs for everybody who works there: pre-commit",
     ]

@@ -150,7 +150,7 @@ async def test_an_account_that_is_unlinked_can_be_linked_again(linked, whatsapp_
 
     account = f"+{whatsapp_server.owner.phone}"
     assert (first.returncode, first.stderr) == (0, "")
-    assert first.stdout == f"{account} is not linked any more. To link an account: butler pair\n"
+    assert first.stdout == f"{account} is no longer linked. To link an account: butler pair\n"
     assert whatsapp_server.linked_device_name is None
     assert [*(linked.parent / "data" / "whatsapp").iterdir()] == []
     assert (second.returncode, second.stderr) == (2, "No WhatsApp account is linked.\n")

@@ -13,7 +13,7 @@ MOST_QUOTED_CHARS = 1_000
 """Maximum length of a quoted text in a reply."""
 
 LOGGED_OUT = "logged out"
-"""The rule of the ``Ended`` of a device that is not linked any more."""
+"""The rule of the ``Ended`` of a device that is no longer linked."""
 
 EDITED_TOO_LATE = Refusal("edited after it was handled", "its turn had started")
 UNREADABLE_EDIT = Refusal("edit not readable", "it could not be decrypted")
