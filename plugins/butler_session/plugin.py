@@ -82,7 +82,9 @@ class SessionPlugin(Plugin):
             lines = _described(await status(repo.path))
         except GitError as error:
             lines = [str(error)]
-        return "\n".join([title, f"`{repo.path}`", *lines])
+        # Where it lies on the machine is for those whose machine it is.
+        place = [f"`{repo.path}`"] if ctx.role is Role.OWNER else []
+        return "\n".join([title, *place, *lines])
 
     @command(aliases=("ls",), needs=Role.VIEWER)
     async def repos(self, ctx: Context, page: int = 1) -> str:

@@ -370,3 +370,13 @@ async def test_use_says_to_an_owner_what_agents_take_from_a_trusted_repo(tmp_pat
         (said,) = await chat("/use api")
 
     assert said.endswith("\nIt is trusted, so agents take what is in .claude.")
+
+
+async def test_where_a_repo_lies_on_the_machine_is_shown_to_owners_only(chat, tmp_path):
+    await chat("/use api")
+    member = chat.person("+4915199999999")
+
+    assert f"`{tmp_path}/api`" in (await chat("/repo"))[0]
+    (seen,) = await member("/repo")
+    assert seen.startswith("*api*")
+    assert str(tmp_path) not in seen

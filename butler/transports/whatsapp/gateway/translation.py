@@ -20,6 +20,7 @@ from butler.transports.whatsapp.protocol.frames import MAX_TEXT_CHARS
 
 _PHONES, _LIDS = "s.whatsapp.net", "lid"
 _LEADING_MENTION = re.compile(r"\s*@([0-9]{5,20})\b[\s,:]*")
+_MENTION = re.compile(r"(?<!\s)\s{0,9}@([0-9]{5,20})\b")
 _DEVICE = re.compile(r"[.:][0-9.:]+(?=@)")
 
 
@@ -134,10 +135,15 @@ class Translator:
         return person != own and any(one and other for one, other in pairs)
 
     def _without_own_name(self, message: Message) -> Message:
-        leading = _LEADING_MENTION.match(message.text)
-        if leading is None or leading[1] not in self._own_names:
+        """Return the message without mentions of the linked account, wherever they stand."""
+        text = message.text
+        leading = _LEADING_MENTION.match(text)
+        if leading is not None and leading[1] in self._own_names:
+            text = text[leading.end() :]
+        text = _MENTION.sub(lambda each: "" if each[1] in self._own_names else each[0], text)
+        if text == message.text:
             return message
-        return replace(message, text=message.text[leading.end() :], is_to_bot=True)
+        return replace(message, text=text, is_to_bot=True)
 
     def _named(self, jid: str) -> Person | None:
         try:

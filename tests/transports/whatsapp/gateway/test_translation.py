@@ -258,11 +258,14 @@ def test_of_an_account_whose_lid_is_not_known_replies_by_lid_count(journal):
         ("  @900: /use api", "  @900: /use api"),
         ("@15550100000, /use api", "/use api"),
         ("@155501000001 /use api", "@155501000001 /use api"),
-        ("hello @15550100000", "hello @15550100000"),
+        ("hello @15550100000", "hello"),
+        ("/repo @15550100000", "/repo"),
+        ("yes @15550100000 please", "yes please"),
+        ("ask @155501000001 or me@15550100000x", "ask @155501000001 or me@15550100000x"),
         ("@15550100000", ""),
     ],
 )
-def test_a_leading_mention_of_the_account_is_cut_off(translator, text, rest):
+def test_a_mention_of_the_account_is_cut_off_wherever_it_stands(translator, text, rest):
     message = translator.message(event(text))
 
     assert (message.text, message.is_to_bot) == (rest, rest != text)
