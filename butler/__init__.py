@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from butler.errors import GitError as GitError
     from butler.errors import PluginError as PluginError
     from butler.errors import UserError as UserError
+    from butler.ops.control import ask_process as ask_process
     from butler.repos.git import run_git as run_git
     from butler.repos.registry import Repo as Repo
     from butler.sessions import Session as Session
+    from butler.storage.file_lock import FileLock as FileLock
     from butler.storage.files import open_database as open_database
 
 _HOMES = {
@@ -46,6 +48,7 @@ _HOMES = {
     "Command": "butler.core.commands",
     "ConfigError": "butler.errors",
     "Context": "butler.core.context",
+    "FileLock": "butler.storage.file_lock",
     "Finding": "butler.core.check_result",
     "GitError": "butler.errors",
     "Message": "butler.chat.message",
@@ -64,6 +67,7 @@ _HOMES = {
     "Session": "butler.sessions",
     "Settings": "butler.core.plugin",
     "UserError": "butler.errors",
+    "ask_process": "butler.ops.control",
     "ago": "butler.chat.text",
     "command": "butler.core.plugin",
     "duration": "butler.chat.text",

@@ -1,6 +1,7 @@
 """The composition root: the only module that wires the parts together."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -147,15 +148,25 @@ def open_sessions(config: Config) -> Iterator[SessionManager]:
 
 
 @asynccontextmanager
-async def open_bot(setup: Setup, transport: Transport, records: Records) -> AsyncIterator[Bot]:
-    """Open the sessions and the plugins; on exit, wait for the jobs, then close them."""
+async def open_bot(
+    setup: Setup, transport: Transport, records: Records, name: str = "another Butler"
+) -> AsyncIterator[Bot]:
+    """Open the sessions and the plugins; on exit, wait for the jobs, then close them.
+
+    Args:
+        setup: The checked configuration.
+        transport: Where messages come from and go to.
+        records: The log of handled and ignored messages.
+        name: This process, for others that share the data folder.
+    """
     async with AsyncExitStack() as stack:
         sessions = stack.enter_context(open_sessions(setup.config))
         stack.enter_context(setup.grants)
-        for name, plugin in setup.plugins.items():
+        for plugin_name, plugin in setup.plugins.items():
             private_folder(setup.config.data_dir)
             setup.introduce(plugin)
-            await _enter(stack, plugin, name)
+            plugin.process_name = f"{name} (process {os.getpid()})"
+            await _enter(stack, plugin, plugin_name)
         await stack.enter_async_context(_purging(sessions))
         jobs = await stack.enter_async_context(Jobs())
         services = Services(

@@ -92,7 +92,7 @@ async def _converse(
 ) -> bool:
     try:
         async with records.flushing():
-            await converse(setup, transport, records, on_start=on_start)
+            await converse(setup, transport, records, on_start=on_start, name="a console")
     finally:
         is_read_to_the_end = await transport.aclose()
     return is_read_to_the_end

@@ -102,6 +102,16 @@ class Bot:
         if self._reader is not None:
             self._reader.cancel()
 
+    async def ask(self, plugin: str, text: str) -> str:
+        """Return what a plugin replies to another process that shares the data folder.
+
+        Raises:
+            UserError: It refused, or there is none of that name.
+        """
+        if plugin not in self._plugins:
+            raise UserError(f"The plugin {plugin} is not enabled there.")
+        return await self._plugins[plugin].asked(text)
+
     async def handle(self, message: Message) -> None:
         """Handle ``message`` after the earlier ones of its chat.
 

@@ -16,7 +16,7 @@ from butler.core.check_result import Finding
 from butler.core.commands import Answer, Command, Handler, Pass
 from butler.core.context import Context
 from butler.core.signature import parameters_of
-from butler.errors import PluginError
+from butler.errors import PluginError, UserError
 from butler.repos.registry import Repo
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -51,6 +51,8 @@ class Plugin(Generic[SettingsT]):
         settings: The options from the configuration.
         data_folder: Where it may keep files; all of Butler's files are there.
         config_path: The file that the settings come from.
+        process_name: This process, as others that share the data folder may name it: "the daemon
+            (process 4711)".
         known_repos: All repos at the time of each iteration: more can be found while the bot runs.
         keep_s: How long it may keep what people wrote and got back, in seconds; None for ever.
 
@@ -61,6 +63,7 @@ class Plugin(Generic[SettingsT]):
     repo_settings_type: ClassVar[type[Settings]] = Settings
     data_folder: Path
     config_path: Path
+    process_name: str = "Butler"
     known_repos: Iterable[Repo]
     keep_s: float | None
 
@@ -103,6 +106,14 @@ class Plugin(Generic[SettingsT]):
     def at_work(self) -> int:
         """Return how many runs would be cut off if Butler ended now; by default none."""
         return 0
+
+    async def asked(self, text: str) -> str:
+        """Reply to the same plugin of another process on this data folder, see ``ask_process``.
+
+        Raises:
+            UserError: It asks what cannot be done; by default everything.
+        """
+        raise UserError("Another Butler cannot ask this plugin anything.")
 
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
         """Run as a job once messages can be sent; does nothing by default.

@@ -52,7 +52,7 @@ async def serve(setup: Setup) -> None:
             transport,
             reporting(data_dir, lambda: transport.state),
         ):
-            await converse(setup, transport, records, transport.call_last)
+            await converse(setup, transport, records, transport.call_last, name="the daemon")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from butler.app import Setup, open_bot
 from butler.chat.transport import Transport
 from butler.core.bot import Bot
+from butler.ops.control import answering
 from butler.records.model import Records
 
 SHUTDOWN_S = 8.0
@@ -51,6 +52,7 @@ async def converse(
     records: Records,
     on_stop: Callable[[], None] = lambda: None,
     on_start: Callable[[Bot], None] = lambda _bot: None,
+    name: str = "another Butler",
 ) -> None:
     """Serve the messages from ``transport`` until it closes or a stop signal arrives.
 
@@ -60,8 +62,10 @@ async def converse(
         records: The log of handled and ignored messages.
         on_stop: Called on a stop signal, before the turns in progress complete.
         on_start: Called with the bot before it serves.
+        name: This process, for others that share the data folder.
     """
-    async with open_bot(setup, transport, records) as bot:
+    async with open_bot(setup, transport, records, name) as bot:
         on_start(bot)
-        with _stopping_on_signals(bot, on_stop):
-            await bot.serve()
+        async with answering(setup.config.data_dir, bot.ask):
+            with _stopping_on_signals(bot, on_stop):
+                await bot.serve()

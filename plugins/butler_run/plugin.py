@@ -19,6 +19,7 @@ from butler import (
     Role,
     Send,
     UserError,
+    ask_process,
     command,
     duration,
     listed,
@@ -29,6 +30,8 @@ from butler_run.history.runs import FILE_NAME, History, Past, Request, State, hi
 from butler_run.permissions.answer import answered, may_run
 from butler_run.permissions.questions import Questions, said
 from butler_run.permissions.standing import StandingGrant
+from butler_run.runs.copy_locks import FOLDER_NAME as COPIES
+from butler_run.runs.copy_locks import CopyLocks
 from butler_run.runs.scheduler import Scheduler
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
 from butler_run.sandbox.findings import sandbox_findings
@@ -62,6 +65,7 @@ class RunPlugin(Plugin[RunSettings]):
         self._runs = Scheduler(
             *(self.settings, self._history, self._questions, secrets),
             *(Enclosures(surroundings), folder),
+            CopyLocks(self.data_folder / COPIES, self.process_name),
         )
         self._changes = Changes(self._history, secrets, folder)
         self._cut_off = self._history.cut_off()
@@ -142,18 +146,38 @@ class RunPlugin(Plugin[RunSettings]):
         if isinstance(run, str):
             return await self._stop_all(ctx, None if run == "everywhere" else ctx.chat_id)
         if not self._runs.can_stop(ctx.chat_id, run):
+            elsewhere = self._history.elsewhere(ctx.chat_id)
+            number = min(elsewhere, default=None) if run is None else run
+            if number in elsewhere:
+                return await self._stop_elsewhere(number, *elsewhere[number])
             await ctx.caught_up()  # a /run that was overtaken may start it yet
         return await self._runs.stop(ctx.chat_id, run)
 
+    async def asked(self, text: str) -> str:
+        """Stop a run for another process: its number, and the chat it belongs to."""
+        number, _, chat_id = text.partition(" ")
+        if not number.isdecimal():
+            raise UserError("Another Butler asked for what this one does not know.")
+        return await self._runs.stop(chat_id, int(number))
+
+    async def _stop_elsewhere(self, number: int, process_id: int, chat_id: str) -> str:
+        return await ask_process(self.data_folder, process_id, "run", f"{number} {chat_id}")
+
     async def _stop_all(self, ctx: Context, chat_id: str | None) -> str:
-        said = await self._runs.stop_all(chat_id)
+        elsewhere = self._history.elsewhere(chat_id)
+        is_here = self._runs.can_stop(chat_id, None) or not elsewhere
+        said = [await self._runs.stop_all(chat_id)] if is_here else []
+        if elsewhere:
+            said += await asyncio.gather(
+                *(self._stop_elsewhere(each, *there) for each, there in elsewhere.items())
+            )
 
         async def stop_overtaken() -> None:
             if await ctx.caught_up():
                 await self._runs.stop_all(chat_id)
 
         ctx.start(stop_overtaken(), "stop all")
-        return said
+        return "\n".join(said)
 
     @command(needs_like="run")
     async def retry(self, ctx: Context, run: int | None = None) -> str | None:

@@ -252,6 +252,31 @@ class History:
         row = self._db.execute(query, (number, self._process)).fetchone()
         return row is not None and is_there(str(row[0]))
 
+    def elsewhere(self, chat_id: str | None) -> dict[int, tuple[int, str]]:
+        """Return the live runs of other processes by number: the process id and the chat.
+
+        Args:
+            chat_id: The only chat of interest; None for all.
+        """
+        where = "WHERE state IN (?, ?, ?) AND chat_id = coalesce(?, chat_id) ORDER BY number"
+        runs = self._runs(where, State.QUEUED, State.RUNNING, State.WAITING, chat_id)
+        query = "SELECT process FROM details WHERE number = ?"
+        found = {}
+        for run in runs:
+            if self._is_under_way(run.number):
+                (name,) = self._db.execute(query, (run.number,)).fetchone()
+                found[run.number] = (int(name.partition(" ")[0]), run.chat_id)
+        return found
+
+    def is_next_in(self, number: int) -> bool:
+        """Return whether no other running process has an earlier run in the same folder."""
+        where = (
+            "WHERE number < ?1 AND folder = (SELECT folder FROM runs WHERE number = ?1) "
+            "AND state IN (?2, ?3, ?4)"
+        )
+        earlier = self._runs(where, number, State.QUEUED, State.RUNNING, State.WAITING)
+        return not any(self._is_under_way(run.number) for run in earlier)
+
     def run(self, number: int, chat_id: str) -> Past | None:
         """Return a run of this chat."""
         return next(iter(self._runs("WHERE number = ? AND chat_id = ?", number, chat_id)), None)

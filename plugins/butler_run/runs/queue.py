@@ -9,12 +9,18 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """The place of one run in the queue."""
+    """The place of one run in the queue.
+
+    Attributes:
+        has_come: It is this run's turn in this process.
+        has_begun: No other process is at work in its folder either.
+    """
 
     number: int
     folder: Path
     chat_id: str
     has_come: asyncio.Event = field(default_factory=asyncio.Event)
+    has_begun: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Queue:

@@ -13,6 +13,7 @@ from butler_run.history.runs import History, State
 from butler_run.permissions.questions import Questions
 from butler_run.runs.budget import Budget
 from butler_run.runs.chat import RunChat
+from butler_run.runs.copy_locks import CopyLocks
 from butler_run.runs.queue import Place, Queue
 from butler_run.runs.run import Run
 from butler_run.sandbox.enclosures import Enclosures
@@ -45,6 +46,7 @@ class Scheduler:
         secrets: Redactor,
         enclosures: Enclosures,
         snapshots: SnapshotFolder,
+        copies: CopyLocks,
     ) -> None:
         self._settings = settings
         self._history = history
@@ -52,6 +54,7 @@ class Scheduler:
         self._secrets = secrets
         self._enclosures = enclosures
         self._snapshots = snapshots
+        self._copies = copies
         self._budget = Budget(settings, history)
         self._queue = Queue(settings.max_runs)
         self._live: dict[int, _Live] = {}
@@ -70,10 +73,10 @@ class Scheduler:
         """
         if not self._queue.is_free(copy):
             raise UserError("A run is in progress there. /stop it, or wait for its end.")
-        with self._queue.closed(copy):
+        with self._queue.closed(copy), self._copies.held_at_once(copy):
             yield
 
-    def can_stop(self, chat_id: str, number: int | None) -> bool:
+    def can_stop(self, chat_id: str | None, number: int | None) -> bool:
         """Return whether a chat has this run, or any run, that ``stop`` could end."""
         here = self._stoppable(chat_id)
         return bool(here) if number is None else number in here
@@ -91,7 +94,7 @@ class Scheduler:
         live = here.pop(meant, None)
         if live is None:
             raise UserError(f"Run {meant} is not running in this chat. /runs lists them.")
-        is_at_work = live.place.has_come.is_set()
+        is_at_work = live.place.has_begun.is_set()
         await self._end(meant, live)
         said = "was stopped. All its processes have ended." if is_at_work else "will not start."
         return f"Run {meant} {said}{_left(here) if number is None else ''}"
@@ -106,7 +109,7 @@ class Scheduler:
         if not stopped:
             return f"Nothing is running{' in this chat' if chat_id else ''}."
         # Queued runs first, or they would start as others end.
-        in_order = sorted(stopped.items(), key=lambda item: item[1].place.has_come.is_set())
+        in_order = sorted(stopped.items(), key=lambda item: item[1].place.has_begun.is_set())
         ends = await asyncio.gather(
             *(self._end(number, live) for number, live in in_order), return_exceptions=True
         )
@@ -125,7 +128,7 @@ class Scheduler:
         }
 
     async def _end(self, number: int, live: _Live) -> None:
-        has_begun = live.place.has_come.is_set()
+        has_begun = live.place.has_begun.is_set()
         await live.work.stop()
         if not has_begun:
             live.job.cancel()
@@ -175,7 +178,9 @@ class Scheduler:
     def _queued(self, place: Place, names: ChatNames) -> str:
         ahead = self._queue.ahead_of(place)
         if not ahead:
-            return ""
+            holder = self._copies.holder(place.folder)
+            at_work = f"{holder} is at work in {place.folder.name}"
+            return f"Run {place.number} is queued: {at_work}." if holder else ""
         last = ahead[-1]
         where = names.called(last.chat_id)
         return (
@@ -185,9 +190,13 @@ class Scheduler:
     async def _carry_out(
         self, ctx: Context, work: Run, place: Place, repo: Repo, prompt: str
     ) -> None:
+        def may_try() -> bool:
+            return self._history.is_next_in(place.number)
+
         state = State.QUEUED
         try:
-            async with self._queue.turn(place):
+            async with self._queue.turn(place), self._copies.held(place.folder, may_try):
+                place.has_begun.set()
                 if not ctx.is_still_admitted:
                     logger.info(
                         "run %d does not start: its sender no longer has permission", place.number
@@ -216,7 +225,7 @@ class Scheduler:
 
 def _meant(live: Mapping[int, _Live]) -> int:
     """Return the number of the run that "stop" means: the last at work, else the next to begin."""
-    at_work = [number for number, each in live.items() if each.place.has_come.is_set()]
+    at_work = [number for number, each in live.items() if each.place.has_begun.is_set()]
     return max(at_work, default=min(live))
 
 
@@ -227,5 +236,5 @@ def _left(live: Mapping[int, _Live]) -> str:
     number = _meant(live)
     if len(live) > 1:
         return f" {len(live)} more are left: /stop {number} ends the next, /stop all ends all."
-    does = "is at work" if live[number].place.has_come.is_set() else "waits"
+    does = "is at work" if live[number].place.has_begun.is_set() else "waits"
     return f" 1 more {does}: /stop {number}, or /stop all."

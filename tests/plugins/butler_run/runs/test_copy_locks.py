@@ -1,0 +1,120 @@
+"""Two Butlers on one data folder."""
+
+import json
+import os
+from contextlib import contextmanager
+
+import pytest
+
+from butler.testing.agents import scripted_agent
+from butler_process import PATIENCE_S, run_butler, start_butler, write_config
+from butler_run.runs.copy_locks import FOLDER_NAME, CopyLocks
+
+DAEMON = "the daemon (process 4711)"
+
+
+@pytest.fixture
+def daemon(tmp_path, chat):
+    """The locks of the daemon, another process."""
+    return CopyLocks(tmp_path / "data" / FOLDER_NAME, DAEMON)
+
+
+async def test_a_run_where_another_process_works_says_who_and_waits(
+    chat, daemon, api, wait_for, script
+):
+    script.turns({"say": "Done."})
+    await chat("/use api")
+
+    with daemon.held_at_once(api):
+        assert await chat("/run do it") == [f"Run 1 is queued: {DAEMON} is at work in api."]
+        assert "queued" in (await chat("/runs"))[0]
+
+    await wait_for(chat, "Done.")
+
+
+async def test_a_run_that_waits_for_another_process_can_be_stopped(chat, daemon, api):
+    await chat("/use api")
+
+    with daemon.held_at_once(api):
+        await chat("/run do it")
+        assert await chat("/stop") == ["Run 1 will not start."]
+        assert "stopped" in (await chat("/runs"))[0]
+
+
+async def test_nothing_is_undone_where_another_process_works(chat, daemon, api, run):
+    await chat("/use api")
+    await run(chat)
+
+    with daemon.held_at_once(api):
+        assert await chat("/undo") == [f"T{DAEMON[1:]} is at work there. Wait for its end."]
+
+
+async def test_a_copy_is_free_once_its_run_has_ended(chat, daemon, api, run):
+    await chat("/use api")
+    await run(chat)
+
+    assert daemon.holder(api) is None
+
+
+async def test_a_run_at_work_keeps_other_processes_out(chat, daemon, api, script, wait_for):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "is working in")
+
+    assert daemon.holder(api) == f"another Butler (process {os.getpid()})"
+    await chat("/stop")
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A configuration whose agent works until it is stopped."""
+    command = scripted_agent("acp", tmp_path, {"turns": [[{"wait": True}]]})
+    return write_config(
+        tmp_path,
+        f"""[plugins]
+enabled = ["session", "run"]
+[plugins.run]
+sandbox = "off"
+agent = "scripted"
+[plugins.run.agents.scripted]
+command = {json.dumps(command)}
+""",
+    )
+
+
+@contextmanager
+def console_at_work(config):
+    """Another console, in which run 1 works."""
+    console = start_butler("console", "--config", config)
+    try:
+        console.stdin.write(b"/use api\n/run do it\n")
+        console.stdin.flush()
+        while b"is working in" not in console.stdout.readline():
+            assert console.poll() is None
+        yield console
+    finally:
+        console.kill()
+        console.communicate(timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize("stop", ["/stop", "/stop 1", "/stop all", "/stop everywhere"])
+def test_a_run_is_stopped_from_another_process(config, stop):
+    with console_at_work(config) as console:
+        second = run_butler("console", "--config", config, text=f"{stop}\n")
+        assert "Run 1 was stopped. All its processes have ended." in second.stdout
+        assert "Nothing is running" not in second.stdout
+
+        third = run_butler("console", "--config", config, text="/runs\n")
+        assert "1 *api* stopped" in third.stdout
+        assert console.poll() is None
+
+
+def test_a_second_console_says_who_is_at_work(config):
+    with console_at_work(config) as console:
+        text = "/run more\n/stop 2\n"
+        second = run_butler("console", "--config", config, text=text)
+
+    at_work = f"a console (process {console.pid}) is at work in api."
+    assert f"Run 2 is queued: {at_work}" in second.stdout
+    assert "Run 2 will not start." in second.stdout
