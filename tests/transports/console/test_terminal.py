@@ -297,17 +297,22 @@ def test_bold_and_italic_are_shown_as_a_terminal_does(text, shown):
     assert styled(text) == shown
 
 
+HINT = (
+    "Plain text is not a prompt here. /run <prompt>, or /chat on. /help lists the commands.\n\n"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "output"),
     [
         ("", ""),
         ("\n \n", ""),
-        ("hello\n", ""),
+        ("hello\n", HINT),
         ("/use api", "This chat now works on *api*, on branch main.\n\n"),
         ("/use api\r\n", "This chat now works on *api*, on branch main.\n\n"),
         (
             "/repo\n/use\0api\n",
-            "This chat has no active repo. /repos lists them, /use <repo> selects one.\n\n",
+            f"This chat has no active repo. /repos lists them, /use <repo> selects one.\n\n{HINT}",
         ),
     ],
 )
@@ -324,7 +329,7 @@ def test_a_line_that_is_no_text_or_too_long_does_not_end_the_console(config):
         b"\xff\n" + b"x" * 2_000_000 + b"\n/use api\n", timeout=PATIENCE_S
     )
 
-    assert out == b"This chat now works on *api*, on branch main.\n\n"
+    assert out.decode() == f"{HINT}This chat now works on *api*, on branch main.\n\n"
     assert (err, process.returncode) == (b"", 0)
 
 
