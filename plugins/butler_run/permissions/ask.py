@@ -117,8 +117,13 @@ class PermissionPrompts:
         if len(whole) > MOST:
             many = f"{len(whole):,} characters"
             return _Shown("", f"and nobody can read that ({many}), so the answer is no.")
-        text = self._chat.secrets.without_keys(whole)
-        if text is None or self._chat.secrets.without_keys(wish(asked)) is None:
+        secrets = self._chat.secrets
+        text = secrets.without_keys(whole)
+        # A shell runs any word that is a program's path, also one that looks like a line of a key.
+        is_amid = any(
+            secrets.without_keys(each) != each for each in (asked.command or "", wish(asked))
+        )
+        if text is None or is_amid:
             return _Shown("", "with a secret amid what I may not hide, so the answer is no.")
         return _Shown(text)
 

@@ -15,6 +15,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -45,6 +46,9 @@ _LOOSE_KEPT = 2_000
 _MAX_EXCLUDE_BYTES = 1_000_000
 _PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--ignore-submodules=all")
 _ATTRIBUTES = "* -filter -text -eol -crlf -ident -working-tree-encoding\n"
+_preparing = threading.Lock()
+"""Held while a store is made, as two snapshots may be the first at the same time."""
+
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Butler",
     "GIT_AUTHOR_EMAIL": "butler@localhost",
@@ -102,7 +106,8 @@ class Store:
         self.folder = folder
         self._repository = repository
         self._max_file_bytes = max_file_bytes
-        self._prepare()
+        with _preparing:
+            self._prepare()
         self._work = Path(tempfile.mkdtemp(prefix="work-", dir=folder))
         self._checked = self._work / "objects"
         self._index = self._work / "index"

@@ -297,9 +297,7 @@ def test_bold_and_italic_are_shown_as_a_terminal_does(text, shown):
     assert styled(text) == shown
 
 
-HINT = (
-    "Plain text is not a prompt here. /run <prompt>, or /chat on. /help lists the commands.\n\n"
-)
+HINT = "Plain text is not a prompt here. /run <prompt>, or /chat on. /help lists the commands.\n\n"
 
 
 @pytest.mark.parametrize(

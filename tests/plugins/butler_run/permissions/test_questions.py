@@ -337,6 +337,26 @@ async def test_nothing_that_a_command_would_do_is_hidden(chat, script, wait_for)
     await chat("/stop")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo\n-----BEGIN PRIVATE KEY-----\n/usr/local/sbin/systemreset1",
+        "-----BEGIN PRIVATE KEY-----\n\nevil/scripts/wipeeverything\n-----END PRIVATE KEY-----",
+        "export PATH=./x:$PATH\nsk-aaaaaaaaaaaaaaaaaaaaaaaaa",
+        "TOKEN=sk-aaaaaaaaaaaaaaaaaaaaaaaaa",
+    ],
+)
+async def test_a_command_of_which_something_would_be_hidden_is_not_asked(
+    chat, script, wait_for, command
+):
+    script.turns({"ask": {"command": command}, "else": [{"say": "I was refused."}]})
+    await chat("/use api")
+    await chat("/run do it")
+
+    await wait_for(chat, "so the answer is no")
+    await wait_for(chat, "I was refused.")
+
+
 async def test_lines_of_a_key_are_hidden_and_counted(chat, script, wait_for):
     key = "\n".join(
         ["-----BEGIN PRIVATE KEY-----", *["Ab1+" * 16] * 3, "-----END PRIVATE KEY-----"]
