@@ -45,8 +45,8 @@ class Redactor:
         """Return ``text`` with how much is hidden in place of what is nothing but a secret.
 
         That is a line of a private key, or the value where a line is no more than a name and a
-        value. Not for commands: a shell would execute a path that looks like either. None where a secret stands beside something
-        else, so that it can be neither shown nor hidden.
+        value. Not for commands: a shell would execute a path that looks like either. None where
+        a secret stands beside something else, so that it can be neither shown nor hidden.
         """
         shown: list[str] = []
         hidden, is_in_key = 0, False
