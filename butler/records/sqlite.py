@@ -135,12 +135,12 @@ class SqliteRecords:
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
         """Return the newest ignored messages, newest first, of one chat or of all."""
         query = (
-            "SELECT * FROM ignored WHERE ?1 IS NULL OR chat_id = ?1 "
-            "ORDER BY time DESC, rowid DESC LIMIT ?2"
+            "SELECT * FROM ignored WHERE ? IS NULL OR chat_id = ? "
+            "ORDER BY time DESC, rowid DESC LIMIT ?"
         )
         self.flush()
         with self._database() as database:
-            return [Ignored(*row) for row in database.read(query, (chat_id, limit))]
+            return [Ignored(*row) for row in database.read(query, (chat_id, chat_id, limit))]
 
     def was_done(self, message: Message) -> bool:
         """Return whether ``message`` is on disk as handled; a failure is logged."""
@@ -154,11 +154,11 @@ class SqliteRecords:
     def audit(self, since: float = 0.0, chat_id: str | None = None) -> list[Done]:
         """Return the commands since then (Unix seconds), oldest first, of one chat or of all."""
         query = (
-            "SELECT * FROM audit WHERE time >= ?1 AND (?2 IS NULL OR chat_id = ?2) "
+            "SELECT * FROM audit WHERE time >= ? AND (? IS NULL OR chat_id = ?) "
             "ORDER BY time, rowid"
         )
         with self._database() as database:
-            return [Done(*row) for row in database.read(query, (since, chat_id))]
+            return [Done(*row) for row in database.read(query, (since, chat_id, chat_id))]
 
     def _thin_out(self, db: Connection) -> None:
         """Delete the oldest rows of the larger table until new ones fit.

@@ -271,10 +271,10 @@ class History:
     def is_next_in(self, number: int) -> bool:
         """Return whether no other running process has an earlier run in the same folder."""
         where = (
-            "WHERE number < ?1 AND folder = (SELECT folder FROM runs WHERE number = ?1) "
-            "AND state IN (?2, ?3, ?4)"
+            "WHERE number < ? AND folder = (SELECT folder FROM runs WHERE number = ?) "
+            "AND state IN (?, ?, ?)"
         )
-        earlier = self._runs(where, number, State.QUEUED, State.RUNNING, State.WAITING)
+        earlier = self._runs(where, number, number, State.QUEUED, State.RUNNING, State.WAITING)
         return not any(self._is_under_way(run.number) for run in earlier)
 
     def run(self, number: int, chat_id: str) -> Past | None:
@@ -299,11 +299,12 @@ class History:
 
     def asked_by(self, person: Person, since: float) -> list[float]:
         """Return the times of a person's runs since then, under either address, oldest first."""
+        addresses = (person.phone, person.lid)
         query = (
-            "SELECT queued_at FROM runs LEFT JOIN details USING (number) WHERE queued_at > ?1 "
-            "AND (person IN (?2, ?3) OR phone = ?2 OR lid = ?3) ORDER BY queued_at"
+            "SELECT queued_at FROM runs LEFT JOIN details USING (number) WHERE queued_at > ? "
+            "AND (person IN (?, ?) OR phone = ? OR lid = ?) ORDER BY queued_at"
         )
-        rows = self._db.execute(query, (since, person.phone, person.lid))
+        rows = self._db.execute(query, (since, *addresses, *addresses))
         return [float(queued_at) for (queued_at,) in rows]
 
     def count_since(self, since: float, chat_id: str) -> int:
