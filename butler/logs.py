@@ -4,25 +4,37 @@ Unprintable characters are escaped, as external names and errors may contain lin
 """
 
 import logging
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from types import TracebackType
 
-chat_of_log: ContextVar[str] = ContextVar("chat_of_log", default="-")
-"""The id of the chat whose message is being handled."""
+chat_of_log: ContextVar[str] = ContextVar("chat_of_log", default="")
+"""The id of the chat whose message is being handled; empty outside of a turn."""
 
-_FORMAT = "%(asctime)s %(levelname)-7s [%(chat)s] %(name)s: %(message)s"
+_FORMAT = "%(asctime)s %(levelname)-7s %(chat)s%(name)s: %(message)s"
 _ExceptionInfo = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 )
 
 
-def configure(level: str = "INFO") -> None:
-    """Write the log to stderr from ``level`` upwards."""
+def configure(
+    level: str = "INFO", own: Iterable[str] = ("butler",), levels: Mapping[str, str] | None = None
+) -> None:
+    """Write the log to stderr.
+
+    Args:
+        level: From this level upwards what Butler itself and its plugins say.
+        own: Their packages. Of others there are only warnings, as nobody asked for theirs.
+        levels: The levels of single loggers, by name.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines(_FORMAT))
     handler.addFilter(_add_chat)
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # By its name, an unknown level is an error here.
+    least = max(logging.getLevelNamesMapping()[level], logging.WARNING)
+    logging.basicConfig(level=least, handlers=[handler], force=True)
+    for name, its_level in {**dict.fromkeys(own, level), **(levels or {})}.items():
+        logging.getLogger(name).setLevel(its_level)
 
 
 class Complaint:
@@ -66,5 +78,6 @@ def _escaped(text: str) -> str:
 
 
 def _add_chat(record: logging.LogRecord) -> bool:
-    record.chat = chat_of_log.get()
+    chat_id = chat_of_log.get()
+    record.chat = f"[{chat_id}] " if chat_id else ""
     return True

@@ -40,7 +40,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("unlink", "Unlink the WhatsApp account, and delete its messages and credentials here.")
     add("check", "Check the configuration and everything that it names.")
     _sessions_options(add("sessions", "List the sessions of all chats, or clear one."))
-    add("status", "Show the daemon, its link to WhatsApp, and its backlog.")
+    status = add("status", "Show the daemon, its link to WhatsApp, and its backlog.")
+    status.add_argument("--json", action="store_true", help="print a line of JSON, for programs")
     _why_options(
         add("why", "List ignored and refused messages, with the rule that decided.", "records:why")
     )
@@ -86,7 +87,7 @@ def _pair_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _sessions_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print a JSON array, for programs")
+    parser.add_argument("--json", action="store_true", help="print JSON lines, for programs")
     actions = parser.add_subparsers(metavar="[ACTION]")
     forget = "Delete the session of a chat."
     clear = actions.add_parser("clear", help=forget, description=forget)

@@ -1,13 +1,13 @@
 """`butler why` and `butler audit`: list ignored messages and executed commands."""
 
 import argparse
-import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from butler.chat.text import printable
 from butler.cli.exit_status import OK
+from butler.cli.json_lines import json_line
 from butler.cli.output import show_lines
 from butler.config import loading
 from butler.config.schema import Config
@@ -41,7 +41,8 @@ def ignored(
     """Return a line for each ignored or refused message, newest first."""
     config = _config(config_path)
     entries = _records(config).last_ignored(last, chat_id)
-    return _lines(entries, _names(config), as_json=as_json) or ["No messages were ignored."]
+    lines = _lines(entries, _names(config), as_json=as_json)
+    return lines if as_json else lines or ["No messages were ignored."]
 
 
 def done(
@@ -49,8 +50,15 @@ def done(
 ) -> Iterable[str]:
     """Return a line for each executed command, oldest first."""
     config = _config(config_path)
-    entries = _records(config).audit(_moment(since), chat_id)
-    return _lines(entries, _names(config), as_json=as_json) or ["No commands were run since then."]
+    entries = _without_beginnings(_records(config).audit(_moment(since), chat_id))
+    lines = _lines(entries, _names(config), as_json=as_json)
+    return lines if as_json else lines or ["No commands were run since then."]
+
+
+def _without_beginnings(entries: Sequence[Done]) -> list[Done]:
+    """Leave out the turn of a message that has a later outcome, as that of a run has."""
+    ended = {(each.chat_id, each.message_id) for each in entries if each.detail}
+    return [each for each in entries if each.detail or (each.chat_id, each.message_id) not in ended]
 
 
 def _config(config_path: Path | None) -> Config:
@@ -76,10 +84,7 @@ def _lines(
 
 
 def _as_json(entry: Ignored | Done, name: str | None) -> str:
-    """Return ``entry`` as JSON, escaped if it contains control characters."""
-    fields = entry._asdict() | {"chat_name": name}
-    text = json.dumps(fields, ensure_ascii=False)
-    return text if text.isprintable() else json.dumps(fields)
+    return json_line(entry._asdict() | {"chat_name": name})
 
 
 def _shown(entry: Ignored | Done, name: str | None) -> str:

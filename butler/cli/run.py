@@ -10,5 +10,8 @@ from butler.ops import daemon
 def main(options: argparse.Namespace) -> int:
     """Serve the linked account until a stop signal arrives."""
     setup = app.read_setup(options.config)
-    logs.configure(setup.config.log.level.upper())
+    log = setup.config.log
+    packages = {type(each).__module__.partition(".")[0] for each in setup.plugins.values()}
+    levels = {name: level.upper() for name, level in log.loggers.items()}
+    logs.configure(log.level.upper(), {"butler", *packages}, levels)
     return run_to_the_end(daemon.serve(setup))

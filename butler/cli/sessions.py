@@ -1,7 +1,6 @@
 """`butler sessions`: list or clear sessions, even while the daemon runs."""
 
 import argparse
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from butler.app import open_sessions
 from butler.chat.text import printable
 from butler.cli.exit_status import OK
+from butler.cli.json_lines import json_line
 from butler.cli.output import show
 from butler.config import loading
 from butler.config.schema import Config
@@ -30,17 +30,28 @@ def clear(options: argparse.Namespace) -> int:
 
 
 def shown(config_path: Path | None, *, as_json: bool) -> str:
-    """Return the sessions, most recent first, as a table or as a JSON array."""
+    """Return the sessions, most recent first, as a table or as lines of JSON."""
     config = _config(config_path)
     with open_sessions(config) as sessions:
         found = sessions.recent_sessions(sessions.count_sessions())
     names = stored_names(config.data_dir / "whatsapp")
     if as_json:
-        entries = [each._asdict() | {"name": names.get(each.chat_id)} for each in found]
-        return json.dumps(entries, indent=1) + "\n"
+        return "".join(f"{_as_json(each, names.get(each.chat_id))}\n" for each in found)
     if not found:
         return "There are no sessions.\n"
     return "".join(f"{line}\n" for line in _lines(found, names))
+
+
+def _as_json(session: Session, name: str | None) -> str:
+    return json_line(
+        {
+            "time": session.last_command_time,
+            "chat_id": session.chat_id,
+            "repo": session.active_repo,
+            "repo_path": session.active_repo_path,
+            "chat_name": name,
+        }
+    )
 
 
 def cleared(config_path: Path | None, chat_id: str) -> str:

@@ -2,12 +2,14 @@
 
 import argparse
 
-from butler.cli.exit_status import OK
+from butler.cli.exit_status import FAILED, OK
+from butler.cli.json_lines import json_line
 from butler.cli.output import show_lines
 from butler.ops import report
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the status."""
-    show_lines(report.lines(options.config))
-    return OK
+    """Print the status; fail if no daemon runs, or no account is linked."""
+    status = report.status(options.config)
+    show_lines([json_line(status.fields)] if options.json else report.lines(status))
+    return OK if status.is_running and status.account else FAILED

@@ -114,10 +114,14 @@ class RecordsConfig(_Section):
         return self.max_mb * 1_000_000
 
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
 class LogConfig(_Section):
     """``[log]``."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: LogLevel = "info"
+    loggers: dict[str, LogLevel] = {}
 
 
 def _default_data_dir() -> Path:

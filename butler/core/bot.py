@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, TypeVarTuple
 
 from butler.access.rules import Role
@@ -158,6 +159,7 @@ class Bot:
 
     def _noted(self, message: Message, verdict: Ignore) -> str:
         """Record an ignored message; return the notice for the owner, if any."""
+        logger.debug("ignored a message: %s, %s", verdict.refusal.rule, verdict.refusal.detail)
         self._services.records.ignored(message, verdict.refusal)
         if verdict.is_stranger and not message.is_group:
             return self._introduction(message)
@@ -236,12 +238,17 @@ class Bot:
     async def _called(self, ctx: Context, call: Call) -> _Outcome:
         services, command = self._services, call.command
         services.transport.begin(ctx.message)
+        started = perf_counter()
         outcome = await self._bounded(command.call(ctx, call.argument))
+        logger.info("/%s %s in %.0f ms", command.name, outcome.result, _ms_since(started))
         services.records.done(ctx.message, command.name, ctx.repo_name, outcome.result, ctx.detail)
         return outcome
 
     async def _heard(self, ctx: Context) -> _Outcome:
+        started = perf_counter()
         outcome = await self._bounded(self._first_answer(ctx))
+        if outcome.answer is not PASS:
+            logger.info("plain text %s in %.0f ms", outcome.result, _ms_since(started))
         if outcome.answer is PASS:
             self._services.records.ignored(ctx.message, unheard(ctx.message))
             return _Outcome(self._hints.of(ctx), had_effect=False)
@@ -306,3 +313,7 @@ class Bot:
         owner_chat_id = self._services.transport.owner_chat_id
         if owner_chat_id is not None:
             await self._send(owner_chat_id, Reply(text))
+
+
+def _ms_since(started: float) -> float:
+    return (perf_counter() - started) * 1000

@@ -50,9 +50,17 @@ async def serve(setup: Setup) -> None:
         async with (
             records.flushing(),
             transport,
-            reporting(data_dir, lambda: transport.state),
+            reporting(data_dir, lambda: transport.state, lambda: _say_ready(setup)),
         ):
             await converse(setup, transport, records, transport.call_last, name="the daemon")
+    logger.info("Stopped.")
+
+
+def _say_ready(setup: Setup) -> None:
+    """Log what to try first."""
+    command = "repos" if setup.router.get("repos") else "help"
+    first = f"{setup.config.prefix}{command}"
+    logger.info("Ready: write %s to yourself on WhatsApp. Ctrl-C stops.", first)
 
 
 @contextmanager

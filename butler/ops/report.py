@@ -11,11 +11,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from butler.chat.text import ago, duration
 from butler.config import loading
-from butler.config.schema import Config
 from butler.errors import DataError
 from butler.storage.files import is_there, replace_file
 from butler.transports.whatsapp import LinkState, linked_account
@@ -38,20 +37,35 @@ class _Report:
     link: str
     since: float
     reason: str
+    retry_at: float | None = None
 
 
 @asynccontextmanager
-async def reporting(folder: Path, state: Callable[[], LinkState]) -> AsyncIterator[None]:
-    """Keep a status file on the link in the data folder while the block runs."""
+async def reporting(
+    folder: Path, state: Callable[[], LinkState], on_connected: Callable[[], None] = lambda: None
+) -> AsyncIterator[None]:
+    """Keep a status file on the link in the data folder while the block runs.
+
+    Args:
+        folder: The data folder.
+        state: Returns the state of the link.
+        on_connected: Called when it is connected for the first time.
+    """
     started = time.time()
 
     def report(now: LinkState) -> None:
-        _write(folder / _FILE, _Report(os.getpid(), started, now.name, now.since, now.reason))
+        _write(
+            folder / _FILE,
+            _Report(os.getpid(), started, now.name, now.since, now.reason, now.retry_at),
+        )
 
     async def report_forever() -> None:
-        written = None
+        written, was_connected = None, False
         while True:
             now = state()
+            if now.name == "connected" and not was_connected:
+                was_connected = True
+                on_connected()
             if now != written:
                 written = now
                 report(now)
@@ -78,46 +92,115 @@ def _write(path: Path, report: _Report) -> None:
         logger.warning("cannot update the status: %s", error)
 
 
-def lines(config_path: Path | None) -> list[str]:
-    """Return the lines of the status."""
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What there is to know of the daemon, its link and its backlog; times in Unix seconds.
+
+    Attributes:
+        account: The linked phone number.
+        daemon: ``running``, ``starting`` (or linking an account), or ``stopped``.
+        process: The id of its process.
+        report: What it says of itself; of a stopped one only why its link ended.
+        journal: The number of messages that wait, and the times of the last in and out.
+        journal_problem: Why the journal cannot be read.
+    """
+
+    account: str | None
+    daemon: Literal["running", "starting", "stopped"]
+    process: str | None
+    report: _Report | None
+    journal: tuple[int, float | None, float | None] | None
+    journal_problem: str | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a daemon runs."""
+        return self.daemon == "running"
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The same by name."""
+        report, (backlog, last_in, last_out) = self.report, self.journal or (None, None, None)
+        return {
+            "account": self.account,
+            "daemon": self.daemon,
+            "process": int(self.process) if self.process and self.process.isdecimal() else None,
+            "started": report.started if report and self.is_running else None,
+            "link": report.link if report else None,
+            "since": report.since if report else None,
+            "retry_at": report.retry_at if report else None,
+            "reason": report.reason if report else None,
+            "backlog": backlog,
+            "last_in": last_in,
+            "last_out": last_out,
+        }
+
+
+def status(config_path: Path | None) -> Status:
+    """Look at the disk: return the status."""
     config = loading.read(config_path)
-    account = linked_account(config.data_dir / "whatsapp")
-    return [
-        _line("account", account or "not linked; link with: butler pair"),
-        *_daemon(config),
-        *_journal(config.data_dir / "whatsapp" / "journal.sqlite3"),
-    ]
-
-
-def _daemon(config: Config) -> list[str]:
     report = _read_report(config.data_dir / _FILE)
     holder = _holder(config.data_dir / "daemon.lock")
+    daemon: Literal["running", "starting", "stopped"] = "running"
     if holder is None:
-        stopped = _line("daemon", "not running; start it with: butler run")
-        return [stopped, _link(report)] if report and report.link == "ended" else [stopped]
-    if report is None or holder != str(report.process):
-        return [_line("daemon", f"process {holder} is starting, or is linking an account")]
+        daemon, report = "stopped", report if report and report.link == "ended" else None
+    elif report is None or holder != str(report.process):
+        daemon, report = "starting", None
+    journal, problem = _journal(config.data_dir / "whatsapp" / "journal.sqlite3")
+    account = linked_account(config.data_dir / "whatsapp")
+    return Status(account, daemon, holder, report, journal, problem)
+
+
+def lines(status: Status) -> list[str]:
+    """Return the lines of the status."""
     return [
-        _line("daemon", f"process {report.process}, up {duration(time.time() - report.started)}"),
-        _link(report),
+        _line("account", status.account or "not linked; link with: butler pair"),
+        _line("daemon", _daemon(status)),
+        *([_link(status.report)] if status.report else []),
+        *_journal_lines(status),
     ]
+
+
+def _daemon(status: Status) -> str:
+    if status.daemon == "stopped":
+        return "not running; start it with: butler run"
+    if status.daemon == "starting" or status.report is None:
+        return f"process {status.process} is starting, or is linking an account"
+    up = duration(time.time() - status.report.started)
+    return f"process {status.report.process}, up {up}"
 
 
 def _link(report: _Report) -> str:
+    tries = f", tries again at {_clock(report.retry_at)}" if report.retry_at else ""
     reason = f" ({report.reason})" if report.reason else ""
-    return _line("link", f"{report.link} for {duration(time.time() - report.since)}{reason}")
+    return _line("link", f"{report.link} since {_clock(report.since)}{tries}{reason}")
 
 
-def _journal(path: Path) -> list[str]:
+def _clock(seconds: float) -> str:
+    """Return a time of day, with its date unless that is today's."""
+    then, now = time.localtime(seconds), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
+
+
+def _journal(path: Path) -> tuple[tuple[int, float | None, float | None] | None, str | None]:
     if not is_there(path):
-        return []
+        return None, None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             backlog, last_in, last_out = (
                 db.execute(query).fetchone()[0] for query in (_BACKLOG, _LAST_IN, _LAST_OUT)
             )
     except sqlite3.Error as error:
-        return [_line("journal", f"cannot be read: {error}")]
+        return None, str(error)
+    return (backlog, last_in, last_out), None
+
+
+def _journal_lines(status: Status) -> list[str]:
+    if status.journal_problem is not None:
+        return [_line("journal", f"cannot be read: {status.journal_problem}")]
+    if status.journal is None:
+        return []
+    backlog, last_in, last_out = status.journal
     return [
         _line("backlog", f"{backlog:,} waiting"),
         _line("last in", _when(last_in)),

@@ -1,6 +1,7 @@
 """Serves until the transport closes or a signal arrives."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from butler.chat.transport import Transport
 from butler.core.bot import Bot
 from butler.ops.control import answering
 from butler.records.model import Records
+
+logger = logging.getLogger(__name__)
 
 SHUTDOWN_S = 8.0
 """Grace period of turns after a stop signal; turns that were cut off are retried at the start."""
@@ -28,6 +31,7 @@ def _stopping_on_signals(bot: Bot, on_stop: Callable[[], None]) -> Iterator[None
     deadline: list[asyncio.TimerHandle] = []
 
     def on_signal() -> None:
+        logger.info("Stopping at once." if deadline else "Stopping…")
         bot.stop()
         on_stop()
         deadline.append(loop.call_later(0 if deadline else SHUTDOWN_S, main.cancel))

@@ -4,6 +4,7 @@ import pytest
 
 from butler import Message, Person
 from butler.access.rules import Refusal
+from butler.cli.json_lines import json_line
 from butler.cli.records import done, ignored
 from butler.records.sqlite import SqliteRecords
 from butler_process import line, name_chat, run_butler, write_config
@@ -126,3 +127,38 @@ def test_a_number_that_is_none_is_one_sentence(config, last):
     assert result.stderr.endswith(
         f"argument --last: expected a whole number of at least 1, found {last!r}\n"
     )
+
+
+def test_a_run_is_one_line_with_its_end(tmp_path):
+    path = write_config(tmp_path)
+    (tmp_path / "data").mkdir()
+    records = SqliteRecords(tmp_path / "data" / "records.sqlite3")
+    asked = Message("1", "team@g.us", Person("+4930111111"), "", 0.0)
+    other = Message("2", "team@g.us", Person("+4930111111"), "", 0.0)
+    records.done(asked, "run", "api", "done")
+    records.done(other, "run", "web", "done")
+    records.done(asked, "run", "api", "failed", "run 1: make it so")
+    records.flush()
+
+    lines = list(done(path, since="1d", chat_id=None, as_json=False))
+
+    assert [each.partition("/")[2] for each in lines] == [
+        "run web done  ",
+        "run api failed  run 1: make it so",
+    ]
+
+
+def test_times_for_programs_are_those_of_rfc_3339():
+    fields = {"time": 1.5, "since": None, "chat_id": "a@g.us"}
+
+    assert json_line(fields) == (
+        '{"time": "1970-01-01T00:00:01.500Z", "since": null, "chat_id": "a@g.us"}'
+    )
+
+
+@pytest.mark.parametrize("command", ["why", "audit"])
+def test_without_records_programs_get_no_line(tmp_path, command):
+    path = write_config(tmp_path)
+    run_butler("console", "--jsonl", "--config", path, text="")
+
+    assert run_butler(command, "--json", "--config", path).stdout == ""

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -29,17 +30,17 @@ def test_sessions_are_a_line_each_the_latest_first(config, sessions):
     assert second.endswith("  a@g.us  api  /src/api")
 
 
-def test_sessions_are_a_json_array_for_programs(config, sessions):
+def test_sessions_are_an_object_a_line_for_programs(config, sessions):
     sessions.set_active_repo("a@g.us", "api", "/src/api")
 
-    (session,) = json.loads(shown(config, as_json=True))
+    (session,) = map(json.loads, shown(config, as_json=True).splitlines())
 
-    assert session.pop("last_command_time") > 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", session.pop("time"))
     assert session == {
         "chat_id": "a@g.us",
-        "active_repo": "api",
-        "active_repo_path": "/src/api",
-        "name": None,
+        "repo": "api",
+        "repo_path": "/src/api",
+        "chat_name": None,
     }
 
 
@@ -50,19 +51,19 @@ def test_names_are_a_column_beside_the_id_and_a_key_for_programs(config, session
     name_chat(config, "c@g.us", "Team")
 
     lines = shown(config, as_json=False).splitlines()
-    entries = json.loads(shown(config, as_json=True))
+    entries = [*map(json.loads, shown(config, as_json=True).splitlines())]
 
     assert [each[len("2026-01-01 00:00:00") :] for each in lines] == [
         "  Team    c@g.us  api  /src/api",
         "  Board\ufffd  b@g.us  api  /src/api",
         "          a@g.us  api  /src/api",
     ]
-    assert [each["name"] for each in entries] == ["Team", "Board\x1b", None]
+    assert [each["chat_name"] for each in entries] == ["Team", "Board\x1b", None]
 
 
-def test_without_sessions_there_is_a_sentence_or_an_empty_array(config):
+def test_without_sessions_there_is_a_sentence_and_no_line_for_programs(config):
     assert shown(config, as_json=False) == "There are no sessions.\n"
-    assert json.loads(shown(config, as_json=True)) == []
+    assert shown(config, as_json=True) == ""
 
 
 def test_clear_forgets_one_chat(config, sessions):

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import re
 import time
 from dataclasses import replace
 
@@ -178,6 +179,22 @@ async def test_the_cause_of_a_refusal_is_for_the_log_only(talk, caplog):
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage() == "a command was refused: no space left"
+
+
+async def test_each_command_is_a_line_in_the_log_without_its_text(talk, caplog):
+    caplog.set_level(logging.DEBUG, "butler")
+
+    await talk("/refuse")
+    await talk("/give-up")
+    await talk("/crash secret words")
+
+    lines = [each.getMessage() for each in caplog.records if each.levelname == "INFO"]
+    assert [re.sub(r"\d+ ms", "N ms", each) for each in lines] == [
+        "/refuse refused in N ms",
+        "/give-up refused in N ms",
+        "/crash refused in N ms",
+    ]
+    assert "secret" not in caplog.text
 
 
 async def test_a_bug_is_answered_by_one_apology_and_logged_once(talk, caplog):

@@ -1,20 +1,27 @@
 import asyncio
+import json
 import os
+import re
 import sqlite3
 import time
 
 import pytest
 
-from butler.ops.report import forget, lines, reporting
+from butler.ops import report
+from butler.ops.report import forget, reporting, status
 from butler.storage.files import locked
 from butler.transports.whatsapp import LinkState
-from butler_process import write_config
+from butler_process import link_account, run_butler, write_config
 
 
 @pytest.fixture
 def config(tmp_path):
     (tmp_path / "data" / "whatsapp").mkdir(parents=True)
     return write_config(tmp_path)
+
+
+def lines(config):
+    return report.lines(status(config))
 
 
 @pytest.fixture
@@ -37,7 +44,9 @@ async def test_while_a_daemon_runs_status_shows_its_link(config, data):
             _account, daemon, link = lines(config)
 
     assert daemon.startswith("daemon    process ")
-    assert link == "link      disconnected for 1 h 1 min (the connection was lost)"
+    assert re.fullmatch(
+        r"link      disconnected since (\S+ )?\d\d:\d\d \(the connection was lost\)", link
+    )
 
 
 async def test_what_a_daemon_left_behind_is_not_taken_for_what_links_an_account(config, data):
@@ -50,6 +59,47 @@ async def test_what_a_daemon_left_behind_is_not_taken_for_what_links_an_account(
         )
         assert lines(config)[1].endswith("is starting, or is linking an account")
         assert len(lines(config)) == 2
+
+
+@pytest.fixture
+def utc(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+async def test_a_link_that_waits_says_since_when_and_when_it_tries_again(config, data, utc, mocker):
+    mocker.patch(
+        "butler.ops.report.time.localtime", side_effect=lambda *_: time.gmtime(*_ or (9e4,))
+    )
+    state = LinkState("waiting", 89_280.0, "WhatsApp has banned the account.", 92_880.0)
+    with locked(data / "daemon.lock", "Another Butler"):
+        async with reporting(data, lambda: state):
+            await asyncio.sleep(0)
+            said = lines(config)[2]
+            program = run_butler("status", "--json", "--config", config)
+
+    assert said == (
+        "link      waiting since 00:48, tries again at 01:48 (WhatsApp has banned the account.)"
+    )
+    (shown,) = map(json.loads, program.stdout.splitlines())
+    assert (shown["link"], shown["since"], shown["retry_at"]) == (
+        *("waiting", "1970-01-02T00:48:00.000Z", "1970-01-02T01:48:00.000Z"),
+    )
+    assert program.returncode == 1  # no account is linked
+
+
+async def test_status_fails_where_nothing_runs_or_nothing_is_linked(config, data):
+    link_account(data)
+    stopped = run_butler("status", "--config", config)
+    with locked(data / "daemon.lock", "Another Butler"):
+        async with reporting(data, lambda: LinkState("connected", time.time())):
+            await asyncio.sleep(0)
+            running = run_butler("status", "--config", config)
+
+    assert (stopped.returncode, running.returncode) == (1, 0)
 
 
 async def test_what_a_daemon_left_behind_is_not_taken_for_one(config, data):
@@ -65,7 +115,9 @@ async def test_why_the_link_was_given_up_is_shown_until_the_account_is_linked_an
     async with reporting(data, lambda: states[-1]):
         pass
 
-    assert lines(config)[2] == "link      ended for 1 min 1 s (Link it again.)"
+    assert re.fullmatch(
+        r"link      ended since (\S+ )?\d\d:\d\d \(Link it again\.\)", lines(config)[2]
+    )
 
     forget(data)
     assert len(lines(config)) == 2

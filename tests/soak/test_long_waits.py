@@ -111,7 +111,7 @@ async def test_after_minutes_all_is_well_with(running, scenario):
 
 def _link_shown(config: Path) -> str:
     """Return what ``butler status`` says of the link."""
-    return next(line for line in report.lines(config) if line.startswith("link"))
+    return next(line for line in report.lines(report.status(config)) if line.startswith("link"))
 
 
 _linking = asyncio.Lock()

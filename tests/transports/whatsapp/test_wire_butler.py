@@ -31,11 +31,12 @@ async def _pair_by_code(server, config):
 
 def _shown(config, subject):
     """Return what ``butler status`` says of this, if anything."""
-    return next((line for line in status.lines(config) if line.startswith(subject)), "")
+    lines = status.lines(status.status(config))
+    return next((line for line in lines if line.startswith(subject)), "")
 
 
 def _is_connected(config):
-    return _shown(config, "link").startswith("link      connected for ")
+    return _shown(config, "link").startswith("link      connected since ")
 
 
 async def test_an_account_that_was_logged_out_is_linked_again_without_cleaning_up(
@@ -98,9 +99,14 @@ async def test_the_link_is_in_the_log_and_in_status_since_when_and_why(whatsapp_
         await server.faults.reopen()
         await eventually(lambda: _is_connected(config))
 
-    assert re.fullmatch(r"link      disconnected for \d+ s \(the connection was lost\)", lost)
+    assert re.fullmatch(
+        r"link      disconnected since (\S+ )?\d\d:\d\d \(the connection was lost\)", lost
+    )
     assert "WhatsApp is disconnected: the connection was lost" in butler.log
     assert butler.log.count("WhatsApp is connected") == 2
+    assert butler.log.count("Ready: write /repos to yourself on WhatsApp. Ctrl-C stops.") == 1
+    assert butler.log.index("Stopping…") < butler.log.index("Stopped.")
+    assert "websocket" not in butler.log
     assert _shown(config, "daemon") == "daemon    not running; start it with: butler run"
 
 

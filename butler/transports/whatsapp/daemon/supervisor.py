@@ -27,11 +27,13 @@ class LinkState:
         name: The state in one word.
         since: The time of the last change, in Unix seconds.
         reason: The cause, if known.
+        retry_at: When a new gateway will be started, in Unix seconds; only while it waits.
     """
 
     name: Literal["starting", "connected", "disconnected", "waiting", "ended"]
     since: float
     reason: str = ""
+    retry_at: float | None = None
 
 
 class Supervisor:
@@ -54,6 +56,7 @@ class Supervisor:
         self._on_start = on_start
         self._process: GatewayProcess | None = None
         self.state = LinkState("starting", time.time())
+        self._said = ""
 
     def send(self, frame: ToGateway) -> None:
         """Send a frame; dropped if there is no gateway."""
@@ -76,8 +79,13 @@ class Supervisor:
             if time.monotonic() - started > STEADY_S:
                 wait_s = FIRST_WAIT_S
             pause_s = max(wait_s, ended.wait_s)
-            self._note("waiting", ended.sentence)
-            logger.warning("%s Trying again in %g s.", ended.sentence, pause_s)
+            self._note("waiting", ended.sentence, retry_at=time.time() + pause_s)
+            is_news = ended.sentence != self._said
+            logger.log(
+                logging.WARNING if is_news else logging.DEBUG,
+                *("%s Trying again in %g s, and then on.", ended.sentence, pause_s),
+            )
+            self._said = ended.sentence
             await sleep(pause_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
@@ -104,11 +112,13 @@ class Supervisor:
         if name != self.state.name:
             logger.info("WhatsApp is %s%s", name, f": {frame.detail}" if frame.detail else "")
             self._note(name, frame.detail)
+            self._said = ""
 
     def _note(
         self,
         name: Literal["starting", "connected", "disconnected", "waiting", "ended"],
         reason: str = "",
+        retry_at: float | None = None,
     ) -> None:
         is_news = "connected" in (name, self.state.name)
-        self.state = LinkState(name, time.time() if is_news else self.state.since, reason)
+        self.state = LinkState(name, time.time() if is_news else self.state.since, reason, retry_at)

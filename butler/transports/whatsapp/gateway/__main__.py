@@ -22,6 +22,7 @@ from butler.storage.files import private_folder
 from butler.transports.whatsapp.account import read_account
 from butler.transports.whatsapp.gateway import installation
 from butler.transports.whatsapp.gateway.disk_space import lack
+from butler.transports.whatsapp.gateway.library_log import is_news
 from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
 from butler.transports.whatsapp.protocol.codec import ProtocolError, encoded, read_frame
 from butler.transports.whatsapp.protocol.frames import Ended, Options
@@ -45,6 +46,8 @@ def main() -> NoReturn:
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(is_news)
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(descriptor))
     os._exit(1)
