@@ -24,7 +24,7 @@ def _limit_files(process_id, size_bytes):
 
 
 def _link_shown(config):
-    return next(line for line in status.lines(config) if line.startswith("link"))
+    return next(line for line in status.lines(status.status(config)) if line.startswith("link"))
 
 
 async def _fill_disk(server, config, butler, writer):
