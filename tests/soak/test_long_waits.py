@@ -19,14 +19,14 @@ pytestmark = [
 ]
 
 ONE_ROUND = (
-    "import sys; from butler.transports.whatsapp import pairing; pairing.MOST_ROUNDS = 1;"
+    "import sys; from butler.transports.whatsapp.daemon import pairing; pairing.MOST_ROUNDS = 1;"
     "from butler.cli import main; sys.exit(main())"
 )
 MESSAGES = 20
 LIMIT_S = 300
 """For what takes minutes; how long it took is printed."""
 SILENCE = "WhatsApp is disconnected: WhatsApp does not answer"
-SILENCE_SHOWN = "s (WhatsApp does not answer)"
+SILENCE_SHOWN = "(WhatsApp does not answer)"
 
 Scenario = Callable[[WhatsAppServer, Path], Coroutine[None, None, None]]
 
@@ -41,7 +41,7 @@ async def _codes_that_nobody_scans(server: WhatsAppServer, folder: Path) -> None
     assert exit_status == 1
     assert 150 < time.monotonic() - began < 220
     assert butler.log.strip().endswith(
-        "No code was used in time. Wait a few minutes and try again."
+        "No code was used in time. Wait a few minutes, then: butler pair"
     )
 
 
