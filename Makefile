@@ -57,7 +57,7 @@ test-agents: $(VENV)/.dev
 	BUTLER_LIVE_AGENTS=$(CURDIR)/.bench/agents/node_modules/.bin $(BIN)/python -m pytest tests/agents_live
 
 config.toml: | .demo
-	@cp config.example.toml config.toml
+	@(umask 077; sed 's|^# data_dir = .*|data_dir = ".butler"|' config.example.toml > config.toml)
 	@echo "Wrote config.toml with a small repo to try things on, .demo, as its first." >&2
 
 .demo:

@@ -50,7 +50,7 @@ async def _talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
     records = _records(setup, folder)
     if os.isatty(0) and os.isatty(1):
         history = private_file(folder / "console-history")
-        completer = CommandCompleter(setup.router, setup.repos)
+        completer = CommandCompleter(setup.router, setup.repos, setup.plugins, chat_id)
         prompt = PromptConsole(history, completer, chat_id, sender)
         return await _converse(setup, prompt, records, prompt.follow)
     return await _converse(setup, PipedConsole(*_streams(), chat_id, sender), records)

@@ -40,7 +40,7 @@ def find(explicit: Path | None = None) -> Path:
         return explicit
     if named := os.environ.get("BUTLER_CONFIG"):
         return Path(named)
-    users = Path(platformdirs.user_config_dir("butler", appauthor=False)) / FILE_NAME
+    users = users_file()
     here = Path(FILE_NAME)
     if _is_there(here):
         _check_owner(here)
@@ -61,6 +61,11 @@ def _check_owner(path: Path) -> None:
             f"./{path} belongs to another user, who could use it to run commands as you. "
             f"To use it all the same: --config {path}"
         )
+
+
+def users_file() -> Path:
+    """Return where the user's own configuration is."""
+    return Path(platformdirs.user_config_dir("butler", appauthor=False)) / FILE_NAME
 
 
 def read(path: Path | None = None) -> Config:
@@ -217,7 +222,7 @@ def _read(path: Path) -> tuple[str, bool]:
             is_readable_by_others = bool(found.st_mode & 0o044)
         if len(data) > MAX_FILE_BYTES:
             raise ConfigError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes.")
-        return data.decode(), is_readable_by_others
+        return data.decode("utf-8-sig"), is_readable_by_others
     except FileNotFoundError:
         here = shlex.quote(str(path))
         raise ConfigError(

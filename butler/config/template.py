@@ -9,9 +9,10 @@ from pathlib import Path
 import tomlkit
 from tomlkit.items import Table
 
-from butler.config.loading import FILE_NAME
-from butler.errors import ConfigError
+from butler.config.loading import FILE_NAME, users_file
+from butler.errors import ConfigError, GitError
 from butler.repos.registry import is_working_copy, name_problem
+from butler.repos.working_copy import working_copy
 
 USUAL_FOLDERS = ("src", "code", "projects", "repos", "git", "dev")
 
@@ -30,9 +31,13 @@ class Named:
 
 
 def text(repos: Iterable[Named], folders: Iterable[str] = ()) -> str:
-    """Return a configuration with these repos and folders of repos."""
-    document = tomlkit.parse(_TEMPLATE.read_text(encoding="utf-8"))
-    document["repo_folders"] = list(folders)
+    """Return a configuration with these repos and folders of repos; with none, with an example."""
+    template = _TEMPLATE.read_text(encoding="utf-8")
+    repos, folders = list(repos), list(folders)
+    if not repos and not folders:
+        return _with_example(template)
+    document = tomlkit.parse(template)
+    document["repo_folders"] = folders
     sections = document["repos"]
     for repo in repos:
         sections[repo.name] = _filled(deepcopy(sections[_EXAMPLE]), repo)
@@ -41,32 +46,75 @@ def text(repos: Iterable[Named], folders: Iterable[str] = ()) -> str:
 
 
 def write(path: Path | None = None) -> str:
-    """Write a configuration with the repos found nearby; return a summary for the user.
+    """Write a configuration with the repos found around here; return what to tell the user.
+
+    Without ``path`` it is written here, but in a working copy to the user's configuration folder:
+    it will hold phone numbers, which are not to be committed.
 
     Raises:
-        ConfigError: The file exists, or cannot be written.
+        ConfigError: There is a file already, or it cannot be written.
     """
-    path = path or Path(FILE_NAME)
-    here = path.absolute().parent
-    folders = [f"~/{name}" for name in USUAL_FOLDERS if _has_repos(Path.home() / name)]
-    repos = [Named(here.name, ".")] if _can_be_repo(here) else []
-    if not repos and _has_repos(here):
-        folders.insert(0, ".")
+    target, around = (path, path.absolute().parent) if path else _usual_place()
+    folders, repos = _found(around, target)
+    _make_folder(target.parent)
     try:
-        # Readable by its owner only, because it may get secrets.
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        # Readable by nobody else, for secrets may come to stand in it.
+        descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text(repos, folders))
     except FileExistsError:
         raise ConfigError(
-            f"{path} already exists and was not changed. Write another with: "
+            f"{target} already exists and was not changed. To write another one: "
             "butler init --config FILE"
         ) from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
+        raise ConfigError(f"{target} cannot be written: {error.strerror}.") from None
     places = ("those in this folder" if folder == "." else folder for folder in folders)
-    found = ", ".join([*(repo.name for repo in repos), *places]) or "none yet, so add some to it"
-    return f"Wrote {path}. Repos: {found}. Next: butler check"
+    names = [*(repo.name for repo in repos), *places]
+    found = ", ".join(names) or "none yet, so add some to it; it has an example"
+    return f"Wrote {target}. Repos: {found}. Next: butler check"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ConfigError(f"{folder} is not a folder.") from None
+    except OSError as error:
+        raise ConfigError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+
+
+def _usual_place() -> tuple[Path, Path]:
+    """Return the file to write, and the folder around which repos are looked for."""
+    here = Path.cwd()
+    try:
+        copy = working_copy(here)
+    except GitError:  # a .git that leads elsewhere: whatever is committed there, it is not this
+        return users_file(), here
+    return (Path(FILE_NAME), here) if copy is None else (users_file(), copy.top)
+
+
+def _found(around: Path, target: Path) -> tuple[list[str], list[Named]]:
+    """Return the folders of repos, and the repo that ``around`` is itself, as they shall stand."""
+    is_beside = target.absolute().parent == around
+    here = "." if is_beside else str(around)
+    folders = [f"~/{name}" for name in USUAL_FOLDERS if _has_repos(Path.home() / name)]
+    if _can_be_repo(around):
+        return folders, [Named(around.name, here)]
+    return ([here, *folders] if _has_repos(around) else folders), []
+
+
+def _with_example(template: str) -> str:
+    """Return the template with the section of a repo as a comment."""
+    start, end = template.index(f'[repos."{_EXAMPLE}"]'), template.index("\n[access]\n")
+    section = (
+        template[start:end]
+        .replace(f'"{_EXAMPLE}"', "api")
+        .replace('path = "."', 'path = "~/src/api"')
+        .replace('description = ""', 'description = "What it is for"')
+    )
+    lines = (line if line.startswith("#") else f"# {line}" for line in section.splitlines())
+    return f"{template[:start]}{chr(10).join(lines)}\n{template[end:]}"
 
 
 def _filled(section: Table, repo: Named) -> Table:

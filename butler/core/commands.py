@@ -74,6 +74,7 @@ class Parameter:
         expects: The expected value in words, such as "a whole number".
         choices: All valid words, if there are few, or those that are valid beside other values.
         is_closed: Only the choices are valid.
+        is_repo: It takes the name of a repo.
         default: The value if it is omitted; meaningless for a required one.
     """
 
@@ -85,6 +86,7 @@ class Parameter:
     is_required: bool = True
     default: object = None
     is_closed: bool = True
+    is_repo: bool = False
 
     @property
     def usage(self) -> str:

@@ -84,6 +84,18 @@ class Plugin(Generic[SettingsT]):
         """
         return ()
 
+    def suggestions(self, command: str, parameter: str, chat_id: str) -> Iterable[str]:
+        """Return the words to offer for a parameter of a command; none by default.
+
+        Repos, and the words of a ``Literal``, are offered without it. Must not block.
+
+        Args:
+            command: The name of one of the plugin's commands.
+            parameter: The name in its handler's signature.
+            chat_id: The chat in which somebody types.
+        """
+        return ()
+
     def overtakes(self, ctx: Context) -> bool:
         """Return whether plain text is heard now, ahead of the earlier messages of its chat.
 

@@ -45,7 +45,15 @@ def _parameter(signature: inspect.Parameter, handler: Handler, place: str) -> Pa
     default = None if is_required else signature.default
     is_closed = _is_literal(annotation)
     return Parameter(
-        signature.name, kind, convert, expects, choices, is_required, default, is_closed
+        signature.name,
+        kind,
+        convert,
+        expects,
+        choices,
+        is_required,
+        default,
+        is_closed,
+        is_repo=annotation is Repo,
     )
 
 

@@ -88,6 +88,14 @@ class RunPlugin(Plugin[RunSettings]):
             history_finding(self.data_folder / FILE_NAME),
         ]
 
+    def suggestions(self, command: str, parameter: str, chat_id: str) -> list[str]:
+        """Offer the agents, and the runs of the chat, newest first."""
+        if (command, parameter) == ("agent", "name"):
+            return list(self._catalog.names)
+        if parameter == "run":
+            return [str(each.number) for each in self._history.last(chat_id, RUNS_SHOWN)]
+        return []
+
     async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
         """Resume the runs that the last daemon had queued; report its other runs to the chats."""
         for request in self._history.take_queued():

@@ -544,3 +544,10 @@ def test_a_secret_is_shown_as_stars(tmp_path):
     draft = draft_of(tmp_path, "[plugins.echo]\ntoken = 'hush-hush'", 0o600)
 
     assert "hush" not in repr(draft.settings("echo", TokenSettings))
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b'\xef\xbb\xbfprefix = "!"\n')
+
+    assert Draft(path).finish().prefix == "!"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from butler.app import read_setup
-from butler.config import template
+from butler.config import loading, template
 from butler.config.loading import Draft
 from butler.config.schema import Config
 from butler.config.template import Named, text, write
@@ -109,13 +109,37 @@ def test_names_and_paths_are_quoted(tmp_path):
     assert config.repo_folders == (Path.home() / 's"rc',)
 
 
-def test_init_in_a_working_copy_names_it(tmp_path, monkeypatch):
-    monkeypatch.chdir(make_working_copy(tmp_path / "api"))
+def test_init_in_a_working_copy_names_it(tmp_path):
+    folder = make_working_copy(tmp_path / "api")
+
+    said = write(folder / "config.toml")
+
+    assert said == f"Wrote {folder}/config.toml. Repos: api. Next: butler check"
+    assert [repo.name for repo in read_setup(folder / "config.toml").repos] == ["api"]
+
+
+@pytest.mark.parametrize("inside", [".", "part/of/it"])
+def test_init_in_a_working_copy_writes_where_nothing_is_committed(tmp_path, monkeypatch, inside):
+    folder = make_working_copy(tmp_path / "api")
+    (folder / inside).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(folder / inside)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
 
     said = write()
 
-    assert said == "Wrote config.toml. Repos: api. Next: butler check"
-    assert [repo.name for repo in read_setup(Path("config.toml")).repos] == ["api"]
+    path = loading.users_file()
+    assert said == f"Wrote {path}. Repos: api. Next: butler check"
+    assert not list(folder.rglob("config.toml"))
+    assert loading.find() == path
+    assert [repo.path for repo in read_setup(path).repos] == [folder]
+
+
+def test_init_makes_the_folder_of_its_file(tmp_path):
+    path = tmp_path / "not" / "there" / "config.toml"
+
+    write(path)
+
+    assert read_setup(path).path == path
 
 
 def test_init_next_to_working_copies_names_their_folder(tmp_path):
@@ -146,7 +170,13 @@ def test_init_in_a_working_copy_of_any_name_writes_what_can_be_read(tmp_path, na
 
 
 def test_init_without_any_working_copy_says_so(tmp_path):
-    assert "Repos: none yet, so add some to it." in write(tmp_path / "config.toml")
+    said = write(tmp_path / "config.toml")
+
+    content = (tmp_path / "config.toml").read_text()
+    assert "Repos: none yet, so add some to it; it has an example." in said
+    assert '# [repos.api]\n# path = "~/src/api"\n' in content
+    uncommented_example = uncommented(content.partition("\n[access]\n")[0])
+    assert tomllib.loads(uncommented_example)["repos"]["api"]["path"] == "~/src/api"
 
 
 def test_init_writes_a_file_that_nobody_else_can_read(tmp_path, monkeypatch):
@@ -165,6 +195,16 @@ def test_init_leaves_a_file_as_it_is(tmp_path):
     assert (tmp_path / "config.toml").read_text() == "mine"
 
 
-def test_init_where_nothing_can_be_written_says_so(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be written: No such file or directory"):
-        write(tmp_path / "nope" / "config.toml")
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("file", r"file is not a folder\."),
+        ("file/below", r"file/below cannot be made: Not a directory\."),
+        ("x" * 300, r"cannot be made: File name too long\."),
+    ],
+)
+def test_init_where_nothing_can_be_written_says_so(tmp_path, folder, said):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ConfigError, match=said):
+        write(tmp_path / folder / "config.toml")

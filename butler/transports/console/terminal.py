@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,10 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import print_formatted_text
 
 from butler.chat.message import Message, Person, Reply
+from butler.chat.text import folded
 from butler.core.bot import Bot
+from butler.core.commands import Command, Kind, Parameter
+from butler.core.plugin import Plugin, Settings
 from butler.core.router import Router
 from butler.repos.registry import RepoRegistry
 from butler.transports.console.typed import Author, Typed
@@ -108,11 +111,26 @@ def _warning(at_work: int) -> str:
 
 
 class CommandCompleter(Completer):
-    """Completes commands, and the names of repos after a command."""
+    """Completes commands, and after them what fits their next parameter.
 
-    def __init__(self, router: Router, repos: RepoRegistry) -> None:
+    Args:
+        router: The commands.
+        repos: The repos, for parameters that take one.
+        plugins: The plugins by name, asked for all other parameters.
+        chat_id: The chat in which is typed.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        repos: RepoRegistry,
+        plugins: Mapping[str, Plugin[Settings]],
+        chat_id: str,
+    ) -> None:
         self._router = router
         self._repos = repos
+        self._plugins = plugins
+        self._chat_id = chat_id
 
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
@@ -120,21 +138,37 @@ class CommandCompleter(Completer):
         """Yield the completions at the cursor."""
         typed = document.text_before_cursor
         head, space, word = typed.rpartition(" ")
-        names = self._repo_names(head) if space else self._command_names()
+        names = self._arguments(head.split()) if space else self._command_names()
         for name in names:
-            if name.lower().startswith(word.lower()):
+            if folded(name).startswith(folded(word)):
                 yield Completion(name, start_position=-len(word))
 
     def _command_names(self) -> Iterable[str]:
         return (f"{self._router.prefix}{command.name}" for command in self._router.commands)
 
-    def _repo_names(self, head: str) -> Iterable[str]:
-        command = self._router.get(head.strip())
+    def _arguments(self, words: Sequence[str]) -> Iterable[str]:
+        command = self._router.get(words[0]) if words else None
         if command is None:
             return ()
         if command.name == "help":
             return (each.name for each in self._router.commands)
-        return (repo.name for repo in self._repos)
+        parameter = _parameter(command, len(words) - 1)
+        if parameter is None:
+            return ()
+        if parameter.is_repo:
+            return (repo.name for repo in self._repos)
+        plugin = self._plugins.get(command.plugin)
+        more = plugin.suggestions(command.name, parameter.name, self._chat_id) if plugin else ()
+        return (*parameter.choices, *more)
+
+
+def _parameter(command: Command, index: int) -> Parameter | None:
+    """Return the parameter that takes the next word after so many; None for text and none."""
+    parameters = command.parameters
+    if parameters and parameters[-1].kind is Kind.MANY:
+        index = min(index, len(parameters) - 1)
+    found = parameters[index] if index < len(parameters) else None
+    return None if found is None or found.kind is Kind.REST else found
 
 
 def styled(text: str) -> str:

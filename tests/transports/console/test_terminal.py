@@ -18,6 +18,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from butler.app import read_setup
 from butler.chat.message import Reply
+from butler.testing import OWNER, open_chat
 from butler.testing.agents import scripted_agent
 from butler.transports.console.terminal import CommandCompleter, PromptConsole, styled
 from butler_process import BUTLER, PATIENCE_S, run_butler, start_butler, write_config
@@ -272,16 +273,46 @@ async def test_a_reply_is_above_the_prompt_once_it_is_sent(tmp_path, keyboard, s
         ("/help us", ["use"]),
         ("hello w", []),
         ("/nope w", []),
+        ("/chat ", ["on", "off"]),
+        ("/chat o", ["on", "off"]),
+        ("/chat on ", []),
+        ("/agent ", ["claude", "codex", "gemini", "opencode"]),
+        ("/agent co", ["codex"]),
+        ("/use api ", []),
+        ("/run a", []),
+        ("/stop e", ["everywhere"]),
     ],
 )
-def test_what_could_stand_at_the_cursor_is_offered(config, typed, offered):
+async def test_what_could_stand_at_the_cursor_is_offered(config, typed, offered):
     setup = read_setup(config)
-    completer = CommandCompleter(setup.router, setup.repos)
+    async with open_chat(setup):
+        completer = CommandCompleter(setup.router, setup.repos, setup.plugins, "team")
 
-    found = [each.text for each in completer.get_completions(Document(typed), CompleteEvent())]
+        found = [each.text for each in completer.get_completions(Document(typed), CompleteEvent())]
 
     assert [each for each in found if each in offered] == offered
     assert offered or not found
+
+
+async def test_the_runs_of_the_chat_are_offered_the_newest_first(config):
+    command = json.dumps(scripted_agent("acp", config.parent, {"turns": [[{"say": "Done."}]]}))
+    config.write_text(
+        f'{config.read_text()}[access]\nowners = ["{OWNER}"]\n[plugins.run]\n'
+        'agent = "scripted"\nsandbox = "off"\n'
+        f"[plugins.run.agents.scripted]\ncommand = {command}\n"
+    )
+    setup = read_setup(config)
+    async with open_chat(setup) as chat:
+        await chat("/use api")
+        for _ in range(2):
+            await chat("/run do it")
+        completer = CommandCompleter(setup.router, setup.repos, setup.plugins, chat.chat_id)
+
+        found = [
+            each.text for each in completer.get_completions(Document("/diff "), CompleteEvent())
+        ]
+
+    assert found == ["2", "1"]
 
 
 @pytest.mark.parametrize(
