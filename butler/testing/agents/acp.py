@@ -39,6 +39,10 @@ class AcpVoice:
         """See ``Voice``."""
         return encoded(self._update("agent_message_chunk", content={"type": "text", "text": text}))
 
+    def announce(self, commands: Sequence[Message]) -> None:
+        """Announce slash commands."""
+        send(self._update("available_commands_update", availableCommands=commands))
+
     def think(self, text: str) -> None:
         """See ``Voice``."""
         send(self._update("agent_thought_chunk", content={"type": "text", "text": text}))
@@ -123,6 +127,13 @@ class AcpAgent:
                     self._settings = _sources(message["params"])
                 answer = getattr(self, f"_{method}")(message["params"])
                 send({"jsonrpc": "2.0", "id": message["id"], **answer})
+                if method in _OPENING and "result" in answer:
+                    self._announce(message["params"])
+
+    def _announce(self, params: Message) -> None:
+        if self._script.commands:
+            conversation_id = params.get("sessionId", self._script.conversation_id)
+            AcpVoice(conversation_id).announce(self._script.commands)
 
     def _initialize(self, _: Message) -> Message:
         way = self._script.resume

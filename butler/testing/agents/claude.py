@@ -99,14 +99,21 @@ class ClaudeCommand:
         while True:
             message = receive()
             if message["type"] == "control_request":
-                send(_response(message["request_id"]))
+                send(self._response(message))
             elif message["type"] == "user":
                 self._answer([block["text"] for block in message["message"]["content"]])
+
+    def _response(self, request: Message) -> Message:
+        is_first = request["request"]["subtype"] == "initialize"
+        said = {"commands": self._script.commands} if is_first else {}
+        response = {"subtype": "success", "request_id": request["request_id"], "response": said}
+        return {"type": "control_response", "response": response}
 
     def _answer(self, texts: list[str]) -> None:
         *before, prompt = texts
         init = {"type": "system", "subtype": "init", "session_id": self._conversation_id}
-        send({**init, "permissionMode": self._mode})
+        names = [command["name"] for command in self._script.commands]
+        send({**init, "permissionMode": self._mode, "slash_commands": names})
         if not self._script.logged_in:
             send(self._result("success", "Invalid API key · Please run /login", is_error=True))
             return
@@ -144,11 +151,6 @@ def _tool(question: Mapping[str, Any]) -> tuple[str, Message]:
 
 def _assistant(block: Message) -> Message:
     return {"type": "assistant", "message": {"role": "assistant", "content": [block]}}
-
-
-def _response(request_id: str) -> Message:
-    response = {"subtype": "success", "request_id": request_id, "response": {}}
-    return {"type": "control_response", "response": response}
 
 
 def _is_interrupt(message: Message) -> bool:

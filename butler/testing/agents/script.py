@@ -9,6 +9,7 @@ A script is an object::
                      "crash" (acp: ends), "lost" (acp: the prompt fails) or "unsupported"
     result           claude: the text of the result at the end of a turn; none
     logged_in        false: nothing works but saying so
+    commands         the slash commands announced, each {"name", "description"}; none
     modes            the modes offered, the first is the current one; mode_error: refused with this
 
 A step is an object with one of these keys:
@@ -78,6 +79,7 @@ class Script:
     resume: str = "accept"
     result: str = ""
     logged_in: bool = True
+    commands: list[dict[str, str]] = field(default_factory=list)
     modes: list[str] = field(default_factory=list)
     mode_error: str = ""
 

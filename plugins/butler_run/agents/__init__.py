@@ -7,7 +7,9 @@
 from butler_run.agents.acp.agent import AcpAgent
 from butler_run.agents.agent import (
     Agent,
+    AgentCommand,
     Change,
+    CommandsAnnounced,
     Event,
     Finished,
     Mode,
@@ -41,10 +43,12 @@ __all__ = [
     "PRESETS",
     "AcpAgent",
     "Agent",
+    "AgentCommand",
     "AgentError",
     "Change",
     "ClaudeAgent",
     "CommandAgent",
+    "CommandsAnnounced",
     "ConversationLostError",
     "Event",
     "Finished",

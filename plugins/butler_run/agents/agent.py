@@ -77,6 +77,21 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentCommand:
+    """A slash command of an agent; ``name`` is without the slash, as in ``compact``."""
+
+    name: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsAnnounced:
+    """The slash commands that the agent takes as prompts in this folder; replaces earlier ones."""
+
+    commands: tuple[AgentCommand, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A piece of the answer; pieces are joined without a separator."""
 
@@ -140,7 +155,17 @@ class Finished:
     detail: str = ""
 
 
-Event = Started | Text | Tool | PermissionAsked | Usage | Notice | Working | Finished
+Event = (
+    Started
+    | CommandsAnnounced
+    | Text
+    | Tool
+    | PermissionAsked
+    | Usage
+    | Notice
+    | Working
+    | Finished
+)
 
 
 class Run(Protocol):

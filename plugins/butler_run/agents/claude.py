@@ -31,6 +31,7 @@ from butler_run.agents.errors import AgentError, ConversationLostError
 from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 from butler_run.agents.process.json_lines import Messages
 from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
+from butler_run.agents.slash_commands import announced
 from butler_run.agents.text import coalesced, on_one_line
 from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
 
@@ -50,6 +51,7 @@ _MODES = {
 # .mcp.json can start servers, all without a question.
 _USER_SETTINGS = ("--setting-sources", "user")
 _ALLOW, _REJECT = "allow", "reject"
+_INITIALIZE = "i1"
 _LOST = re.compile(r"no conversation found|valid session id|--resume", re.IGNORECASE)
 
 
@@ -111,11 +113,12 @@ class _ClaudeRun(ProcessRun):
         self._messages = Messages(process)
         self._requests: dict[str, dict[str, Any]] = {}
         self._titles: dict[str, str] = {}
+        self._commands: list[Any] = []
         self._has_text = False
 
     def prompt(self, *texts: str) -> None:
         """Send the prompt, the last of ``texts``, with the texts before it."""
-        self._control("i1", {"subtype": "initialize"})
+        self._control(_INITIALIZE, {"subtype": "initialize"})
         content = [{"type": "text", "text": text} for text in texts]
         self._send({"type": "user", "message": {"role": "user", "content": content}})
 
@@ -142,6 +145,7 @@ class _ClaudeRun(ProcessRun):
                 is_init = message.get("type") == "system" and message.get("subtype") == "init"
                 if is_init or message.get("type") in {"result", "control_request"}:
                     return messages[number:]
+                self._note_commands(message)
         return []
 
     def _told(self, messages: Iterable[dict[str, Any]]) -> Iterator[Event]:
@@ -155,6 +159,7 @@ class _ClaudeRun(ProcessRun):
         match message:
             case {"type": "system", "subtype": "init", "session_id": str(conversation_id)}:
                 yield Started(conversation_id)
+                yield from self._announced(message.get("slash_commands"))
             case {"type": "assistant", "message": {"content": list(blocks)}}:
                 yield from self._said(blocks, is_own=not message.get("parent_tool_use_id"))
             case {"type": "user", "message": {"content": list(blocks)}}:
@@ -165,6 +170,19 @@ class _ClaudeRun(ProcessRun):
                 yield from self._ended(message)
             case _:
                 yield Working()
+
+    def _note_commands(self, message: dict[str, Any]) -> None:
+        """Note the slash commands in the answer to ``initialize``; it describes them."""
+        match message:
+            case {"response": {"request_id": str(id), "response": {"commands": list(offers)}}}:
+                if id == _INITIALIZE:
+                    self._commands = offers
+
+    def _announced(self, names: object) -> Iterator[Event]:
+        """Yield the slash commands; ``names`` are those that this conversation adds."""
+        offers = [*self._commands, *(names if isinstance(names, list) else ())]
+        if offers:
+            yield announced(offers)
 
     def _said(self, blocks: list[Any], *, is_own: bool) -> Iterator[Event]:
         for block in blocks:

@@ -88,6 +88,8 @@ class AcpRun(ProcessRun):
     ) -> AsyncIterator[Event]:
         self._conversation_id = conversation_id
         self._wire.is_deaf = False
+        if self._updates.commands is not None:
+            yield self._updates.commands
         prompting = asyncio.create_task(self._prompted(connection, conversation_id))
         try:
             async for event in self._handed_over():

@@ -6,6 +6,7 @@ from typing import Any
 
 from butler_run.agents.agent import (
     Change,
+    CommandsAnnounced,
     Event,
     OptionKind,
     PermissionAsked,
@@ -14,6 +15,7 @@ from butler_run.agents.agent import (
     Usage,
     Working,
 )
+from butler_run.agents.slash_commands import announced
 from butler_run.agents.text import on_one_line
 from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
 
@@ -31,10 +33,16 @@ Params = dict[str, Any]
 
 
 class Updates:
-    """Translates, and remembers running tools, because a question may have only a tool's id."""
+    """Translates, and remembers running tools, because a question may have only a tool's id.
+
+    Attributes:
+        cost_usd: The cost so far, if the agent reports it.
+        commands: The agent's slash commands, once it has announced them.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.cost_usd: float | None = None
+        self.commands: CommandsAnnounced | None = None
         self._folder = folder
         self._tools: dict[str, Params] = {}
         self._has_text = False
@@ -55,11 +63,20 @@ class Updates:
                 yield from self._text(name) if name else (Working(),)
             case {"sessionUpdate": "tool_call" | "tool_call_update", "toolCallId": str(id)}:
                 yield self._tool(id, update)
+            case {"sessionUpdate": "available_commands_update"}:
+                self.note_commands(update)
+                yield self.commands or Working()
             case {"sessionUpdate": "usage_update", "used": int(tokens)}:
                 self._note_cost(update.get("cost"))
                 yield Usage(tokens, self.cost_usd)
             case _:
                 yield Working()
+
+    def note_commands(self, update: Params) -> None:
+        """Note the slash commands in ``update``, if it announces any; say nothing."""
+        match update:
+            case {"sessionUpdate": "available_commands_update", "availableCommands": list(offers)}:
+                self.commands = announced(offers)
 
     def question(self, question_id: str, params: Params) -> PermissionAsked:
         """Translate a request for permission to a question."""

@@ -34,8 +34,8 @@ class Wire:
 
     Attributes:
         error: The reason for the end of the wire, unless the process ended.
-        is_deaf: Updates are skipped, as at the start, because an agent that resumes a conversation
-            replays all of it.
+        is_deaf: Updates other than slash commands are skipped, as at the start, because an agent
+            that resumes a conversation replays all of it.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Wire:
     def _events(self, message: dict[str, Any]) -> Iterable[Event]:
         params = _object(message, "params")
         if message["method"] == "session/update":
-            return () if self.is_deaf else self._updates.events(_object(params, "update"))
+            return self._updated(_object(params, "update"))
         if "id" not in message:
             return ()
         if message["method"] == "session/request_permission":
@@ -109,6 +109,12 @@ class Wire:
             return (self._updates.question(question_id, params),)
         error = {"code": _METHOD_NOT_FOUND, "message": "Method not found"}
         self._respond(message["id"], {"error": error})
+        return ()
+
+    def _updated(self, update: Params) -> Iterable[Event]:
+        if not self.is_deaf:
+            return self._updates.events(update)
+        self._updates.note_commands(update)
         return ()
 
     def _respond(self, request_id: Any, answer: dict[str, Any]) -> None:

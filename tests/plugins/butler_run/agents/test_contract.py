@@ -10,9 +10,11 @@ import pytest
 from butler.testing.agents import scripted_agent
 from butler_run.agents import (
     AcpAgent,
+    AgentCommand,
     AgentError,
     ClaudeAgent,
     CommandAgent,
+    CommandsAnnounced,
     ConversationLostError,
     Finished,
     LimitReachedError,
@@ -57,6 +59,20 @@ async def test_all_of_the_text_is_told_and_tools_are_not(events_of, kind, said):
     events = await events_of(kind, {"turns": [[*steps, {"say": "b"}, usage]]})
 
     assert said(events).split() == (["ab"] if kind == "command" else ["a", "b"])
+
+
+async def test_slash_commands_are_announced_by_agents_that_have_any(events_of, kind):
+    offered = [
+        {"name": "compact", "description": "Keep a summary.\nNo more."},
+        {"name": "plugin:deploy", "description": ""},
+        {"name": "with a space", "description": "never mind"},
+    ]
+
+    events = await events_of(kind, {"commands": offered, "turns": [[{"say": "x"}]]})
+
+    known = (AgentCommand("compact", "Keep a summary. No more"), AgentCommand("plugin:deploy"))
+    expected = [] if kind == "command" else [CommandsAnnounced(known)]
+    assert [each for each in events if isinstance(each, CommandsAnnounced)] == expected
 
 
 async def test_it_works_in_the_folder(events_of, kind, folder):
@@ -226,6 +242,17 @@ class TestConversing:
 
         assert events[0] == Started("c-5")
         assert said(events) == "c-5"
+
+    @pytest.mark.parametrize("resume", ["accept", "reopen"])
+    async def test_slash_commands_are_announced_when_a_conversation_is_resumed(
+        self, events_of, kind, resume
+    ):
+        offered = [{"name": "compact", "description": ""}]
+        script = {"resume": resume, "commands": offered, "turns": [[{"say": "x"}]]}
+
+        events = await events_of(kind, script, conversation_id="c-5")
+
+        assert CommandsAnnounced((AgentCommand("compact"),)) in events
 
     @pytest.mark.parametrize("resume", ["refuse", "unsupported"])
     async def test_a_lost_conversation_is_an_error_of_its_own(self, events_of, kind, resume):
