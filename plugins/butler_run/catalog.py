@@ -8,24 +8,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from butler import Finding, Repo, UserError
-from butler_run.agents import (
-    LOGIN_OF_CLAUDE,
-    PRESETS,
-    AcpAgent,
-    Agent,
-    ClaudeAgent,
-    CommandAgent,
-    HomeFolder,
-    Login,
-    Mode,
-    ProcessLimits,
-    RunLimits,
-    allowed_environment,
-)
+from butler_run.agents import PRESETS, Agent, Mode, RunLimits, allowed_environment
 from butler_run.agents.readiness import (
     interpreter_problem,
     login_problem,
-    with_own_folder_first,
+)
+from butler_run.configured import (
+    ceiling_of,
+    command_of,
+    environment_of,
+    held_to,
+    home_of,
+    is_in_repo,
+    login_of,
+    made,
+    options_of,
 )
 from butler_run.sandbox.boundary import Boundary, Limits
 from butler_run.settings import AgentSettings, Approvers, RepoRunSettings, RunSettings
@@ -96,15 +93,15 @@ class Catalog:
     def _finding(self, name: str, *, is_used: bool) -> Finding:
         """Check one agent; what nothing would use can only be worth a note."""
         settings = self._settings.agents.get(name, AgentSettings())
-        program = _command(name, settings)[0]
-        environment = _environment(settings, program)
-        if _is_in_repo(program):
+        program = command_of(name, settings)[0]
+        environment = environment_of(settings, program)
+        if is_in_repo(program):
             return Finding(True, f"agent {name}", f"{program} in each repo")
         found = Path(shutil.which(program) or program)
         problem = (
             self.problem(name)
             or interpreter_problem(found, environment)
-            or login_problem(_login(name, settings), environment)
+            or login_problem(login_of(name, settings), environment)
         )
         is_wrong = bool(problem) and is_used
         is_note = bool(problem) and not is_used
@@ -118,7 +115,7 @@ class Catalog:
     def problem(self, name: str) -> str:
         """Check the disk; return a sentence if an agent is not installed, else nothing."""
         program = self._program(name)
-        if _is_in_repo(program) or shutil.which(program):
+        if is_in_repo(program) or shutil.which(program):
             return ""
         preset = PRESETS.get(name)
         how = f" {preset.how_to_get}" if preset else ""
@@ -126,7 +123,7 @@ class Catalog:
 
     def _program(self, name: str) -> str:
         settings = self._settings.agents.get(name, AgentSettings())
-        return _command(name, settings)[0]
+        return command_of(name, settings)[0]
 
     def check(self, name: str) -> None:
         """Check that an agent exists.
@@ -181,12 +178,12 @@ class Catalog:
         self.check(name)
         self.check_in(repo, name)
         settings = self._settings.agents.get(name, AgentSettings())
-        mode = _mode(settings, of_repo)
-        held_to = _held_to(mode, name, settings, is_trusted=repo.is_trusted)
-        environment = held_to | _environment(settings, _command(name, settings)[0])
+        mode = ceiling_of(settings, of_repo)
+        held = held_to(mode, name, settings, is_trusted=repo.is_trusted)
+        environment = held | environment_of(settings, command_of(name, settings)[0])
         return Choice(
             name=name,
-            agent=_agent(name, settings, of_repo, is_trusted=repo.is_trusted),
+            agent=made(name, settings, of_repo, is_trusted=repo.is_trusted),
             is_program=settings.kind == "command",
             mode=mode,
             environment=environment,
@@ -219,7 +216,7 @@ class Catalog:
                 _first(of_repo.max_disk_mb, agent.max_disk_mb, run.max_disk_mb),
                 _first(of_repo.max_file_mb, agent.max_file_mb, run.max_file_mb),
             ),
-            home=_home(name, agent),
+            home=home_of(name, agent),
             readable=tuple(Path(each).expanduser() for each in agent.readable),
             writable=tuple(Path(each).expanduser() for each in agent.writable),
             is_trusted=repo.is_trusted,
@@ -233,80 +230,7 @@ def _first(of_repo: T | None, of_agent: T | None, of_all: T) -> T:
     return of_all if of_agent is None else of_agent
 
 
-def _home(name: str, settings: AgentSettings) -> HomeFolder:
-    if settings.kind == "claude":
-        return PRESETS["claude"].home
-    is_preset = settings.kind == "acp" and name in PRESETS
-    return PRESETS[name].home if is_preset else HomeFolder()
-
-
 def _named(of_repo: RepoRunSettings) -> list[str]:
     return list(
         dict.fromkeys([*([of_repo.agent] if of_repo.agent else []), *(of_repo.agents or ())])
     )
-
-
-def _mode(settings: AgentSettings, of_repo: RepoRunSettings) -> Mode:
-    """Return the agent's mode within the repo's; a program asks nobody."""
-    if settings.kind == "command":
-        return Mode.BYPASS
-    if of_repo.mode is None:
-        return settings.mode or Mode.ASK
-    return (settings.mode or of_repo.mode).within(of_repo.mode)
-
-
-def _is_in_repo(program: str) -> bool:
-    """Return whether a program is looked for in the repo, see ``spawned``."""
-    return "/" in program and not program.startswith("/")
-
-
-def options_of(repo: Repo) -> RepoRunSettings:
-    """Return the settings for runs in ``repo``."""
-    options = repo.options.get("run")
-    return options if isinstance(options, RepoRunSettings) else RepoRunSettings()
-
-
-def _agent(
-    name: str, settings: AgentSettings, of_repo: RepoRunSettings, *, is_trusted: bool
-) -> Agent:
-    max_output_mb = of_repo.max_output_mb or settings.max_output_mb
-    limits = ProcessLimits(output_bytes=max_output_mb * 1_000_000)
-    command = _command(name, settings)
-    match settings.kind:
-        case "claude":
-            return ClaudeAgent(command, limits, is_trusted=is_trusted)
-        case "command":
-            return CommandAgent(command, limits)
-        case "acp":
-            preset = PRESETS.get(name)
-            how_to_get = preset.how_to_get if preset and settings.command is None else ""
-            return AcpAgent(command, limits, how_to_get=how_to_get, is_trusted=is_trusted)
-
-
-def _environment(settings: AgentSettings, program: str) -> dict[str, str]:
-    environment = allowed_environment(settings.env)
-    return environment if _is_in_repo(program) else with_own_folder_first(environment, program)
-
-
-def _login(name: str, settings: AgentSettings) -> Login | None:
-    """Return where the login is of an agent that is known, also with a command of one's own."""
-    program = Path(_command(name, settings)[0]).name
-    if settings.kind == "claude":
-        return LOGIN_OF_CLAUDE if program == "claude" else None
-    preset = PRESETS.get(name) if settings.kind == "acp" else None
-    return preset.login if preset and program == preset.command[0] else None
-
-
-def _held_to(mode: Mode, name: str, settings: AgentSettings, *, is_trusted: bool) -> dict[str, str]:
-    preset = PRESETS.get(name) if settings.kind == "acp" else None
-    if preset is None:
-        return {}
-    return {**preset.environment.get(mode, {}), **({} if is_trusted else preset.untrusted)}
-
-
-def _command(name: str, settings: AgentSettings) -> tuple[str, ...]:
-    if settings.command is not None:
-        program, *arguments = settings.command
-        is_at_home = program.startswith("~")
-        return (str(Path(program).expanduser()) if is_at_home else program, *arguments)
-    return ("claude",) if settings.kind == "claude" else PRESETS[name].command

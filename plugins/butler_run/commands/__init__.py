@@ -1,0 +1,1 @@
+"""The commands of the run plugin, by what they are about."""

@@ -1,0 +1,34 @@
+"""What the commands of the run plugin share."""
+
+from butler import Context, Message, Plugin, Repo
+from butler_run.catalog import Catalog, Choice
+from butler_run.history.runs import History
+from butler_run.permissions.questions import Questions
+from butler_run.runs.scheduler import Scheduler
+from butler_run.settings import RunSettings
+from butler_run.snapshots.undo import Changes
+
+
+class RunCommandsBase(Plugin[RunSettings]):
+    """The state of the plugin, and the start of a run.
+
+    Everything but the catalog and the questions exists once the plugin is entered.
+    """
+
+    _catalog: Catalog
+    _questions: Questions
+    _history: History
+    _runs: Scheduler
+    _changes: Changes
+
+    async def _start(self, ctx: Context, prompt: str) -> str | None:
+        repo = await ctx.active_repo()
+        note = await self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
+        return "\n".join(each for each in (note, _left_out(ctx.message)) if each) or None
+
+    def _choice(self, ctx: Context, repo: Repo) -> Choice:
+        return self._catalog.choose(repo, self._history.chats.agent_of(ctx.chat_id))
+
+
+def _left_out(message: Message) -> str:
+    return f"The {message.media} was left out: I can only pass on text." if message.media else ""

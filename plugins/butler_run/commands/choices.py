@@ -1,0 +1,47 @@
+"""What a chat chooses: its agent, and whether plain text is a prompt."""
+
+import asyncio
+from typing import Literal
+
+from butler import Context, Role, command
+from butler_run.commands.base import RunCommandsBase
+
+
+class ChoiceCommands(RunCommandsBase):
+    """The commands with which a chat chooses."""
+
+    @command(needs_like="run")
+    async def agent(self, ctx: Context, name: str | None = None) -> str:
+        """Show or choose the agent of this chat."""
+        if name is None:
+            repo = await ctx.active_repo()
+            used = self._choice(ctx, repo).name
+            known = ", ".join(self._catalog.names_in(repo))
+            return f"This chat uses *{used}* in *{repo.name}*. Available: {known}."
+        self._catalog.check(name)
+        if await ctx.active_repo_name() is not None:
+            self._catalog.check_in(await ctx.active_repo(), name)
+        self._history.chats.choose_agent(ctx.chat_id, name)
+        problem = await asyncio.to_thread(self._catalog.problem, name)
+        return " ".join(each for each in (f"This chat now uses *{name}*.", problem) if each)
+
+    @command(needs_like="run")
+    async def chat(self, ctx: Context, state: Literal["on", "off"] | None = None) -> str:
+        """Treat plain text as a prompt in this chat, or stop doing so.
+
+        When off, prompts are /run, replies to messages of a run, and messages that mention me.
+        """
+        if state is None:
+            if self._history.chats.is_listening(ctx.chat_id):
+                return "Plain text is treated as a prompt here. /chat off changes that."
+            return "Plain text is not treated as a prompt here. /chat on changes that."
+        self._history.chats.set_listening(ctx.chat_id, is_listening=state == "on")
+        if state == "on":
+            return "Plain text is now treated as a prompt here. /chat off undoes that."
+        return "Plain text is no longer treated as a prompt here."
+
+    @command(needs=Role.OWNER)
+    async def lift(self, ctx: Context) -> str:
+        """Let the next run of this chat exceed the daily budget."""
+        self._history.chats.lift(ctx.chat_id, is_lifted=True)
+        return "The next run here may exceed the budget."

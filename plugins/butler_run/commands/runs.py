@@ -1,0 +1,134 @@
+"""/run, and what is done about runs: stop, repeat, list, show and undo them."""
+
+import asyncio
+import time
+from typing import Literal
+
+from butler import Context, Reply, Role, UserError, ask_process, command, duration
+from butler_run.commands.base import RunCommandsBase
+from butler_run.history.runs import Past
+from butler_run.snapshots.working_copy import working_copy
+
+RUNS_SHOWN = 10
+
+
+class RunCommands(RunCommandsBase):
+    """The commands about runs."""
+
+    @command(aliases=("exec", "do", "ask"))
+    async def run(self, ctx: Context, *, prompt: str) -> str | None:
+        """Let the agent work in this chat's active repo.
+
+        /run add a retry to the HTTP client continues the chat's conversation in that repo; /new
+        starts a new one. /stop ends the run, /diff shows its changes, /undo reverts them.
+        """
+        return await self._start(ctx, prompt)
+
+    @command(overtakes=True)
+    async def stop(
+        self, ctx: Context, run: int | Literal["all", "everywhere"] | None = None
+    ) -> str:
+        """Stop a run.
+
+        /stop stops the active run of this chat, /stop 14 run 14, /stop all every run of this chat;
+        for owners, /stop everywhere stops the runs of all chats.
+        """
+        if run == "everywhere" and ctx.role < Role.OWNER:
+            raise UserError(
+                "/stop everywhere is for owners only. /stop all stops the runs of this chat."
+            )
+        if isinstance(run, str):
+            return await self._stop_all(ctx, None if run == "everywhere" else ctx.chat_id)
+        if not self._runs.can_stop(ctx.chat_id, run):
+            elsewhere = self._history.elsewhere(ctx.chat_id)
+            number = min(elsewhere, default=None) if run is None else run
+            if number in elsewhere:
+                return await self._stop_elsewhere(number, *elsewhere[number])
+            await ctx.caught_up()  # a /run that was overtaken may start it yet
+        return await self._runs.stop(ctx.chat_id, run)
+
+    async def asked(self, text: str) -> str:
+        """Stop a run for another process: its number, and the chat it belongs to."""
+        number, _, chat_id = text.partition(" ")
+        if not number.isdecimal():
+            raise UserError("Another Butler asked for what this one does not know.")
+        return await self._runs.stop(chat_id, int(number))
+
+    async def _stop_elsewhere(self, number: int, process_id: int, chat_id: str) -> str:
+        return await ask_process(self.data_folder, process_id, "run", f"{number} {chat_id}")
+
+    async def _stop_all(self, ctx: Context, chat_id: str | None) -> str:
+        elsewhere = self._history.elsewhere(chat_id)
+        is_here = self._runs.can_stop(chat_id, None) or not elsewhere
+        said = [await self._runs.stop_all(chat_id)] if is_here else []
+        if elsewhere:
+            said += await asyncio.gather(
+                *(self._stop_elsewhere(each, *there) for each, there in elsewhere.items())
+            )
+
+        async def stop_overtaken() -> None:
+            if await ctx.caught_up():
+                await self._runs.stop_all(chat_id)
+
+        ctx.start(stop_overtaken(), "stop all")
+        return "\n".join(said)
+
+    @command(needs_like="run")
+    async def retry(self, ctx: Context, run: int | None = None) -> str | None:
+        """Restart a run that did not finish.
+
+        /retry restarts the latest one of this chat, /retry 14 restarts run 14.
+        """
+        if run is None:
+            past = self._history.last_unfinished(ctx.chat_id)
+        else:
+            past = self._history.run(run, ctx.chat_id)
+        if past is not None and not ctx.may_see(past.repo):
+            past = None
+        if past is not None and not past.is_over:
+            raise UserError(
+                f"Run {past.number} is still in progress. /stop it, or wait for its end."
+            )
+        request = self._history.request(past.number) if past else None
+        if request is None:
+            raise UserError("There is no such run to restart in this chat. /runs lists the runs.")
+        repo = await ctx.repo(request.repo)
+        choice = self._catalog.choose(repo, request.agent)
+        return await self._runs.start(ctx, repo, request.prompt, choice)
+
+    @command(needs=Role.VIEWER)
+    async def runs(self, ctx: Context) -> str:
+        """List the runs of this chat: running, queued and recent ones."""
+        last = self._history.last(ctx.chat_id, RUNS_SHOWN)
+        runs = [run for run in last if ctx.may_see(run.repo)]
+        if not runs:
+            return "No runs in this chat yet. /run <prompt> starts one."
+        return "\n".join(_listed(run, time.time()) for run in runs)
+
+    @command(needs=Role.VIEWER)
+    async def diff(self, ctx: Context, run: int | None = None) -> str | Reply:
+        """Show the changes of a run.
+
+        /diff shows those of the latest run of this chat, /diff 14 those of run 14. Without any run,
+        it shows the uncommitted changes of the active repo.
+        """
+        return await self._changes.shown(ctx, run)
+
+    @command(needs_like="run")
+    async def undo(self, ctx: Context, run: int | None = None) -> str:
+        """Restore the files to their state before a run.
+
+        Files that were changed after the run are never overwritten.
+        """
+        past, repo = await self._changes.to_undo(ctx, run)
+        with self._runs.at_rest(await asyncio.to_thread(working_copy, repo)):
+            return await self._changes.undone(past, repo)
+
+
+def _listed(run: Past, now: float) -> str:
+    parts = [f"• {run.number} *{run.repo}* {run.state}", run.agent, run.person]
+    if run.started_at is not None:
+        parts.append(duration((run.ended_at or now) - run.started_at))
+    if run.cost_usd is not None:
+        parts.append(f"${run.cost_usd:.2f}")
+    return ", ".join(parts)
