@@ -21,6 +21,7 @@ from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.app import Setup, open_bot, read_setup
 from butler.chat.message import Message, Person, Reply
+from butler.chat.transport import NO_NAMES
 from butler.core.bot import Bot
 from butler.core.gate import Gate
 from butler.core.router import Router
@@ -38,6 +39,7 @@ class SinkTransport:
     """A chat network with a line in and no line out."""
 
     owner_chat_id: str | None = None
+    chat_names = NO_NAMES
 
     def __init__(self) -> None:
         self.sink = Sink()

@@ -34,16 +34,32 @@ Head = tuple[int, int]
 """Inode and time of a ``HEAD`` file; git replaces the file to change it."""
 
 
+@dataclass(frozen=True, slots=True)
+class WorkingCopy:
+    """What /use says of a repo.
+
+    Attributes:
+        branch: The branch as the end of a sentence: ``, on branch main.``; if git fails, a sentence
+            that says why.
+        settings: Files and folders that agents take settings, tools and hooks from.
+        hooks: The hooks that git runs.
+    """
+
+    branch: str
+    settings: tuple[str, ...]
+    hooks: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class _Known:
-    answer: str
+    copy: WorkingCopy
     head: Head | None
     asked_at: float
     looked_at: float
 
 
-class Branches:
-    """Caches the branch of each repo.
+class WorkingCopies:
+    """Caches what /use says of each repo.
 
     Selecting a repo is the most frequent command, and git takes about a hundred times as long as
     the rest of it. So the disk is checked once a second per repo, and git runs only if ``HEAD``
@@ -53,39 +69,44 @@ class Branches:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._known: dict[str, _Known] = {}
-        self._looking: dict[str, asyncio.Task[str]] = {}
+        self._looking: dict[str, asyncio.Task[WorkingCopy]] = {}
 
-    async def of(self, repo: Repo) -> str:
-        """Return the branch as the end of a sentence: ``, on branch main.``
-
-        If git fails, the result is a sentence that says why.
+    async def of(self, repo: Repo) -> WorkingCopy:
+        """Return what the working copy of a repo was like within the last second.
 
         Raises:
             UnusableRepoError: The folder cannot be used.
         """
         known = self._known.get(repo.name)
         if known is not None and self._clock() - known.looked_at < FRESH_S:
-            return known.answer
+            return known.copy
         looking = self._looking.get(repo.name)
         if looking is None:
             looking = self._looking[repo.name] = asyncio.create_task(self._look(repo))
             looking.add_done_callback(lambda _task: self._looking.pop(repo.name, None))
         return await asyncio.shield(looking)
 
-    async def _look(self, repo: Repo) -> str:
+    async def _look(self, repo: Repo) -> WorkingCopy:
         head = await asyncio.to_thread(_head, repo)
+        brought = await asyncio.to_thread(repo.brought)
         now = self._clock()
         known = self._known.get(repo.name)
         if known and head and known.head == head and now - known.asked_at < ASK_AGAIN_S:
-            known.looked_at = now
-            return known.answer
-        try:
-            answer = f", {await _branch(repo.path)}."
-        except GitError as error:
-            answer, head = f". {error}", None
-        now = self._clock()
-        self._known[repo.name] = _Known(answer, head, now, now)
-        return answer
+            branch, asked_at = known.copy.branch, known.asked_at
+        else:
+            branch, head = await _said_of_branch(repo.path, head)
+            now = asked_at = self._clock()
+        copy = WorkingCopy(branch, brought.settings, brought.hooks)
+        self._known[repo.name] = _Known(copy, head, asked_at, now)
+        return copy
+
+
+async def _said_of_branch(folder: Path, head: Head | None) -> tuple[str, Head | None]:
+    """Return the end of a sentence, and for which ``HEAD`` it holds; None if git failed."""
+    try:
+        return f", {await _branch(folder)}.", head
+    except GitError as error:
+        return f". {error}", None
 
 
 def _head(repo: Repo) -> Head | None:

@@ -18,7 +18,7 @@ from butler import (
     command,
     listed,
 )
-from butler_session.git_status import Branches, Status, status
+from butler_session.git_status import Status, WorkingCopies, WorkingCopy, status
 
 PAGE = 20
 SESSIONS_SHOWN = 30
@@ -29,8 +29,8 @@ class SessionPlugin(Plugin):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._branches = Branches()
-        self._told: set[tuple[str, object]] = set()
+        self._working_copies = WorkingCopies()
+        self._told: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
 
     @command(aliases=("select", "cd"))
     async def use(self, ctx: Context, repo: Repo | None = None) -> str:
@@ -41,33 +41,35 @@ class SessionPlugin(Plugin):
         """
         if repo is None:
             return await self.repos(ctx)
-        branch = await self._branches.of(repo)
+        copy = await self._working_copies.of(repo)
         replaced = await ctx.use_repo(repo)
         before = replaced.active_repo if replaced else None
         if before == repo.name:
-            return f"This chat already works on *{repo.name}*{branch}"
-        said = f"This chat now works on *{repo.name}*{branch}"
+            return f"This chat already works on *{repo.name}*{copy.branch}"
+        said = f"This chat now works on *{repo.name}*{copy.branch}"
         if before and ctx.may_tell_of(before):
             said = f"{said} It was {before} before."
-        return "\n".join([said, *await asyncio.to_thread(self._brought, repo, ctx.role)])
+        if copy.settings or copy.hooks:
+            said = "\n".join([said, *self._brought(repo, copy, ctx.role)])
+        return said
 
-    def _brought(self, repo: Repo, role: Role) -> list[str]:
+    def _brought(self, repo: Repo, copy: WorkingCopy, role: Role) -> list[str]:
         """Say what the repo brings for agents; to an owner, once, what that means."""
-        brought = repo.brought()
         lines = []
-        if brought.settings and not repo.is_trusted:
-            lines.append(f"Agents do not read what it brings: {listed(brought.settings)}.")
-        if role < Role.OWNER or (repo.name, brought) in self._told:
+        if copy.settings and not repo.is_trusted:
+            lines.append(f"Agents do not read what it brings: {listed(copy.settings)}.")
+        brought = (repo.name, copy.settings, copy.hooks)
+        if role < Role.OWNER or brought in self._told:
             return lines
-        self._told.add((repo.name, brought))
-        if brought.settings and repo.is_trusted:
-            lines.append(f"It is trusted, so agents take what is in {listed(brought.settings)}.")
-        elif brought.settings:
+        self._told.add(brought)
+        if copy.settings and repo.is_trusted:
+            lines.append(f"It is trusted, so agents take what is in {listed(copy.settings)}.")
+        elif copy.settings:
             lines.append(
                 f"Those can run programs; trusted = true in [repos.{repo.name}] lets them count."
             )
-        if brought.hooks:
-            lines.append(f"Git runs its hooks: {listed(brought.hooks)}.")
+        if copy.hooks:
+            lines.append(f"Git runs its hooks: {listed(copy.hooks)}.")
         return lines
 
     @command(aliases=("status", "pwd"), needs=Role.VIEWER)
