@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from butler.core.commands import Command as Command
     from butler.core.commands import Pass as Pass
     from butler.core.context import Context as Context
+    from butler.core.place import At as At
     from butler.core.plugin import Plugin as Plugin
     from butler.core.plugin import Send as Send
     from butler.core.plugin import Settings as Settings
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from butler.storage.files import open_database as open_database
 
 _HOMES = {
+    "At": "butler.core.place",
     "ButlerError": "butler.errors",
     "ChatNames": "butler.core.chat_names",
     "Command": "butler.core.commands",

@@ -19,11 +19,11 @@ from butler.config.loading import Draft
 from butler.config.schema import Config, LimitsConfig
 from butler.core import loader
 from butler.core.bot import Bot
-from butler.core.context import Services
 from butler.core.gate import Gate
 from butler.core.jobs import Jobs
 from butler.core.plugin import Plugin, Settings, command_names, commands_of, listeners_of
 from butler.core.router import Router
+from butler.core.services import Services
 from butler.errors import ButlerError, PluginError
 from butler.records.model import Records
 from butler.repos.registry import RepoRegistry

@@ -4,20 +4,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, TypeVarTuple
 
-from butler.access.rules import Role
+from butler.access.rules import Refusal, Role
 from butler.chat.message import Message, Person, Reply
-from butler.chat.text import printable
-from butler.core.chat_names import ChatNames
 from butler.core.commands import PASS, Answer, Pass
-from butler.core.context import Context, Services
+from butler.core.context import Context
+from butler.core.fleet import Fleet, Handed, Joined, Placed
 from butler.core.gate import FORWARDED, NOT_A_COMMAND, Hear, Ignore, Say, Verdict, unheard
 from butler.core.hints import Hints
+from butler.core.owner_notices import OwnerNotices
 from butler.core.plugin import Listener, Plugin, Settings
 from butler.core.router import Call
+from butler.core.services import Services
 from butler.core.within import within
 from butler.errors import TransportError, UnknownRepoError, UsageError, UserError
 from butler.logs import chat_of_log
@@ -70,8 +71,8 @@ class Bot:
         self._services = services
         self._plugins = plugins
         self._listeners = tuple(listeners)
-        self._announce = announce
         self._news = news
+        self._notices = OwnerNotices(services.transport, announce)
         self._turn_limit_s = turn_limit_s
         self._hints = Hints(services, plugins.values(), time.monotonic)
         self._room = asyncio.Semaphore(MAX_TURNS)
@@ -118,8 +119,7 @@ class Bot:
 
         Permission is checked on arrival.
         """
-        gate = self._services.gate
-        role = gate.access.role(message)
+        role = self._services.gate.role(message)
         verdict = self._judged(message, role)
         if isinstance(verdict, Ignore):
             await self._leave_alone(message, verdict, self._noted(message, verdict))
@@ -129,7 +129,7 @@ class Bot:
     async def _read(self, tasks: asyncio.TaskGroup) -> None:
         gate, ignored = self._services.gate, 0
         async for message in self._services.transport.messages():
-            role = gate.access.role(message)
+            role = gate.role(message)
             if of_access := self._news():
                 await self._start(tasks, self._tell_owner, "\n".join(of_access))
             verdict = self._judged(message, role)
@@ -162,8 +162,8 @@ class Bot:
         logger.debug("ignored a message: %s, %s", verdict.refusal.rule, verdict.refusal.detail)
         self._services.records.ignored(message, verdict.refusal)
         if verdict.is_stranger and not message.is_group:
-            return self._introduction(message)
-        return self._muting(message) if verdict.mutes else ""
+            return self._notices.introduction(message)
+        return self._notices.muting(message) if verdict.mutes else ""
 
     async def _leave_alone(self, message: Message, verdict: Ignore, news: str) -> None:
         chat_of_log.set(message.chat_id)
@@ -179,8 +179,8 @@ class Bot:
         ctx = Context(message, role, self._services)
         return Say("", verdict.refusal) if self._hints.are_given(ctx) else verdict
 
-    def _reopened(self, message: Message) -> Context:
-        return Context(message, self._services.gate.access.role(message), self._services)
+    async def _reopened(self, message: Message) -> Context:
+        return Context(message, await self._services.gate.role_now(message), self._services)
 
     async def _take_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> None:
         chat_id, turns = message.chat_id, self._services.turns
@@ -192,9 +192,12 @@ class Bot:
         else:
             await turns.wait(chat_id)
             had_effect = await self._in_turn(message, role, verdict)
-        await self._services.transport.acknowledge(message, had_effect=had_effect)
+        if had_effect is not None:
+            await self._services.transport.acknowledge(message, had_effect=had_effect)
 
-    async def _in_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> bool:
+    async def _in_turn(
+        self, message: Message, role: Role, verdict: Call | Say | Hear
+    ) -> bool | None:
         try:
             return await self._act(message, role, verdict)
         finally:
@@ -205,8 +208,10 @@ class Bot:
             return verdict.command.overtakes
         if not isinstance(verdict, Hear):
             return False
-        ctx = Context(message, role, self._services)
+        ctx, fleet = Context(message, role, self._services), self._services.fleet
         try:
+            if fleet is not None and fleet.overtakes(message):
+                return True
             return any(plugin.overtakes(ctx) for plugin in self._plugins.values())
         except Exception:  # the boundary of a turn, as in _bounded
             logger.exception("a plugin could not tell whether a message overtakes")
@@ -214,19 +219,18 @@ class Bot:
 
     async def _act(
         self, message: Message, role: Role, verdict: Call | Say | Hear, *, overtakes: bool = False
-    ) -> bool:
-        """Carry out the verdict; return whether that may have had an effect."""
+    ) -> bool | None:
+        """Carry out the verdict; return whether that may have had an effect, None if not over."""
         services = self._services
         if services.transport.is_withdrawn(message):
             return True
         ctx = Context(message, role, services, overtakes=overtakes)
-        if isinstance(verdict, Call):
-            outcome = await self._called(ctx, verdict)
-        elif isinstance(verdict, Hear):
-            outcome = await self._heard(ctx)
-        else:
-            services.records.ignored(ctx.message, verdict.refusal)
-            outcome = _Outcome(verdict.text or self._hints.of(ctx), had_effect=False)
+        placed: Placed = verdict
+        if services.fleet is not None and not isinstance(verdict, Say):
+            placed = await self._placed(services.fleet, ctx, verdict)
+        if isinstance(placed, Handed):
+            return None if placed.is_kept else placed.had_effect
+        outcome = await self._outcome(ctx, placed)
         answer = outcome.answer
         if isinstance(answer, str):
             answer = Reply(answer, answers=ctx.message)
@@ -234,6 +238,33 @@ class Bot:
             is_urgent = isinstance(verdict, Call) and verdict.command.overtakes
             await self._send(ctx.message.chat_id, answer._replace(is_urgent=is_urgent))
         return outcome.had_effect
+
+    async def _placed(self, fleet: Fleet, ctx: Context, verdict: Call | Hear) -> Placed:
+        """Return what is left to do here, once the message is where it belongs."""
+
+        def is_meant() -> bool:
+            return any(plugin.takes_text(ctx) for plugin in self._plugins.values())
+
+        try:
+            return await fleet.hand_over(ctx.message, ctx.role, verdict, is_meant)
+        except UserError as error:
+            return Say(str(error), Refusal("not placed", str(error)))
+        except Exception:  # the boundary of a turn, as in _bounded
+            logger.exception("a message could not be handed over")
+            return Say(APOLOGY, Refusal("not placed", "it could not be handed over"))
+
+    async def _outcome(self, ctx: Context, placed: Joined | Call | Say | Hear) -> _Outcome:
+        match placed:
+            case Joined():
+                outcome = await self._called(ctx, placed.call)
+                return replace(outcome, answer=placed.with_reply(outcome.answer, outcome.result))
+            case Call():
+                return await self._called(ctx, placed)
+            case Hear():
+                return await self._heard(ctx)
+            case Say():
+                self._services.records.ignored(ctx.message, placed.refusal)
+                return _Outcome(placed.text or self._hints.of(ctx), had_effect=False)
 
     async def _called(self, ctx: Context, call: Call) -> _Outcome:
         services, command = self._services, call.command
@@ -287,27 +318,6 @@ class Bot:
             await self._services.send(chat_id, reply)
         except TransportError as error:
             logger.warning("a reply was not sent: %s", error)
-
-    def _introduction(self, message: Message) -> str:
-        """Return the one-time notice to the owner about a sender who is not admitted."""
-        is_reachable = self._services.transport.owner_chat_id is not None
-        code = self._announce(message.sender) if is_reachable else None
-        if code is None:
-            return ""
-        called = f" (“{printable(message.name, 30)}”)" if message.name else ""
-        return (
-            f"{message.sender}{called} wrote to me and is not admitted. "
-            f"/allow {code} admits them, within an hour; /deny {code} blocks them."
-        )
-
-    def _muting(self, message: Message) -> str:
-        """Return the notice to the owner about a muted chat."""
-        transport = self._services.transport
-        names = ChatNames(transport.chat_names, transport.owner_chat_id or "", is_private=True)
-        return (
-            f"Another bot is echoing my commands in {names.listed(message.chat_id)}, "
-            "so I am ignoring that chat for a minute."
-        )
 
     async def _tell_owner(self, text: str) -> None:
         owner_chat_id = self._services.transport.owner_chat_id

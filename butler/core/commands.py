@@ -10,6 +10,7 @@ from typing import Protocol
 from butler.access.rules import Role
 from butler.chat.message import Reply
 from butler.chat.text import printable, tidied
+from butler.core.place import At
 from butler.errors import UnknownRepoError, UsageError
 from butler.repos.registry import Repo
 
@@ -112,6 +113,7 @@ class Command:
         plugin: The name of the plugin that defines it.
         needs_like: A command whose role the callers need, too.
         overtakes: It does not wait for the earlier messages of its chat.
+        at: Where it is handled when there are several machines.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Command:
     plugin: str
     needs_like: str | None = None
     overtakes: bool = False
+    at: At = At.REPO
 
     @property
     def names(self) -> tuple[str, ...]:

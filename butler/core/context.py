@@ -1,55 +1,23 @@
 """The context of a handler call: the message, the chat, and the actions on them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar, TypeVarTuple
 
 from butler.access.rules import Role
 from butler.chat.message import Message, Person, Reply
-from butler.chat.text import without_controls
-from butler.chat.transport import Transport
 from butler.core.chat_names import ChatNames
 from butler.core.commands import Command
-from butler.core.gate import Gate
-from butler.core.jobs import Jobs
-from butler.core.router import Router
-from butler.core.turns import Turns
+from butler.core.fleet import Machine, OpenQuestion
+from butler.core.services import Services
 from butler.errors import UnknownRepoError, UserError
-from butler.records.model import Ignored, Records
-from butler.repos.registry import Repo, RepoRegistry
-from butler.sessions import NoActiveRepoError, Session, SessionManager, StoreError
+from butler.records.model import Ignored
+from butler.repos.registry import Repo
+from butler.sessions import NoActiveRepoError, Session, StoreError
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Services shared by all handler calls of one bot."""
-
-    sessions: SessionManager
-    repos: RepoRegistry
-    router: Router
-    gate: Gate
-    transport: Transport
-    jobs: Jobs
-    records: Records
-    turns: Turns = field(default_factory=Turns)
-
-    async def send(self, chat_id: str, reply: Reply) -> str:
-        """Send ``reply`` without control characters, its commands with the configured prefix.
-
-        A document is a file, not Butler's own text, so its commands are left unchanged.
-        """
-        text = reply.text
-        if not text.isprintable():
-            text = without_controls(text)
-        if self.router.prefix != "/" and reply.file_name is None:
-            text = self.router.with_prefix(text)
-        if text is not reply.text:
-            reply = reply._replace(text=text)
-        return await self.transport.send(chat_id, reply)
 
 
 class Context:
@@ -152,19 +120,69 @@ class Context:
         """Add a later outcome of this message to the audit, besides that of its turn."""
         self._services.records.done(self.message, command, repo, result, detail)
 
-    @property
-    def is_still_admitted(self) -> bool:
-        """Whether the sender still has the role that they had when the message arrived."""
-        return self._services.gate.access.role(self.message) >= self.role
+    async def is_still_admitted(self) -> bool:
+        """Return whether the sender still has the role that they had when the message arrived."""
+        return await self._services.gate.role_now(self.message) >= self.role
 
     @property
     def is_last_call(self) -> asyncio.Event:
         """Set once no further messages will arrive, so that jobs stop waiting for one."""
         return self._services.jobs.is_last_call
 
-    def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        """Run ``work`` in the background, past the end of this turn; ``name`` is for the log."""
-        return self._services.jobs.start(work, name)
+    def start(
+        self, work: Coroutine[object, object, None], name: str, *, number: int | None = None
+    ) -> asyncio.Task[None]:
+        """Run ``work`` in the background, past the end of this turn; ``name`` is for the log.
+
+        Args:
+            work: The job.
+            name: For the log.
+            number: That of ``next_number``, by which commands find the job on every machine.
+        """
+        job = self._services.jobs.start(work, name)
+        fleet, chat_id = self._services.fleet, self.chat_id
+        if fleet is not None and number is not None:
+            fleet.job_began(chat_id, number)
+            job.add_done_callback(lambda _job: fleet.job_ended(chat_id, number))
+        return job
+
+    async def next_number(self, after: int) -> int | None:
+        """Return a number for a job that no machine has given out; None if this is the only one.
+
+        Args:
+            after: The highest number known here.
+
+        Raises:
+            UserError: There is none now; the text says why.
+        """
+        fleet = self._services.fleet
+        return None if fleet is None else await fleet.next_number(after)
+
+    @contextmanager
+    def asking(self, number: int, code: str, rejections: Iterable[str]) -> Iterator[None]:
+        """Let answers find a question of a job wherever it is asked, while the block runs.
+
+        Args:
+            number: That of the job.
+            code: Tells the question from all others.
+            rejections: The words that reject it; they overtake the other messages of the chat.
+        """
+        fleet = self._services.fleet
+        if fleet is None:
+            yield
+            return
+        question = OpenQuestion(self.chat_id, number, code, tuple(rejections))
+        fleet.question_asked(question)
+        try:
+            yield
+        finally:
+            fleet.question_closed(question)
+
+    @property
+    def machines(self) -> Sequence[Machine]:
+        """The machines with the repos that a reply may name; none where there is only this one."""
+        fleet = self._services.fleet
+        return () if fleet is None else fleet.machines(self.message, self.role)
 
     async def repos(self) -> Sequence[Repo]:
         """Return the repos that may be listed here, by name, after a scan for new ones.
@@ -193,7 +211,7 @@ class Context:
         Raises:
             UnknownRepoError: No such repo, or the sender may not see it here.
         """
-        if not self._services.gate.access.audiences:
+        if not self._services.gate.has_audiences:
             repo = self._services.repos.get(name)
         else:
             repo = self._services.repos.get(name, self._is_visible, self._may_list)
@@ -268,7 +286,7 @@ class Context:
 
     def may_see(self, repo_name: str) -> bool:
         """Return whether the sender may know of a repo here."""
-        return self._services.gate.access.may_see(repo_name, self.message, self.role)
+        return self._services.gate.may_see(repo_name, self.message, self.role)
 
     def may_tell_of(self, repo_name: str | None) -> bool:
         """Return whether an answer here may name a repo that the sender has not named.
@@ -290,7 +308,7 @@ class Context:
 
     def _may_list(self, repo: Repo) -> bool:
         role = self.role if self.chat_names.is_private else min(self.role, Role.USER)
-        return self._services.gate.access.may_see(repo.name, self.message, role)
+        return self._services.gate.may_see(repo.name, self.message, role)
 
     async def _ask(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
         try:

@@ -1,6 +1,7 @@
 """The gate: decides on a message by access, rate limits and router, before anything runs."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from butler.access.loop_guard import LISTENING, Hearing, LoopGuard
 from butler.access.rate_limits import Admission, Buckets
@@ -39,6 +40,39 @@ Verdict = Call | Say | Hear | Ignore
 HEAR = Hear()
 
 
+class Judge(Protocol):
+    """What the bot asks about a message and its sender."""
+
+    @property
+    def has_audiences(self) -> bool:
+        """Whether some repos are hidden from some users."""
+        ...
+
+    def role(self, message: Message) -> Role:
+        """Return the role of the sender in this chat, on the arrival of the message."""
+        ...
+
+    async def role_now(self, message: Message) -> Role:
+        """Return the role that the sender has by now."""
+        ...
+
+    def judge(self, message: Message, role: Role) -> Verdict:
+        """Return the decision on ``message``, whose sender has this role in its chat."""
+        ...
+
+    def count(self, message: Message, role: Role) -> None:
+        """Count plain text that got a reply against the rate limit."""
+        ...
+
+    def allowed_commands(self, message: Message, role: Role) -> list[Command]:
+        """Return the commands that the sender may use in this chat."""
+        ...
+
+    def may_see(self, repo_name: str, message: Message, role: Role) -> bool:
+        """Return whether the sender may know of a repo in this chat."""
+        ...
+
+
 class Gate:
     """Decides on messages without ever waiting.
 
@@ -65,6 +99,23 @@ class Gate:
         self._per_person = per_person
         self._per_chat = per_chat
         self._loop_guard = loop_guard
+
+    @property
+    def has_audiences(self) -> bool:
+        """Whether some repos are hidden from some users."""
+        return bool(self.access.audiences)
+
+    def role(self, message: Message) -> Role:
+        """Return the role of the sender in this chat."""
+        return self.access.role(message)
+
+    async def role_now(self, message: Message) -> Role:
+        """Return the role of the sender in this chat."""
+        return self.access.role(message)
+
+    def may_see(self, repo_name: str, message: Message, role: Role) -> bool:
+        """Return whether the sender may know of a repo in this chat."""
+        return self.access.may_see(repo_name, message, role)
 
     def judge(self, message: Message, role: Role) -> Verdict:
         """Return the decision on ``message``, whose sender has this role in its chat.

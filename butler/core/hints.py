@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 
 from butler.chat.message import Message
-from butler.core.context import Context, Services
+from butler.core.context import Context
 from butler.core.plugin import Plugin, Settings
 from butler.core.router import Unknown
+from butler.core.services import Services
 
 HINT_EVERY_S = 60.0
 """Interval between two hints in a chat."""

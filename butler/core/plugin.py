@@ -15,6 +15,7 @@ from butler.chat.message import Message, Reply
 from butler.core.check_result import Finding
 from butler.core.commands import Answer, Command, Handler, Pass
 from butler.core.context import Context
+from butler.core.place import At
 from butler.core.signature import parameters_of
 from butler.errors import PluginError, UserError
 from butler.repos.registry import Repo
@@ -55,8 +56,9 @@ class Plugin(Generic[SettingsT]):
             (process 4711)".
         known_repos: All repos at the time of each iteration: more can be found while the bot runs.
         keep_s: How long it may keep what people wrote and got back, in seconds; None for ever.
+        machine: The name of this machine where it works for another one, else empty.
 
-    The last four are set before the plugin is entered, or asked for its findings.
+    The last five are set before the plugin is entered, or asked for its findings.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
@@ -66,6 +68,7 @@ class Plugin(Generic[SettingsT]):
     process_name: str = "Butler"
     known_repos: Iterable[Repo]
     keep_s: float | None
+    machine: str = ""
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings
@@ -127,7 +130,7 @@ class Plugin(Generic[SettingsT]):
         """
         raise UserError("Another Butler cannot ask this plugin anything.")
 
-    async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
+    async def ready(self, send: Send, reopen: Callable[[Message], Awaitable[Context]]) -> None:
         """Run as a job once messages can be sent; does nothing by default.
 
         Args:
@@ -144,6 +147,7 @@ class _Mark:
     needs: Role
     needs_like: str | None
     overtakes: bool
+    at: At
 
 
 def command(
@@ -153,6 +157,7 @@ def command(
     needs: Role = Role.USER,
     needs_like: str | None = None,
     overtakes: bool = False,
+    at: At = At.REPO,
 ) -> Callable[[HandlerT], HandlerT]:
     """Make a method of a plugin the handler of a command.
 
@@ -169,10 +174,12 @@ def command(
         needs_like: Another command, which the caller must be allowed to use in the chat.
         overtakes: It does not wait for the earlier messages of its chat, as a command that stops
             something must not; ``Context.caught_up`` waits for them.
+        at: Where it is handled when repos are on several machines; a first argument of type
+            ``Repo`` decides before it.
     """
 
     def mark(handler: HandlerT) -> HandlerT:
-        setattr(handler, _MARK, _Mark(name, aliases, needs, needs_like, overtakes))
+        setattr(handler, _MARK, _Mark(name, aliases, needs, needs_like, overtakes, at))
         return handler
 
     return mark
@@ -271,4 +278,5 @@ def _command(handler: Handler, mark: _Mark, plugin_name: str) -> Command:
         *(name, tuple(mark.aliases), handler, parameters, text, mark.needs, plugin_name),
         needs_like=mark.needs_like,
         overtakes=mark.overtakes,
+        at=mark.at,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
 
 from butler import (
@@ -90,10 +90,10 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
             return [str(each.number) for each in self._history.last(chat_id, RUNS_SHOWN)]
         return []
 
-    async def ready(self, send: Send, reopen: Callable[[Message], Context]) -> None:
+    async def ready(self, send: Send, reopen: Callable[[Message], Awaitable[Context]]) -> None:
         """Resume the runs that the last daemon had queued; report its other runs to the chats."""
         for request in self._history.take_queued():
-            await self._go_on(send, reopen(request.message), request)
+            await self._go_on(send, await reopen(request.message), request)
         for run in self._cut_off:
             said_so = f"Run {run.number} in *{run.repo}* was cut off when Butler stopped."
             text = f"{said_so} /retry {run.number} restarts it."

@@ -131,24 +131,42 @@ class History:
         """Close the file."""
         self._db.close()
 
-    def add(self, message: Message, repo: str, folder: Path, agent: str, prompt: str) -> int | None:
-        """Record the run requested by ``message``; return its number, None if already recorded."""
+    @property
+    def highest(self) -> int:
+        """The highest number given out so far; 0 before the first run."""
+        query = "SELECT seq FROM sqlite_sequence WHERE name = 'runs'"
+        row = self._db.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    def add(
+        self,
+        message: Message,
+        repo: str,
+        folder: Path,
+        agent: str,
+        prompt: str,
+        number: int | None = None,
+    ) -> int | None:
+        """Record the run requested by ``message``; return its number, None if already recorded.
+
+        Without a number it gets the next one.
+        """
         sender = message.author
         key = f"{message.chat_id}\n{sender}\n{message.id}"
         rows = self._db.execute(
             "INSERT INTO runs "
-            "(chat_id, repo, folder, agent, person, state, queued_at, message_key) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
+            "(number, chat_id, repo, folder, agent, person, state, queued_at, message_key) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
             (
-                *(message.chat_id, repo, str(folder), agent),
+                *(number, message.chat_id, repo, str(folder), agent),
                 *(sender, State.QUEUED, time.time(), key),
             ),
         ).fetchall()
         if not rows:
             return None
-        number = int(rows[0][0])
-        self._note_details(number, message, prompt)
-        return number
+        given = int(rows[0][0])
+        self._note_details(given, message, prompt)
+        return given
 
     def _note_details(self, number: int, message: Message, prompt: str) -> None:
         sender = message.sender

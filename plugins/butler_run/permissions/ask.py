@@ -95,7 +95,8 @@ class PermissionPrompts:
         self._questions.open(question)
         self._history.change(self._number, State.WAITING)
         try:
-            way = await self._way_chosen(question)
+            with self._ctx.asking(self._number, question.code, question.rejections):
+                way = await self._way_chosen(question)
             await run.answer(asked.id, None if way.option is None else way.option.id)
         finally:
             self._questions.close(question)

@@ -103,6 +103,11 @@ class Question:
         """The way that rejects."""
         return next(way for way in self.ways if way.number == REJECT)
 
+    @property
+    def rejections(self) -> list[str]:
+        """The words that reject."""
+        return ["no", *(str(way.number) for way in self.ways if way.is_rejection)]
+
     def text(self, *, is_only_one: bool) -> str:
         """Return the question for the chat, with its code where another one is open."""
         notes = [] if is_only_one else [f"question {self.code}, as in: yes {self.code}"]

@@ -151,7 +151,8 @@ class Scheduler:
                 "/stop ends one, /runs lists them."
             )
         self._budget.check(ctx)
-        number = self._history.add(ctx.message, repo.name, repo.path, choice.name, prompt)
+        number = await ctx.next_number(self._history.highest)
+        number = self._history.add(ctx.message, repo.name, repo.path, choice.name, prompt, number)
         if number is None:
             return None
         ctx.take_over()  # the history reports an interrupted run at the next start
@@ -171,7 +172,8 @@ class Scheduler:
             *(self._history, self._questions, chat, snapshots),
         )
         place = self._queue.join(number, copy, ctx.chat_id)
-        job = ctx.start(self._carry_out(ctx, work, place, repo, prompt), f"run {number}")
+        work_on = self._carry_out(ctx, work, place, repo, prompt)
+        job = ctx.start(work_on, f"run {number}", number=number)
         self._live[number] = _Live(work, place, job)
         return place
 
@@ -197,7 +199,7 @@ class Scheduler:
         try:
             async with self._queue.turn(place), self._copies.held(place.folder, may_try):
                 place.has_begun.set()
-                if not ctx.is_still_admitted:
+                if not await ctx.is_still_admitted():
                     logger.info(
                         "run %d does not start: its sender no longer has permission", place.number
                     )

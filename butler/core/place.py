@@ -1,0 +1,13 @@
+"""Where a command belongs when repos live on several machines."""
+
+from enum import Enum
+
+
+class At(Enum):
+    """The machine that handles a command; a first argument of type ``Repo`` decides before it."""
+
+    REPO = "the machine of the chat's active repo"
+    HUB = "the machine with the link to the chat network"
+    RUN = "the machine of the run that is named, else of the chat's newest run"
+    RUN_OR_REPO = "the machine of the run that is named, else of the active repo"
+    EVERYWHERE = "all machines; their replies are joined"
