@@ -6,6 +6,7 @@ import pytest
 import butler
 
 NAMES = {
+    "At",
     "ButlerError",
     "ChatNames",
     "Command",

@@ -9,6 +9,7 @@ from butler.chat.message import Message, Person
 from butler.chat.text import folded, listed, printable
 from butler.core.chat_names import ChatNames
 from butler.core.context import Context
+from butler.core.place import At
 from butler.core.plugin import Plugin, Settings, command
 from butler.errors import UserError
 from butler.records.model import Ignored
@@ -27,7 +28,7 @@ class AccessPlugin(Plugin):
         self._rules = rules
         self._grants = grants
 
-    @command(needs=Role.OWNER)
+    @command(needs=Role.OWNER, at=At.HUB)
     async def allow(self, ctx: Context, *, whom: str | None = None) -> str:
         """Let a chat or a person use Butler.
 
@@ -49,7 +50,7 @@ class AccessPlugin(Plugin):
         agents = ", /run on your machine included" if _runs(ctx) else ""
         return f"{person} may use me now{agents}. /deny {person} undoes that."
 
-    @command(needs=Role.OWNER, overtakes=True)
+    @command(needs=Role.OWNER, overtakes=True, at=At.HUB)
     async def deny(self, ctx: Context, *, whom: str | None = None) -> str:
         """Undo /allow, or block a person.
 
@@ -71,7 +72,7 @@ class AccessPlugin(Plugin):
             said += " The configuration still admits them in some chats."
         return said
 
-    @command(needs=Role.OWNER)
+    @command(needs=Role.OWNER, at=At.HUB)
     async def who(self, ctx: Context) -> str:
         """List the chats and people that owners allowed or denied."""
         names = ctx.chat_names
@@ -89,7 +90,7 @@ class AccessPlugin(Plugin):
             return "No /allow or /deny so far. Only the configuration applies."
         return "\n".join([*lines, "", "The configuration may admit more."])
 
-    @command(needs=Role.OWNER)
+    @command(needs=Role.OWNER, at=At.HUB)
     async def why(self, ctx: Context, chat: str | None = None) -> str:
         """Explain why messages in this chat got no reply.
 

@@ -3,13 +3,14 @@
 from butler.access.rules import Role
 from butler.core.commands import Command
 from butler.core.context import Context
+from butler.core.place import At
 from butler.core.plugin import Plugin, command
 
 
 class HelpPlugin(Plugin):
     """Lists the commands and explains each."""
 
-    @command(aliases=("commands", "start"), needs=Role.VIEWER)
+    @command(aliases=("commands", "start"), needs=Role.VIEWER, at=At.HUB)
     async def help(self, ctx: Context, command: str | None = None) -> str:
         """List the commands, or explain one.
 

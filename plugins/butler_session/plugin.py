@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 
 from butler import (
+    At,
     ChatNames,
     Context,
     GitError,
@@ -32,7 +33,7 @@ class SessionPlugin(Plugin):
         self._working_copies = WorkingCopies()
         self._told: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
 
-    @command(aliases=("select", "cd"))
+    @command(aliases=("select", "cd"), at=At.HUB)
     async def use(self, ctx: Context, repo: Repo | None = None) -> str:
         """Make a repo this chat's active one.
 
@@ -88,7 +89,7 @@ class SessionPlugin(Plugin):
         place = [f"`{repo.path}`"] if ctx.role is Role.OWNER else []
         return "\n".join([title, *place, *lines])
 
-    @command(aliases=("ls",), needs=Role.VIEWER)
+    @command(aliases=("ls",), needs=Role.VIEWER, at=At.HUB)
     async def repos(self, ctx: Context, page: int = 1) -> str:
         """List the repos available here.
 
@@ -109,7 +110,7 @@ class SessionPlugin(Plugin):
             lines.append(f"Page {page} of {pages}{more}.")
         return "\n".join(lines)
 
-    @command(aliases=("reset",))
+    @command(aliases=("reset",), at=At.HUB)
     async def clear(self, ctx: Context) -> str:
         """Clear this chat's session.
 
@@ -119,7 +120,7 @@ class SessionPlugin(Plugin):
             return "This chat no longer has an active repo. /use <repo> selects one."
         return "This chat had no active repo. /use <repo> selects one."
 
-    @command()
+    @command(at=At.HUB)
     async def sessions(self, ctx: Context) -> str:
         """List the chats with an active repo, most recent first.
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Literal
 
-from butler import Context, Role, command
+from butler import At, Context, Role, command
 from butler_run.commands.base import RunCommandsBase
 
 
@@ -25,7 +25,7 @@ class ChoiceCommands(RunCommandsBase):
         problem = await asyncio.to_thread(self._catalog.problem, name)
         return " ".join(each for each in (f"This chat now uses *{name}*.", problem) if each)
 
-    @command(needs_like="run")
+    @command(needs_like="run", at=At.HUB)
     async def chat(self, ctx: Context, state: Literal["on", "off"] | None = None) -> str:
         """Treat plain text as a prompt in this chat, or stop doing so.
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Literal
 
-from butler import Context, Reply, Role, UserError, ask_process, command, duration
+from butler import At, Context, Reply, Role, UserError, ask_process, command, duration
 from butler_run.commands.base import RunCommandsBase
 from butler_run.history.runs import Past
 from butler_run.snapshots.working_copy import working_copy
@@ -24,7 +24,7 @@ class RunCommands(RunCommandsBase):
         """
         return await self._start(ctx, prompt)
 
-    @command(overtakes=True)
+    @command(overtakes=True, at=At.RUN)
     async def stop(
         self, ctx: Context, run: int | Literal["all", "everywhere"] | None = None
     ) -> str:
@@ -73,7 +73,7 @@ class RunCommands(RunCommandsBase):
         ctx.start(stop_overtaken(), "stop all")
         return "\n".join(said)
 
-    @command(needs_like="run")
+    @command(needs_like="run", at=At.RUN)
     async def retry(self, ctx: Context, run: int | None = None) -> str | None:
         """Restart a run that did not finish.
 
@@ -96,7 +96,7 @@ class RunCommands(RunCommandsBase):
         choice = self._catalog.choose(repo, request.agent)
         return await self._runs.start(ctx, repo, request.prompt, choice)
 
-    @command(needs=Role.VIEWER)
+    @command(needs=Role.VIEWER, at=At.EVERYWHERE)
     async def runs(self, ctx: Context) -> str:
         """List the runs of this chat: running, queued and recent ones."""
         last = self._history.last(ctx.chat_id, RUNS_SHOWN)
@@ -105,7 +105,7 @@ class RunCommands(RunCommandsBase):
             return "No runs in this chat yet. /run <prompt> starts one."
         return "\n".join(_listed(run, time.time()) for run in runs)
 
-    @command(needs=Role.VIEWER)
+    @command(needs=Role.VIEWER, at=At.RUN_OR_REPO)
     async def diff(self, ctx: Context, run: int | None = None) -> str | Reply:
         """Show the changes of a run.
 
@@ -114,7 +114,7 @@ class RunCommands(RunCommandsBase):
         """
         return await self._changes.shown(ctx, run)
 
-    @command(needs_like="run")
+    @command(needs_like="run", at=At.RUN_OR_REPO)
     async def undo(self, ctx: Context, run: int | None = None) -> str:
         """Restore the files to their state before a run.
 
