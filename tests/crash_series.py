@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -96,9 +96,10 @@ class Butler:
         server: WhatsAppServer,
         *arguments: str,
         start: Iterable[str] = ("-m", "butler"),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._arguments = (*start, *arguments, "--config", str(config))
-        self._environment = server.environment()
+        self._environment = {**server.environment(), **(environment or {})}
         self._log = config.parent / "butler.log"
         self.gateways: set[int] = set()
         self._gateway = 0

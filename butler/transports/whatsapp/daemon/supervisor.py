@@ -4,17 +4,24 @@ import logging
 import time
 from asyncio import sleep
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from butler.errors import LinkEndedError
 from butler.transports.whatsapp.daemon.process import GatewayProcess, gateway
-from butler.transports.whatsapp.protocol.frames import Connection, Ended, Frame, Options, ToGateway
+from butler.transports.whatsapp.protocol.frames import (
+    Connection,
+    Ended,
+    Frame,
+    Health,
+    Options,
+    ToGateway,
+)
 
 logger = logging.getLogger(__name__)
 
 FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 30.0
 STEADY_S = 60.0
 """Lifetime of a gateway that resets the back-off."""
 
@@ -28,12 +35,14 @@ class LinkState:
         since: The time of the last change, in Unix seconds.
         reason: The cause, if known.
         retry_at: When a new gateway will be started, in Unix seconds; only while it waits.
+        health: What the gateway last said of it besides.
     """
 
     name: Literal["starting", "connected", "disconnected", "waiting", "ended"]
     since: float
     reason: str = ""
     retry_at: float | None = None
+    health: Health = field(default_factory=Health)
 
 
 class Supervisor:
@@ -101,6 +110,8 @@ class Supervisor:
                         ended = frame
                     elif isinstance(frame, Connection):
                         self._note_connection(frame)
+                    elif isinstance(frame, Health):
+                        self.state = replace(self.state, health=frame)
                     else:
                         self._on_frame(frame)
             finally:
@@ -121,4 +132,5 @@ class Supervisor:
         retry_at: float | None = None,
     ) -> None:
         is_news = "connected" in (name, self.state.name)
-        self.state = LinkState(name, time.time() if is_news else self.state.since, reason, retry_at)
+        since = time.time() if is_news else self.state.since
+        self.state = LinkState(name, since, reason, retry_at, self.state.health)

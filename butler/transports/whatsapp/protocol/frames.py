@@ -220,6 +220,23 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """What is worth knowing of a link besides its connection, as of now.
+
+    Attributes:
+        set_aside: The chats that could not be written to; each is tried again with a back-off.
+        undecryptable: How many messages could not be decrypted since the gateway started.
+        is_deaf: No message can be decrypted any longer, whoever sends it.
+        clock_ahead_s: How far this machine's clock is ahead of WhatsApp's; None if unknown.
+    """
+
+    set_aside: tuple[str, ...] = ()
+    undecryptable: int = 0
+    is_deaf: bool = False
+    clock_ahead_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChatName:
     """The name of a chat, safe to show."""
 
@@ -273,6 +290,7 @@ ToDaemon = (
     | Unreadable
     | Acknowledged
     | Connection
+    | Health
     | ChatName
     | Qr
     | PairCode

@@ -15,6 +15,7 @@ from butler.transports.whatsapp.protocol.frames import (
     Acknowledged,
     Connection,
     Ended,
+    Health,
     Ignored,
     Incoming,
     Linked,
@@ -40,6 +41,7 @@ FRAMES = {
         Ignored(1, _message(1, "").message, WITHDRAWN.rule, WITHDRAWN.detail),
     ),
     "commands": (_message(1, "/one"), _message(2, "/two")),
+    "ails": (Connection(is_up=True), Health(("1@g.us",), 7, is_deaf=True)),
     "final": (Ended("final", "Final.", is_final=True),),
 }
 PRINTED = "WARNING library: a line\nPress Ctrl+C to exit\n" + "panic: x\n" * 300 + "rest"

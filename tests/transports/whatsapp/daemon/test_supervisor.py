@@ -15,7 +15,7 @@ from butler.errors import TransportError
 from butler.transports.whatsapp import linked_account, pair
 from butler.transports.whatsapp.daemon import pairing, process, supervisor
 from butler.transports.whatsapp.daemon.notices import INTERRUPTED
-from butler.transports.whatsapp.protocol.frames import Connection, Options
+from butler.transports.whatsapp.protocol.frames import Connection, Health, Options
 from crash_series import is_alive
 from whatsapp_daemon import daemon, eventually
 
@@ -58,7 +58,17 @@ async def test_a_gateway_that_dies_is_started_again_ever_less_often(
     with pytest.raises(TransportError, match="enough"):
         await kept.hold()
 
-    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30, 30]
+
+
+async def test_what_a_gateway_says_of_its_health_is_part_of_the_state(scenario, tmp_path):
+    scenario("ails")
+
+    async with daemon(tmp_path, echoes=False) as bot:
+        await eventually(lambda: bot.transport.state.health.is_deaf)
+
+        assert bot.transport.state.health == Health(("1@g.us",), 7, is_deaf=True)
+        assert bot.transport.state.name == "connected"
 
 
 async def test_the_waits_begin_anew_after_a_steady_gateway(scenario, tmp_path, monkeypatch):
