@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from butler.core.plugin import Settings as Settings
     from butler.core.plugin import command as command
     from butler.core.plugin import listener as listener
+    from butler.core.router import ForeignCall as ForeignCall
     from butler.errors import ButlerError as ButlerError
     from butler.errors import ConfigError as ConfigError
     from butler.errors import GitError as GitError
@@ -52,6 +53,7 @@ _HOMES = {
     "Context": "butler.core.context",
     "FileLock": "butler.storage.file_lock",
     "Finding": "butler.core.check_result",
+    "ForeignCall": "butler.core.router",
     "GitError": "butler.errors",
     "Message": "butler.chat.message",
     "PASS": "butler.core.commands",

@@ -29,6 +29,7 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "answers": (lambda text: said(text, is_reaction=False), "yes no1.! \t"),
     "reactions": (lambda text: said(text, is_reaction=True), "\U0001f44d\ufe0f\U0001f3fb "),
     "commands": (ROUTER.route, "/a@.,; \u200b\u2060-"),
+    "foreign commands": (ROUTER.foreign, "/a:.!? \u200b\u2060-"),
     "words": (_next_words, "a \"'\u201c\u201d\u00ab"),
     "single words": (tidied, '*_~`"a.\u200b'),
     "names": (readable, "a*_ \u200d\ufe0f"),

@@ -14,6 +14,7 @@ NAMES = {
     "Context",
     "FileLock",
     "Finding",
+    "ForeignCall",
     "GitError",
     "Message",
     "PASS",

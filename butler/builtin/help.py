@@ -17,7 +17,7 @@ class HelpPlugin(Plugin):
         /help use explains /use.
         """
         if command is not None:
-            return _page(ctx.command(command))
+            return await _page(ctx, ctx.command(command))
         lines = [f"{each.usage} – {_fragment(each.summary)}" for each in ctx.commands]
         return "\n".join([*lines, "", "/help <command> explains one."])
 
@@ -26,8 +26,9 @@ def _fragment(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
-def _page(command: Command) -> str:
+async def _page(ctx: Context, command: Command) -> str:
     lines = [f"*{command.usage}*", command.help]
     if command.aliases:
         lines += ["", "Also: " + ", ".join(f"/{alias}" for alias in command.aliases)]
-    return "\n".join(lines)
+    more = await command.more_help(ctx, command.name) if command.more_help else ""
+    return "\n".join([*lines, *(["", more] if more else [])])

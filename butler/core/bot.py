@@ -173,11 +173,15 @@ class Bot:
 
     def _judged(self, message: Message, role: Role) -> Verdict:
         """Return the gate's verdict; where nobody may meet silence, a turn for the hint."""
-        verdict = self._services.gate.judge(message, role)
+        verdict = self._services.gate.judge(message, role, self._takes_command)
         if not isinstance(verdict, Ignore) or verdict.refusal not in (NOT_A_COMMAND, FORWARDED):
             return verdict
         ctx = Context(message, role, self._services)
         return Say("", verdict.refusal) if self._hints.are_given(ctx) else verdict
+
+    def _takes_command(self, message: Message, role: Role) -> bool:
+        ctx = Context(message, role, self._services)
+        return any(plugin.takes_command(ctx) for plugin in self._plugins.values())
 
     async def _reopened(self, message: Message) -> Context:
         return Context(message, await self._services.gate.role_now(message), self._services)

@@ -114,6 +114,7 @@ class Command:
         needs_like: A command whose role the callers need, too.
         overtakes: It does not wait for the earlier messages of its chat.
         at: Where it is handled when there are several machines.
+        more_help: Returns what its plugin adds to the help in a chat, see ``Plugin.more_help``.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Command:
     needs_like: str | None = None
     overtakes: bool = False
     at: At = At.REPO
+    more_help: Callable[..., Awaitable[str]] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from butler.chat.message import Message, Person, Reply
 from butler.core.chat_names import ChatNames
 from butler.core.commands import Command
 from butler.core.fleet import Machine, OpenQuestion
+from butler.core.router import ForeignCall
 from butler.core.services import Services
 from butler.errors import UnknownRepoError, UserError
 from butler.records.model import Ignored
@@ -57,9 +58,18 @@ class Context:
         return ChatNames.in_answer(self.message, self.role, self._services.transport)
 
     @property
+    def foreign_call(self) -> ForeignCall | None:
+        """The call in the message of a command that is not Butler's own, if it is one."""
+        return self._services.router.foreign(self.message.text)
+
+    @property
     def commands(self) -> list[Command]:
         """The commands that the sender may use here."""
         return self._services.gate.allowed_commands(self.message, self.role)
+
+    def is_command(self, name: str) -> bool:
+        """Return whether this is the name or alias of a command, whoever may use it."""
+        return self._services.router.get(name) is not None
 
     def can_be_used_by(self, role: Role, name: str) -> bool:
         """Return whether somebody of a role may use a command in this chat."""

@@ -1,5 +1,6 @@
 """The gate: decides on a message by access, rate limits and router, before anything runs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +37,9 @@ class Hear:
     """The message is not a command and goes to the listeners."""
 
 
+TakesCommand = Callable[[Message, Role], bool]
+"""Returns whether a listener takes the unknown command that this message calls."""
+
 Verdict = Call | Say | Hear | Ignore
 HEAR = Hear()
 
@@ -56,7 +60,7 @@ class Judge(Protocol):
         """Return the role that the sender has by now."""
         ...
 
-    def judge(self, message: Message, role: Role) -> Verdict:
+    def judge(self, message: Message, role: Role, takes_command: TakesCommand = ..., /) -> Verdict:
         """Return the decision on ``message``, whose sender has this role in its chat."""
         ...
 
@@ -117,10 +121,20 @@ class Gate:
         """Return whether the sender may know of a repo in this chat."""
         return self.access.may_see(repo_name, message, role)
 
-    def judge(self, message: Message, role: Role) -> Verdict:
+    def judge(
+        self,
+        message: Message,
+        role: Role,
+        takes_command: TakesCommand = lambda _message, _role: False,
+    ) -> Verdict:
         """Return the decision on ``message``, whose sender has this role in its chat.
 
         A returned call is permitted.
+
+        Args:
+            message: The message.
+            role: The role of its sender.
+            takes_command: Whether a listener takes a command that is unknown here.
         """
         if role is EVERYONE and not self._is_for_everyone(message):
             return Ignore(self.access.refusal(message), is_stranger=True)
@@ -131,6 +145,8 @@ class Gate:
             return self._heard(message, role)
         if isinstance(decision, Call):
             return self._called(decision, message, role)
+        if role >= USER and takes_command(message, role):
+            return self._heard(message, role)
         return self._misspelt(decision, message, role)
 
     def count(self, message: Message, role: Role) -> None:

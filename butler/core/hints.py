@@ -81,7 +81,8 @@ class Hints:
             return FORWARDED
         decision = self._services.router.route(message.text)
         if isinstance(decision, Unknown):
-            return f"There is no /{decision.word}. {HELP}"
+            hints = (plugin.command_hint(ctx) for plugin in self._plugins)
+            return f"{next(filter(None, hints), f'There is no /{decision.word}.')} {HELP}"
         if message.media and not message.text.strip():
             way_on = IN_WORDS if self._is_prompt(ctx) else HELP
             return f"I cannot read {_with_article(message.media)}. {way_on}"

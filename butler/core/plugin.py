@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Generic, Self
 
@@ -116,6 +116,21 @@ class Plugin(Generic[SettingsT]):
 
     def text_hint(self, ctx: Context) -> str:
         """Return a sentence on what to write in place of plain text; empty by default."""
+        return ""
+
+    def takes_command(self, ctx: Context) -> bool:
+        """Return whether a listener takes the command in the message, which Butler has not got.
+
+        See ``Context.foreign_call``; by default it does not. Must not block.
+        """
+        return False
+
+    def command_hint(self, ctx: Context) -> str:
+        """Return a sentence on the command in the message, which is unknown; empty by default."""
+        return ""
+
+    async def more_help(self, ctx: Context, command: str) -> str:
+        """Return what /help adds to the docstring of one of the plugin's commands; nothing."""
         return ""
 
     def at_work(self) -> int:
@@ -239,7 +254,10 @@ def commands_of(plugin: Plugin[Settings], plugin_name: str) -> list[Command]:
     Raises:
         PluginError: A handler breaks a rule; the text names plugin, handler and rule.
     """
-    return [_command(handler, mark, plugin_name) for handler, mark in _marked_handlers(plugin)]
+    return [
+        replace(_command(handler, mark, plugin_name), more_help=plugin.more_help)
+        for handler, mark in _marked_handlers(plugin)
+    ]
 
 
 def _marked_handlers(plugin: Plugin[Settings]) -> Iterator[tuple[Handler, _Mark]]:

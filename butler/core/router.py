@@ -12,6 +12,7 @@ from butler.core.commands import Command
 from butler.errors import PluginError
 
 MAX_WORD_LENGTH = 32
+MAX_FOREIGN_WORD_LENGTH = 64
 
 _PREFIX_LOOK_ALIKES = {"/": "/\N{FULLWIDTH SOLIDUS}"}
 _PUNCTUATION = ".,;:!?…"
@@ -32,6 +33,20 @@ class Unknown:
     nearest: str | None
 
 
+class ForeignCall(NamedTuple):
+    """A call of a command that is not Butler's own.
+
+    Attributes:
+        word: The name, in the case in which it was written.
+        argument: The text after it.
+        is_escaped: Its prefix is doubled, as in ``//help``, so it is no call of Butler's either.
+    """
+
+    word: str
+    argument: str
+    is_escaped: bool
+
+
 Decision = Call | Unknown | None
 
 
@@ -48,6 +63,21 @@ def _head(prefix: str) -> re.Pattern[str]:
         rf"(?P<word>[A-Za-z][\w{INVISIBLE}-]{{0,{2 * MAX_WORD_LENGTH}}}+)"
         rf"(?:@[\w.+-]{{1,64}}+)?[{re.escape(_PUNCTUATION)}{INVISIBLE}]*+(?=\s|\Z)"
         rf"[\s{INVISIBLE}]*+"
+    )
+
+
+def _foreign(prefix: str) -> re.Pattern[str]:
+    """Return what the beginning of a call of somebody else's command looks like.
+
+    The prefix of those is ``/``, whatever Butler's own is.
+    """
+    unseen = f"[{INVISIBLE}]"
+    marks = "".join({*"/\N{FULLWIDTH SOLIDUS}", prefix})
+    mark = f"[{re.escape(marks)}]"
+    return re.compile(
+        rf"[\s{INVISIBLE}]*+{mark}{unseen}*+(?P<escape>{mark}?+){unseen}*+"
+        rf"(?P<word>[A-Za-z](?:[\w.{INVISIBLE}-]|:(?=\w)){{0,{2 * MAX_FOREIGN_WORD_LENGTH}}}+)"
+        rf"[!?…{INVISIBLE}]*+(?=\s|\Z)[\s{INVISIBLE}]*+"
     )
 
 
@@ -76,6 +106,7 @@ class Router:
             command.needs is Role.EVERYONE for command in self.commands
         )
         self._head = _head(prefix)
+        self._foreign = _foreign(prefix)
         self._mention = re.compile(
             rf"(?<![\w/])/(?=(?:{'|'.join(self._by_name) or '(?!)'})(?![\w/-]))"
         )
@@ -100,6 +131,19 @@ class Router:
             return Call(command, text[head.end() :])
         is_meant = not head["gap"] and len(word) <= MAX_WORD_LENGTH
         return Unknown(word, self.nearest(word)) if is_meant else None
+
+    def foreign(self, text: str) -> ForeignCall | None:
+        """Return the call in ``text`` of a command that is not Butler's own, or None.
+
+        ``/compact`` is one unless Butler has a command of that name; ``//compact`` always is.
+        """
+        head = self._foreign.match(text)
+        if head is None:
+            return None
+        word = tidied(head["word"])
+        if not head["escape"] and isinstance(self.route(text), Call):
+            return None
+        return ForeignCall(word, text[head.end() :], bool(head["escape"]))
 
     def get(self, name: str) -> Command | None:
         """Return the command with this name or alias, with or without the prefix."""

@@ -28,6 +28,7 @@ from butler_run.permissions.answer import answered, may_run
 from butler_run.permissions.questions import Questions, said
 from butler_run.runs.copy_locks import FOLDER_NAME as COPIES
 from butler_run.runs.copy_locks import CopyLocks
+from butler_run.runs.prompts import Prompts
 from butler_run.runs.scheduler import Scheduler
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
 from butler_run.sandbox.findings import sandbox_findings
@@ -61,6 +62,7 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
             *(Enclosures(surroundings), folder),
             CopyLocks(self.data_folder / COPIES, self.process_name),
         )
+        self._prompts = Prompts(self._catalog, self._history)
         self._changes = Changes(self._history, secrets, folder)
         self._cut_off = self._history.cut_off()
         self._untold = self._history.take_untold()
@@ -144,29 +146,36 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
         if answer is not None and self._is_cut_off(ctx.chat_id, quoted_run):
             was = f"Run {quoted_run} was cut off, so its question is closed."
             return f"{was} /retry {quoted_run} restarts it."
-        if not self._is_prompt(ctx, quoted_run):
+        if not self._prompts.is_prompt(ctx):
             return PASS
         if self._questions.of(ctx.chat_id):
             raise UserError(
                 "An agent is waiting for an answer here: yes, no or a number. "
                 "/run <prompt> starts another run anyway."
             )
-        return await self._start(ctx, message.text.strip())
+        return await self._start(ctx, await self._prompts.text(ctx))
 
     def takes_text(self, ctx: Context) -> bool:
         """Return whether plain text is a prompt here."""
-        return self._is_prompt(ctx, self._history.chats.run_of(ctx.chat_id, ctx.message.quoted_id))
+        return self._prompts.is_prompt(ctx)
+
+    def takes_command(self, ctx: Context) -> bool:
+        """Return whether a command that Butler has not got may be the agent's."""
+        return self._prompts.takes_command(ctx)
+
+    def command_hint(self, ctx: Context) -> str:
+        """Say how an unknown command reaches the agent."""
+        return self._prompts.hint(ctx)
+
+    async def more_help(self, ctx: Context, command: str) -> str:
+        """List the agent's own commands after the help of /agent."""
+        return await self._prompts.help(ctx) if command == "agent" else ""
 
     def text_hint(self, ctx: Context) -> str:
         """Say how to prompt the agent where plain text is no prompt."""
         if not may_run(ctx):
             return ""
         return "Plain text is not a prompt here. /run <prompt>, or /chat on."
-
-    def _is_prompt(self, ctx: Context, quoted_run: int | None) -> bool:
-        message, chats = ctx.message, self._history.chats
-        is_meant = quoted_run is not None or message.is_to_bot or chats.is_listening(ctx.chat_id)
-        return is_meant and may_run(ctx)
 
     def _is_cut_off(self, chat_id: str, number: int | None) -> bool:
         past = self._history.run(number, chat_id) if number is not None else None

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from butler import PluginError, Role
 from butler.core.commands import Command
-from butler.core.router import Call, Router, Unknown
+from butler.core.router import Call, ForeignCall, Router, Unknown
 
 
 async def nothing(ctx):
@@ -99,6 +99,39 @@ def test_an_unknown_command_comes_with_the_nearest_one(text, nearest):
 
     assert isinstance(decision, Unknown)
     assert decision.nearest == nearest
+
+
+@pytest.mark.parametrize(
+    ("text", "call"),
+    [
+        ("/compact", ForeignCall("compact", "", is_escaped=False)),
+        ("/Compact all\n of it", ForeignCall("Compact", "all\n of it", is_escaped=False)),
+        ("/team:deploy prod", ForeignCall("team:deploy", "prod", is_escaped=False)),
+        ("//use api", ForeignCall("use", "api", is_escaped=True)),
+        ("\u200e/\u2060/com\u200bpact.", ForeignCall("compact", "", is_escaped=True)),
+        ("\uff0f\uff0fcompact", ForeignCall("compact", "", is_escaped=True)),
+        ("/use api", None),
+        ("/USE", None),
+        ("\uff0fuse", None),
+        ("/etc/passwd is readable", None),
+        ("//TODO: mend it", None),
+        ("// a comment", None),
+        ("///compact", None),
+        ("compact", None),
+        ("/" + "x" * 200, None),
+    ],
+)
+def test_commands_that_are_not_butlers_own_are_told_apart(text, call):
+    assert router.foreign(text) == call
+
+
+@pytest.mark.parametrize("text", ["!compact", "/compact", "/help"])
+def test_their_prefix_is_a_slash_too_where_butlers_own_is_another(text):
+    bang = Router([make("help")], "!")
+
+    assert bang.foreign(text) == ForeignCall(text[1:], "", is_escaped=False)
+    assert bang.foreign("!!help") == ForeignCall("help", "", is_escaped=True)
+    assert bang.foreign("!help") is None
 
 
 def test_another_prefix_can_be_chosen():

@@ -12,7 +12,11 @@ class ChoiceCommands(RunCommandsBase):
 
     @command(needs_like="run")
     async def agent(self, ctx: Context, name: str | None = None) -> str:
-        """Show or choose the agent of this chat."""
+        """Show or choose the agent of this chat.
+
+        Where plain text is a prompt, the agent's own commands work like mine, /compact among them
+        if it has that. //compact passes it to the agent everywhere, and whatever it has.
+        """
         if name is None:
             repo = await ctx.active_repo()
             used = self._choice(ctx, repo).name

@@ -12,6 +12,7 @@ from butler import ButlerError, Finding, Message, Person, open_database
 from butler_run.agents import Usage
 from butler_run.history.chats import CHATS_SCHEMA, Chats
 from butler_run.history.process_ids import is_there, name_of
+from butler_run.history.slash_commands import SlashCommands
 
 
 class State(StrEnum):
@@ -107,6 +108,7 @@ class History:
 
     Attributes:
         chats: The chats' choices, in the same file.
+        slash_commands: What the agents announced, in the same file.
     """
 
     def __init__(self, path: Path, keep_s: float | None = None) -> None:
@@ -115,6 +117,7 @@ class History:
         self._db = open_database(path, f"{_SCHEMA}{CHATS_SCHEMA}")
         self._db.execute(_UNDONE)
         self.chats = Chats(self._db)
+        self.slash_commands = SlashCommands(self._db)
         self.forget_texts()
 
     def forget_texts(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from butler import Context, Reply, Repo, UserError, duration
 from butler_run.agents import (
+    CommandsAnnounced,
     ConversationLostError,
     Event,
     Finished,
@@ -267,6 +268,9 @@ class Run:
         match event:
             case Started():
                 self._outcome.conversation_id = event.conversation_id
+            case CommandsAnnounced():
+                announced = self._repo.name, self._choice.name, event.commands
+                self._history.slash_commands.keep(*announced)
             case Text():
                 self._outcome.answer.add(event.text)
                 self._show("writing")
