@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from butler.chat.text import ago as ago
     from butler.chat.text import duration as duration
     from butler.chat.text import fenced as fenced
+    from butler.chat.text import folded as folded
     from butler.chat.text import listed as listed
     from butler.config.secrets import SECRET_SHAPES as SECRET_SHAPES
     from butler.config.secrets import Secret as Secret
@@ -76,6 +77,7 @@ _HOMES = {
     "command": "butler.core.plugin",
     "duration": "butler.chat.text",
     "fenced": "butler.chat.text",
+    "folded": "butler.chat.text",
     "listed": "butler.chat.text",
     "listener": "butler.core.plugin",
     "open_database": "butler.storage.files",

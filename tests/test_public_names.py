@@ -37,6 +37,7 @@ NAMES = {
     "command",
     "duration",
     "fenced",
+    "folded",
     "listed",
     "listener",
     "open_database",

@@ -72,7 +72,7 @@ class Catalog:
 
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:
         """Check each agent that is configured or used by default, and report unknown names."""
-        named = [(repo, name) for repo in repos for name in _named(options_of(repo))]
+        named = [(repo, name) for repo in repos for name in _named(self._options(repo))]
         used = self._used(repos)
         checked = {*used, *(name for _repo, name in named)}.intersection(self.names)
         known = ", ".join(self.names)
@@ -86,7 +86,7 @@ class Catalog:
             *(
                 Finding(False, f"repo {repo.name}", problem)
                 for repo in repos
-                if (problem := self._barred(repo, self._default(options_of(repo))))
+                if (problem := self._barred(repo, self._default(self._options(repo))))
             ),
         ]
 
@@ -109,7 +109,8 @@ class Catalog:
 
     def _used(self, repos: Sequence[Repo]) -> set[str]:
         """Return the agents that are configured, or would work where a chat chooses none."""
-        defaults = {self._default(options_of(each)) for each in repos} or {self._settings.agent}
+        defaults = {self._default(self._options(each)) for each in repos}
+        defaults = defaults or {self._settings.spelled(self._settings.agent)}
         return {*self._settings.agents, *defaults}
 
     def problem(self, name: str) -> str:
@@ -125,14 +126,16 @@ class Catalog:
         settings = self._settings.agents.get(name, AgentSettings())
         return command_of(name, settings)[0]
 
-    def check(self, name: str) -> None:
-        """Check that an agent exists.
+    def spelled(self, name: str) -> str:
+        """Return the name of an agent as it is configured, in whatever case it is written.
 
         Raises:
             UserError: No such agent; the text lists all of them.
         """
-        if name not in self.names:
+        spelled = self._settings.spelled(name)
+        if spelled not in self.names:
             raise UserError(f"No agent called {name}. Known: {', '.join(self.names)}.")
+        return spelled
 
     def names_in(self, repo: Repo) -> list[str]:
         """Return the names of the agents that may work in a repo, sorted."""
@@ -149,7 +152,7 @@ class Catalog:
 
     def _barred(self, repo: Repo, name: str) -> str:
         """Return a sentence if the configuration keeps an agent out of a repo, else nothing."""
-        of_repo = options_of(repo)
+        of_repo = self._options(repo)
         if of_repo.agents is not None and name not in of_repo.agents:
             allowed = ", ".join(of_repo.agents) or "none"
             return f"{name} may not work in *{repo.name}*. Agents that may: {allowed}."
@@ -161,8 +164,17 @@ class Catalog:
             )
         return ""
 
+    def _options(self, repo: Repo) -> RepoRunSettings:
+        """Return the settings for runs in ``repo``, with the agents' names as configured."""
+        options, spelled = options_of(repo), self._settings.spelled
+        if options.agent is None and options.agents is None:
+            return options
+        agents = None if options.agents is None else tuple(map(spelled, options.agents))
+        agent = options.agent and spelled(options.agent)
+        return options.model_copy(update={"agent": agent, "agents": agents})
+
     def _default(self, of_repo: RepoRunSettings) -> str:
-        default = of_repo.agent or self._settings.agent
+        default = of_repo.agent or self._settings.spelled(self._settings.agent)
         if of_repo.agents and default not in of_repo.agents:
             return of_repo.agents[0]
         return default
@@ -173,9 +185,8 @@ class Catalog:
         Raises:
             UserError: The agent is unknown, or the repo does not allow it.
         """
-        of_repo = options_of(repo)
-        name = wanted or self._default(of_repo)
-        self.check(name)
+        of_repo = self._options(repo)
+        name = self.spelled(wanted or self._default(of_repo))
         self.check_in(repo, name)
         settings = self._settings.agents.get(name, AgentSettings())
         mode = ceiling_of(settings, of_repo)
@@ -198,12 +209,13 @@ class Catalog:
 
     def boundaries(self, repos: Iterable[Repo]) -> dict[str, Boundary]:
         """Return what the agents can reach and take that repos have by default, by repo."""
-        default = self._settings.agent
-        return {repo.name: self.boundary(options_of(repo).agent or default, repo) for repo in repos}
+        return {
+            repo.name: self.boundary(self._default(self._options(repo)), repo) for repo in repos
+        }
 
     def boundary(self, name: str, repo: Repo) -> Boundary:
         """Return what an agent can reach and take in a repo."""
-        of_repo = options_of(repo)
+        of_repo = self._options(repo)
         agent = self._settings.agents.get(name, AgentSettings())
         run = self._settings
         network = _first(of_repo.network, agent.network, run.network)

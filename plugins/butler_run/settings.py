@@ -1,11 +1,12 @@
 """Settings: ``[plugins.run]`` and its keys in ``[repos.<name>]``."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from butler import Seconds, Settings
+from butler import Seconds, Settings, folded
 from butler_run.agents import PRESETS, Mode
 
 MaxOutput = Annotated[int, Field(ge=1, le=10_000)]
@@ -83,6 +84,20 @@ class RunSettings(Settings):
     max_file_mb: Megabytes = 4_000
     agents: dict[str, AgentSettings] = Field(default_factory=dict)
 
+    @field_validator("agents", mode="before")
+    @classmethod
+    def _name_agents(cls, agents: object) -> object:
+        """Give presets their own spelling; refuse two names that differ in no more than that."""
+        if not isinstance(agents, dict):
+            return agents
+        named: dict[object, object] = {}
+        for name, agent in agents.items():
+            known = _same(name, [*named, *PRESETS]) if isinstance(name, str) else None
+            if known in named:
+                raise ValueError(f"agents.{known} and agents.{name} have the same name")
+            named[known or name] = agent
+        return named
+
     @model_validator(mode="after")
     def _check_agents(self) -> Self:
         for name, agent in self.agents.items():
@@ -90,7 +105,7 @@ class RunSettings(Settings):
                 raise ValueError(f"agents.{name} needs a command")
             if agent.command is None and agent.kind == "command":
                 raise ValueError(f"agents.{name} needs a command")
-        if self.agent not in self.agent_names:
+        if self.spelled(self.agent) not in self.agent_names:
             raise ValueError(
                 f"agent {self.agent} is unknown (known: {', '.join(self.agent_names)})"
             )
@@ -100,6 +115,10 @@ class RunSettings(Settings):
     def agent_names(self) -> tuple[str, ...]:
         """The names of all agents: the configured ones and the presets."""
         return tuple(sorted({*self.agents, *PRESETS}))
+
+    def spelled(self, name: str) -> str:
+        """Return the name of an agent as it is configured: case and composition do not matter."""
+        return _same(name, self.agent_names) or name
 
 
 class RepoRunSettings(BoundarySettings):
@@ -113,3 +132,9 @@ class RepoRunSettings(BoundarySettings):
     silence_limit: Seconds = None
     wall_limit: Seconds = None
     max_output_mb: MaxOutput | None = None
+
+
+def _same(name: str, names: Iterable[object]) -> str | None:
+    """Return the one of ``names`` that is the same name, however it is typed."""
+    key = folded(name)
+    return next((each for each in names if isinstance(each, str) and folded(each) == key), None)

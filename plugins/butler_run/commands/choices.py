@@ -22,7 +22,7 @@ class ChoiceCommands(RunCommandsBase):
             used = self._choice(ctx, repo).name
             known = ", ".join(self._catalog.names_in(repo))
             return f"This chat uses *{used}* in *{repo.name}*. Available: {known}."
-        self._catalog.check(name)
+        name = self._catalog.spelled(name.removeprefix("@"))
         if await ctx.active_repo_name() is not None:
             self._catalog.check_in(await ctx.active_repo(), name)
         self._history.chats.choose_agent(ctx.chat_id, name)

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from pydantic import ValidationError
 
 from butler import Repo, UserError
 from butler_run.agents import Mode
@@ -147,3 +148,37 @@ def test_a_check_names_what_keeps_the_agent_of_a_repo_from_its_work(tmp_path):
     wrong = [finding.detail for finding in findings if not finding.is_fine]
     assert wrong[0].startswith("unknown agent nope (known: ")
     assert wrong[1].startswith("tests may not work in *api*: it is a program")
+
+
+@pytest.mark.parametrize("written", ["Grüner", "grüner", "GRÜNER", "gru\u0308ner"])
+def test_the_name_of_an_agent_is_the_same_however_it_is_typed(choose, written):
+    configured = AgentSettings(command=("sh",))
+
+    assert choose("Grüner", configured, written).name == "Grüner"
+    assert choose("Grüner", configured, agent=written).name == "Grüner"
+    assert choose("Grüner", configured, agents=(written,)).name == "Grüner"
+    assert choose("Grüner", configured, written, agents=("GRÜNER",)).name == "Grüner"
+
+
+def test_a_preset_is_configured_in_any_case():
+    settings = RunSettings(agent="CLAUDE", agents={"Claude": {"kind": "claude"}})
+
+    assert settings.agent_names == ("claude", "codex", "gemini", "opencode")
+    assert settings.agents["claude"].kind == "claude"
+
+
+@pytest.mark.parametrize("names", [("Claude", "claude"), ("My", "my"), ("\u00fc", "u\u0308")])
+def test_two_agents_of_one_name_are_refused(names):
+    agents = {name: {"command": ["sh"]} for name in names}
+
+    with pytest.raises(ValidationError, match="have the same name"):
+        RunSettings(agents=agents)
+
+
+def test_check_names_an_agent_once_whatever_its_case(tmp_path):
+    settings = RunSettings(agent="Sh", agents={"sh": {"kind": "command", "command": ["sh"]}})
+    repo = Repo("api", tmp_path, options={"run": RepoRunSettings(agent="SH", agents=("sH",))})
+
+    found = Catalog(settings).findings([repo])
+
+    assert [(each.subject, each.is_fine) for each in found] == [("agent sh", True)]

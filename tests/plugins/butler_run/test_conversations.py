@@ -96,7 +96,8 @@ async def test_a_chat_chooses_its_agent(chat, run):
     assert await chat("/agent nope") == [
         "No agent called nope. Known: claude, codex, gemini, opencode, scripted, shell, shout."
     ]
-    assert await chat("/agent shout") == ["This chat now uses *shout*."]
+    for written in ("shout", "Shout", "SHOUT.", "*shout*", "@Shout", "sh\u200bout"):
+        assert await chat(f"/agent {written}") == ["This chat now uses *shout*."]
     assert (await run(chat, "hello")).startswith("```\nHELLO\n```")
 
 
