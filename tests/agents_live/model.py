@@ -1,4 +1,4 @@
-"""A stand-in for the model behind Claude: writes one file when asked to, then says that it did.
+"""A stand-in for the model behind Claude: plays what the words of the last prompt ask for.
 
 It answers ``POST /v1/messages`` with server-sent events, counts tokens, and answers anything else
 with an empty object.
@@ -6,13 +6,43 @@ with an empty object.
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-WISH = "write made.txt"
 ANSWER = "I wrote **made.txt**."
-_TOOL = {"file_path": "made.txt", "content": "made by the model\n"}
+RESET_AT = int(time.time()) + 2 * 3600
+_COLOURS = [
+    {"label": "Red", "description": "like fire"},
+    {"label": "Blue", "description": "like water"},
+]
+_PARTS = [{"label": each, "description": ""} for each in ("Docs", "Tests", "Code")]
+_QUESTIONS = [
+    {"question": "Which colour?", "header": "Colour", "options": _COLOURS, "multiSelect": False},
+    {"question": "Which parts?", "header": "Parts", "options": _PARTS, "multiSelect": True},
+]
+PLAN = "# The plan\n\n1. Write made.txt\n2. Read it"
+_TODOS = [
+    {"content": "Write made.txt", "status": "completed", "activeForm": "Writing made.txt"},
+    {"content": "Read it", "status": "in_progress", "activeForm": "Reading it"},
+    {"content": "Rest", "status": "pending", "activeForm": "Resting"},
+]
+_WRITE = ("Write", {"file_path": "made.txt", "content": "made by the model\n"})
+PLAYS: dict[str, list[tuple[str, dict]]] = {
+    "write made.txt": [_WRITE],
+    "ask me": [("AskUserQuestion", {"questions": _QUESTIONS})],
+    "plan it": [("ExitPlanMode", {"plan": PLAN}), _WRITE],
+    "note the steps": [("TodoWrite", {"todos": _TODOS})],
+    "in the background": [
+        ("Bash", {"command": "sleep 300", "description": "Wait", "run_in_background": True})
+    ],
+    "with a helper": [
+        ("Agent", {"description": "Look", "prompt": "say hi", "subagent_type": "general-purpose"})
+    ],
+}
+TOO_LONG = "be far too long"
+LIMITED = "reach the limit"
 
 
 @contextmanager
@@ -33,10 +63,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}")
+        said = json.dumps(body.get("messages", [])[_last_prompt(body) :])
         if "count_tokens" in self.path:
             self._send("application/json", json.dumps({"input_tokens": 10}))
-        elif self.path.startswith("/v1/messages") and body.get("stream"):
-            self._send("text/event-stream", _stream(_block(body)))
+        elif not self.path.startswith("/v1/messages"):
+            self._send("application/json", "{}")
+        elif LIMITED in said:
+            self._refuse(429, "rate_limit_error", "This request would exceed your rate limit.")
+        elif TOO_LONG in said:
+            too_long = "prompt is too long: 250000 tokens > 200000 maximum"
+            self._refuse(400, "invalid_request_error", too_long)
+        elif body.get("stream"):
+            self._send("text/event-stream", _stream(_block(body, said)))
         else:
             self._send("application/json", "{}")
 
@@ -49,22 +87,57 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
-    def _send(self, kind: str, text: str) -> None:
+    def _refuse(self, status: int, kind: str, message: str) -> None:
+        error = {"type": "error", "error": {"type": kind, "message": message}}
+        unified = "anthropic-ratelimit-unified"
+        headers = {
+            f"{unified}-status": "rejected",
+            f"{unified}-reset": str(RESET_AT),
+            f"{unified}-representative-claim": "five_hour",
+            "x-should-retry": "false",
+        }
+        self._send("application/json", json.dumps(error), status, headers)
+
+    def _send(
+        self, kind: str, text: str, status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
         data = text.encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 
 
-def _block(body: dict) -> dict:
-    """Return the tool wanted, if somebody has asked for it since the model last spoke."""
-    spoken = [n for n, message in enumerate(body["messages"]) if message["role"] == "assistant"]
-    news = json.dumps(body["messages"][spoken[-1] + 1 if spoken else 0 :])
-    if WISH in news and body.get("tools") and "tool_result" not in news:
-        return {"type": "tool_use", "id": "toolu_1", "name": "Write", "input": _TOOL}
-    return {"type": "text", "text": ANSWER}
+def _last_prompt(body: dict) -> int:
+    """Return where the last prompt is: the last message that is no reminder or result of a tool."""
+    numbers = [
+        number
+        for number, message in enumerate(body.get("messages", []))
+        if message["role"] == "user" and any(map(_is_said, _blocks(message)))
+    ]
+    return numbers[-1] if numbers else 0
+
+
+def _blocks(message: dict) -> list[dict]:
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _is_said(block: dict) -> bool:
+    return block["type"] == "text" and not block["text"].lstrip().startswith("<")
+
+
+def _block(body: dict, said: str) -> dict:
+    """Return the next step of the play that the last prompt asks for."""
+    play = next((each for wish, each in PLAYS.items() if wish in said), [])
+    step = said.count('"type": "tool_use"')
+    if not body.get("tools") or step >= len(play):
+        return {"type": "text", "text": ANSWER}
+    name, tool_input = play[step]
+    return {"type": "tool_use", "id": f"toolu_{time.time_ns()}", "name": name, "input": tool_input}
 
 
 def _stream(block: dict) -> str:
