@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from butler import Finding, Repo, UserError
-from butler_run.agents import PRESETS, Agent, Mode, RunLimits, allowed_environment
+from butler_run.agents import PRESETS, Agent, Mode, RunLimits, Wishes, allowed_environment
 from butler_run.agents.readiness import (
     interpreter_problem,
     login_problem,
@@ -38,6 +38,7 @@ class Choice:
 
     Attributes:
         is_program: It is a plain program, so what it prints is no more than that.
+        wishes: The mode and model it works in.
         boundary: What it can reach and take.
         approvers: Who answers its questions, besides owners.
     """
@@ -45,7 +46,7 @@ class Choice:
     name: str
     agent: Agent
     is_program: bool
-    mode: Mode
+    wishes: Wishes
     environment: dict[str, str]
     limits: RunLimits
     boundary: Boundary
@@ -196,7 +197,7 @@ class Catalog:
             name=name,
             agent=made(name, settings, of_repo, is_trusted=repo.is_trusted),
             is_program=settings.kind == "command",
-            mode=mode,
+            wishes=Wishes(mode),
             environment=environment,
             limits=RunLimits(
                 of_repo.time_limit or settings.time_limit or inf,

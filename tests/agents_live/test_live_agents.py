@@ -22,6 +22,7 @@ from butler_run.agents import (
     Reason,
     Started,
     Text,
+    Wishes,
 )
 from butler_run.snapshots.snapshots import Moment, SnapshotFolder, Undone, summary
 
@@ -93,7 +94,7 @@ async def test_no_file_is_written_after_a_no(play, folder):
 
 
 async def test_a_mode_that_takes_edits_does_not_ask(play, folder):
-    events = await play(WISH, mode=Mode.EDITS)
+    events = await play(WISH, wishes=Wishes(Mode.EDITS))
 
     assert not any(isinstance(event, PermissionAsked) for event in events)
     assert (folder / "made.txt").exists()

@@ -6,166 +6,76 @@ An agent starts runs. A run is a stream of events that can be answered and cance
         async for event in run:
             ...
 
-Leaving the block ends every process of the run. Another task may call ``answer`` and ``cancel``.
+Leaving the block ends every process of the run. Another task may call ``answer``, ``fill``,
+``decide`` and ``cancel``.
 """
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from butler_run.agents.events import Decision, Event, Label, Mode, Value
 from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 
 
-class Mode(StrEnum):
-    """The permission modes, in ascending order of what an agent may do without asking."""
-
-    PLAN = "plan"
-    ASK = "ask"
-    EDITS = "edits"
-    BYPASS = "bypass"
-
-    def within(self, ceiling: "Mode") -> "Mode":
-        """Return the mode, limited by ``ceiling``."""
-        return min(self, ceiling, key=list(Mode).index)
-
-
-class OptionKind(StrEnum):
-    """The meaning of an option."""
-
-    ALLOW_ONCE = "allow_once"
-    ALLOW_ALWAYS = "allow_always"
-    REJECT = "reject"
-
-
-class Reason(StrEnum):
-    """The reason for the end of a run."""
-
-    DONE = "done"
-    CANCELLED = "cancelled"
-    REFUSED = "refused"
-    CUT_SHORT = "cut_short"
-    FAILED = "failed"
-
-
 @dataclass(frozen=True, slots=True)
-class Option:
-    """An answer to a question; ``number`` counts from 1 in the order shown."""
-
-    number: int
-    id: str
-    label: str
-    kind: OptionKind
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change to a file; ``old`` is None if the file is new or its content is unknown."""
-
-    path: str
-    old: str | None
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The agent accepted the prompt; the id is None if the agent has no conversations."""
-
-    conversation_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class AgentCommand:
-    """A slash command of an agent; ``name`` is without the slash, as in ``compact``."""
-
-    name: str
-    summary: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CommandsAnnounced:
-    """The slash commands that the agent takes as prompts in this folder; replaces earlier ones."""
-
-    commands: tuple[AgentCommand, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A piece of the answer; pieces are joined without a separator."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """The start of a tool call, or with ``is_finished`` its end, with the same id."""
-
-    id: str
-    title: str
-    is_finished: bool = False
-    is_failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PermissionAsked:
-    """A question of the agent, which waits for ``answer`` with ``id`` and the id of an option.
+class Past:
+    """A conversation of an agent in a folder.
 
     Attributes:
-        tool: The agent's title of the tool call, such as ``Write made.txt``.
-        command: The command line that it would run, if any.
-        changes: The changes that it would make to files.
-        detail: The rest of the description, at most 2,000 characters.
+        id: The agent's id.
+        title: Its first words.
+        changed_at: When it was last changed, in Unix seconds; None if unknown.
+        may_be_alive: Another process may be writing to it.
     """
 
     id: str
-    tool: str
-    command: str | None
-    changes: tuple[Change, ...]
-    detail: str
-    options: tuple[Option, ...]
+    title: str
+    changed_at: float | None
+    may_be_alive: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """The usage of the run so far; replaces earlier ones."""
+class Offer:
+    """What an agent offers in a folder; empty where it offers no choice.
 
-    tokens: int
-    cost_usd: float | None
+    Attributes:
+        models: The models; the first label with the value of ``model`` is the current one.
+        model: The current model, if known.
+        efforts: The levels of effort.
+        effort: The current one, if known.
+        modes: The permission modes that it knows.
+        conversations: The conversations of the folder, newest first; None if it cannot list them.
+    """
+
+    models: tuple[Label, ...] = ()
+    model: str = ""
+    efforts: tuple[Label, ...] = ()
+    effort: str = ""
+    modes: tuple[Mode, ...] = ()
+    conversations: tuple[Past, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """A sentence for the chat from Butler rather than the agent."""
+class Wishes:
+    """What a run asks of its agent besides the prompt; ignored by agents that do not offer it.
 
-    text: str
+    Attributes:
+        mode: The permission mode.
+        model: The value of one of the offered models; None for the agent's default.
+        effort: The same of the efforts.
+        is_forked: Continue a copy of the conversation, as another process may write to it.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Working:
-    """A sign of life without visible output, such as a thought."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The last event; ``detail`` is a sentence that explains the reason, or empty."""
-
-    reason: Reason
-    detail: str = ""
+    mode: Mode = Mode.ASK
+    model: str | None = None
+    effort: str | None = None
+    is_forked: bool = False
 
 
-Event = (
-    Started
-    | CommandsAnnounced
-    | Text
-    | Tool
-    | PermissionAsked
-    | Usage
-    | Notice
-    | Working
-    | Finished
-)
+NO_WISHES = Wishes()
 
 
 class Run(Protocol):
@@ -184,6 +94,20 @@ class Run(Protocol):
 
         None rejects if the agent offers no option for that.
         """
+        ...
+
+    async def fill(self, input_id: str, values: Mapping[str, Value] | None, note: str = "") -> None:
+        """Answer the agent's own questions; ignored if they are no longer open.
+
+        Args:
+            input_id: The id of ``InputAsked``.
+            values: The answers by key; None declines to answer.
+            note: What the agent is told if nobody answered.
+        """
+        ...
+
+    async def decide(self, plan_id: str, decision: Decision, reason: str = "") -> None:
+        """Answer a plan; ignored if it is no longer open. The reason of a no goes to the agent."""
         ...
 
     async def cancel(self) -> None:
@@ -207,7 +131,7 @@ class Agent(Protocol):
         folder: Path,
         environment: Mapping[str, str],
         conversation_id: str | None = None,
-        mode: Mode = Mode.ASK,
+        wishes: Wishes = NO_WISHES,
         instructions: str = "",
         enclosure: Enclosure = UNENCLOSED,
     ) -> AbstractAsyncContextManager[Run]:
@@ -218,12 +142,26 @@ class Agent(Protocol):
             folder: The working copy.
             environment: The whole environment of the agent, see ``allowed_environment``.
             conversation_id: The conversation to resume, from ``Started``.
-            mode: The permission mode; ignored by agents without modes.
+            wishes: Its mode, model and the like.
             instructions: The project's instructions for agents, sent before the prompt; plain
                 programs do not get them.
             enclosure: The sandbox or limits around its process.
 
         Raises:
             AgentError: The agent is not installed, or the folder does not exist.
+        """
+        ...
+
+    async def look(
+        self,
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        enclosure: Enclosure = UNENCLOSED,
+    ) -> Offer:
+        """Ask what it offers in a folder, without a prompt; its process has ended on return.
+
+        Raises:
+            AgentError: The agent cannot be started.
         """
         ...

@@ -2,11 +2,21 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from butler_run.agents.agent import Event, Finished, PermissionAsked, Reason
+from butler_run.agents.events import (
+    Asked,
+    Decision,
+    Event,
+    Finished,
+    InputAsked,
+    PermissionAsked,
+    PlanProposed,
+    Reason,
+    Value,
+)
 from butler_run.agents.process.process import AgentProcess
 
 
@@ -26,13 +36,13 @@ class Patience:
 class ProcessRun(ABC):
     """A run that is one process: keeps open questions, and ends the process when cancelled.
 
-    Adapters implement ``_events``, ``_reply`` and ``_ask_to_stop``.
+    Adapters implement ``_events``, ``_reply``, ``_fill``, ``_decide`` and ``_ask_to_stop``.
     """
 
     def __init__(self, process: AgentProcess, patience: Patience) -> None:
         self._process = process
         self._patience = patience
-        self._questions: dict[str, PermissionAsked] = {}
+        self._questions: dict[str, Asked] = {}
         self._is_cancelled = False
         self._is_turn_over = asyncio.Event()
 
@@ -48,9 +58,24 @@ class ProcessRun(ABC):
     async def answer(self, permission_id: str, option_id: str | None) -> None:
         """Answer a question, see ``Run``."""
         question = self._questions.get(permission_id)
-        if question and option_id in {None, *(option.id for option in question.options)}:
+        if not isinstance(question, PermissionAsked):
+            return
+        if option_id in {None, *(option.id for option in question.options)}:
             del self._questions[permission_id]
             self._reply(permission_id, option_id)
+
+    async def fill(self, input_id: str, values: Mapping[str, Value] | None, note: str = "") -> None:
+        """Answer the agent's own questions, see ``Run``."""
+        asked = self._questions.get(input_id)
+        if isinstance(asked, InputAsked):
+            del self._questions[input_id]
+            self._fill(input_id, values, note)
+
+    async def decide(self, plan_id: str, decision: Decision, reason: str = "") -> None:
+        """Answer a plan, see ``Run``."""
+        if isinstance(self._questions.get(plan_id), PlanProposed):
+            del self._questions[plan_id]
+            self._decide(plan_id, decision, reason)
 
     async def cancel(self) -> None:
         """End the run, see ``Run``."""
@@ -67,7 +92,7 @@ class ProcessRun(ABC):
                 await self._process.quit()
 
     def _noted(self, event: Event) -> Event:
-        if isinstance(event, PermissionAsked):
+        if isinstance(event, PermissionAsked | InputAsked | PlanProposed):
             self._questions[event.id] = event
             if self._is_cancelled:
                 self._reject_all()
@@ -78,15 +103,27 @@ class ProcessRun(ABC):
 
     def _reject_all(self) -> None:
         while self._questions:
-            permission_id, _ = self._questions.popitem()
-            self._reply(permission_id, None)
+            self._reply(self._questions.popitem()[0], None)
 
     @abstractmethod
     def _events(self) -> AsyncIterator[Event]: ...
 
     @abstractmethod
     def _reply(self, permission_id: str, option_id: str | None) -> None:
-        """Send the answer to the agent; None rejects without an option, as in a cancelled run."""
+        """Send the answer to the agent; None rejects without an option, as in a cancelled run.
+
+        In a cancelled run, also input and plans are rejected so.
+        """
+        ...
+
+    @abstractmethod
+    def _fill(self, input_id: str, values: Mapping[str, Value] | None, note: str) -> None:
+        """Send the answers to the agent."""
+        ...
+
+    @abstractmethod
+    def _decide(self, plan_id: str, decision: Decision, reason: str) -> None:
+        """Send the decision on a plan to the agent."""
         ...
 
     def _ask_to_stop(self) -> bool:

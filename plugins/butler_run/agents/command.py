@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from butler_run.agents.agent import Event, Finished, Mode, Reason, Run, Started, Text
+from butler_run.agents.agent import NO_WISHES, Offer, Run, Wishes
 from butler_run.agents.base import Patience, ProcessRun
 from butler_run.agents.errors import AgentError
+from butler_run.agents.events import Decision, Event, Finished, Reason, Started, Text, Value
 from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
 
@@ -36,7 +37,7 @@ class CommandAgent:
         folder: Path,
         environment: Mapping[str, str],
         conversation_id: str | None = None,
-        mode: Mode = Mode.ASK,
+        wishes: Wishes = NO_WISHES,
         instructions: str = "",
         enclosure: Enclosure = UNENCLOSED,
     ) -> AsyncIterator[Run]:
@@ -53,6 +54,16 @@ class CommandAgent:
                 process.write(prompt.encode(errors="replace"))
             process.close_stdin()
             yield _CommandRun(process, Patience())
+
+    async def look(
+        self,
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        enclosure: Enclosure = UNENCLOSED,
+    ) -> Offer:
+        """Return that it offers nothing, see ``Agent``."""
+        return Offer()
 
 
 def has_placeholder(command: Sequence[str]) -> bool:
@@ -107,3 +118,9 @@ class _CommandRun(ProcessRun):
 
     def _reply(self, permission_id: str, option_id: str | None) -> None:
         """Do nothing: a plain program asks no questions."""
+
+    def _fill(self, input_id: str, values: Mapping[str, Value] | None, note: str) -> None:
+        """Do nothing, as ``_reply``."""
+
+    def _decide(self, plan_id: str, decision: Decision, reason: str) -> None:
+        """Do nothing, as ``_reply``."""

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from butler import duration
+from butler_run.agents.events import UsageLimit
 
 _LOOKED_AT = 2_000
 
@@ -46,6 +47,13 @@ _NO_CREDIT = re.compile(
     r"credit balance is too low|insufficient[ _](?:quota|credit|funds)|payment required",
     re.IGNORECASE,
 )
+_TOO_LONG = re.compile(
+    r"(?:prompt|conversation|input|context|request) is too long"
+    r"|context[ _](?:length|window).{0,40}exceed|exceed.{0,60}context"
+    r"|maximum context length|context_length_exceeded|prompt_too_long"
+    r"|token count .{0,40}exceeds",
+    re.IGNORECASE,
+)
 _RESET = re.compile(r"(limit reached)\|([0-9]{10})\b", re.IGNORECASE)
 
 
@@ -65,6 +73,20 @@ def explained(program: str, said: str, variables: Collection[str] = ()) -> str |
     if _OVERLOADED.search(said):
         return f"The model of {maker.name} is overloaded at the moment."
     return None
+
+
+def is_too_long(said: str) -> bool:
+    """Return whether an error means that the conversation no longer fits into the model."""
+    return _TOO_LONG.search(said[:_LOOKED_AT]) is not None
+
+
+def limit_sentence(program: str, limit: UsageLimit, now: float | None = None) -> str:
+    """Return a sentence on a limit that is reached, with the time of its reset if it is known."""
+    current = time.time() if now is None else now
+    what = f"{_maker(program).name}'s {f'{limit.name} ' if limit.name else 'usage '}limit"
+    if limit.resets_at is None:
+        return f"{what} is reached; when it resets is not known."
+    return f"{what} is reached; {_reset(limit.resets_at, current)}."
 
 
 def how_to_log_in(program: str) -> str:

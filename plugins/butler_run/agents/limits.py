@@ -1,13 +1,21 @@
 """Timeouts of a run, and the limit of its questions."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from math import inf
 
 from butler import duration
-from butler_run.agents.agent import Event, PermissionAsked, Run
+from butler_run.agents.agent import Run
 from butler_run.agents.errors import LimitReachedError
+from butler_run.agents.events import (
+    Decision,
+    Event,
+    InputAsked,
+    PermissionAsked,
+    PlanProposed,
+    Value,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class LimitedRun:
                 event = await self._next(events)
             except StopAsyncIteration:
                 return
-            if isinstance(event, PermissionAsked):
+            if isinstance(event, PermissionAsked | InputAsked | PlanProposed):
                 await self._count_question()
                 self._pause(event.id)
             yield event
@@ -65,6 +73,16 @@ class LimitedRun:
         """Answer a question, see ``Run``."""
         await self._run.answer(permission_id, option_id)
         self._go_on(permission_id)
+
+    async def fill(self, input_id: str, values: Mapping[str, Value] | None, note: str = "") -> None:
+        """Answer the agent's own questions, see ``Run``."""
+        await self._run.fill(input_id, values, note)
+        self._go_on(input_id)
+
+    async def decide(self, plan_id: str, decision: Decision, reason: str = "") -> None:
+        """Answer a plan, see ``Run``."""
+        await self._run.decide(plan_id, decision, reason)
+        self._go_on(plan_id)
 
     async def cancel(self) -> None:
         """Cancel the run, see ``Run``."""

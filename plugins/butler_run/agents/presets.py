@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from butler_run.agents.agent import Mode
+from butler_run.agents.events import Mode
 
 
 @dataclass(frozen=True, slots=True)

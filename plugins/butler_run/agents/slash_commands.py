@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from butler_run.agents.agent import AgentCommand, CommandsAnnounced
+from butler_run.agents.events import AgentCommand, CommandsAnnounced
 from butler_run.agents.text import on_one_line
 
 MAX_COMMANDS = 500

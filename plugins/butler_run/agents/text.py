@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from butler_run.agents.agent import Event, Text
+from butler_run.agents.events import Event, Text
 
 MAX_TEXT_CHARS = 64 * 1024
 _SHORT = 300

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from butler_run.agents.agent import Change, Option, OptionKind
+from butler_run.agents.events import Change, Option, OptionKind
 
 _ORDER = (OptionKind.ALLOW_ONCE, OptionKind.ALLOW_ALWAYS, OptionKind.REJECT)
 _PATHS = ("file_path", "notebook_path")

@@ -249,7 +249,7 @@ class Run:
             folder=self._repo.path,
             environment=self._choice.environment,
             conversation_id=conversation_id,
-            mode=self._choice.mode,
+            wishes=self._choice.wishes,
             instructions=told,
             enclosure=self._enclosure,
         )

@@ -58,9 +58,9 @@ def test_only_what_speaks_the_protocol_is_a_preset(choose, kind):
 
 
 def test_no_agent_acts_without_asking_by_default(choose):
-    assert {choose(name, AgentSettings()).mode for name in ("claude", "codex", "gemini")} == {
-        Mode.ASK
-    }
+    assert {
+        choose(name, AgentSettings()).wishes.mode for name in ("claude", "codex", "gemini")
+    } == {Mode.ASK}
 
 
 @pytest.mark.parametrize(("is_trusted", "passed"), [(False, "1"), (True, None)])
@@ -116,7 +116,7 @@ def test_a_program_is_found_at_home_in_the_repo_or_on_the_path(
 def test_the_mode_of_a_repo_is_a_ceiling(choose, of_agent, of_repo, mode):
     configured = AgentSettings(mode=of_agent and Mode(of_agent))
 
-    assert choose("claude", configured, mode=of_repo and Mode(of_repo)).mode == mode
+    assert choose("claude", configured, mode=of_repo and Mode(of_repo)).wishes.mode == mode
 
 
 @pytest.mark.parametrize("mode", ["plan", "ask", "edits"])
@@ -125,8 +125,8 @@ def test_a_program_asks_nobody_so_it_may_not_work_under_a_ceiling(choose, mode):
 
     with pytest.raises(UserError, match=r"tests may not work in .*: it is a program"):
         choose("tests", tests, mode=Mode(mode))
-    assert choose("tests", tests, mode=Mode.BYPASS).mode is Mode.BYPASS
-    assert choose("tests", tests).mode is Mode.BYPASS
+    assert choose("tests", tests, mode=Mode.BYPASS).wishes.mode is Mode.BYPASS
+    assert choose("tests", tests).wishes.mode is Mode.BYPASS
 
 
 def test_only_the_agents_that_a_repo_names_work_in_it(choose):

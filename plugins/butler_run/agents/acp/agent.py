@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from butler_run.agents.agent import Mode, Run
+from butler_run.agents.agent import NO_WISHES, Offer, Run, Wishes
 from butler_run.agents.base import Patience
 from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
-from butler_run.agents.process.process import ProcessLimits, spawned
+from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
 
 
 class AcpAgent:
@@ -42,11 +42,41 @@ class AcpAgent:
         folder: Path,
         environment: Mapping[str, str],
         conversation_id: str | None = None,
-        mode: Mode = Mode.ASK,
+        wishes: Wishes = NO_WISHES,
         instructions: str = "",
         enclosure: Enclosure = UNENCLOSED,
     ) -> AsyncIterator[Run]:
         """Start a run, see ``Agent``."""
+        async with self._spawned(folder, environment, enclosure) as process:
+            from butler_run.agents.acp.conversation import Wanted
+            from butler_run.agents.acp.run import AcpRun
+
+            wanted = Wanted(
+                *(prompt, folder, conversation_id, wishes),
+                instructions=instructions,
+                is_trusted=self._is_trusted,
+            )
+            yield AcpRun(process, self._patience, wanted)
+
+    async def look(
+        self,
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        enclosure: Enclosure = UNENCLOSED,
+    ) -> Offer:
+        """Ask what it offers, see ``Agent``."""
+        async with self._spawned(folder, environment, enclosure) as process:
+            from butler_run.agents.acp.conversation import Wanted
+            from butler_run.agents.acp.run import AcpRun
+
+            wanted = Wanted("", folder, None, NO_WISHES, is_trusted=self._is_trusted)
+            return await AcpRun(process, self._patience, wanted).looked()
+
+    @asynccontextmanager
+    async def _spawned(
+        self, folder: Path, environment: Mapping[str, str], enclosure: Enclosure
+    ) -> AsyncIterator[AgentProcess]:
         async with spawned(
             self._command,
             folder=folder,
@@ -57,12 +87,4 @@ class AcpAgent:
         ) as process:
             # The import takes half a second once, so it runs while the agent starts.
             await asyncio.to_thread(importlib.import_module, "butler_run.agents.acp.run")
-            from butler_run.agents.acp.conversation import Wanted
-            from butler_run.agents.acp.run import AcpRun
-
-            wanted = Wanted(
-                *(prompt, folder, conversation_id, mode),
-                instructions=instructions,
-                is_trusted=self._is_trusted,
-            )
-            yield AcpRun(process, self._patience, wanted)
+            yield process

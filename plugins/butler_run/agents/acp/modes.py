@@ -1,13 +1,16 @@
-"""Choose the wanted mode among those that an agent offers; pure functions."""
+"""Choose among the modes, models and efforts that an agent offers; pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from butler_run.agents.agent import Mode
+from acp.schema import LoadSessionResponse, NewSessionResponse, ResumeSessionResponse
 
-if TYPE_CHECKING:
-    from acp.schema import LoadSessionResponse, NewSessionResponse, ResumeSessionResponse
+from butler_run.agents.events import Label, Mode
+
+Session = NewSessionResponse | LoadSessionResponse | ResumeSessionResponse
+
+CATEGORIES = {"model": "model", "effort": "thought_level"}
+"""The categories of options for what a chat may choose besides the mode."""
 
 # The names in Claude, Codex, Gemini and OpenCode; the first offered one is used.
 _IDS = {
@@ -27,7 +30,7 @@ class ModeChoice:
 
     Attributes:
         id: The id of the mode; None keeps the agent's current one.
-        option_id: The configuration option of the mode, for agents without modes.
+        option_id: The configuration option of the mode; None for agents without such options.
         is_missing: The agent offers no mode like the wanted one.
         is_unasking: The agent's current mode acts without asking.
     """
@@ -38,17 +41,13 @@ class ModeChoice:
     is_unasking: bool = False
 
 
-def choice_of_mode(
-    mode: Mode, session: "NewSessionResponse | LoadSessionResponse | ResumeSessionResponse"
-) -> ModeChoice:
+def choice_of_mode(mode: Mode, session: Session) -> ModeChoice:
     """Return the mode to set in a new session."""
+    if (option := option_of("mode", session)) is not None:
+        return _choice(mode, [each.value for each in option.labels], option.current, option.id)
     if session.modes is not None:
         offered = [offer.id for offer in session.modes.available_modes]
         return _choice(mode, offered, session.modes.current_mode_id, None)
-    for option in session.config_options or ():
-        if option.category == "mode" and option.type == "select":
-            values = list(_values(option.options))
-            return _choice(mode, values, option.current_value, option.id)
     return ModeChoice(is_missing=mode is not Mode.ASK)
 
 
@@ -62,8 +61,36 @@ def _choice(mode: Mode, offered: list[str], current: str, option_id: str | None)
     return ModeChoice(fitting, option_id, is_unasking=is_unasking)
 
 
-def _values(options: Iterable[object]) -> Iterable[str]:
+@dataclass(frozen=True, slots=True)
+class SessionOption:
+    """A configuration option of a session with its choices."""
+
+    id: str
+    current: str
+    labels: tuple[Label, ...]
+
+
+def option_of(category: str, session: Session) -> SessionOption | None:
+    """Return the first option of a category among those that a session offers."""
+    for option in session.config_options or ():
+        if option.category == category and option.type == "select":
+            labels = tuple(_labels(option.options))
+            return SessionOption(option.id, option.current_value, labels)
+    return None
+
+
+def modes_in(session: Session) -> tuple[Mode, ...]:
+    """Return the modes that an agent knows, by any of their names."""
+    option = option_of("mode", session)
+    offered = [each.value for each in option.labels] if option else []
+    if not offered and session.modes is not None:
+        offered = [each.id for each in session.modes.available_modes]
+    return tuple(mode for mode in Mode if not {*_IDS[mode]}.isdisjoint(offered))
+
+
+def _labels(options: Iterable[object]) -> Iterable[Label]:
     for option in options:
-        yield from _values(getattr(option, "options", ()))
+        yield from _labels(getattr(option, "options", ()))
         if isinstance(value := getattr(option, "value", None), str):
-            yield value
+            name, description = getattr(option, "name", ""), getattr(option, "description", "")
+            yield Label(value, name or value, description or "")

@@ -1,12 +1,12 @@
 """A run of an agent that speaks the Agent Client Protocol."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import acp
-from acp.client import ClientSideConnection
 from acp.schema import PromptResponse
 from pydantic import ValidationError
 
@@ -16,16 +16,38 @@ from butler_run.agents.acp.conversation import (
     Opening,
     Wanted,
     is_lost,
+    set_mode,
     told,
 )
+from butler_run.agents.acp.elicitation import accepted
+from butler_run.agents.acp.modes import ModeChoice
 from butler_run.agents.acp.updates import Updates
 from butler_run.agents.acp.wire import Wire
-from butler_run.agents.agent import Event, Finished, Notice, Reason, Started, Usage
+from butler_run.agents.agent import Offer
 from butler_run.agents.base import Patience, ProcessRun
+from butler_run.agents.complaints import is_too_long, limit_sentence
 from butler_run.agents.errors import AgentError, ConversationLostError
+from butler_run.agents.events import (
+    Decision,
+    Event,
+    Finished,
+    InputAsked,
+    Notice,
+    OptionKind,
+    Reason,
+    Started,
+    Usage,
+    Value,
+)
 from butler_run.agents.process.process import AgentProcess
 from butler_run.agents.text import coalesced
+from butler_run.agents.usage_limits import limit_in
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_RATE_LIMITED, _TOO_LONG = "rate_limit", "context_exhausted"
 _FINISHED = {
     "end_turn": Finished(Reason.DONE),
     "cancelled": Finished(Reason.CANCELLED),
@@ -45,30 +67,51 @@ class AcpRun(ProcessRun):
         self._updates = Updates(wanted.folder)
         self._waiting: asyncio.Queue[list[Event]] = asyncio.Queue()
         self._wire = Wire(process, self._updates, self._hand_over)
-
-    async def _events(self) -> AsyncIterator[Event]:
         # The wire handles all requests to a client, so none of its methods is ever called.
         client: Any = _Client()
-        connection = acp.connect_to_agent(client, self._wire)
+        self._connection = acp.connect_to_agent(client, self._wire)
+        self._editing = ModeChoice()
+        self._finished = _FINISHED["end_turn"]
+        self._inputs: dict[str, InputAsked] = {}
+        self._reasons: list[str] = []
+        self._editing_jobs: set[asyncio.Task[None]] = set()
+
+    async def looked(self) -> Offer:
+        """Return what the agent offers, without a prompt.
+
+        Raises:
+            AgentError: The agent cannot be used.
+        """
+        opening = Opening(self._connection, self._process.name, self._wanted)
         try:
-            conversation = await self._opened(connection)
+            return await self._in_time(opening.look())
+        finally:
+            await self._connection.close()
+
+    async def _events(self) -> AsyncIterator[Event]:
+        try:
+            conversation = await self._opened()
+            self._editing = conversation.editing
             yield Started(conversation.id)
             if conversation.notice:
                 yield Notice(conversation.notice)
-            async for event in self._turn(connection, conversation.id):
+            async for event in self._turns(conversation.id):
                 yield event
+        except _PromptFailedError as failed:
+            yield failed.finished
         except AgentError:
             if not self._is_cancelled:
                 raise
             yield Finished(Reason.CANCELLED)
         finally:
             self._reject_all()
-            await connection.close()
+            await _cancelled(self._editing_jobs)
+            await self._connection.close()
 
-    async def _opened(self, connection: ClientSideConnection) -> Conversation:
-        opening = Opening(connection, self._process.name, self._wanted)
+    async def _opened(self) -> Conversation:
+        opening = Opening(self._connection, self._process.name, self._wanted)
         try:
-            return await self._opened_in_time(opening)
+            return await self._in_time(opening.conversation())
         except ConversationLostError:
             raise
         except AgentError as error:
@@ -76,40 +119,50 @@ class AcpRun(ProcessRun):
                 raise
             raise ConversationLostError(str(error)) from None
 
-    async def _opened_in_time(self, opening: Opening) -> Conversation:
+    async def _in_time(self, opening: Awaitable[T]) -> T:
         try:
             async with self._explained(), asyncio.timeout(self._patience.start_s):
-                return await opening.conversation()
+                return await opening
         except TimeoutError:
             raise self._wire.messages.not_started(self._patience.start_s) from None
 
-    async def _turn(
-        self, connection: ClientSideConnection, conversation_id: str
-    ) -> AsyncIterator[Event]:
+    async def _turns(self, conversation_id: str) -> AsyncIterator[Event]:
+        """Yield the events of the prompt, and of what people said about its plans."""
         self._conversation_id = conversation_id
         self._wire.is_deaf = False
         if self._updates.commands is not None:
             yield self._updates.commands
-        prompting = asyncio.create_task(self._prompted(connection, conversation_id))
+        texts = [*filter(None, (self._wanted.instructions,)), self._wanted.prompt]
+        while True:
+            async for event in self._turn(texts):
+                yield event
+            if self._is_cancelled or not self._reasons:
+                break
+            texts, self._reasons = self._reasons, []
+        yield self._finished
+
+    async def _turn(self, texts: list[str]) -> AsyncIterator[Event]:
+        prompting = asyncio.create_task(self._prompted(texts))
         try:
             async for event in self._handed_over():
                 yield event
             async with self._explained():
                 response = await prompting
         finally:
-            await _cancelled(prompting)
+            await _cancelled({prompting})
         if response.usage is not None:
-            yield Usage(response.usage.total_tokens, self._updates.cost_usd)
-        yield _FINISHED.get(response.stop_reason, _FINISHED["end_turn"])
+            yield self._used(response.usage.total_tokens)
+        self._finished = _FINISHED.get(response.stop_reason, _FINISHED["end_turn"])
 
-    async def _prompted(
-        self, connection: ClientSideConnection, conversation_id: str
-    ) -> PromptResponse:
+    def _used(self, tokens: int) -> Usage:
+        updates = self._updates
+        return Usage(tokens, updates.cost_usd, updates.context_tokens, updates.context_size)
+
+    async def _prompted(self, texts: list[str]) -> PromptResponse:
         try:
-            texts = filter(None, (self._wanted.instructions,))
-            blocks = [acp.text_block(text) for text in (*texts, self._wanted.prompt)]
-            response: PromptResponse = await connection.prompt(
-                session_id=conversation_id, prompt=[*blocks]
+            blocks = [acp.text_block(text) for text in texts]
+            response: PromptResponse = await self._connection.prompt(
+                session_id=str(self._conversation_id), prompt=[*blocks]
             )
         finally:
             self._waiting.put_nowait([])
@@ -146,15 +199,60 @@ class AcpRun(ProcessRun):
             return ConversationLostError(
                 f"{self._process.name} lost the conversation: {told(error)}."
             )
+        if (finished := self._known_end(error)) is not None:
+            return _PromptFailedError(finished)
         return self._wire.messages.known(told(error)) or AgentError(
             f"{self._process.name} failed: {told(error)}."
         )
 
+    def _known_end(self, error: acp.RequestError) -> Finished | None:
+        """Return the end of a run for which nobody is to blame; None for any other error."""
+        data = error.data if isinstance(error.data, dict) else {}
+        kind = data.get("errorKind")
+        limit = self._updates.limit or limit_in(told(error), data, is_certain=kind == _RATE_LIMITED)
+        if limit is not None:
+            return Finished(Reason.LIMITED, limit_sentence(self._process.name, limit), limit=limit)
+        if kind == _TOO_LONG or is_too_long(told(error)):
+            return Finished(Reason.TOO_LONG)
+        return None
+
+    def _noted(self, event: Event) -> Event:
+        if isinstance(event, InputAsked):
+            self._inputs[event.id] = event
+        return super()._noted(event)
+
     def _reply(self, permission_id: str, option_id: str | None) -> None:
-        if option_id is None:
-            self._wire.answer(permission_id, {"outcome": "cancelled"})
+        if self._inputs.pop(permission_id, None) is not None:
+            self._wire.answer(permission_id, {"action": "cancel"})
+        elif option_id is None:
+            self._wire.answer(permission_id, {"outcome": {"outcome": "cancelled"}})
         else:
-            self._wire.answer(permission_id, {"outcome": "selected", "optionId": option_id})
+            outcome = {"outcome": "selected", "optionId": option_id}
+            self._wire.answer(permission_id, {"outcome": outcome})
+
+    def _fill(self, input_id: str, values: Mapping[str, Value] | None, note: str) -> None:
+        asked = self._inputs.pop(input_id)
+        if values is None and note:
+            values = {each.key: note for each in asked.fields if each.takes_text} or None
+        declined = {"action": "decline"}
+        self._wire.answer(input_id, accepted(asked, values) if values is not None else declined)
+
+    def _decide(self, plan_id: str, decision: Decision, reason: str) -> None:
+        kind = OptionKind.REJECT if decision is Decision.NO else OptionKind.ALLOW_ONCE
+        options = self._updates.plan_options.pop(plan_id, ())
+        chosen = next((each.id for each in options if each.kind is kind), None)
+        self._reply(plan_id, chosen)
+        if decision is Decision.NO:
+            self._reasons += filter(None, (reason,))
+        elif decision is Decision.GO_EDITING and self._editing.id is not None:
+            job = asyncio.create_task(self._allow_edits(self._editing.id, self._editing.option_id))
+            self._editing_jobs.add(job)
+
+    async def _allow_edits(self, mode_id: str, option_id: str | None) -> None:
+        try:
+            await set_mode(self._connection, str(self._conversation_id), mode_id, option_id)
+        except (acp.RequestError, ValidationError, ConnectionError) as error:
+            logger.info("%s stays in the mode that asks: %s", self._process.name, error)
 
     def _ask_to_stop(self) -> bool:
         if self._conversation_id is None:
@@ -167,8 +265,16 @@ class _Client:
     """A client without methods, see Wire."""
 
 
-async def _cancelled(task: asyncio.Task[PromptResponse]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()
+class _PromptFailedError(AgentError):
+    """The prompt failed in a way that is an end of its own."""
+
+    def __init__(self, finished: Finished) -> None:
+        super().__init__(finished.detail)
+        self.finished = finished
+
+
+async def _cancelled(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait for their ends, whatever these are."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

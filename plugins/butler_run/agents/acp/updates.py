@@ -4,20 +4,25 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from butler_run.agents.agent import (
+from butler_run.agents.acp.tasks import TaskList
+from butler_run.agents.events import (
     Change,
     CommandsAnnounced,
     Event,
+    Option,
     OptionKind,
     PermissionAsked,
+    PlanProposed,
     Text,
     Tool,
     Usage,
+    UsageLimit,
     Working,
 )
 from butler_run.agents.slash_commands import announced
 from butler_run.agents.text import on_one_line
 from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
+from butler_run.agents.usage_limits import limit_of_claude
 
 _KINDS = {
     "allow_once": OptionKind.ALLOW_ONCE,
@@ -26,6 +31,7 @@ _KINDS = {
     "reject_always": OptionKind.REJECT,
 }
 _OVER = {"completed": False, "failed": True}
+_MOST_TODOS = 200
 _TITLE_LENGTH = 80
 _LABEL_LENGTH = 60
 
@@ -38,12 +44,21 @@ class Updates:
     Attributes:
         cost_usd: The cost so far, if the agent reports it.
         commands: The agent's slash commands, once it has announced them.
+        context_tokens: The size of the conversation, if the agent reports it.
+        context_size: The most that fits into it.
+        limit: The usage limit that was reached, if one was.
+        plan_options: The answers that the agent offers to its open plans.
     """
 
     def __init__(self, folder: Path) -> None:
         self.cost_usd: float | None = None
         self.commands: CommandsAnnounced | None = None
+        self.context_tokens: int | None = None
+        self.context_size: int | None = None
+        self.limit: UsageLimit | None = None
+        self.plan_options: dict[str, tuple[Option, ...]] = {}
         self._folder = folder
+        self._tasks = TaskList()
         self._tools: dict[str, Params] = {}
         self._has_text = False
         self._pieces: list[str] = []
@@ -53,6 +68,8 @@ class Updates:
     def events(self, update: Params) -> Iterator[Event]:
         """Translate ``update`` to events, at least a sign of life."""
         match update:
+            case {"_meta": {"claudeCode": {"parentToolUseId": str()}}}:
+                yield Working()  # what other agents do is counted, not streamed
             case {
                 "sessionUpdate": "agent_message_chunk",
                 "content": {"type": "text", "text": str(text)},
@@ -78,10 +95,20 @@ class Updates:
             case {"sessionUpdate": "available_commands_update", "availableCommands": list(offers)}:
                 self.commands = announced(offers)
 
-    def question(self, question_id: str, params: Params) -> PermissionAsked:
-        """Translate a request for permission to a question."""
+    def _limits_in(self, update: Params) -> Iterator[Event]:
+        match update:
+            case {"_meta": {"_claude/rateLimit": info}}:
+                if (limit := limit_of_claude(info)) is not None:
+                    self.limit = limit if limit.is_reached else self.limit
+                    yield limit
+
+    def question(self, question_id: str, params: Params) -> PermissionAsked | PlanProposed:
+        """Translate a request for permission to a question, one to go on with a plan to that."""
         call = params.get("toolCall")
         tool = self._merged(call) if isinstance(call, dict) else {}
+        if tool.get("kind") == "switch_mode" and (plan := _plan(tool)):
+            self.plan_options[question_id] = numbered(_options(params.get("options")))
+            return PlanProposed(question_id, plan)
         tool_input = tool.get("rawInput")
         if not isinstance(tool_input, dict):
             tool_input = {} if tool_input is None else {"input": tool_input}
@@ -158,6 +185,13 @@ def _named(content: Params) -> str:
             return f"[{kind}: {content.get('mimeType', 'unknown')}, {size_kb:,} kB]"
         case _:
             return ""
+
+
+def _plan(tool: Params) -> str:
+    match tool:
+        case {"rawInput": {"plan": str(plan)}} if plan:
+            return plan
+    return "\n".join(_texts(tool.get("content")))
 
 
 def _title(tool: Params) -> str:

@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from butler_run.agents.acp.elicitation import form_of
 from butler_run.agents.acp.updates import Updates
-from butler_run.agents.agent import Event
 from butler_run.agents.errors import AgentError
+from butler_run.agents.events import Event
 from butler_run.agents.process.json_lines import Messages
 from butler_run.agents.process.process import AgentProcess
 
@@ -83,9 +84,9 @@ class Wire:
         """Send the agent a notification."""
         self._post({"jsonrpc": "2.0", "method": method, "params": params})
 
-    def answer(self, question_id: str, outcome: dict[str, str]) -> None:
-        """Answer a request for permission."""
-        self._respond(self._request_ids.pop(question_id), {"result": {"outcome": outcome}})
+    def answer(self, question_id: str, result: Params) -> None:
+        """Answer a request for permission or input."""
+        self._respond(self._request_ids.pop(question_id), {"result": result})
 
     async def _sort(self, messages: list[dict[str, Any]]) -> None:
         events: list[Event] = []
@@ -107,6 +108,8 @@ class Wire:
             question_id = json.dumps(message["id"])
             self._request_ids[question_id] = message["id"]
             return (self._updates.question(question_id, params),)
+        if message["method"] == "elicitation/create":
+            return self._input_asked(message["id"], params)
         error = {"code": _METHOD_NOT_FOUND, "message": "Method not found"}
         self._respond(message["id"], {"error": error})
         return ()
@@ -116,6 +119,15 @@ class Wire:
             return self._updates.events(update)
         self._updates.note_commands(update)
         return ()
+
+    def _input_asked(self, request_id: Any, params: Params) -> Iterable[Event]:
+        question_id = json.dumps(request_id)
+        asked = form_of(question_id, params)
+        if asked is None:
+            self._respond(request_id, {"result": {"action": "decline"}})
+            return ()
+        self._request_ids[question_id] = request_id
+        return (asked,)
 
     def _respond(self, request_id: Any, answer: dict[str, Any]) -> None:
         self._post({"jsonrpc": "2.0", "id": request_id, **answer})

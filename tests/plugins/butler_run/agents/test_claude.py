@@ -13,6 +13,7 @@ from butler_run.agents import (
     Text,
     Tool,
     Usage,
+    Wishes,
     Working,
 )
 
@@ -27,7 +28,10 @@ from butler_run.agents import (
     ],
 )
 async def test_the_mode_is_always_given(events_of, said, mode, set_mode):
-    assert said(await events_of("claude", {"turns": [[{"say": "{mode}"}]]}, mode=mode)) == set_mode
+    assert (
+        said(await events_of("claude", {"turns": [[{"say": "{mode}"}]]}, wishes=Wishes(mode)))
+        == set_mode
+    )
 
 
 async def test_a_turn_with_everything(events_of):

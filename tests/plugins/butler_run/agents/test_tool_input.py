@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from butler_run.agents.agent import Change
+from butler_run.agents.events import Change
 from butler_run.agents.text import on_one_line
 from butler_run.agents.tool_input import changes_of, command_of, detail_of
 

@@ -17,6 +17,7 @@ from butler_run.agents import (
     Text,
     Tool,
     Usage,
+    Wishes,
     Working,
 )
 from butler_run.agents.acp.updates import Updates
@@ -46,11 +47,11 @@ async def test_the_reason_to_stop_is_told(events_of, reason, finished):
 async def test_the_mode_is_set(events_of, said, mode, set_mode):
     script = {"modes": MODES, "turns": [[{"say": "{mode}"}]]}
 
-    assert said(await events_of("acp", script, mode=mode)) == set_mode
+    assert said(await events_of("acp", script, wishes=Wishes(mode))) == set_mode
 
 
 async def test_a_mode_that_is_not_offered_is_said(events_of):
-    events = await events_of("acp", {"modes": ["default"], "turns": [[]]}, mode=Mode.PLAN)
+    events = await events_of("acp", {"modes": ["default"], "turns": [[]]}, wishes=Wishes(Mode.PLAN))
 
     assert [e for e in events if isinstance(e, Notice)] == [
         Notice(f"{_python()} has no mode like plan; it stays in its default mode.")
@@ -60,7 +61,7 @@ async def test_a_mode_that_is_not_offered_is_said(events_of):
 async def test_a_mode_that_is_not_taken_is_said(events_of):
     script = {"modes": MODES, "mode_error": "Unknown config option", "turns": [[]]}
 
-    events = await events_of("acp", script, mode=Mode.EDITS)
+    events = await events_of("acp", script, wishes=Wishes(Mode.EDITS))
 
     sentence = (
         f"{_python()} rejected the mode edits: Internal error: Unknown config option. "
@@ -83,7 +84,7 @@ async def test_an_agent_that_would_not_ask_is_not_used(events_of, script, senten
 
 
 async def test_an_agent_that_would_not_ask_is_used_if_it_need_not(events_of):
-    events = await events_of("acp", {"modes": ["yolo"], "turns": [[]]}, mode=Mode.BYPASS)
+    events = await events_of("acp", {"modes": ["yolo"], "turns": [[]]}, wishes=Wishes(Mode.BYPASS))
 
     assert events[-1] == Finished(Reason.DONE)
 

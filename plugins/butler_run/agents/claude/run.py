@@ -1,109 +1,85 @@
-"""Claude Code's own command as an agent, for users without Node.
-
-It speaks JSON lines both ways (``--output-format stream-json --input-format stream-json``) and asks
-for permission on the same lines (``--permission-prompt-tool stdio``).
-"""
+"""A run of Claude Code's own command."""
 
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from butler_run.agents.agent import (
+from butler_run.agents.agent import Offer
+from butler_run.agents.base import Patience, ProcessRun
+from butler_run.agents.claude.asked import PLAN, decided, fields_of, filled
+from butler_run.agents.claude.offers import offer_of
+from butler_run.agents.claude.todos import TOOLS, TodoList
+from butler_run.agents.complaints import is_too_long, limit_sentence
+from butler_run.agents.errors import AgentError, ConversationLostError
+from butler_run.agents.events import (
+    Decision,
     Event,
     Finished,
+    InputAsked,
     Mode,
     OptionKind,
     PermissionAsked,
+    PlanProposed,
     Reason,
-    Run,
     Started,
+    Tasks,
     Text,
     Tool,
     Usage,
+    UsageLimit,
+    Value,
     Working,
 )
-from butler_run.agents.base import Patience, ProcessRun
-from butler_run.agents.errors import AgentError, ConversationLostError
-from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 from butler_run.agents.process.json_lines import Messages
-from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
+from butler_run.agents.process.process import AgentProcess
 from butler_run.agents.slash_commands import announced
 from butler_run.agents.text import coalesced, on_one_line
 from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
+from butler_run.agents.usage_limits import limit_in, limit_of_claude
 
-HOW_TO_GET = "To get it: npm install -g @anthropic-ai/claude-code@2.1.197"
-
-_STREAM_JSON = (
-    *("-p", "--verbose", "--output-format", "stream-json", "--input-format", "stream-json"),
-    *("--permission-prompt-tool", "stdio"),
-)
-_MODES = {
+MODES = {
     Mode.ASK: "default",
     Mode.EDITS: "acceptEdits",
     Mode.PLAN: "plan",
     Mode.BYPASS: "bypassPermissions",
 }
-# Without it, a repo's .claude/settings.json can run hooks and grant itself any permission, and its
-# .mcp.json can start servers, all without a question.
-_USER_SETTINGS = ("--setting-sources", "user")
 _ALLOW, _REJECT = "allow", "reject"
 _INITIALIZE = "i1"
+_PLANS = "/.claude/plans/"
+_MOST_TASKS = 50
+_RATE_LIMITED = 429
+
+
+async def initialized(process: AgentProcess, limit_s: float) -> Offer:
+    """Initialize a process that gets no prompt; return what it offers.
+
+    Raises:
+        AgentError: It did not answer.
+    """
+    messages = Messages(process)
+    request = {"subtype": "initialize"}
+    _send(process, {"type": "control_request", "request_id": _INITIALIZE, "request": request})
+    try:
+        async with asyncio.timeout(limit_s):
+            async for several in messages:
+                for message in several:
+                    if (response := _initialization(message)) is not None:
+                        return offer_of(response)
+    except TimeoutError:
+        raise messages.not_started(limit_s) from None
+    epitaph = await messages.epitaph()
+    raise messages.known(epitaph) or AgentError(epitaph)
+
+
 _LOST = re.compile(r"no conversation found|valid session id|--resume", re.IGNORECASE)
 
 
-class ClaudeAgent:
-    """Runs ``claude``, or a given command with the same protocol.
+class ClaudeRun(ProcessRun):
+    """A run: one prompt to one process."""
 
-    Args:
-        is_trusted: Load the settings of the working copy.
-    """
-
-    def __init__(
-        self,
-        command: Sequence[str] = ("claude",),
-        limits: ProcessLimits | None = None,
-        patience: Patience | None = None,
-        *,
-        is_trusted: bool = False,
-    ) -> None:
-        self._command = tuple(command)
-        self._sources = () if is_trusted else _USER_SETTINGS
-        self._limits = limits or ProcessLimits()
-        self._patience = patience or Patience()
-
-    @asynccontextmanager
-    async def start(
-        self,
-        prompt: str,
-        *,
-        folder: Path,
-        environment: Mapping[str, str],
-        conversation_id: str | None = None,
-        mode: Mode = Mode.ASK,
-        instructions: str = "",
-        enclosure: Enclosure = UNENCLOSED,
-    ) -> AsyncIterator[Run]:
-        """Start a run, see ``Agent``."""
-        resume = () if conversation_id is None else (f"--resume={conversation_id}",)
-        in_mode = ("--permission-mode", _MODES[mode])
-        async with spawned(
-            (*self._command, *_STREAM_JSON, *self._sources, *in_mode, *resume),
-            folder=folder,
-            environment=environment,
-            limits=self._limits,
-            how_to_get=HOW_TO_GET,
-            enclosure=enclosure,
-        ) as process:
-            run = _ClaudeRun(process, self._patience, folder, is_resumed=bool(resume))
-            run.prompt(*filter(None, (instructions,)), prompt)
-            yield run
-
-
-class _ClaudeRun(ProcessRun):
     def __init__(
         self, process: AgentProcess, patience: Patience, folder: Path, *, is_resumed: bool
     ) -> None:
@@ -115,6 +91,10 @@ class _ClaudeRun(ProcessRun):
         self._titles: dict[str, str] = {}
         self._commands: list[Any] = []
         self._has_text = False
+        self._todos = TodoList()
+        self._plan = ""
+        self._limit: UsageLimit | None = None
+        self._context_tokens: int | None = None
 
     def prompt(self, *texts: str) -> None:
         """Send the prompt, the last of ``texts``, with the texts before it."""
@@ -160,10 +140,17 @@ class _ClaudeRun(ProcessRun):
             case {"type": "system", "subtype": "init", "session_id": str(conversation_id)}:
                 yield Started(conversation_id)
                 yield from self._announced(message.get("slash_commands"))
+            case {"type": "assistant" | "user", "parent_tool_use_id": str()}:
+                yield Working()  # what other agents do is counted, not streamed
             case {"type": "assistant", "message": {"content": list(blocks)}}:
-                yield from self._said(blocks, is_own=not message.get("parent_tool_use_id"))
+                self._note_context(message["message"].get("usage"))
+                yield from self._said(blocks)
             case {"type": "user", "message": {"content": list(blocks)}}:
                 yield from self._tool_results(blocks)
+            case {"type": "rate_limit_event"}:
+                yield self._limited(message.get("rate_limit_info"))
+            case {"type": "system", "subtype": "background_tasks_changed", "tasks": list(tasks)}:
+                yield _tasks(tasks)
             case {"type": "control_request", "request_id": str(id), "request": dict(request)}:
                 yield from self._requested(id, request)
             case {"type": "result"}:
@@ -173,10 +160,19 @@ class _ClaudeRun(ProcessRun):
 
     def _note_commands(self, message: dict[str, Any]) -> None:
         """Note the slash commands in the answer to ``initialize``; it describes them."""
-        match message:
-            case {"response": {"request_id": str(id), "response": {"commands": list(offers)}}}:
-                if id == _INITIALIZE:
-                    self._commands = offers
+        match _initialization(message):
+            case {"commands": list(offers)}:
+                self._commands = offers
+
+    def _note_context(self, usage: object) -> None:
+        if isinstance(usage, dict) and (tokens := _tokens(usage)):
+            self._context_tokens = tokens
+
+    def _limited(self, info: object) -> Event:
+        limit = limit_of_claude(info)
+        if limit is not None and limit.is_reached:
+            self._limit = limit
+        return limit or Working()
 
     def _announced(self, names: object) -> Iterator[Event]:
         """Yield the slash commands; ``names`` are those that this conversation adds."""
@@ -184,24 +180,38 @@ class _ClaudeRun(ProcessRun):
         if offers:
             yield announced(offers)
 
-    def _said(self, blocks: list[Any], *, is_own: bool) -> Iterator[Event]:
+    def _said(self, blocks: list[Any]) -> Iterator[Event]:
         for block in blocks:
             match block:
-                case {"type": "text", "text": str(text)} if is_own and text:
+                case {"type": "text", "text": str(text)} if text:
                     yield Text(f"\n\n{text}" if self._has_text else text)
                     self._has_text = True
+                    self._plan = text
+                case {"type": "tool_use", "id": str(id), "name": str(name)} if name in TOOLS:
+                    yield self._todos.called(id, name, _input(block)) or Working()
                 case {"type": "tool_use", "id": str(id), "name": str(name)}:
+                    self._note_plan(name, _input(block))
                     self._titles[id] = self._title(name, _input(block))
                     yield Tool(id, self._titles[id])
                 case _:
                     yield Working()
 
+    def _note_plan(self, name: str, tool_input: Mapping[str, Any]) -> None:
+        """Note a plan, which the request for its approval does not repeat."""
+        match tool_input:
+            case {"plan": str(plan)} if name == PLAN and plan:
+                self._plan = plan
+            case {"file_path": str(path), "content": str(plan)} if _PLANS in path:
+                self._plan = plan
+
     def _tool_results(self, blocks: list[Any]) -> Iterator[Event]:
         for block in blocks:
             match block:
+                case {"type": "tool_result", "tool_use_id": str(id)} if id not in self._titles:
+                    yield self._todos.returned(id, str(block.get("content"))) or Working()
                 case {"type": "tool_result", "tool_use_id": str(id)}:
                     is_failed = bool(block.get("is_error"))
-                    title = self._titles.pop(id, "")
+                    title = self._titles.pop(id)
                     yield Tool(id, title, is_finished=True, is_failed=is_failed)
                 case _:
                     yield Working()
@@ -212,10 +222,23 @@ class _ClaudeRun(ProcessRun):
             self._send({"type": "control_response", "response": error})
             return
         tool_input = _input(request)
+        self._requests[request_id] = request
+        match request.get("tool_name"):
+            case "AskUserQuestion" if fields := fields_of(tool_input):
+                yield InputAsked(request_id, fields)
+            case "ExitPlanMode":
+                plan = tool_input.get("plan")
+                yield PlanProposed(
+                    request_id, plan if isinstance(plan, str) and plan else self._plan
+                )
+            case _:
+                yield self._permission(request_id, request)
+
+    def _permission(self, request_id: str, request: dict[str, Any]) -> PermissionAsked:
+        tool_input = _input(request)
         name = str(request.get("display_name") or request.get("tool_name") or "a tool")
         options = [(_ALLOW, "allow", OptionKind.ALLOW_ONCE), (_REJECT, "reject", OptionKind.REJECT)]
-        self._requests[request_id] = request
-        yield PermissionAsked(
+        return PermissionAsked(
             request_id,
             self._title(name, tool_input),
             command_of(tool_input),
@@ -231,15 +254,32 @@ class _ClaudeRun(ProcessRun):
         return on_one_line(f"{name} {relative(str(target), self._folder)}", 80)
 
     def _ended(self, result: dict[str, Any]) -> Iterator[Event]:
-        yield _usage(result)
+        yield self._usage(result)
         subtype, said = result.get("subtype"), _complaint(result)
         if subtype == "error_max_turns":
             yield Finished(Reason.CUT_SHORT, "The agent reached its turn limit.")
         elif not result.get("is_error") and subtype == "success":
             yield from self._said_at_last(result.get("result"))
             yield Finished(Reason.DONE)
+        elif limit := self._limit_reached(result, said):
+            yield Finished(Reason.LIMITED, limit_sentence(self._process.name, limit), limit=limit)
+        elif result.get("terminal_reason") == "prompt_too_long" or is_too_long(said):
+            yield Finished(Reason.TOO_LONG)
         else:
             yield self._failed(said)
+
+    def _limit_reached(self, result: Mapping[str, Any], said: str) -> UsageLimit | None:
+        is_certain = result.get("api_error_status") == _RATE_LIMITED
+        return self._limit or limit_in(said, result, is_certain=is_certain)
+
+    def _usage(self, result: Mapping[str, Any]) -> Usage:
+        counts, cost = result.get("usage"), result.get("total_cost_usd")
+        return Usage(
+            _tokens(counts) if isinstance(counts, dict) else 0,
+            float(cost) if isinstance(cost, int | float) else None,
+            self._context_tokens,
+            _context_size(result.get("modelUsage")),
+        )
 
     def _said_at_last(self, text: object) -> Iterator[Event]:
         """Yield the text of a result, unless it has already been streamed."""
@@ -263,12 +303,17 @@ class _ClaudeRun(ProcessRun):
         raise AgentError(epitaph)
 
     def _reply(self, permission_id: str, option_id: str | None) -> None:
-        request = self._requests.pop(permission_id)
-        response = {
-            "subtype": "success",
-            "request_id": permission_id,
-            "response": _decision(request, option_id),
-        }
+        self._respond(permission_id, _decision(self._requests[permission_id], option_id))
+
+    def _fill(self, input_id: str, values: Mapping[str, Value] | None, note: str) -> None:
+        self._respond(input_id, filled(_input(self._requests[input_id]), values, note))
+
+    def _decide(self, plan_id: str, decision: Decision, reason: str) -> None:
+        self._respond(plan_id, decided(_input(self._requests[plan_id]), decision, reason))
+
+    def _respond(self, request_id: str, decision: dict[str, Any]) -> None:
+        del self._requests[request_id]
+        response = {"subtype": "success", "request_id": request_id, "response": decision}
         self._send({"type": "control_response", "response": response})
 
     def _ask_to_stop(self) -> bool:
@@ -279,7 +324,29 @@ class _ClaudeRun(ProcessRun):
         self._send({"type": "control_request", "request_id": request_id, "request": request})
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._process.write(json.dumps(message).encode() + b"\n")
+        _send(self._process, message)
+
+
+def _send(process: AgentProcess, message: dict[str, Any]) -> None:
+    process.write(json.dumps(message).encode() + b"\n")
+
+
+def _initialization(message: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the answer to ``initialize``; None if it is another message."""
+    match message:
+        case {"response": {"request_id": str(id), "response": dict(response)}}:
+            return response if id == _INITIALIZE else None
+    return None
+
+
+def _tasks(tasks: list[Any]) -> Tasks:
+    kinds = [each.get("task_type") for each in tasks if isinstance(each, dict)]
+    commands = [
+        on_one_line(str(each.get("description", "")), 80)
+        for each in tasks[:_MOST_TASKS]
+        if isinstance(each, dict) and each.get("task_type") == "local_bash"
+    ]
+    return Tasks(kinds.count("local_agent"), tuple(commands))
 
 
 def _input(holder: Mapping[str, Any]) -> dict[str, Any]:
@@ -300,11 +367,14 @@ def _complaint(result: dict[str, Any]) -> str:
     return on_one_line("; ".join(map(str, said)) if isinstance(said, list) else str(said))
 
 
-def _usage(result: dict[str, Any]) -> Usage:
-    usage = result.get("usage")
-    counts = usage if isinstance(usage, dict) else {}
-    tokens = sum(
+def _tokens(counts: Mapping[str, Any]) -> int:
+    return sum(
         count for key, count in counts.items() if key.endswith("_tokens") and isinstance(count, int)
     )
-    cost = result.get("total_cost_usd")
-    return Usage(tokens, float(cost) if isinstance(cost, int | float) else None)
+
+
+def _context_size(usage_by_model: object) -> int | None:
+    """Return the size of the largest context among the models of a run."""
+    usages = usage_by_model.values() if isinstance(usage_by_model, dict) else ()
+    sizes = [each.get("contextWindow") for each in usages if isinstance(each, dict)]
+    return max((each for each in sizes if isinstance(each, int)), default=None)
