@@ -1,11 +1,14 @@
 """The schema of the configuration: the keys and their types."""
 
+import re
+import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from butler.access.rules import AccessRules, Audience, ChatRules, Grants, People, Role
 from butler.chat.text import folded
@@ -15,10 +18,13 @@ from butler.config.values import (
     ConfiguredPerson,
     ConfiguredRole,
     DifferentNames,
+    MachineName,
     Prefix,
+    RedisUrl,
     Seconds,
 )
 from butler.repos.registry import Repo
+from butler.storage.redis_url import RedisPlace, parse
 
 
 class _Section(BaseModel):
@@ -79,9 +85,36 @@ class LimitsConfig(_Section):
 class SessionsConfig(_Section):
     """``[sessions]``: the store of the chats' active repos."""
 
-    store: Literal["sqlite", "memory"] = "sqlite"
+    store: Literal["sqlite", "redis", "memory"] = "sqlite"
     expire_after: Seconds = None
     synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
+
+
+class RedisConfig(_Section):
+    """``[redis]``: the Redis or Valkey that several machines share."""
+
+    url: RedisUrl | None = None
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")] = "butler"
+    ca_file: ConfiguredPath | None = None
+
+    @property
+    def place(self) -> RedisPlace | None:
+        """Which Redis to open; None if none is configured."""
+        if self.url is None:
+            return None
+        return RedisPlace(parse(self.url.get_secret_value()), self.name, self.ca_file)
+
+
+def _host_name() -> str:
+    """Return the name of this machine without its domain, in the letters of a machine's name."""
+    name = re.sub(r"[^a-z0-9-]", "-", socket.gethostname().partition(".")[0].lower())
+    return name.strip("-")[:32] or "machine"
+
+
+class MachineConfig(_Section):
+    """``[machine]``: this machine, as the others know it."""
+
+    name: MachineName = Field(default_factory=_host_name)
 
 
 class WhatsAppConfig(_Section):
@@ -138,10 +171,19 @@ class Config(_Section):
     access: AccessConfig = AccessConfig()
     limits: LimitsConfig = LimitsConfig()
     sessions: SessionsConfig = SessionsConfig()
+    redis: RedisConfig = RedisConfig()
+    machine: MachineConfig = Field(default_factory=MachineConfig)
     whatsapp: WhatsAppConfig = WhatsAppConfig()
     plugins: PluginsConfig = PluginsConfig()
     records: RecordsConfig = RecordsConfig()
     log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _check_redis(self) -> Self:
+        if self.sessions.store == "redis" and self.redis.url is None:
+            said = 'sessions.store is "redis", but redis.url does not say where that is'
+            raise PydanticCustomError("butler", "{expected}", {"expected": said})
+        return self
 
     def configured_repos(self, options: Mapping[str, Mapping[str, BaseModel]]) -> list[Repo]:
         """Return the repos that are configured by name."""

@@ -13,6 +13,8 @@ from pydantic_core import PydanticCustomError
 from butler.access.rules import Role
 from butler.chat.message import Person
 from butler.chat.text import printable
+from butler.config.secrets import Secret
+from butler.storage import redis_url
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"([0-9]{1,6})\s*([smhd])")
@@ -115,6 +117,20 @@ def _prefix(value: str) -> str:
     return value
 
 
+def _redis_url(value: Secret) -> Secret:
+    try:
+        redis_url.parse(value.get_secret_value())
+    except ValueError as error:
+        raise _wrong(str(error)) from None
+    return value
+
+
+def _machine_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", value):
+        raise _wrong('expected lower-case letters, digits and "-", such as "laptop"')
+    return value
+
+
 ConfiguredPath = Annotated[Path, BeforeValidator(_expanded_path)]
 Seconds = Annotated[float | None, BeforeValidator(_seconds)]
 ConfiguredPerson = Annotated[Person, BeforeValidator(_person)]
@@ -122,3 +138,5 @@ ConfiguredRole = Annotated[Role, BeforeValidator(_role)]
 ChatId = Annotated[str, AfterValidator(_chat_id)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 DifferentNames = Annotated[tuple[str, ...], AfterValidator(_all_different)]
+RedisUrl = Annotated[Secret, AfterValidator(_redis_url)]
+MachineName = Annotated[str, AfterValidator(_machine_name)]

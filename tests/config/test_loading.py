@@ -65,7 +65,7 @@ def test_each_mistake_says_file_and_key(read, tmp_path):
         ("acces = {}", "acces: unknown key; did you mean access?"),
         (
             "zzz = 1",
-            "zzz: unknown key; known here: access, data_dir, limits, log, plugins, prefix,",
+            "zzz: unknown key; known here: access, data_dir, limits, log, machine, plugins,",
         ),
         ("[access]\nowner = []", "access.owner: unknown key; did you mean owners?"),
         ("[sessions]\nstor = 'x'", "sessions.stor: unknown key; did you mean store?"),
@@ -136,8 +136,8 @@ def test_an_unknown_key_comes_with_the_nearest_one(mistakes, text, sentence):
             'access.commands.use: expected "user" or "owner", found \'admin\'',
         ),
         (
-            "sessions.store = 'redis'",
-            "sessions.store: expected 'sqlite' or 'memory', found 'redis'",
+            "sessions.store = 'postgres'",
+            "sessions.store: expected 'sqlite', 'redis' or 'memory', found 'postgres'",
         ),
         (
             "sessions.expire_after = '0d'",

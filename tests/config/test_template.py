@@ -65,10 +65,17 @@ def test_the_example_is_loaded_as_it_is():
     assert [(repo.name, repo.path) for repo in setup.repos] == [("demo", EXAMPLE.parent / ".demo")]
 
 
-def test_the_example_with_every_line_in_force_is_loaded_too(tmp_path):
-    (tmp_path / "config.toml").write_text(uncommented(EXAMPLE.read_text()))
+@pytest.fixture
+def in_force(tmp_path):
+    """The example with every line in force, readable by nobody else, as it shows secrets."""
+    path = tmp_path / "config.toml"
+    path.touch(0o600)
+    path.write_text(uncommented(EXAMPLE.read_text()))
+    return path
 
-    setup = read_setup(tmp_path / "config.toml")
+
+def test_the_example_with_every_line_in_force_is_loaded_too(in_force):
+    setup = read_setup(in_force)
 
     assert setup.config.repo_folders == ()
     assert setup.config.access.chats == ("120363405395407771@g.us",)
@@ -88,10 +95,9 @@ def test_the_example_shows_every_key_of_runs(key):
     assert f"# {key} = " in EXAMPLE.read_text() or f"[plugins.run.{key}." in EXAMPLE.read_text()
 
 
-def test_what_the_example_shows_as_a_default_is_the_default(tmp_path):
-    (tmp_path / "config.toml").write_text(uncommented(EXAMPLE.read_text()))
+def test_what_the_example_shows_as_a_default_is_the_default(in_force):
     defaults = Config().model_dump()
-    shown = Draft(tmp_path / "config.toml").finish().model_dump()
+    shown = Draft(in_force).finish().model_dump()
 
     for section in ("limits", "sessions", "whatsapp", "log", "prefix", "data_dir"):
         assert shown[section] == defaults[section]

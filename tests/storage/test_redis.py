@@ -1,0 +1,142 @@
+"""Over a real Valkey: how commands are sent, and what is said when it is away."""
+
+import sys
+
+import pytest
+
+from butler.storage.redis import Redis, Script, open_async
+from butler.storage.redis_errors import RedisFailure, explain
+from butler.storage.redis_url import RedisPlace, parse
+from redis_servers import Server
+
+
+class UnusableError(Exception):
+    """What the caller of `Redis` has it raise."""
+
+    def __init__(self, failure: RedisFailure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@pytest.fixture
+def server(tmp_path):
+    server = Server(tmp_path / "valkey").start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis(server):
+    redis = Redis(RedisPlace(parse(server.url)), UnusableError)
+    yield redis
+    redis.close()
+
+
+def failure_of(redis, *command):
+    with pytest.raises(UnusableError) as raised:
+        redis.run(*command)
+    return raised.value.failure
+
+
+def test_answers_are_bytes(redis):
+    redis.run("SET", "a", "ä")
+
+    assert redis.run("GET", "a") == "ä".encode()
+
+
+def test_a_unix_socket_works_like_a_port(server):
+    redis = Redis(RedisPlace(parse(f"unix://{server.socket}?db=3")), UnusableError)
+
+    redis.run("SET", "a", "1")
+
+    assert server.say("GET", "a") is None
+    redis.close()
+
+
+def test_a_script_is_known_by_its_digest_and_sent_again_where_it_is_not(server, redis):
+    script = Script("return {KEYS[1], ARGV[1]}")
+
+    assert redis.run_script(script, [b"key"], "value") == [b"key", b"value"]
+    server.say("SCRIPT", "FLUSH")
+
+    assert redis.run_script(script, [b"key"], "value") == [b"key", b"value"]
+
+
+def test_a_connection_that_broke_while_it_was_idle_is_replaced(server, redis):
+    redis.run("PING")
+    server.say("CLIENT", "KILL", "TYPE", "normal")
+
+    assert redis.run("PING") == b"PONG"
+
+
+def test_where_nothing_listens_nothing_was_done(server, redis):
+    redis.run("PING")
+    server.kill()
+
+    failure = failure_of(redis, "SET", "a", "1")
+
+    assert (failure.reason, failure.may_be_done) == ("nothing listens there", False)
+    assert str(failure) == (
+        f"Redis at 127.0.0.1:{server.port} cannot be used: nothing listens there; "
+        "start Redis, or correct redis.url."
+    )
+
+
+def test_what_redis_does_not_answer_may_be_done(server, redis):
+    redis.run("PING")
+    server.pause()
+
+    failure = failure_of(redis, "SET", "a", "1")
+    server.resume()
+
+    assert (failure.reason, failure.may_be_done) == ("Redis does not answer", True)
+
+
+def test_while_it_is_away_calls_fail_at_once_and_it_is_tried_again_soon(server, redis, mocker):
+    now = mocker.patch("butler.storage.redis.time.monotonic", return_value=100.0)
+    server.kill()
+    failure_of(redis, "PING")
+    server.start()
+
+    assert failure_of(redis, "PING").reason == "nothing listens there"
+    now.return_value = 100.6
+
+    assert redis.run("PING") == b"PONG"
+
+
+def test_an_error_of_a_command_leaves_the_connection_usable(redis):
+    redis.run("SET", "a", "1")
+
+    failure = failure_of(redis, "HGET", "a", "b")
+
+    assert failure.reason == "another program keeps something else under these keys"
+    assert failure.is_lasting
+    assert redis.run("GET", "a") == b"1"
+
+
+def test_after_it_is_closed_it_says_so(redis):
+    redis.run("PING")
+    redis.close()
+
+    assert failure_of(redis, "PING").reason == "the connection to Redis is closed"
+
+
+def test_without_the_package_the_error_says_how_to_install_it(mocker):
+    mocker.patch.dict(sys.modules, {"redis": None})
+
+    with pytest.raises(UnusableError) as raised:
+        Redis(RedisPlace(parse("redis://")), UnusableError)
+
+    assert "run: pip install 'redis>=8'" in str(raised.value)
+
+
+async def test_a_client_for_the_event_loop_has_the_same_time_outs(server):
+    place = RedisPlace(parse(server.url))
+    async with open_async(place, wait_s=0.0) as client:
+        assert await client.ping()
+        server.pause()
+        with pytest.raises(Exception, match="Timeout") as raised:
+            await client.ping()
+
+    server.resume()
+    assert explain(place.address, raised.value).reason == "Redis does not answer"
