@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from butler.core.router import ForeignCall as ForeignCall
     from butler.errors import ButlerError as ButlerError
     from butler.errors import ConfigError as ConfigError
+    from butler.errors import DataError as DataError
     from butler.errors import GitError as GitError
     from butler.errors import PluginError as PluginError
     from butler.errors import UserError as UserError
@@ -52,6 +53,7 @@ _HOMES = {
     "Command": "butler.core.commands",
     "ConfigError": "butler.errors",
     "Context": "butler.core.context",
+    "DataError": "butler.errors",
     "FileLock": "butler.storage.file_lock",
     "Finding": "butler.core.check_result",
     "ForeignCall": "butler.core.router",

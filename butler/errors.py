@@ -71,7 +71,16 @@ class PluginError(ButlerError):
 
 
 class DataError(ButlerError):
-    """The data folder, or a file in it, cannot be used."""
+    """The data folder, or a file in it, cannot be used.
+
+    Attributes:
+        reason: What is wrong as a lower-case fragment without any path, fit for a chat; empty if
+            there is none.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class TransportError(ButlerError):

@@ -12,6 +12,7 @@ NAMES = {
     "Command",
     "ConfigError",
     "Context",
+    "DataError",
     "FileLock",
     "Finding",
     "ForeignCall",

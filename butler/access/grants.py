@@ -12,7 +12,7 @@ from butler.access.seal import Seal
 from butler.chat.message import Person
 from butler.errors import DataError
 from butler.logs import Complaint
-from butler.storage.files import data_error, private_folder
+from butler.storage.files import PATIENCE_S, data_error, private_folder
 from butler.storage.rows import Value
 from butler.storage.sqlite import Database, Row, Statement
 
@@ -127,7 +127,9 @@ class StoredGrants:
 
     def __enter__(self) -> Self:
         private_folder(self._path.parent)
-        self._opened = Database(self._path, _MIGRATIONS, raises=data_error)
+        self._opened = Database(
+            self._path, _MIGRATIONS, raises=data_error, is_checked=True, patience_s=PATIENCE_S
+        )
         try:
             self._seal = Seal.open(self._path.with_name("grants.key"))
             if self._seal.is_new:

@@ -20,7 +20,7 @@ from butler.core.plugin import Listener, Plugin, Settings
 from butler.core.router import Call
 from butler.core.services import Services
 from butler.core.within import within
-from butler.errors import TransportError, UnknownRepoError, UsageError, UserError
+from butler.errors import DataError, TransportError, UnknownRepoError, UsageError, UserError
 from butler.logs import chat_of_log
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ IGNORED_AT_A_TIME = 50
 
 TURN_LIMIT_S = 120.0
 APOLOGY = "Sorry, something went wrong on my side. The log has the details."
+_UNUSABLE = "A file that I need for that cannot be used: {}. The log says which, and the way out."
 TOO_SLOW = "Sorry, that took too long, so I stopped it."
 
 
@@ -310,6 +311,9 @@ class Bot:
             if error.__cause__ is not None:
                 logger.warning("a command was refused: %s", error.__cause__)
             return _Outcome(str(error), "refused")
+        except DataError as error:
+            logger.error("a turn failed: %s", error)
+            return _Outcome(_UNUSABLE.format(error.reason or "it failed"), "failed")
         except TimeoutError:
             logger.exception("a turn was stopped after %g s", self._turn_limit_s)
             return _Outcome(TOO_SLOW, "stopped")

@@ -16,9 +16,10 @@ from butler.chat.message import Message
 from butler.errors import DataError
 from butler.logs import Complaint
 from butler.records.model import Done, Ignored
+from butler.storage.connection import Connection
 from butler.storage.files import data_error
 from butler.storage.rows import insert_rows, used_bytes
-from butler.storage.sqlite import Connection, Database
+from butler.storage.sqlite import Database
 
 logger = logging.getLogger(__name__)
 

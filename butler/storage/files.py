@@ -10,8 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from butler.errors import DataError, LastingDataError
+from butler.storage.connection import ExplainingConnection
 from butler.storage.sqlite import Database, create_file, make_folder
-from butler.storage.sqlite_errors import Failure
+from butler.storage.sqlite_errors import Failure, from_sqlite
+
+PATIENCE_S = 1.0
+"""Timeout of a lock of another process, where the event loop waits with it."""
 
 _LASTING = frozenset({errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ELOOP})
 
@@ -83,6 +87,9 @@ def private_file(path: Path) -> Path:
 def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connection:
     """Open the SQLite file ``path`` in WAL mode, created if missing; any thread may use it.
 
+    What goes wrong with the file later, as when the disk is full, is a DataError, too. A lock of
+    another process is waited for no longer than a second, as the event loop waits with it.
+
     Args:
         path: The file.
         schema: Idempotent statements, such as ``CREATE TABLE IF NOT EXISTS``.
@@ -92,7 +99,17 @@ def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connecti
         DataError: It cannot be used.
     """
     migrations = (*[""] * (version - 1), schema)
-    return Database(path, migrations, raises=data_error).take_connection()
+    db = Database(
+        path,
+        migrations,
+        raises=data_error,
+        is_checked=True,
+        patience_s=PATIENCE_S,
+        connection=ExplainingConnection,
+    ).take_connection()
+    if isinstance(db, ExplainingConnection):
+        db.raises = lambda error: data_error(from_sqlite(path, error))
+    return db
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -112,7 +129,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 def data_error(failure: Failure) -> DataError:
     """Return the error that a failure of a database is."""
-    return (LastingDataError if failure.is_lasting else DataError)(str(failure))
+    return (LastingDataError if failure.is_lasting else DataError)(str(failure), failure.reason)
 
 
 @contextmanager

@@ -12,6 +12,10 @@ Migration = str | Callable[[sqlite3.Connection], None]
 """A script of SQL statements, or a function if the change depends on the content."""
 
 
+CHECK_LIMIT_S: Final = 1.0
+"""Of the check for damage at each opening; the rest of a large file is not checked."""
+
+_STEPS_BETWEEN_LOOKS: Final = 10_000
 _RETRY_AFTER_S: Final = 0.005
 _ANY_TABLE: Final = "SELECT 1 FROM sqlite_master LIMIT 1"
 
@@ -83,7 +87,17 @@ def run_script(db: sqlite3.Connection, script: str) -> None:
 
 
 def _refuse_damaged(db: sqlite3.Connection) -> None:
-    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    """Look for damage, also of indexes, for a limited time."""
+    give_up_at = time.monotonic() + CHECK_LIMIT_S
+    db.set_progress_handler(lambda: time.monotonic() > give_up_at, _STEPS_BETWEEN_LOOKS)
+    try:
+        (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.Error as error:
+        if primary_code(error) == sqlite3.SQLITE_INTERRUPT:
+            return
+        raise
+    finally:
+        db.set_progress_handler(None, 0)
     if verdict != "ok":
         error = sqlite3.DatabaseError(verdict)
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Literal, NoReturn
 
+from butler.storage.connection import Connection, storable
 from butler.storage.migrations import Migration, RefusedError, bring_up_to_date
 from butler.storage.rows import Value
 from butler.storage.sqlite_errors import (
@@ -31,42 +32,6 @@ _PAGE_BYTES: Final = 4096
 _creating: Final = Lock()
 
 
-def storable(text: str) -> str:
-    """Return ``text`` with "?" for the halves of surrogate pairs, which SQLite refuses."""
-    return text.encode(errors="replace").decode()
-
-
-class Connection(sqlite3.Connection):
-    """A connection that takes any text.
-
-    Attributes:
-        storable: Converts text that UTF-8 cannot encode.
-    """
-
-    storable: Callable[[str], str | bytes] = staticmethod(storable)
-
-    def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:  # what sqlite3 takes
-        """Run one statement."""
-        try:
-            return super().execute(sql, values)
-        except UnicodeEncodeError:
-            return super().execute(sql, self.all_storable(values))
-
-    def all_storable(self, values: Iterable[Any]) -> list[Any]:
-        """Return the values of a statement, with any text that UTF-8 cannot encode converted."""
-        return [self.storable(each) if _is_unencodable(each) else each for each in values]
-
-
-def _is_unencodable(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
 class Database:
     """A SQLite file in WAL mode that threads and processes share, private to its owner.
 
@@ -86,6 +51,7 @@ class Database:
         is_checked: Check the file for damage before changing anything.
         patience_s: Timeout of waiting for another process that writes.
         storable: Converts text that UTF-8 cannot encode.
+        connection: The class of the connections.
     """
 
     def __init__(
@@ -101,6 +67,7 @@ class Database:
         is_checked: bool = False,
         patience_s: float = _PATIENCE_S,
         storable: Callable[[str], str | bytes] = storable,
+        connection: type[Connection] = Connection,
     ) -> None:
         if synchronous not in ("NORMAL", "FULL"):
             raise ValueError(f"synchronous must be NORMAL or FULL, not {synchronous}.")
@@ -116,6 +83,7 @@ class Database:
         self._application_id = application_id
         self._patience_s = patience_s
         self._storable = storable
+        self._connection = connection
         self._idle: list[Connection] = []
         self._is_closed = False
         self._writing = Lock()
@@ -241,7 +209,7 @@ class Database:
                 timeout=self._patience_s,
                 isolation_level=None,
                 check_same_thread=False,
-                factory=Connection,
+                factory=self._connection,
             )
             on_failure.callback(db.close)
             db.storable = self._storable

@@ -28,6 +28,7 @@ _LASTING: Final = frozenset(
         sqlite3.SQLITE_CANTOPEN,
     }
 )
+_OF_THE_FILE: Final = _SQLITE.keys() - {sqlite3.SQLITE_TOOBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ def from_os(path: Path, error: OSError) -> Failure:
 def not_a_database(path: Path) -> Failure:
     """Return the failure for a file at ``path`` that is not a SQLite database."""
     return Failure(path, *_NOT_A_DATABASE)
+
+
+def is_of_the_file(error: sqlite3.Error) -> bool:
+    """Return whether the file failed, rather than a statement or a constraint."""
+    return primary_code(error) in _OF_THE_FILE
 
 
 def primary_code(error: sqlite3.Error) -> int:

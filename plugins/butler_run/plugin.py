@@ -23,7 +23,8 @@ from butler_run.commands.choices import ChoiceCommands
 from butler_run.commands.conversations import ConversationCommands
 from butler_run.commands.grants import GrantCommands
 from butler_run.commands.runs import RUNS_SHOWN, RunCommands
-from butler_run.history.runs import FILE_NAME, History, Request, State, history_finding
+from butler_run.history.past import Request, State
+from butler_run.history.runs import FILE_NAME, History, history_finding
 from butler_run.permissions.answer import answered, may_run
 from butler_run.permissions.questions import Questions, said
 from butler_run.runs.copy_locks import FOLDER_NAME as COPIES
@@ -66,9 +67,12 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
         self._changes = Changes(self._history, secrets, folder)
         self._cut_off = self._history.cut_off()
         self._untold = self._history.take_untold()
+        self._noting = asyncio.create_task(self._history.keep_noting(), name="run notes")
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        self._noting.cancel()
+        await asyncio.gather(self._noting, return_exceptions=True)
         self._history.close()
 
     def at_work(self) -> int:

@@ -15,7 +15,7 @@ from butler.core.bot import APOLOGY, IGNORED_AT_A_TIME, TOO_SLOW, TURN_LIMIT_S
 from butler.core.gate import Gate
 from butler.core.plugin import Settings, commands_of
 from butler.core.router import Router
-from butler.errors import TransportError
+from butler.errors import DataError, TransportError
 from butler.records.model import MemoryRecords
 from butler.testing import Chat, FakeTransport, open_chat
 
@@ -67,6 +67,11 @@ class GatePlugin(Plugin):
     async def crash(self, ctx: Context) -> str:
         """Go wrong."""
         raise ZeroDivisionError
+
+    @command()
+    async def save(self, ctx: Context) -> None:
+        """Need a file that cannot be written."""
+        raise DataError("/srv/notes cannot be used: the disk is full; free it.", "the disk is full")
 
     @command()
     async def hang(self, ctx: Context) -> None:
@@ -203,6 +208,19 @@ async def test_a_bug_is_answered_by_one_apology_and_logged_once(talk, caplog):
 
     assert [record.message for record in caplog.records] == ["a turn failed"]
     assert caplog.records[0].exc_info[0] is ZeroDivisionError
+
+
+async def test_a_file_that_cannot_be_used_is_a_reason_for_the_chat_and_a_line_in_the_log(
+    talk, caplog
+):
+    (said,) = await talk("/save")
+
+    assert "cannot be used: the disk is full" in said
+    assert "/srv" not in said
+    assert [record.message for record in caplog.records] == [
+        "a turn failed: /srv/notes cannot be used: the disk is full; free it."
+    ]
+    assert caplog.records[0].exc_info is None
 
 
 async def test_a_handler_that_hangs_does_not_hold_its_chat_for_ever(talk, gate, clock, caplog):

@@ -12,7 +12,7 @@ import pytest
 
 from butler.sessions import Session, SessionManager, SqliteStore, StoreError
 from butler.sessions.sqlite import APPLICATION_ID, MIGRATIONS
-from butler.storage.sqlite import Connection
+from butler.storage.connection import Connection
 
 API = Session("group", "api", "/src/api", 10.0)
 PATIENCE_S = 45

@@ -151,6 +151,49 @@ def test_a_damaged_database_is_left_as_it_is(tmp_path, content, sentence):
     assert (tmp_path / "db").read_bytes() == content
 
 
+def test_a_lock_that_lasts_is_one_sentence_after_a_second_at_most(tmp_path, mocker):
+    mocker.patch("butler.storage.files.PATIENCE_S", 0.05)
+    with (
+        closing(open_database(tmp_path / "db", SCHEMA)) as db,
+        closing(sqlite3.connect(tmp_path / "db", isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DataError, match="another process keeps the database locked") as raised:
+            db.execute("INSERT INTO notes VALUES ('late')")
+
+    assert raised.value.reason == "another process keeps the database locked"
+
+
+def test_damage_that_comes_later_is_one_sentence_also_amid_the_rows(tmp_path):
+    path = tmp_path / "db"
+    with closing(open_database(path, SCHEMA)) as db, closing(open_database(path, SCHEMA)) as other:
+        other.executemany("INSERT INTO notes VALUES (?)", [("x" * 900,)] * 100)
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 4096 * 20)
+
+        with pytest.raises(DataError, match=f"{path} cannot be used: the database is damaged"):
+            list(db.execute("SELECT * FROM notes"))
+
+
+def test_a_database_that_was_damaged_meanwhile_is_refused_with_the_way_out(tmp_path):
+    path = tmp_path / "db"
+    with closing(open_database(path, SCHEMA)) as db:
+        db.executemany("INSERT INTO notes VALUES (?)", [("x" * 900,)] * 100)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * 4096 + content[8192:])
+
+    with pytest.raises(DataError, match="restore a copy or move it away"):
+        open_database(path, SCHEMA)
+
+
+def test_a_mistake_in_a_statement_stays_an_error_of_sqlite(tmp_path):
+    with (
+        closing(open_database(tmp_path / "db", SCHEMA)) as db,
+        pytest.raises(sqlite3.OperationalError, match="no such table"),
+    ):
+        db.execute("SELECT * FROM others")
+
+
 def test_a_newer_database_is_left_as_it_is(tmp_path):
     open_database(tmp_path / "db", SCHEMA, version=2).close()
 

@@ -16,7 +16,8 @@ from butler.transports.console.seen import SeenMessages
 from butler.transports.whatsapp.journal.database import Journal
 from butler.transports.whatsapp.journal.inbox import Key
 from butler.transports.whatsapp.journal.outbox import Outcome
-from butler_run.history.runs import History, State
+from butler_run.history.past import State
+from butler_run.history.runs import History
 
 OLD = Path(__file__).with_name("old_databases")
 ANNA = Person("+4930111111", "111@lid")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from butler.errors import DataError
 from butler.logs import Complaint
-from butler.storage.files import data_error
+from butler.storage.connection import Connection
+from butler.storage.files import PATIENCE_S, data_error
 from butler.storage.rows import insert_rows
-from butler.storage.sqlite import Connection, Database
+from butler.storage.sqlite import Database
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,9 @@ class SeenMessages:
     """
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, _MIGRATIONS, raises=data_error)
+        self._database = Database(
+            path, _MIGRATIONS, raises=data_error, is_checked=True, patience_s=PATIENCE_S
+        )
         self._complaint = Complaint(logger)
 
     def __contains__(self, key: Key) -> bool:

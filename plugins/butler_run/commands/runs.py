@@ -6,7 +6,7 @@ from typing import Literal
 
 from butler import At, Context, Reply, Role, UserError, ask_process, command, duration
 from butler_run.commands.base import RunCommandsBase
-from butler_run.history.runs import Past
+from butler_run.history.past import Past
 from butler_run.snapshots.working_copy import working_copy
 
 RUNS_SHOWN = 10

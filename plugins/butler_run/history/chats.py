@@ -1,6 +1,6 @@
 """The choices and conversations of chats, and the messages of their runs."""
 
-import sqlite3
+from butler_run.history.file import HistoryFile
 
 CHATS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
@@ -20,24 +20,29 @@ _MESSAGES_KEPT = 10_000
 class Chats:
     """The chats' part of the run database; use it from one thread."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def __init__(self, file: HistoryFile) -> None:
+        self._file = file
 
     def conversation(self, chat_id: str, repo: str, agent: str) -> str | None:
         """Return the id of the conversation that the next run continues."""
         query = "SELECT id FROM conversations WHERE chat_id = ? AND repo = ? AND agent = ?"
-        row = self._db.execute(query, (chat_id, repo, agent)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._file.rows(query, chat_id, repo, agent)
+        return str(rows[0][0]) if rows else None
 
     def keep_conversation(self, chat_id: str, repo: str, agent: str, name: str) -> None:
         """Continue the conversation with this id in the next run."""
-        values = (chat_id, repo, agent, name)
-        self._db.execute("INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)", values)
+        query = "INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)"
+        self._file.note(query, chat_id, repo, agent, name)
 
     def forget_conversation(self, chat_id: str, repo: str, agent: str) -> bool:
         """End the conversation; return whether there was one."""
+        query = "DELETE FROM conversations WHERE chat_id = ? AND repo = ? AND agent = ? RETURNING 1"
+        return bool(self._file.change(query, chat_id, repo, agent))
+
+    def drop_conversation(self, chat_id: str, repo: str, agent: str) -> None:
+        """Note that the agent has lost the conversation."""
         query = "DELETE FROM conversations WHERE chat_id = ? AND repo = ? AND agent = ?"
-        return self._db.execute(query, (chat_id, repo, agent)).rowcount > 0
+        self._file.note(query, chat_id, repo, agent)
 
     def agent_of(self, chat_id: str) -> str | None:
         """Return the agent that the chat chose."""
@@ -68,22 +73,23 @@ class Chats:
 
     def note_message(self, chat_id: str, message_id: str, number: int) -> None:
         """Associate a message with a run, so that replies to it belong to the run."""
-        values = (chat_id, message_id, number)
-        self._db.execute("INSERT OR REPLACE INTO messages VALUES (?, ?, ?)", values)
-        self._db.execute("DELETE FROM messages WHERE number < ?", (number - _MESSAGES_KEPT,))
+        query = "INSERT OR REPLACE INTO messages VALUES (?, ?, ?)"
+        self._file.note(query, chat_id, message_id, number)
+        self._file.note("DELETE FROM messages WHERE number < ?", number - _MESSAGES_KEPT)
 
     def run_of(self, chat_id: str, message_id: str | None) -> int | None:
         """Return the number of the run that a message belongs to, if any."""
+        if message_id is None:
+            return None
         query = "SELECT number FROM messages WHERE chat_id = ? AND message_id = ?"
-        row = self._db.execute(query, (chat_id, message_id)).fetchone()
-        return None if row is None else int(row[0])
+        rows = self._file.rows(query, chat_id, message_id)
+        return int(rows[0][0]) if rows else None
 
     def _chat(self, chat_id: str) -> tuple[str | None, int, int] | None:
         query = "SELECT agent, is_listening, is_lifted FROM chats WHERE chat_id = ?"
-        row: tuple[str | None, int, int] | None = self._db.execute(query, (chat_id,)).fetchone()
-        return row
+        return next(iter(self._file.rows(query, chat_id)), None)
 
     def _set(self, chat_id: str, column: str, value: object) -> None:
-        self._db.execute("INSERT OR IGNORE INTO chats (chat_id) VALUES (?)", (chat_id,))
+        self._file.change("INSERT OR IGNORE INTO chats (chat_id) VALUES (?)", chat_id)
         query = f"UPDATE chats SET {column} = ? WHERE chat_id = ?"  # noqa: S608
-        self._db.execute(query, (value, chat_id))
+        self._file.change(query, value, chat_id)

@@ -3,64 +3,17 @@
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from butler import ButlerError, Finding, Message, Person, open_database
+from butler import ButlerError, Finding, Message, Person
 from butler_run.agents import Usage
 from butler_run.history.chats import CHATS_SCHEMA, Chats
+from butler_run.history.file import HistoryFile
+from butler_run.history.past import Past, Request, State
 from butler_run.history.process_ids import is_there, name_of
 from butler_run.history.slash_commands import SlashCommands
-
-
-class State(StrEnum):
-    """The state of a run."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    WAITING = "waiting for permission"
-    DONE = "done"
-    FAILED = "failed"
-    STOPPED = "stopped"
-    CUT_OFF = "cut off"
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A recorded run; times in Unix seconds, commits are those of its snapshots."""
-
-    number: int
-    chat_id: str
-    repo: str
-    folder: str
-    agent: str
-    person: str
-    state: State
-    queued_at: float
-    started_at: float | None
-    ended_at: float | None
-    cost_usd: float | None
-    before: str | None
-    after: str | None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the run has ended."""
-        return self.state not in {State.QUEUED, State.RUNNING, State.WAITING}
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The request for a run: enough to start or repeat it."""
-
-    number: int
-    message: Message
-    repo: str
-    agent: str
-    prompt: str
-
 
 FILE_NAME = "runs.sqlite3"
 
@@ -81,7 +34,7 @@ CREATE TABLE IF NOT EXISTS details (
 );
 """
 # Beside the versions of the schema: what knows nothing of it still reads the rest.
-_UNDONE = "CREATE TABLE IF NOT EXISTS undone (number INTEGER PRIMARY KEY)"
+_UNDONE = "CREATE TABLE IF NOT EXISTS undone (number INTEGER PRIMARY KEY);"
 _COLUMNS = (
     "number, chat_id, repo, folder, agent, person, state, queued_at, started_at, ended_at, "
     "cost_usd, before, after"
@@ -114,32 +67,33 @@ class History:
     def __init__(self, path: Path, keep_s: float | None = None) -> None:
         self._keep_s = keep_s
         self._process = name_of(os.getpid())
-        self._db = open_database(path, f"{_SCHEMA}{CHATS_SCHEMA}")
-        self._db.execute(_UNDONE)
-        self.chats = Chats(self._db)
-        self.slash_commands = SlashCommands(self._db)
+        self._file = HistoryFile(path, f"{_SCHEMA}{CHATS_SCHEMA}{_UNDONE}")
+        self._unsaved: dict[int, dict[str, Any]] = {}
+        self.chats = Chats(self._file)
+        self.slash_commands = SlashCommands(self._file)
+        self.keep_noting = self._file.keep_noting
         self.forget_texts()
 
     def forget_texts(self) -> None:
         """Forget what was asked and answered in runs that ended too long ago; the rest is kept."""
         if self._keep_s is None:
             return
-        self._db.execute(
+        self._file.note(
             "UPDATE details SET text = '', prompt = '', untold = NULL WHERE prompt != '' "
             "AND number IN (SELECT number FROM runs WHERE ended_at < ?)",
-            (time.time() - self._keep_s,),
+            time.time() - self._keep_s,
         )
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._file.close()
 
     @property
     def highest(self) -> int:
         """The highest number given out so far; 0 before the first run."""
         query = "SELECT seq FROM sqlite_sequence WHERE name = 'runs'"
-        row = self._db.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        rows = self._file.rows(query)
+        return int(rows[0][0]) if rows else 0
 
     def add(
         self,
@@ -153,18 +107,31 @@ class History:
         """Record the run requested by ``message``; return its number, None if already recorded.
 
         Without a number it gets the next one.
+
+        Raises:
+            DataError: It cannot be recorded.
         """
+        with self._file.transaction():
+            return self._added(message, repo, folder, agent, prompt, number)
+
+    def _added(
+        self,
+        message: Message,
+        repo: str,
+        folder: Path,
+        agent: str,
+        prompt: str,
+        number: int | None,
+    ) -> int | None:
         sender = message.author
         key = f"{message.chat_id}\n{sender}\n{message.id}"
-        rows = self._db.execute(
+        rows = self._file.change(
             "INSERT INTO runs "
             "(number, chat_id, repo, folder, agent, person, state, queued_at, message_key) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
-            (
-                *(number, message.chat_id, repo, str(folder), agent),
-                *(sender, State.QUEUED, time.time(), key),
-            ),
-        ).fetchall()
+            *(number, message.chat_id, repo, str(folder), agent),
+            *(sender, State.QUEUED, time.time(), key),
+        )
         if not rows:
             return None
         given = int(rows[0][0])
@@ -173,31 +140,33 @@ class History:
 
     def _note_details(self, number: int, message: Message, prompt: str) -> None:
         sender = message.sender
-        self._db.execute(
+        self._file.change(
             "INSERT INTO details "
             "(number, message_id, phone, lid, is_own, sent_at, text, prompt, process) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(number, message.id, sender.phone, sender.lid, message.is_own, message.time),
-                *(message.text, prompt, self._process),
-            ),
+            *(number, message.id, sender.phone, sender.lid, message.is_own, message.time),
+            *(message.text, prompt, self._process),
         )
-        self._db.execute("DELETE FROM details WHERE number < ?", (number - _DETAILS_KEPT,))
+        self._file.change("DELETE FROM details WHERE number < ?", number - _DETAILS_KEPT)
 
     def begin(self, number: int) -> None:
-        """Record the start of a run."""
-        self._db.execute(
+        """Record the start of a run.
+
+        Raises:
+            DataError: It cannot be, so the run must not start: it could be started once more.
+        """
+        self._file.change(
             "UPDATE runs SET state = ?, started_at = ? WHERE number = ?",
-            (State.RUNNING, time.time(), number),
+            *(State.RUNNING, time.time(), number),
         )
 
     def note_before(self, number: int, before: str | None) -> None:
         """Record the snapshot from before a run, if there is one."""
-        self._db.execute("UPDATE runs SET before = ? WHERE number = ?", (before, number))
+        self._note(number, before=before)
 
     def change(self, number: int, state: State) -> None:
         """Change the state of a run in progress."""
-        self._db.execute("UPDATE runs SET state = ? WHERE number = ?", (state, number))
+        self._note(number, state=state)
 
     def end(
         self,
@@ -209,19 +178,17 @@ class History:
         answer: str | None = None,
     ) -> None:
         """Record the end of a run, and the answer that is about to be sent."""
-        self._db.execute(
-            "UPDATE runs SET state = ?, ended_at = ?, after = ?, cost_usd = ? WHERE number = ?",
-            (state, time.time(), after, usage and usage.cost_usd, number),
-        )
-        self._db.execute(
+        cost_usd = usage and usage.cost_usd
+        self._note(number, state=state, ended_at=time.time(), after=after, cost_usd=cost_usd)
+        self._file.note(
             "UPDATE details SET conversation_id = ?, tokens = ?, untold = ? WHERE number = ?",
-            (conversation_id, usage and usage.tokens, answer, number),
+            *(conversation_id, usage and usage.tokens, answer, number),
         )
         self.forget_texts()
 
     def note_told(self, number: int) -> None:
         """Record that the answer of a run was sent."""
-        self._db.execute("UPDATE details SET untold = NULL WHERE number = ?", (number,))
+        self._file.note("UPDATE details SET untold = NULL WHERE number = ?", number)
 
     def take_untold(self) -> list[tuple[Past, str]]:
         """Return the runs of the last day whose answer may not have been sent, with the answer.
@@ -229,7 +196,7 @@ class History:
         Skips runs of a process that is still running.
         """
         query = "SELECT number, untold FROM details WHERE untold IS NOT NULL"
-        answers = dict(self._db.execute(query).fetchall())
+        answers = dict(self._file.rows(query))
         where = "JOIN details USING (number) WHERE untold IS NOT NULL AND ended_at > ?"
         runs = self._runs(where, time.time() - _UNTOLD_KEPT_S)
         return [(run, answers[run.number]) for run in runs if not self._is_under_way(run.number)]
@@ -254,7 +221,7 @@ class History:
         numbers = [run.number for run in queued if not self._is_under_way(run.number)]
         for number in numbers:
             query = "UPDATE details SET process = ? WHERE number = ?"
-            self._db.execute(query, (self._process, number))
+            self._file.note(query, self._process, number)
         return self._requests(numbers)
 
     def request(self, number: int) -> Request | None:
@@ -270,8 +237,8 @@ class History:
     def _is_under_way(self, number: int) -> bool:
         """Return whether another running process owns a run."""
         query = "SELECT process FROM details WHERE number = ? AND process <> ?"
-        row = self._db.execute(query, (number, self._process)).fetchone()
-        return row is not None and is_there(str(row[0]))
+        rows = self._file.rows(query, number, self._process)
+        return bool(rows) and is_there(str(rows[0][0]))
 
     def elsewhere(self, chat_id: str | None) -> dict[int, tuple[int, str]]:
         """Return the live runs of other processes by number: the process id and the chat.
@@ -285,7 +252,7 @@ class History:
         found = {}
         for run in runs:
             if self._is_under_way(run.number):
-                (name,) = self._db.execute(query, (run.number,)).fetchone()
+                ((name,),) = self._file.rows(query, run.number)
                 found[run.number] = (int(name.partition(" ")[0]), run.chat_id)
         return found
 
@@ -316,7 +283,7 @@ class History:
 
     def note_undone(self, number: int) -> None:
         """Note that the files of a run were put back."""
-        self._db.execute("INSERT OR IGNORE INTO undone VALUES (?)", (number,))
+        self._file.note("INSERT OR IGNORE INTO undone VALUES (?)", number)
 
     def asked_by(self, person: Person, since: float) -> list[float]:
         """Return the times of a person's runs since then, under either address, oldest first."""
@@ -325,29 +292,37 @@ class History:
             "SELECT queued_at FROM runs LEFT JOIN details USING (number) WHERE queued_at > ? "
             "AND (person IN (?, ?) OR phone = ? OR lid = ?) ORDER BY queued_at"
         )
-        rows = self._db.execute(query, (since, *addresses, *addresses))
+        rows = self._file.rows(query, since, *addresses, *addresses)
         return [float(queued_at) for (queued_at,) in rows]
 
     def count_since(self, since: float, chat_id: str) -> int:
         """Return the number of runs of a chat since then (Unix seconds)."""
         query = "SELECT count(*) FROM runs WHERE chat_id = ? AND queued_at > ?"
-        return int(self._db.execute(query, (chat_id, since)).fetchone()[0])
+        return int(self._file.rows(query, chat_id, since)[0][0])
 
     def cost_since(self, since: float, chat_id: str) -> float:
         """Return the cost of a chat's runs since then, in US dollars."""
         query = "SELECT total(cost_usd) FROM runs WHERE chat_id = ? AND queued_at > ?"
-        return float(self._db.execute(query, (chat_id, since)).fetchone()[0])
+        return float(self._file.rows(query, chat_id, since)[0][0])
 
     def _runs(self, where: str, *values: object) -> list[Past]:
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM runs {where}", values)  # noqa: S608
-        return [_past(row) for row in rows]
+        rows = self._file.rows(f"SELECT {_COLUMNS} FROM runs {where}", *values)  # noqa: S608
+        if self._file.is_complete:
+            self._unsaved.clear()
+        return [replace(_past(row), **self._unsaved.get(row[0], {})) for row in rows]
+
+    def _note(self, number: int, **columns: Any) -> None:
+        """Note these columns of a run; they apply from now on, also while they are not written."""
+        if self._file.is_complete:
+            self._unsaved.clear()
+        self._unsaved.setdefault(number, {}).update(columns)
+        changes = ", ".join(f"{name} = ?" for name in columns)
+        query = f"UPDATE runs SET {changes} WHERE number = ?"  # noqa: S608 - names of columns
+        self._file.note(query, *columns.values(), number)
 
     def _requests(self, numbers: Iterable[int]) -> list[Request]:
-        found = (
-            self._db.execute(f"{_REQUEST} WHERE number = ?", (number,)).fetchone()
-            for number in numbers
-        )
-        return [_request(row) for row in found if row is not None]
+        found = (self._file.rows(f"{_REQUEST} WHERE number = ?", number) for number in numbers)
+        return [_request(rows[0]) for rows in found if rows]
 
 
 def _past(row: tuple[Any, ...]) -> Past:

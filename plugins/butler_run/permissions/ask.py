@@ -10,7 +10,8 @@ from typing import Any
 from butler import Context, Reply, Repo, Role, duration
 from butler_run.agents import LimitedRun, PermissionAsked
 from butler_run.catalog import Choice
-from butler_run.history.runs import History, State
+from butler_run.history.past import State
+from butler_run.history.runs import History
 from butler_run.permissions.details import MOST, details, wish
 from butler_run.permissions.questions import Question, Questions, Way, allowance, rejection
 from butler_run.permissions.standing import Scope

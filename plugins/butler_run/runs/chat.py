@@ -42,7 +42,8 @@ class RunChat:
         except ButlerError as error:
             logger.warning("run %d: cannot send a message: %s", self._number, error)
             return None
-        self._history.chats.note_message(self._ctx.chat_id, message_id, self._number)
+        if reply.edits is None:
+            self._history.chats.note_message(self._ctx.chat_id, message_id, self._number)
         return message_id
 
     async def answer(self, text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from butler import Context, Reply, Repo, UserError, duration
+from butler import Context, DataError, Reply, Repo, UserError, duration
 from butler_run.agents import (
     CommandsAnnounced,
     ConversationLostError,
@@ -24,7 +24,8 @@ from butler_run.agents import (
 )
 from butler_run.agents.complaints import with_clock_times
 from butler_run.catalog import Choice
-from butler_run.history.runs import History, State
+from butler_run.history.past import State
+from butler_run.history.runs import History
 from butler_run.permissions.ask import PermissionPrompts
 from butler_run.permissions.questions import Questions
 from butler_run.runs.chat import RunChat
@@ -114,6 +115,7 @@ class Run:
         self._prompts = PermissionPrompts(ctx, number, repo, choice, history, questions, chat)
         self._snapshots = snapshots
         self._used_git = choice.is_program
+        self._is_resumable = True
         self._outcome = self._nothing_yet()
         self._said = _Said("", is_all=True)
         self._run: LimitedRun | None = None
@@ -142,7 +144,11 @@ class Run:
             self._until.reschedule(asyncio.get_running_loop().time() + LAST_EVENTS_S)
 
     async def carry_out(self) -> State:
-        """Run the agent and return the final state; ``tell`` notifies the chat."""
+        """Run the agent and return the final state; ``tell`` notifies the chat.
+
+        Raises:
+            DataError: The run has not begun, as that cannot be recorded.
+        """
         self._history.begin(self._number)
         clock = asyncio.get_running_loop().time
         async with self._typing(), self._progress.kept_up_to_date():
@@ -206,9 +212,10 @@ class Run:
     async def _run_agent(self) -> None:
         try:
             kept_id = self._history.chats.conversation(*self._conversation_key)
-            await self._converse(None if kept_id == UNRESUMABLE else kept_id)
+            self._is_resumable = kept_id != UNRESUMABLE
+            await self._converse(kept_id or None)
         except ConversationLostError as error:
-            self._history.chats.forget_conversation(*self._conversation_key)
+            self._history.chats.drop_conversation(*self._conversation_key)
             await self._chat.send(Reply(f"{error} Starting a new one."))
             self._outcome = self._nothing_yet()
             await self._start_afresh()
@@ -216,6 +223,8 @@ class Run:
                 self._history.chats.keep_conversation(*self._conversation_key, UNRESUMABLE)
         except UserError as error:
             self._outcome.problem = str(error)
+        except DataError as error:
+            self._outcome.problem = f"The history of runs cannot be read: {error.reason}."
 
     def _nothing_yet(self) -> _Outcome:
         return _Outcome(Output(is_output=self._choice.is_program, hide=self._chat.hidden))
@@ -297,11 +306,9 @@ class Run:
 
     def _keep_conversation(self) -> None:
         finished, conversation_id = self._outcome.finished, self._outcome.conversation_id
-        chats = self._history.chats
-        if chats.conversation(*self._conversation_key) == UNRESUMABLE:
-            return
-        if finished is not None and finished.reason is Reason.DONE and conversation_id:
-            chats.keep_conversation(*self._conversation_key, conversation_id)
+        is_done = finished is not None and finished.reason is Reason.DONE
+        if self._is_resumable and is_done and conversation_id:
+            self._history.chats.keep_conversation(*self._conversation_key, conversation_id)
 
     def _state(self) -> State:
         if self.is_stopped:

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from butler import ChatNames, Context, Repo, UserError
+from butler import ChatNames, Context, DataError, Repo, UserError
 from butler_run.catalog import Choice
-from butler_run.history.runs import History, State
+from butler_run.history.past import State
+from butler_run.history.runs import History
 from butler_run.permissions.questions import Questions
 from butler_run.runs.budget import Budget
 from butler_run.runs.chat import RunChat
@@ -208,6 +209,12 @@ class Scheduler:
                     return
                 state = State.CUT_OFF
                 state = await work.carry_out()
+        except DataError as error:
+            logger.error("run %d does not start: %s", place.number, error)
+            state = State.FAILED
+            self._history.end(place.number, state)
+            await ctx.reply(_unrecorded(place.number, error))
+            return
         except Exception:
             state = State.FAILED
             self._history.end(place.number, state)
@@ -223,6 +230,11 @@ class Scheduler:
                 ctx.audit("run", repo.name, str(ended), detail)
         await work.tell()
         await work.tidy_up()
+
+
+def _unrecorded(number: int, error: DataError) -> str:
+    why = f"its start cannot be recorded: {error.reason}"
+    return f"Run {number} did not start, as {why}. /retry {number} runs it again."
 
 
 def _meant(live: Mapping[int, _Live]) -> int:

@@ -3,7 +3,8 @@
 import pytest
 
 from butler.testing import make_message
-from butler_run.history.runs import FILE_NAME, History, State
+from butler_run.history.past import State
+from butler_run.history.runs import FILE_NAME, History
 
 DAY_S = 86_400.0
 

@@ -1,0 +1,53 @@
+"""What is recorded of a run."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from butler import Message
+
+
+class State(StrEnum):
+    """The state of a run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting for permission"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    CUT_OFF = "cut off"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A recorded run; times in Unix seconds, commits are those of its snapshots."""
+
+    number: int
+    chat_id: str
+    repo: str
+    folder: str
+    agent: str
+    person: str
+    state: State
+    queued_at: float
+    started_at: float | None
+    ended_at: float | None
+    cost_usd: float | None
+    before: str | None
+    after: str | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended."""
+        return self.state not in {State.QUEUED, State.RUNNING, State.WAITING}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The request for a run: enough to start or repeat it."""
+
+    number: int
+    message: Message
+    repo: str
+    agent: str
+    prompt: str
