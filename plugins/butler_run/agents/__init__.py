@@ -18,6 +18,7 @@ from butler_run.agents.errors import (
 from butler_run.agents.events import (
     AgentCommand,
     Asked,
+    Attached,
     Change,
     CommandsAnnounced,
     Decision,
@@ -59,6 +60,7 @@ __all__ = [
     "AgentCommand",
     "AgentError",
     "Asked",
+    "Attached",
     "Change",
     "ClaudeAgent",
     "CommandAgent",

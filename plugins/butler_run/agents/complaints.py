@@ -35,7 +35,9 @@ _MAKERS = {
 # A refusal by the network list (API Error: 403) explains itself and is not a missing login.
 _LOGGED_OUT = re.compile(
     r"/login|not logged in|authentication(?: is)? required|authentication_error|invalid api key"
-    r"|(?:oauth )?token (?:has |is )?(?:expired|revoked)|login (?:has )?expired|api error: 401",
+    r"|(?:token|login|credentials?|session key) (?:has |have |is |are |was )?(?:been )?"
+    r"(?:expired|revoked)|expired (?:oauth |access |refresh )?(?:token|credentials?)"
+    r"|api error: 401|status(?: code)? 401",
     re.IGNORECASE,
 )
 _KEY_REFUSED = re.compile(
@@ -54,7 +56,7 @@ _TOO_LONG = re.compile(
     r"|token count .{0,40}exceeds",
     re.IGNORECASE,
 )
-_RESET = re.compile(r"(limit reached)\|([0-9]{10})\b", re.IGNORECASE)
+_RESET = re.compile(r"(limit[^|\n]{0,40})\|([0-9]{10})(?:[0-9]{3})?\b", re.IGNORECASE)
 
 
 def explained(program: str, said: str, variables: Collection[str] = ()) -> str | None:

@@ -86,6 +86,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A text file in the answer; ``name`` is safe to save it under."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """The start of a tool call, or with ``is_finished`` its end, with the same id."""
 
@@ -287,6 +295,7 @@ Event = (
     Started
     | CommandsAnnounced
     | Text
+    | Attached
     | Tool
     | PermissionAsked
     | InputAsked

@@ -5,10 +5,11 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from butler import Context, DataError, Reply, Repo, UserError, duration
 from butler_run.agents import (
+    Attached,
     CommandsAnnounced,
     ConversationLostError,
     Event,
@@ -37,6 +38,9 @@ from butler_run.snapshots.of_run import RunSnapshots
 
 logger = logging.getLogger(__name__)
 
+MOST_ATTACHED = 5
+"""How many files of an answer are sent."""
+
 LAST_EVENTS_S = 5.0
 """How long a run may take to end once all its processes are dead."""
 
@@ -62,6 +66,7 @@ class _Outcome:
     usage: Usage | None = None
     conversation_id: str | None = None
     problem: str = ""
+    attached: list[Attached] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +190,8 @@ class Run:
             name = f"run-{self._number}.md"
             full = await asyncio.to_thread(self._outcome.answer.full)
             await self._chat.send(Reply(full, file_name=name))
+        for each in self._outcome.attached:
+            await self._chat.send(Reply(each.text, file_name=each.name))
 
     async def _answered(self, elapsed: str) -> _Said:
         outcome, footer = self._outcome, await self._summed_up(elapsed)
@@ -283,6 +290,8 @@ class Run:
             case Text():
                 self._outcome.answer.add(event.text)
                 self._show("writing")
+            case Attached() if len(self._outcome.attached) < MOST_ATTACHED:
+                self._outcome.attached.append(event)
             case Tool(is_finished=False):
                 self._outcome.answer.end_section()
                 self._used_git = self._used_git or bool(_GIT.search(event.title))

@@ -1,5 +1,6 @@
 """A run from its prompt to its answer, in a chat."""
 
+import json
 import re
 
 import pytest
@@ -187,3 +188,20 @@ async def test_a_working_copy_that_cannot_be_kept_is_worked_in_without_undo(chat
     await chat("/use api")
 
     assert "no snapshot, so no /undo" in await run(chat)
+
+
+async def test_a_file_in_an_answer_is_sent_as_a_document(chat, script, answer, wait_for):
+    resource = {"uri": "file:///srv/notes.md", "text": "one\nAKIAIOSFODNN7EXAMPLE"}
+    content = {"type": "resource", "resource": resource}
+    update = {"sessionUpdate": "agent_message_chunk", "content": content}
+    params = {"sessionId": "c-1", "update": update}
+    line = json.dumps({"jsonrpc": "2.0", "method": "session/update", "params": params})
+    script.turns({"say": "See "}, {"garbage": line})
+    await chat("/use api")
+    await chat("/run write notes")
+
+    document = await wait_for(chat, "one\n")
+
+    assert (await answer(chat)).reply.text.startswith("See [notes.md, in a document]\n")
+    assert document.reply.file_name == "notes.md"
+    assert "AKIA" not in document.reply.text

@@ -40,7 +40,7 @@ from butler_run.agents.events import (
     Value,
 )
 from butler_run.agents.process.process import AgentProcess
-from butler_run.agents.text import coalesced
+from butler_run.agents.text import coalesced, on_one_line
 from butler_run.agents.usage_limits import limit_in
 
 logger = logging.getLogger(__name__)
@@ -201,8 +201,11 @@ class AcpRun(ProcessRun):
             )
         if (finished := self._known_end(error)) is not None:
             return _PromptFailedError(finished)
-        return self._wire.messages.known(told(error)) or AgentError(
-            f"{self._process.name} failed: {told(error)}."
+        said = told(error)
+        if error.data is None and (last_words := self._process.stderr_tail):
+            said = f"{said}: {on_one_line(last_words)}"
+        return self._wire.messages.known(said) or AgentError(
+            f"{self._process.name} failed: {said}."
         )
 
     def _known_end(self, error: acp.RequestError) -> Finished | None:

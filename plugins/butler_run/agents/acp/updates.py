@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from butler_run.agents.acp.tasks import TaskList
+from butler_run.agents.embedded import embedded
 from butler_run.agents.events import (
     Change,
     CommandsAnnounced,
@@ -19,6 +20,7 @@ from butler_run.agents.events import (
     UsageLimit,
     Working,
 )
+from butler_run.agents.restated import Restated
 from butler_run.agents.slash_commands import announced
 from butler_run.agents.text import on_one_line
 from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
@@ -61,8 +63,7 @@ class Updates:
         self._tasks = TaskList()
         self._tools: dict[str, Params] = {}
         self._has_text = False
-        self._pieces: list[str] = []
-        self._size = 0
+        self._said = Restated()
         self._is_new_paragraph = False
 
     def events(self, update: Params) -> Iterator[Event]:
@@ -76,8 +77,7 @@ class Updates:
             } if text:
                 yield from self._text(text)
             case {"sessionUpdate": "agent_message_chunk", "content": dict(content)}:
-                name = _named(content)
-                yield from self._text(name) if name else (Working(),)
+                yield from self._embedded(content)
             case {"sessionUpdate": "tool_call" | "tool_call_update", "toolCallId": str(id)}:
                 yield self._tool(id, update)
             case {"sessionUpdate": "available_commands_update"}:
@@ -123,21 +123,23 @@ class Updates:
         )
 
     def _text(self, text: str) -> Iterator[Event]:
-        if self._is_restated(text):
+        if self._said.is_all_of(text):
             yield Working()
             return
         joint = "\n\n" if self._is_new_paragraph and self._has_text else ""
         if self._is_new_paragraph:
-            self._pieces, self._size = [], 0
+            self._said.end_section()
         self._has_text, self._is_new_paragraph = True, False
-        self._pieces.append(text)
-        self._size += len(text)
+        self._said.add(text)
         yield Text(joint + text)
 
-    def _is_restated(self, text: str) -> bool:
-        """Return whether ``text`` repeats, as a whole, the text that was streamed in pieces."""
-        is_whole = len(self._pieces) > 1 and len(text) == self._size
-        return is_whole and text == "".join(self._pieces)
+    def _embedded(self, content: Params) -> Iterator[Event]:
+        is_known = False
+        for event in embedded(content):
+            is_known = True
+            yield from self._text(event.text) if isinstance(event, Text) else (event,)
+        if not is_known:
+            yield Working()
 
     def _tool(self, tool_id: str, update: Params) -> Event:
         self._is_new_paragraph = True
@@ -168,23 +170,6 @@ class Updates:
                     old = part.get("oldText")
                     shown = relative(path, self._folder)
                     yield Change(shown, old if isinstance(old, str) else None, new)
-
-
-def _named(content: Params) -> str:
-    """Return non-text content of an answer: its name and any embedded text."""
-    match content:
-        case {"type": "resource_link", "uri": str(address)}:
-            name = content.get("title") or content.get("name")
-            return f"[{name}]({address})" if isinstance(name, str) and name else address
-        case {"type": "resource", "resource": {"uri": str(address), "text": str(text)}}:
-            return f"\n\n{address}:\n~~~~\n{text}\n~~~~\n\n"
-        case {"type": "resource", "resource": {"uri": str(address)}}:
-            return f"[a file: {address}]"
-        case {"type": "image" | "audio" as kind, "data": str(data)}:
-            size_kb = max(1, len(data) * 3 // 4 // 1000)
-            return f"[{kind}: {content.get('mimeType', 'unknown')}, {size_kb:,} kB]"
-        case _:
-            return ""
 
 
 def _plan(tool: Params) -> str:

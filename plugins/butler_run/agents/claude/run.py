@@ -13,6 +13,7 @@ from butler_run.agents.claude.asked import PLAN, decided, fields_of, filled
 from butler_run.agents.claude.offers import offer_of
 from butler_run.agents.claude.todos import TOOLS, TodoList
 from butler_run.agents.complaints import is_too_long, limit_sentence
+from butler_run.agents.embedded import embedded
 from butler_run.agents.errors import AgentError, ConversationLostError
 from butler_run.agents.events import (
     Decision,
@@ -35,6 +36,7 @@ from butler_run.agents.events import (
 )
 from butler_run.agents.process.json_lines import Messages
 from butler_run.agents.process.process import AgentProcess
+from butler_run.agents.restated import Restated
 from butler_run.agents.slash_commands import announced
 from butler_run.agents.text import coalesced, on_one_line
 from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
@@ -90,6 +92,7 @@ class ClaudeRun(ProcessRun):
         self._requests: dict[str, dict[str, Any]] = {}
         self._titles: dict[str, str] = {}
         self._commands: list[Any] = []
+        self._answer = Restated()
         self._has_text = False
         self._todos = TodoList()
         self._plan = ""
@@ -184,17 +187,27 @@ class ClaudeRun(ProcessRun):
         for block in blocks:
             match block:
                 case {"type": "text", "text": str(text)} if text:
-                    yield Text(f"\n\n{text}" if self._has_text else text)
-                    self._has_text = True
+                    yield from self._texts(text)
                     self._plan = text
+                case {"type": "image" | "document"}:
+                    yield from embedded(block)
                 case {"type": "tool_use", "id": str(id), "name": str(name)} if name in TOOLS:
                     yield self._todos.called(id, name, _input(block)) or Working()
                 case {"type": "tool_use", "id": str(id), "name": str(name)}:
                     self._note_plan(name, _input(block))
                     self._titles[id] = self._title(name, _input(block))
+                    self._answer.end_section()
                     yield Tool(id, self._titles[id])
                 case _:
                     yield Working()
+
+    def _texts(self, text: str) -> Iterator[Event]:
+        if self._answer.is_all_of(text):
+            yield Working()
+            return
+        yield Text(f"\n\n{text}" if self._has_text else text)
+        self._answer.add(text)
+        self._has_text = True
 
     def _note_plan(self, name: str, tool_input: Mapping[str, Any]) -> None:
         """Note a plan, which the request for its approval does not repeat."""
@@ -283,8 +296,8 @@ class ClaudeRun(ProcessRun):
 
     def _said_at_last(self, text: object) -> Iterator[Event]:
         """Yield the text of a result, unless it has already been streamed."""
-        if isinstance(text, str) and text and not self._has_text:
-            yield Text(text)
+        if isinstance(text, str) and not self._answer.has_part(text):
+            yield from self._texts(text)
 
     def _failed(self, said: str) -> Finished:
         if self._is_cancelled:

@@ -1,6 +1,7 @@
 """What is special about Claude Code's own command."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -132,3 +133,30 @@ async def test_a_text_that_was_said_is_not_shown_again_as_the_result(events_of, 
     script = {"result": "Hello.", "turns": [[{"say": "Hello."}]]}
 
     assert said(await events_of("claude", script)) == "Hello."
+
+
+@pytest.mark.parametrize(
+    ("steps", "result", "shown"),
+    [
+        (["Looking."], "The answer is 42.", "Looking.\n\nThe answer is 42."),
+        (["One.", "Two."], "One.\n\nTwo.", "One.\n\nTwo."),
+        (["I found it.", "It is in a.py."], "It is in a.py.\n", "I found it.\n\nIt is in a.py."),
+        (["Only the", "pieces.", "Only the pieces."], "", "Only the\n\npieces."),
+    ],
+)
+async def test_what_the_result_adds_is_shown_and_nothing_twice(
+    events_of, said, steps, result, shown
+):
+    script = {"result": result, "turns": [[{"say": each} for each in steps]]}
+
+    assert said(await events_of("claude", script)) == shown
+
+
+async def test_a_picture_in_an_answer_is_named(events_of, said):
+    source = {"type": "base64", "media_type": "image/png", "data": "x" * 8_000}
+    message = {"content": [{"type": "image", "source": source}]}
+    line = json.dumps({"type": "assistant", "message": message})
+
+    assert said(await events_of("claude", {"turns": [[{"garbage": line}]]})) == (
+        "[image: image/png, 6 kB]"
+    )

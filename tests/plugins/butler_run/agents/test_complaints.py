@@ -15,6 +15,9 @@ LOGIN = "Claude is not logged in on this machine: run `claude` there and type /l
         ("claude", "Invalid API key · Please run /login", (), LOGIN),
         ("claude-agent-acp", "Internal error: OAuth token has expired", (), LOGIN),
         ("claude", "Failed to authenticate. API Error: 401", (), LOGIN),
+        ("claude", "Internal error: Your credentials have expired", (), LOGIN),
+        ("claude", "Internal error: refresh token was revoked; expired access token", (), LOGIN),
+        ("claude", "Internal error: request failed with status code 401", (), LOGIN),
         (
             "claude",
             "Invalid API key · Fix external API key",
@@ -68,3 +71,14 @@ def test_the_end_of_a_limit_is_a_clock_time():
         "Claude AI usage limit reached; it resets at 15:00 (in 1 h 50 min)"
     )
     assert with_clock_times(tomorrow, now).endswith("it resets at 2026-11-29 13:10 (in 1 day)")
+
+
+@pytest.mark.parametrize(
+    "said", ["Usage limit|{}", "Claude usage limit reached|{}000", "limit |{}"]
+)
+def test_the_end_of_a_limit_is_understood_in_every_form(said):
+    now = time.mktime((2026, 11, 28, 13, 10, 0, 0, 0, -1))
+
+    assert with_clock_times(said.format(int(now) + 6_600), now).endswith(
+        "; it resets at 15:00 (in 1 h 50 min)"
+    )

@@ -1,6 +1,7 @@
 """What is special about agents that speak the Agent Client Protocol."""
 
 import asyncio
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from butler_run.agents import (
     PRESETS,
     AgentError,
+    Attached,
     Finished,
     Mode,
     Notice,
@@ -247,26 +249,54 @@ def test_what_is_no_text_in_an_answer_is_named(tmp_path, content, text):
     assert list(Updates(tmp_path).events(update)) == [Text(text)]
 
 
-def test_text_that_is_embedded_in_an_answer_is_shown(tmp_path):
-    resource = {"uri": "file:///a.txt", "text": "one\ntwo"}
-    content = {"type": "resource", "resource": resource}
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("file:///srv/api/Notes%20of%20today.md", "Notes-of-today.md"),
+        ("file:///srv/../../etc/..", "answer.txt"),
+        ("memory:a\u202e.txt", "a-.txt"),
+        ("https://[bad/", "answer.txt"),
+        ("", "answer.txt"),
+    ],
+)
+def test_text_that_is_embedded_in_an_answer_is_attached(tmp_path, uri, name):
+    content = {"type": "resource", "resource": {"uri": uri, "text": "one\ntwo"}}
 
-    (event,) = Updates(tmp_path).events(
-        {"sessionUpdate": "agent_message_chunk", "content": content}
+    events = list(
+        Updates(tmp_path).events({"sessionUpdate": "agent_message_chunk", "content": content})
     )
 
-    assert "file:///a.txt" in event.text
-    assert "one\ntwo" in event.text
+    assert events == [Text(f"[{name}, in a document]"), Attached(name, "one\ntwo")]
 
 
-def test_a_text_that_restates_its_pieces_is_shown_once(tmp_path):
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        (("All ", "done.", "All done."), "All done."),
+        (("All ", "done.\n", "All done."), "All done.\n"),
+        (("I changed the client.", "I changed the client."), "I changed the client."),
+        (("ha ", "ha ", "ha "), "ha ha ha "),
+        (("1", "1", "11"), "11"),
+    ],
+)
+def test_a_text_that_restates_its_pieces_is_shown_once(tmp_path, pieces, shown):
     updates = Updates(tmp_path)
     said = [
-        event
-        for piece in ("All ", "done.", "All done.")
+        event.text
+        for piece in pieces
         for event in updates.events(
             {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": piece}}
         )
+        if isinstance(event, Text)
     ]
 
-    assert said == [Text("All "), Text("done."), Working()]
+    assert "".join(said) == shown
+
+
+async def test_the_cause_of_an_internal_error_is_what_the_agent_last_wrote(events_of):
+    last_words = {"stderr": "OAuth token has expired. Please obtain a new token."}
+    error = {"jsonrpc": "2.0", "id": 2, "error": {"code": -32603, "message": "Internal error"}}
+    script = {"before": [last_words], "turns": [[{"garbage": json.dumps(error)}, {"wait": True}]]}
+
+    with pytest.raises(AgentError, match="is not logged in on this machine"):
+        await events_of("acp", script)
