@@ -14,6 +14,9 @@ from whatsapp_server.ratchet import Bundle
 from whatsapp_server.timeline import PATIENCE_S, Timeline
 from whatsapp_server.world import World
 
+PHONE_S = 0.05
+"""How long a phone takes to send a message again."""
+
 
 class Inbox:
     """What people have sent to the bot."""
@@ -82,7 +85,8 @@ class Inbox:
         sent = self._world.sent.get(message_id)
         if sent is not None:
             sent.receipts.append(how)
-            self._world.waiting.pop(message_id, None)
+            if not _is_of_earlier_delivery(sent, how):
+                self._world.waiting.pop(message_id, None)
             self._timeline.wake()
 
     def retry(self, receipt: Element) -> None:
@@ -100,11 +104,24 @@ class Inbox:
         if sent.damage != "always":
             self._world.waiting[sent.id] = sent
         self._timeline.note("retry", id=sent.id, count=count)
-        self._deliver(sent, sent.stanza)
+        again = sent.stanza
+        asyncio.get_running_loop().call_later(PHONE_S, self._deliver_if_online, sent, again)
+
+    def _deliver_if_online(self, sent: Sent, stanza: Element) -> None:
+        if self._line.is_online:
+            self._deliver(sent, stanza)
 
     def _deliver(self, sent: Sent, stanza: Element) -> None:
         sent.deliveries += 1
         self._line.send(stanza)
+
+
+def _is_of_earlier_delivery(sent: Sent, how: str) -> bool:
+    """Whether this answers a delivery that the client could not decrypt and has asked for again.
+
+    Such a delivery gets a retry receipt and an acknowledgement, in any order.
+    """
+    return how == "ack" and sent.receipts.count("ack") <= sent.receipts.count("retry")
 
 
 def _bundle(receipt: Element) -> Bundle | None:

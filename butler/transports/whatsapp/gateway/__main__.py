@@ -21,7 +21,7 @@ from butler.errors import DataError, TransportError
 from butler.storage.files import private_folder
 from butler.transports.whatsapp.account import read_account
 from butler.transports.whatsapp.gateway import installation
-from butler.transports.whatsapp.gateway.disk_space import lack
+from butler.transports.whatsapp.gateway.disk_space import lack, unusable
 from butler.transports.whatsapp.gateway.library_log import is_news
 from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
 from butler.transports.whatsapp.protocol.codec import ProtocolError, encoded, read_frame
@@ -87,14 +87,18 @@ async def _serve_daemon(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
         if not isinstance(options, Options):
             return None
         installation.check()
-        folder = private_folder(Path(options.folder))
-        if (ended := lack(folder)) is not None:
+        folder = Path(options.folder)
+        # First, so that a disk that fails is not taken for a folder of somebody else.
+        if folder.is_dir() and (ended := lack(folder)) is not None:  # noqa: ASYNC240 - nothing waits yet
             return ended
+        private_folder(folder)
         # Never closed: the library may deliver messages until the process ends.
         journal = Journal(folder / FILE_NAME)
         return await _serve_account(options, journal, reader, writer)
-    except (DataError, TransportError) as error:
+    except TransportError as error:
         return Ended("unusable", str(error), is_final=True)
+    except DataError as error:
+        return unusable(error)
     except ProtocolError:
         logger.exception("the daemon sent an invalid frame")
         return None

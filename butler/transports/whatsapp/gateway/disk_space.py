@@ -1,72 +1,71 @@
-"""Watches the free disk space of the gateway and the library.
+"""Watches whether the gateway and the library can write to their folder.
 
-The library confirms messages even if it cannot store them on a full disk, and they are lost. So the
-gateway exits before that happens, and WhatsApp keeps the messages meanwhile.
+The library confirms messages even if it cannot store them, as on a full or read-only disk, and they
+are lost. So the gateway exits before that happens, and WhatsApp keeps the messages meanwhile.
 """
 
 import asyncio
-import errno
-import os
-import shutil
-import tempfile
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+from butler.errors import DataError, LastingError
+from butler.storage.disk import LEAST_BYTES, DiskTrouble, disk_trouble
 from butler.transports.whatsapp.protocol.frames import Ended
 
-LOOK_EVERY_S = 10.0
-LEAST_BYTES = 16 * 1024 * 1024
-_PROBE = bytes(64 * 1024)
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+LOOK_EVERY_S = 1.0
+WRITE_EVERY = 10
+"""Every so many looks, the disk is tried by writing to it."""
 
 
 class DiskSpace:
-    """The free space of a folder.
+    """The folder of the gateway and the library.
 
     Args:
-        folder: The folder of the gateway and the library.
+        folder: The folder.
         finish: Ends the gateway.
     """
 
     def __init__(self, folder: Path, finish: Callable[[Ended], None]) -> None:
         self._folder = folder
         self._finish = finish
-        self._doubt = asyncio.Event()
-
-    def doubt(self) -> None:
-        """Check now, after an error."""
-        self._doubt.set()
 
     async def watch(self) -> None:
-        """Check periodically, until space is low."""
-        loop = asyncio.get_running_loop()
-        while (ended := await asyncio.to_thread(lack, self._folder)) is None:
-            timer = loop.call_later(LOOK_EVERY_S, self._doubt.set)
-            await self._doubt.wait()
-            timer.cancel()
-            self._doubt.clear()
+        """Check every second, until the folder cannot be written to."""
+        ended: Ended | None = None
+        looks = itertools.count()
+        while ended is None:
+            by_writing = next(looks) % WRITE_EVERY == 0
+            ended = await asyncio.to_thread(lack, self._folder, by_writing=by_writing)
+            await asyncio.sleep(LOOK_EVERY_S if ended is None else 0)
         self._finish(ended)
 
 
-def lack(folder: Path) -> Ended | None:
-    """Return the exit reason if the disk is nearly full, else None."""
-    try:
-        free = shutil.disk_usage(folder).free
-        if free < LEAST_BYTES:
-            return _full(folder, f"{free / 1_000_000:.0f} MB are free")
-        # A quota or a limit may end the room before the disk does.
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(_PROBE)
-    except OSError as error:
-        # Other errors are reported by the code that writes to the folder.
-        return _full(folder, os.strerror(error.errno)) if error.errno in _NO_ROOM else None
-    return None
+def lack(folder: Path, *, by_writing: bool = True) -> Ended | None:
+    """Return the exit reason if the folder cannot be written to, else None."""
+    trouble = disk_trouble(folder, by_writing=by_writing)
+    return None if trouble is None else _ended(folder, trouble)
 
 
-def _full(folder: Path, detail: str) -> Ended:
+def _ended(folder: Path, trouble: DiskTrouble) -> Ended:
+    if not trouble.is_full:
+        return unwritable(f"The folder {folder} cannot be written to ({trouble.reason})")
     least = f"{LEAST_BYTES / 1_000_000:.0f} MB"
     return Ended(
         "full",
-        f"The disk of {folder} is full ({detail}). Once at least {least} are free, "
+        f"The disk of {folder} is full ({trouble.reason}). Once at least {least} are free, "
         "Butler continues; until then WhatsApp keeps new messages.",
     )
+
+
+def unwritable(problem: str) -> Ended:
+    """Return the exit reason for what cannot be written; ``problem`` lacks only its full stop."""
+    return Ended(
+        "unwritable",
+        f"{problem}. Once it can be, Butler continues; until then WhatsApp keeps new messages.",
+    )
+
+
+def unusable(error: DataError) -> Ended:
+    """Return the exit reason for data that cannot be used: for good, or for now."""
+    return Ended("unusable", str(error), is_final=isinstance(error, LastingError))

@@ -67,11 +67,6 @@ def not_started(reason: str) -> Ended:
     return Ended("unreachable", f"WhatsApp could not be reached: {_DIALLING.sub('', reason)}.")
 
 
-def unusable(sentence: str) -> Ended:
-    """Return the exit reason for a missing dependency."""
-    return Ended("unusable", sentence, is_final=True)
-
-
 def banned(event: bytes) -> Ended:
     """Return the exit reason for a temporary ban."""
     ban = TemporaryBan.FromString(event)

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import logging
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -92,18 +91,29 @@ class Receiver:
         self._has_over = asyncio.Event()
 
     def keep(self, raw: bytes) -> None:
-        """Write an event to the journal; runs on the library's thread and blocks it.
-
-        Waits while the disk is full, so that the library accepts nothing more.
+        """Write an event to the journal; runs on the library's thread.
 
         Raises:
+            UnwritableError: The journal cannot be written at the moment.
             DataError: The journal is damaged.
         """
-        while True:
-            try:
-                return self._add(raw)
-            except UnwritableError:
-                time.sleep(RETRY_S)
+        try:
+            event = MessageEvent.FromString(raw)
+        except DecodeError:
+            self._set_aside(raw)
+            return
+        if is_key_only(event.Message):
+            return
+        changed = change(event.Message)
+        is_new = self._inbox.add(
+            key(event.Info),
+            raw,
+            author=address(event.Info.MessageSource.Sender),
+            edits=changed.target if changed else None,
+        )
+        if not is_new:
+            self._duplicates.append(raw)
+        self._wake()
 
     async def hand_over(self, translator: Translator) -> None:
         """Deliver the inbox and new events, forever."""
@@ -139,25 +149,6 @@ class Receiver:
             self._in_hand.difference_update(rows)
             self._news.set()
             await self._tell(Acknowledged(tuple(rows)))
-
-    def _add(self, raw: bytes) -> None:
-        try:
-            event = MessageEvent.FromString(raw)
-        except DecodeError:
-            self._set_aside(raw)
-            return
-        if is_key_only(event.Message):
-            return
-        changed = change(event.Message)
-        is_new = self._inbox.add(
-            key(event.Info),
-            raw,
-            author=address(event.Info.MessageSource.Sender),
-            edits=changed.target if changed else None,
-        )
-        if not is_new:
-            self._duplicates.append(raw)
-        self._wake()
 
     def _set_aside(self, raw: bytes) -> None:
         made_up = hashlib.sha256(raw).hexdigest()[:32]

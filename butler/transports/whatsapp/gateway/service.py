@@ -15,9 +15,10 @@ from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.gateway import exit_reasons
 from butler.transports.whatsapp.gateway.client import Client
 from butler.transports.whatsapp.gateway.connection import ServerConnection
-from butler.transports.whatsapp.gateway.disk_space import DiskSpace
+from butler.transports.whatsapp.gateway.disk_space import DiskSpace, lack, unusable, unwritable
 from butler.transports.whatsapp.gateway.events import Event
 from butler.transports.whatsapp.gateway.group_names import GroupNames
+from butler.transports.whatsapp.gateway.held_events import HeldEvents
 from butler.transports.whatsapp.gateway.pacing import Pacer
 from butler.transports.whatsapp.gateway.pairing import Pairing
 from butler.transports.whatsapp.gateway.receiving import Receiver, persisted
@@ -29,6 +30,7 @@ from butler.transports.whatsapp.journal.database import Journal
 from butler.transports.whatsapp.protocol.codec import encoded, joined, read_frame
 from butler.transports.whatsapp.protocol.frames import (
     Acknowledge,
+    Connection,
     Ended,
     Frame,
     LastCall,
@@ -47,6 +49,12 @@ logger = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 3600.0
 TYPING_LIMIT_S = 5.0
+ASK_AGAIN_S = 0.1
+"""Time for the library to ask for a message that it could not store.
+
+It has confirmed it before. After five attempts, each as long as the way to the phone and back, it
+no longer asks.
+"""
 
 Ts = TypeVarTuple("Ts")
 
@@ -79,8 +87,10 @@ class Service:
         )
         self._pairing = Pairing(options.phone, self._post, self._finish)
         self._connection = ServerConnection(self._client, self._post, self._finish, options.limits)
-        self._disk_space = DiskSpace(Path(options.folder), self._finish)
+        self._disk_space = DiskSpace(Path(options.folder), self._stall)
         self._receiver = Receiver(journal, self._tell, self._connection.is_settled, self._loop)
+        self._held = HeldEvents(self._receiver.keep, self._loop, self._stall_for_journal)
+        self._stalled: asyncio.Future[Ended] = self._loop.create_future()
         self._undecryptable = UndecryptableMessages(
             journal.inbox, self._tell, options.limits.repair_s
         )
@@ -106,7 +116,8 @@ class Service:
         ended = await self._end
         for task in tasks:
             task.cancel()
-        if ended != exit_reasons.STUCK:
+        # With a folder that cannot be written to, each moment costs messages.
+        if ended != exit_reasons.STUCK and not self._stalled.done():
             await self._connection.close()
         return ended
 
@@ -119,6 +130,8 @@ class Service:
             *common,
             self._connection.watch(),
             self._disk_space.watch(),
+            self._held.write(),
+            self._end_stalled(),
             self._show_typing(),
             self._receiver.finish_turns(),
             self._sender.pace(),
@@ -134,7 +147,7 @@ class Service:
         except GatewayEnd as end:
             self._finish(end.ended)
         except DataError as error:
-            self._finish(exit_reasons.unusable(str(error)))
+            self._finish(unusable(error))
         except Exception:  # the boundary of the gateway's tasks: a bug must end it, not silence it
             logger.exception("the gateway failed")
             self._finish(exit_reasons.PUMP_ENDED)
@@ -149,8 +162,30 @@ class Service:
             self._finish(exit_reasons.LOGGED_OUT)
 
     def _finish(self, ended: Ended | None) -> None:
-        if not self._end.done():
+        if self._held and ended is not None:
+            logger.warning(
+                "%d messages are in memory only; waiting for the journal", len(self._held)
+            )
+            self._stall(ended)
+        elif not self._end.done():
             self._end.set_result(ended)
+
+    def _stall(self, ended: Ended) -> None:
+        """Take nothing more from WhatsApp, and end once no message is in memory only."""
+        if not self._stalled.done():
+            self._stalled.set_result(ended)
+
+    def _stall_for_journal(self) -> None:
+        self._stall(unwritable(f"The journal in {self._options.folder} cannot be written"))
+
+    async def _end_stalled(self) -> None:
+        ended = await self._stalled
+        if self._held:
+            self._connection.is_open.clear()
+            self._post(Connection(is_up=False, detail=ended.sentence))
+            await self._connection.close()
+            await self._held.is_empty.wait()
+        self._finish(ended)
 
     # From the daemon
 
@@ -203,21 +238,25 @@ class Service:
     def _on_event(self, code: int, event: bytes) -> None:
         try:
             if code == Event.MESSAGE:
-                self._receiver.keep(event)
+                self._held.keep(event)
             elif code == Event.PAIR_STATUS:
                 self._on_loop(self._pairing.on_pair_status, event)
             else:
+                self._end_if_unwritable(code)
                 self._on_loop(self._on_state, code, event)
         except DataError as error:
-            self._on_loop(self._finish, exit_reasons.unusable(str(error)))
+            self._on_loop(self._finish, unusable(error))
         except Exception:  # a foreign callback: ctypes would print the error and go on
             logger.exception("event %d was lost", code)
+
+    def _end_if_unwritable(self, code: int) -> None:
+        # The library cannot decrypt what it cannot store.
+        if code == Event.UNDECRYPTABLE and (ended := lack(Path(self._options.folder))) is not None:
+            self._on_loop(self._loop.call_later, ASK_AGAIN_S, self._stall, ended)
 
     def _on_state(self, code: int, event: bytes) -> None:
         if code == Event.UNDECRYPTABLE:
             self._undecryptable.expect(event)
-            # The library cannot decrypt either what it cannot store.
-            self._disk_space.doubt()
         self._connection.on_event(code, event)
         if code == Event.CONNECTED and self._options.is_pairing:
             self._post(Linked())

@@ -26,6 +26,9 @@ FILE_NAME = "journal.sqlite3"
 KEEP_S = 30 * 24 * 3600.0
 """How long keys of finished messages are kept to deduplicate late deliveries."""
 
+PATIENCE_S = 1.0
+"""Timeout of a lock by another process; the loop waits meanwhile, and then tries again."""
+
 
 def _bring_from_unnumbered(db: sqlite3.Connection) -> None:
     """Create the tables, or complete those of a journal from before schema versions."""
@@ -120,7 +123,12 @@ class Journal:
 def _open(path: Path) -> Database:
     try:
         return Database(
-            path, _MIGRATIONS, raises=_error, page_bytes=SMALL_PAGE_BYTES, is_checked=True
+            path,
+            _MIGRATIONS,
+            raises=_error,
+            page_bytes=SMALL_PAGE_BYTES,
+            is_checked=True,
+            patience_s=PATIENCE_S,
         )
     except UnwritableError as error:
         raise DataError(f"The journal {error}") from error

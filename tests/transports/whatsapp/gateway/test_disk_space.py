@@ -1,59 +1,56 @@
-"""A disk that is full, or nearly."""
+"""A disk that is full or takes no writes ends the gateway."""
 
 import asyncio
-import errno
-import os
-import shutil
 
 import pytest
 
+from butler.errors import DataError, LastingDataError
+from butler.storage.disk import DiskTrouble
 from butler.transports.whatsapp.gateway import disk_space
-from butler.transports.whatsapp.gateway.disk_space import DiskSpace, lack
+from butler.transports.whatsapp.gateway.disk_space import DiskSpace, lack, unusable
 
 
 def test_a_disk_with_room_is_no_reason_to_end(tmp_path):
     assert lack(tmp_path) is None
-    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_is_nearly_full_is_a_reason_to_wait(tmp_path, mocker):
-    usage = shutil.disk_usage(tmp_path)._replace(free=3_100_000)
-    mocker.patch.object(disk_space.shutil, "disk_usage", return_value=usage)
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        (
+            DiskTrouble("3 MB are free", is_full=True),
+            "The disk of {} is full (3 MB are free). Once at least 17 MB are free, "
+            "Butler continues; until then WhatsApp keeps new messages.",
+        ),
+        (
+            DiskTrouble("read-only file system"),
+            "The folder {} cannot be written to (read-only file system). Once it can be, "
+            "Butler continues; until then WhatsApp keeps new messages.",
+        ),
+    ],
+)
+def test_a_disk_that_takes_no_writes_is_a_reason_to_wait(tmp_path, mocker, trouble, sentence):
+    mocker.patch.object(disk_space, "disk_trouble", return_value=trouble)
 
     ended = lack(tmp_path)
 
-    assert ended.sentence == (
-        f"The disk of {tmp_path} is full (3 MB are free). Once at least 17 MB are free, "
-        "Butler continues; until then WhatsApp keeps new messages."
-    )
+    assert ended.sentence == sentence.format(tmp_path)
     assert not ended.is_final
 
 
-def test_a_quota_that_is_used_up_counts_like_a_full_disk(tmp_path, mocker):
-    used_up = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
-    mocker.patch.object(disk_space.tempfile, "TemporaryFile", side_effect=used_up)
-
-    assert "(Disk quota exceeded)" in lack(tmp_path).sentence
+@pytest.mark.parametrize(("error", "is_final"), [(DataError, False), (LastingDataError, True)])
+def test_only_what_a_person_has_to_mend_ends_the_link(error, is_final):
+    assert unusable(error("Broken.")).is_final is is_final
 
 
-def test_what_else_is_wrong_with_a_folder_is_no_lack_of_room(tmp_path):
-    assert lack(tmp_path / "gone") is None
-
-
-@pytest.mark.parametrize("is_doubted", [True, False])
-async def test_lack_of_room_ends_the_gateway_soon(tmp_path, mocker, is_doubted):
-    if not is_doubted:
-        mocker.patch.object(disk_space, "LOOK_EVERY_S", 0.01)
+async def test_lack_of_room_ends_the_gateway_soon(tmp_path, mocker):
+    mocker.patch.object(disk_space, "LOOK_EVERY_S", 0.0)
     full = disk_space.Ended("full", "Full.")
-    mocker.patch.object(disk_space, "lack", side_effect=[None, None, full])
+    looks = mocker.patch.object(disk_space, "lack", side_effect=[*[None] * 11, full])
     ends = []
-    watched = DiskSpace(tmp_path, ends.append)
 
-    async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(watched.watch())
-        while not watching.done():
-            if is_doubted:
-                watched.doubt()
-            await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        await DiskSpace(tmp_path, ends.append).watch()
 
     assert ends == [full]
+    assert [each.kwargs["by_writing"] for each in looks.call_args_list].count(True) == 2

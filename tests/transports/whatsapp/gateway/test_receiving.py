@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 
 import pytest
 from neonize.proto.Neonize_pb2 import UndecryptableMessage
@@ -78,15 +77,6 @@ async def handing(receiver, translator):
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _fill_disk(journal):
-    (pages,) = journal.rows("PRAGMA page_count")[0]
-    journal.rows(f"PRAGMA max_page_count = {pages}")
-
-
-def _free_disk(journal):
-    journal.rows("PRAGMA max_page_count = 100000")
 
 
 async def test_events_come_out_as_messages_in_order(receiver, told, handing):
@@ -196,24 +186,6 @@ async def test_a_group_key_alone_is_not_kept(receiver, journal):
     receiver.keep(event(content).SerializeToString())
 
     assert journal.inbox.open(0, 10) == []
-
-
-async def test_a_full_disk_holds_the_library_up_and_loses_nothing(
-    receiver, journal, told, handing, monkeypatch
-):
-    monkeypatch.setattr(receiving, "RETRY_S", 0.01)
-    _fill_disk(journal)
-    large = event("x" * 100_000).SerializeToString()
-    library = threading.Thread(target=receiver.keep, args=(large,))
-    library.start()
-    await is_failing(journal)
-    assert library.is_alive()
-
-    _free_disk(journal)
-
-    await asyncio.to_thread(library.join, 60)
-    await eventually(lambda: told)
-    assert len(told[0].message.text) == 100_000
 
 
 async def test_on_a_full_disk_the_end_of_a_turn_waits(

@@ -1,0 +1,78 @@
+"""A disk that takes no more writes under a daemon, and works again later."""
+
+import errno
+import sqlite3
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+from crash_series import Butler, eventually, link, query, write_config
+from failing_disk import FailingDisk
+from whatsapp_server.fixtures import whatsapp_server
+
+__all__ = ["whatsapp_server"]
+
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
+
+IS_OPEN = "SELECT count(*) FROM inbox WHERE state != 'done'"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (errno.EROFS, "cannot be written to (read-only file system)"),
+        (errno.EIO, "cannot be written to (input/output error)"),
+        (errno.EACCES, "cannot be written to (permission denied)"),
+        (errno.EDQUOT, "is full (disk quota exceeded)"),
+    ],
+)
+async def test_what_is_written_while_the_disk_fails_is_answered_once_it_works(
+    whatsapp_server, tmp_path, error, said
+):
+    server = whatsapp_server
+    alice = server.person("Alice")
+    config = write_config(tmp_path, people=[alice])
+    await link(server, config)
+    disk = FailingDisk(tmp_path)
+
+    async with Butler(config, server, "run", environment=disk.environment) as butler:
+        before = await server.send_text("/use api", sender=alice)
+        await server.next_reply(30)
+        await eventually(lambda: query(config, IS_OPEN) == [(0,)])
+        disk.fail(error)
+        meanwhile = [await server.send_text("/use web", sender=alice) for _ in range(9)]
+        await eventually(lambda: said in butler.log, 30)
+        await server.wait_offline()
+        disk.fail(0)
+        await eventually(lambda: len(server.replies) > len(meanwhile), 60)
+        await eventually(lambda: query(config, IS_OPEN) == [(0,)], 60)
+        assert butler.process.returncode is None
+
+    answered = Counter(each.quoted_id for each in server.replies)
+    assert answered == Counter([before.id, *(each.id for each in meanwhile)])
+    assert butler.log.count("Trying again in") == 1
+    assert "Traceback" not in butler.log
+
+
+async def test_what_comes_while_only_the_journal_is_locked_waits_for_it(whatsapp_server, tmp_path):
+    server = whatsapp_server
+    alice = server.person("Alice")
+    config = write_config(tmp_path, people=[alice])
+    await link(server, config)
+    journal = tmp_path / "data" / "whatsapp" / "journal.sqlite3"
+
+    async with Butler(config, server, "run") as butler:
+        before = await server.send_text("/use api", sender=alice)
+        await server.next_reply(30)
+        with closing(sqlite3.connect(journal, isolation_level=None)) as locking:
+            locking.execute("BEGIN IMMEDIATE")
+            meanwhile = [await server.send_text("/use web", sender=alice) for _ in range(9)]
+            await eventually(lambda: "cannot be written. Once it can be" in butler.log, 60)
+            await server.wait_offline()
+            meanwhile += [await server.send_text("/use api", sender=alice)]
+            locking.execute("ROLLBACK")
+        await eventually(lambda: len(server.replies) > len(meanwhile), 60)
+
+    answered = Counter(each.quoted_id for each in server.replies)
+    assert answered == Counter([before.id, *(each.id for each in meanwhile)])
