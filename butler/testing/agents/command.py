@@ -4,10 +4,17 @@
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from butler.testing.agents.script import Player, Script, TurnFailedError, TurnFinishedError
+from butler.testing.agents.script import (
+    Player,
+    Script,
+    TurnFailedError,
+    TurnFinishedError,
+    TurnLimitedError,
+    TurnTooLongError,
+)
 
 
 class CommandVoice:
@@ -27,6 +34,26 @@ class CommandVoice:
         """See ``Voice``."""
         return bool(question)
 
+    def inquire(self, questions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | str:
+        """See ``Voice``."""
+        return {}
+
+    def propose(self, plan: str) -> str | None:
+        """See ``Voice``."""
+        return None
+
+    def list_todos(self, items: Sequence[Sequence[str]]) -> None:
+        """See ``Voice``."""
+
+    def tell_tasks(self, sub_agents: int, background: Sequence[str]) -> None:
+        """See ``Voice``."""
+
+    def said_by_sub_agent(self, text: str) -> None:
+        """See ``Voice``."""
+
+    def tell_limit(self, limit: Mapping[str, Any]) -> None:
+        """See ``Voice``."""
+
     def tell_usage(self, tokens: int, cost_usd: float) -> None:
         """See ``Voice``."""
 
@@ -45,6 +72,10 @@ def main(path: str, prompt: str | None = None) -> None:
         sys.exit(0)
     except TurnFailedError as error:
         sys.exit(f"{error}: {error.details}")
+    except TurnLimitedError as error:
+        sys.exit(str(error))
+    except TurnTooLongError:
+        sys.exit("prompt is too long")
 
 
 if __name__ == "__main__":

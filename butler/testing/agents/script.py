@@ -11,6 +11,11 @@ A script is an object::
     logged_in        false: nothing works but saying so
     commands         the slash commands announced, each {"name", "description"}; none
     modes            the modes offered, the first is the current one; mode_error: refused with this
+    models, efforts  the models and levels of effort offered, the first is the current one; {model}
+                     and {effort} are those of the run
+    sessions         the conversations of the folder, for acp: {"id", "title", "updated_at"}
+    can_fork         acp: false means that a conversation cannot be copied; {conversation} of a copy
+                     ends in "-copy"
 
 A step is an object with one of these keys:
 
@@ -25,6 +30,17 @@ A step is an object with one of these keys:
     ask              a question for permission: {"path", "new", "old"} or {"command"};
                      "then" and "else" are the steps after yes and no; a path is written on yes;
                      "offered" beside it are the answers that acp offers, of always, yes and no
+    inquire          questions of the agent's own: a list of {"question", "options", "many"}; the
+                     options are texts, without any it is a text; or {"question", "kind"}, which is
+                     number, integer or yes_no (acp); the answers fill {answers} in later texts
+    propose          a plan; "then" and "else" are the steps after yes and no; {reason} is why
+                     not, {mode} the mode that it goes on in
+    todos            a to-do list: [text, state] pairs; pending, in_progress or completed
+    tasks            {"sub_agents": a number, "background": commands}: what works beside it
+    sub_agent_says   a text of another agent, which nobody should see
+    usage_limit      {"kind", "used" (0 to 1), "resets_at"}: a report on a usage limit
+    limited          the turn ends at a usage limit; "resets_at" beside it
+    too_long         the turn ends as the conversation no longer fits
     write, delete    a file, relative to the working copy; "content"
     usage            {"tokens", "cost_usd"}
     say_environment  the names of the variables it sees, and their values
@@ -65,6 +81,18 @@ class TurnFailedError(Exception):
         self.details = details
 
 
+class TurnLimitedError(Exception):
+    """The script wants the turn to end at a usage limit."""
+
+    def __init__(self, resets_at: float | None) -> None:
+        super().__init__("usage limit reached")
+        self.resets_at = resets_at
+
+
+class TurnTooLongError(Exception):
+    """The script wants the turn to end because the conversation is too long."""
+
+
 class TurnFinishedError(Exception):
     """The script wants the turn to end for a reason."""
 
@@ -82,6 +110,10 @@ class Script:
     commands: list[dict[str, str]] = field(default_factory=list)
     modes: list[str] = field(default_factory=list)
     mode_error: str = ""
+    models: list[str] = field(default_factory=list)
+    efforts: list[str] = field(default_factory=list)
+    sessions: list[dict[str, str]] | None = None
+    can_fork: bool = True
 
     @staticmethod
     def read(path: str) -> "Script":
@@ -112,6 +144,30 @@ class Voice(Protocol):
         """Ask for permission and return the answer."""
         ...
 
+    def inquire(self, questions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | str:
+        """Ask questions and return the answers; a text is what was said instead."""
+        ...
+
+    def propose(self, plan: str) -> str | None:
+        """Propose a plan; return why not, or None to go on."""
+        ...
+
+    def list_todos(self, items: Sequence[Sequence[str]]) -> None:
+        """Show a to-do list."""
+        ...
+
+    def tell_tasks(self, sub_agents: int, background: Sequence[str]) -> None:
+        """Tell what works beside it."""
+        ...
+
+    def said_by_sub_agent(self, text: str) -> None:
+        """Pass on what another agent says."""
+        ...
+
+    def tell_limit(self, limit: Mapping[str, Any]) -> None:
+        """Report on a usage limit."""
+        ...
+
     def tell_usage(self, tokens: int, cost_usd: float) -> None:
         """Tell what was used."""
         ...
@@ -122,9 +178,9 @@ class Voice(Protocol):
 
 
 class Player:
-    """Plays steps with a voice."""
+    """Plays steps with a voice; ``words`` are filled in, and may change meanwhile."""
 
-    def __init__(self, voice: Voice, words: Mapping[str, str]) -> None:
+    def __init__(self, voice: Voice, words: dict[str, str]) -> None:
         self._voice = voice
         self._words = words
 
@@ -135,6 +191,8 @@ class Player:
             TurnCancelledError: The client wants the turn to end.
             TurnFailedError: The script wants it to fail.
             TurnFinishedError: The script wants it to end for a reason.
+            TurnLimitedError: The script wants it to end at a usage limit.
+            TurnTooLongError: The script wants the conversation to be too long.
         """
         for step in steps:
             verb = next(iter(step))
@@ -168,6 +226,33 @@ class Player:
         if is_allowed and "path" in question:
             Path(question["path"]).write_text(question["new"])
         self.play(step.get("then" if is_allowed else "else", []))
+
+    def _inquire(self, questions: Sequence[Mapping[str, Any]], _: Step) -> None:
+        answers = self._voice.inquire(questions)
+        self._words["answers"] = answers if isinstance(answers, str) else json.dumps(answers)
+
+    def _propose(self, plan: str, step: Step) -> None:
+        reason = self._voice.propose(plan)
+        self._words["reason"] = reason or ""
+        self.play(step.get("then" if reason is None else "else", []))
+
+    def _todos(self, items: Sequence[Sequence[str]], _: Step) -> None:
+        self._voice.list_todos(items)
+
+    def _tasks(self, tasks: Step, _: Step) -> None:
+        self._voice.tell_tasks(tasks.get("sub_agents", 0), tasks.get("background", []))
+
+    def _sub_agent_says(self, text: str, _: Step) -> None:
+        self._voice.said_by_sub_agent(text)
+
+    def _usage_limit(self, limit: Step, _: Step) -> None:
+        self._voice.tell_limit(limit)
+
+    def _limited(self, _value: object, step: Step) -> None:
+        raise TurnLimitedError(step.get("resets_at"))
+
+    def _too_long(self, *_: object) -> None:
+        raise TurnTooLongError
 
     def _write(self, path: str, step: Step) -> None:
         Path(path).write_text(step["content"])

@@ -178,6 +178,7 @@ class AcpRun(ProcessRun):
                 yield event
             del events  # they can be huge
             self._waiting.task_done()
+        self._waiting.task_done()
 
     @asynccontextmanager
     async def _explained(self) -> AsyncIterator[None]:

@@ -15,6 +15,7 @@ from butler_run.agents.events import (
     PermissionAsked,
     PlanProposed,
     Text,
+    Todos,
     Tool,
     Usage,
     UsageLimit,
@@ -23,6 +24,7 @@ from butler_run.agents.events import (
 from butler_run.agents.restated import Restated
 from butler_run.agents.slash_commands import announced
 from butler_run.agents.text import on_one_line
+from butler_run.agents.todos import todo_of
 from butler_run.agents.tool_input import changes_of, command_of, detail_of, numbered, relative
 from butler_run.agents.usage_limits import limit_of_claude
 
@@ -80,12 +82,18 @@ class Updates:
                 yield from self._embedded(content)
             case {"sessionUpdate": "tool_call" | "tool_call_update", "toolCallId": str(id)}:
                 yield self._tool(id, update)
+                yield from self._tasks.changed_by(id, self._tools.get(id, update), update)
+            case {"sessionUpdate": "plan", "entries": list(entries)}:
+                found = (todo_of(each) for each in entries[:_MOST_TODOS])
+                yield Todos(tuple(each for each in found if each is not None))
+            case {"sessionUpdate": "usage_update", "used": int(tokens)}:
+                self._note_cost(update.get("cost"))
+                self._note_context(tokens, update.get("size"))
+                yield from self._limits_in(update)
+                yield Usage(tokens, self.cost_usd, self.context_tokens, self.context_size)
             case {"sessionUpdate": "available_commands_update"}:
                 self.note_commands(update)
                 yield self.commands or Working()
-            case {"sessionUpdate": "usage_update", "used": int(tokens)}:
-                self._note_cost(update.get("cost"))
-                yield Usage(tokens, self.cost_usd)
             case _:
                 yield Working()
 
@@ -94,6 +102,10 @@ class Updates:
         match update:
             case {"sessionUpdate": "available_commands_update", "availableCommands": list(offers)}:
                 self.commands = announced(offers)
+
+    def _note_context(self, tokens: int, size: object) -> None:
+        self.context_tokens = tokens
+        self.context_size = size if isinstance(size, int) else None
 
     def _limits_in(self, update: Params) -> Iterator[Event]:
         match update:

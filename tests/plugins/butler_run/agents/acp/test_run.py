@@ -124,7 +124,7 @@ async def test_requests_that_butler_does_not_know_are_refused(events_of):
 async def test_usage_has_tokens_and_cost(events_of):
     events = await events_of("acp", {"turns": [[{"usage": {"tokens": 7, "cost_usd": 0.5}}]]})
 
-    assert Usage(7, 0.5) in events
+    assert Usage(7, 0.5, 7, 200_000) in events
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def _tool(**known):
                     "cost": {"amount": 1, "currency": "EUR"},
                 }
             ],
-            [Usage(5, None)],
+            [Usage(5, None, 5)],
         ),
     ],
 )
