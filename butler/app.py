@@ -1,9 +1,11 @@
 """The composition root: the only module that wires the parts together."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from butler.builtin.help import HelpPlugin
 from butler.chat.transport import Transport
 from butler.config import loading
 from butler.config.loading import Draft
-from butler.config.schema import Config, LimitsConfig
+from butler.config.schema import Config, LimitsConfig, StoreKind
 from butler.core import loader
 from butler.core.bot import Bot
 from butler.core.gate import Gate
@@ -24,13 +26,17 @@ from butler.core.jobs import Jobs
 from butler.core.plugin import Plugin, Settings, command_names, commands_of, listeners_of
 from butler.core.router import Router
 from butler.core.services import Services
-from butler.errors import ButlerError, PluginError
+from butler.errors import ButlerError, ConfigError, PluginError
 from butler.records.model import Records
 from butler.repos.registry import RepoRegistry
-from butler.sessions import MemoryStore, SessionManager, SqliteStore
+from butler.sessions import MemoryStore, SessionManager, SessionStore, SqliteStore, StoreError
 from butler.storage.files import private_folder
 
+logger = logging.getLogger(__name__)
+
 PURGE_EVERY_S = 3600.0
+SESSION_THREADS = 16
+"""How many turns may wait for sessions across a network at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +140,41 @@ def open_sessions(config: Config) -> Iterator[SessionManager]:
         StoreError: It cannot be used.
         DataError: The data folder cannot be used.
     """
-    if config.sessions.store == "memory":
-        store = MemoryStore()
-        manager = SessionManager(store, expire_after_s=config.sessions.expire_after)
-    else:
-        path = private_folder(config.data_dir) / "sessions.sqlite3"
-        manager = SessionManager(
-            SqliteStore(path, synchronous=config.sessions.synchronous),
-            expire_after_s=config.sessions.expire_after,
-        )
-    with manager:
+    store = session_store(config, config.sessions.store)
+    with SessionManager(store, expire_after_s=config.sessions.expire_after) as manager:
         yield manager
+
+
+def session_store(config: Config, kind: StoreKind) -> SessionStore:
+    """Open one of the stores.
+
+    Raises:
+        StoreError: It cannot be used.
+        DataError: The data folder cannot be used.
+    """
+    if kind == "memory":
+        return MemoryStore()
+    if kind == "sqlite":
+        path = private_folder(config.data_dir) / "sessions.sqlite3"
+        return SqliteStore(path, synchronous=config.sessions.synchronous)
+    from butler.sessions.redis import RedisStore
+
+    if (place := config.redis.place) is None:
+        raise ConfigError("There is no redis.url in the configuration.")
+    return RedisStore(place, account_of_sessions(config))
+
+
+def account_of_sessions(config: Config) -> str:
+    """Return whose sessions are this machine's among those of several in Redis.
+
+    They are the linked account's; before there is one, those of this machine's console.
+
+    Raises:
+        DataError: The credentials cannot be read.
+    """
+    from butler.transports.whatsapp.account import linked_account
+
+    return linked_account(config.data_dir / "whatsapp") or config.machine.name
 
 
 @asynccontextmanager
@@ -177,6 +207,7 @@ async def open_bot(
             transport,
             jobs,
             records,
+            session_threads=stack.enter_context(_session_threads()),
         )
         listeners = (
             each for name, plugin in setup.plugins.items() for each in listeners_of(plugin, name)
@@ -195,11 +226,24 @@ async def _enter(stack: AsyncExitStack, plugin: Plugin[Settings], name: str) -> 
         ) from error
 
 
+@contextmanager
+def _session_threads() -> Iterator[Executor]:
+    """Lend threads that may wait for sessions; they start when they are needed."""
+    threads = ThreadPoolExecutor(SESSION_THREADS, "sessions")
+    try:
+        yield threads
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
 @asynccontextmanager
 async def _purging(sessions: SessionManager) -> AsyncIterator[None]:
     async def purge_forever() -> None:
         while True:
-            await asyncio.to_thread(sessions.purge_expired)
+            try:
+                await asyncio.to_thread(sessions.purge_expired)
+            except StoreError as error:
+                logger.warning("expired sessions stay for now: %s", error)
             await asyncio.sleep(PURGE_EVERY_S)
 
     purge = asyncio.create_task(purge_forever(), name="purge")

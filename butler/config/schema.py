@@ -82,10 +82,13 @@ class LimitsConfig(_Section):
     chat_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
 
 
+StoreKind = Literal["sqlite", "redis", "memory"]
+
+
 class SessionsConfig(_Section):
     """``[sessions]``: the store of the chats' active repos."""
 
-    store: Literal["sqlite", "redis", "memory"] = "sqlite"
+    store: StoreKind = "sqlite"
     expire_after: Seconds = None
     synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
 

@@ -286,7 +286,7 @@ class Context:
             return sessions.recent_sessions(limit, offset), sessions.count_sessions()
 
         try:
-            return await asyncio.to_thread(look)
+            return await self._services.in_session_thread(look)
         except StoreError as error:
             raise _out_of_reach(error) from error
 
@@ -323,7 +323,7 @@ class Context:
     async def _ask(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
         try:
             if self._services.sessions.is_remote:
-                return await asyncio.to_thread(operation, *args)
+                return await self._services.in_session_thread(operation, *args)
             return operation(*args)
         except StoreError as error:
             raise _out_of_reach(error) from error

@@ -1,6 +1,12 @@
 """What all handler calls of one bot share."""
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar, TypeVarTuple
 
 from butler.chat.message import Reply
 from butler.chat.text import without_controls
@@ -13,6 +19,9 @@ from butler.core.turns import Turns
 from butler.records.model import Records
 from butler.repos.registry import RepoRegistry
 from butler.sessions import SessionManager
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,16 @@ class Services:
     records: Records
     turns: Turns = field(default_factory=Turns)
     fleet: Fleet | None = None
+    session_threads: Executor | None = None
+
+    async def in_session_thread(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Call a method of the sessions off the event loop.
+
+        If it may wait for a network, it does so in threads of its own: those of everything else
+        are few, and must not all wait for sessions.
+        """
+        call = partial(copy_context().run, operation, *args)
+        return await asyncio.get_running_loop().run_in_executor(self.session_threads, call)
 
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Send ``reply`` without control characters, its commands with the configured prefix.

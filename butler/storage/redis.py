@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
+from weakref import WeakKeyDictionary
 
 from butler.storage.redis_errors import (
     CLOSED,
@@ -13,6 +14,7 @@ from butler.storage.redis_errors import (
     because,
     explain,
     is_answer,
+    is_refusal,
 )
 from butler.storage.redis_url import RedisPlace
 
@@ -34,18 +36,37 @@ MAX_BACKOFF_S: Final = 1.0
 BACKOFF_S: Final = 0.05
 """The pause before the first new attempt to connect; each further one is twice as long."""
 
+DEADLINE_S: Final = 1.0
+"""After this time Redis does not begin a change any more; before the wait for its answer ends."""
+
 PAUSE_S: Final = 0.5
 """While Redis is away, it is tried no more often than this; calls in between fail at once."""
 
 
+_IN_TIME: Final = """
+local now = redis.call('TIME')
+if tonumber(now[1]) + tonumber(now[2]) / 1000000 > tonumber(ARGV[#ARGV]) then
+    return redis.error_reply('LATE')
+end
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script, which Redis carries out as one step."""
+    """A Lua script, which Redis carries out as one step.
+
+    Attributes:
+        text: The script.
+        is_change: Whether it changes something; it then refuses to after its deadline.
+    """
 
     text: str
+    is_change: bool = False
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.is_change:
+            object.__setattr__(self, "text", f"{_IN_TIME}{self.text}")
         # The name of a script, not a secret: https://redis.io/docs/latest/commands/evalsha/
         digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         object.__setattr__(self, "digest", digest)
@@ -56,6 +77,9 @@ class Redis:
 
     A command waits two seconds for its answer. A connection that cannot be made is tried again
     after growing pauses, but a command that may have been carried out is never sent twice.
+
+    A change has a deadline by the clock of Redis, which each connection asks for when it is made.
+    So a change that a stopped Redis finds when it goes on is not made behind the caller's back.
 
     Args:
         place: Which Redis.
@@ -68,8 +92,9 @@ class Redis:
         self._is_closed = False
         self._away: RedisFailure | None = None
         self._again_at = 0.0
+        self._ahead_s: WeakKeyDictionary[object, float] = WeakKeyDictionary()
         try:
-            self._client = _open(place)
+            self._client = _open(place, self._greet)
         except ImportError as error:
             raise raises(because(place.address, NOT_INSTALLED)) from error
         from redis import exceptions
@@ -89,57 +114,78 @@ class Redis:
         rest = (len(keys), *keys, *arguments)
         try:
             try:
-                return self._exchange(("EVALSHA", script.digest, *rest))
+                return self._exchange(("EVALSHA", script.digest, *rest), script)
             except self._errors.NoScriptError:  # another server, or one that was restarted
-                return self._exchange(("EVAL", script.text, *rest))
+                return self._exchange(("EVAL", script.text, *rest), script)
         except (self._errors.RedisError, _LostError) as error:
-            self._fail(error)
+            self._fail(error, is_change=script.is_change)
 
     def close(self) -> None:
         """Close all connections; one that another thread is using is closed after its call."""
         self._is_closed = True
         self._pool.disconnect(inuse_connections=False)
 
-    def _exchange(self, command: Sequence[Argument]) -> Any:
+    def _exchange(self, command: Sequence[Argument], script: Script | None = None) -> Any:
         """Send a command and return the answer.
 
-        What did not arrive as a whole is not carried out, nor is what a replica refuses. So a
-        connection that broke while it was idle, or leads to a primary of the past, is replaced.
+        What did not arrive as a whole is not carried out, nor is what came too late, or to a
+        replica. So a connection that broke while it was idle, or leads to a primary of the past,
+        or to a server whose clock was set, is replaced.
         """
         try:
-            return self._exchange_once(command)
+            return self._exchange_once(command, script)
         except _RefusedError:
             pass
         try:
-            return self._exchange_once(command)
+            return self._exchange_once(command, script)
         except _RefusedError as error:
             raise error.cause from None
 
-    def _exchange_once(self, command: Sequence[Argument]) -> Any:
+    def _exchange_once(self, command: Sequence[Argument], script: Script | None) -> Any:
         connection = self._connect()
+        if script is not None and script.is_change:
+            command = (*command, self._deadline(connection))
         try:
-            try:
-                connection.send_command(*command)
-            except self._errors.RedisError as error:
-                raise _RefusedError(error) from error
-            answer = connection.read_response()
-        except self._errors.ReadOnlyError as error:
-            connection.disconnect()
-            raise _RefusedError(error) from error
-        except (self._errors.ConnectionError, self._errors.TimeoutError) as error:
-            connection.disconnect()
-            if is_answer(error):
-                raise
-            raise _LostError(error) from error
-        except self._errors.ResponseError:
-            raise
-        except BaseException:  # what is left of the answer must not be taken for another's
-            connection.disconnect()
-            raise
+            self._send(connection, command)
+            answer = self._read(connection)
         finally:
             self._give_back(connection)
         self._away = None
         return answer
+
+    def _send(self, connection: Any, command: Sequence[Argument]) -> None:
+        try:
+            connection.send_command(*command)
+        except BaseException as error:
+            connection.disconnect()
+            if isinstance(error, self._errors.RedisError):
+                raise _RefusedError(error) from error
+            raise
+
+    def _read(self, connection: Any) -> Any:
+        try:
+            return connection.read_response()
+        except BaseException as error:
+            if is_refusal(error):
+                connection.disconnect()
+                raise _RefusedError(error) from error
+            if isinstance(error, self._errors.ResponseError):
+                raise
+            connection.disconnect()  # what is left of the answer is not the next command's
+            if isinstance(error, self._errors.RedisError) and not is_answer(error):
+                raise _LostError(error) from error
+            raise
+
+    def _greet(self, connection: Any) -> None:
+        """Log in on a new connection, and compare the clocks."""
+        connection.on_connect()
+        connection.send_command("TIME", check_health=False)
+        seconds, microseconds = connection.read_response()
+        ahead_s = int(seconds) + int(microseconds) / 1_000_000 - time.monotonic()
+        self._ahead_s[connection] = ahead_s
+
+    def _deadline(self, connection: Any) -> float:
+        return time.monotonic() + DEADLINE_S + self._ahead_s[connection]
 
     def _connect(self) -> Any:  # the methods of a connection of redis-py have no types
         if self._is_closed:
@@ -153,20 +199,22 @@ class Redis:
         if self._is_closed:
             self.close()
 
-    def _fail(self, error: Exception) -> NoReturn:
+    def _fail(self, error: Exception, *, is_change: bool = False) -> NoReturn:
         cause = error.cause if isinstance(error, _LostError) else error
         failure = explain(self._place.address, cause)
         if not isinstance(cause, self._errors.ResponseError):
             self._away, self._again_at = failure, time.monotonic() + PAUSE_S
-        if isinstance(error, _LostError):
-            failure = replace(failure, may_be_done=True)
+        if isinstance(error, _LostError) and is_change:
+            # After a time-out the deadline is over, too.
+            is_over = isinstance(cause, self._errors.TimeoutError)
+            failure = replace(failure, may_be_done=not is_over)
         raise self._raises(failure) from cause
 
 
 class _RefusedError(Exception):
     """The command was surely not carried out, and may be sent again."""
 
-    def __init__(self, cause: Exception) -> None:
+    def __init__(self, cause: BaseException) -> None:
         super().__init__()
         self.cause = cause
 
@@ -174,7 +222,7 @@ class _RefusedError(Exception):
 class _LostError(Exception):
     """The command was sent, but its answer did not come."""
 
-    def __init__(self, cause: Exception) -> None:
+    def __init__(self, cause: BaseException) -> None:
         super().__init__()
         self.cause = cause
 
@@ -206,16 +254,17 @@ def open_async(place: RedisPlace, *, wait_s: float = 0.0) -> "redis.asyncio.Redi
     return client
 
 
-def _open(place: RedisPlace) -> "redis.Redis":
+def _open(place: RedisPlace, greet: Callable[[Any], None]) -> "redis.Redis":
     from redis import ConnectionError as RedisConnectionError
     from redis import Redis, Sentinel
     from redis.retry import Retry
 
     retry = Retry(_backoff(), RECONNECTS, (RedisConnectionError,))
     options = _options(place, 0.0) | {"retry": retry}
+    asked = _sentinel_options(options, place)
+    options["redis_connect_func"] = greet
     if place.address.primary is None:
         return Redis(**_where(place), **options)
-    asked = _sentinel_options(options, place)
     sentinel: Any = Sentinel(place.address.servers, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]  # it has no types
     client: Redis = sentinel.master_for(place.address.primary, **options)
     return client

@@ -2,7 +2,6 @@
 
 import errno
 import re
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -56,7 +55,9 @@ CLOSED: Final = Explanation("the connection to Redis is closed", "open it again"
 
 _LOADING: Final = Explanation("Redis is still loading its data", "wait until it is done")
 _REPLICA: Final = Explanation(
-    "it is a replica, which takes no changes", "name the primary, or Sentinel, in redis.url", True
+    "Redis is a replica, which takes no changes",
+    "name the primary, or Sentinel, in redis.url",
+    True,
 )
 _FULL: Final = Explanation("the memory of Redis is full", "raise its maxmemory or free some")
 _LOGIN: Final = Explanation(
@@ -64,7 +65,7 @@ _LOGIN: Final = Explanation(
 )
 _NO_LOGIN: Final = Explanation("Redis asks for a password", "write it into redis.url", True)
 _CLUSTER: Final = Explanation(
-    "it is one of several nodes of a cluster",
+    "Redis is one of several nodes of a cluster",
     "name a single server, or Sentinel, in redis.url",
     True,
 )
@@ -73,7 +74,9 @@ _GONE: Final = Explanation(
     "Redis closes the connection", "look at its log; to a port that speaks TLS write rediss://"
 )
 _NO_TLS: Final = Explanation(
-    "the port does not speak TLS", "name the TLS port, or write redis:// instead of rediss://", True
+    "the port of Redis does not speak TLS",
+    "name the TLS port, or write redis:// instead of rediss://",
+    True,
 )
 
 # By what stands in an answer of the server: its code, or the text where redis-py cuts that off.
@@ -88,9 +91,11 @@ _ANSWERS: Final = {
     **dict.fromkeys(("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"), _CLUSTER),
     "OOM": _FULL,
     "READONLY": _REPLICA,
+    "LATE": _SILENT,
+    "TOOMANY": Explanation("there are too many sessions", "choose another redis.name"),
     "MISCONF": Explanation("Redis cannot save to its disk", "free some space and look at its log"),
     "NOREPLICAS": Explanation("too few replicas are connected to Redis", "start its replicas"),
-    "MASTERDOWN": Explanation("it is a replica without its primary", "start the primary"),
+    "MASTERDOWN": Explanation("Redis is a replica without its primary", "start the primary"),
     "BUSY": Explanation("Redis is busy with a script", "look at its slow log"),
     "NOAUTH": _NO_LOGIN,
     "Authentication required": _NO_LOGIN,
@@ -98,7 +103,7 @@ _ANSWERS: Final = {
         "Redis has no password for this user", "leave it out of redis.url, or set one", True
     ),
     "previous master is now a slave": Explanation(
-        "the primary has just changed", "try again in a moment"
+        "the primary of Redis has just changed", "try again in a moment"
     ),
     "max number of clients": Explanation("Redis has too many clients", "raise its maxclients"),
     "DB index is out of range": Explanation(
@@ -118,29 +123,38 @@ _KINDS: Final = {
     "OutOfMemoryError": _FULL,
     "MasterNotFoundError": Explanation("Sentinel names no primary", "look whether one was elected"),
     "TimeoutError": _SILENT,
-    "gaierror": Explanation("the name of its host is unknown", "correct redis.url"),
+    "gaierror": Explanation("Redis cannot be reached (unknown host)", "correct redis.url"),
     "ConnectionError": _GONE,
 }
 
 _SYSTEM: Final = {
-    errno.ECONNREFUSED: Explanation("nothing listens there", "start Redis, or correct redis.url"),
-    errno.ENOENT: Explanation("there is no such socket", "start Redis, or correct redis.url"),
-    errno.EACCES: Explanation(
-        "the socket is closed to this user", "join the group that owns it", True
+    errno.ECONNREFUSED: Explanation(
+        "Redis cannot be reached (connection refused)", "start it, or correct redis.url"
     ),
-    errno.EHOSTUNREACH: Explanation("there is no way to the machine", "look at the network"),
-    errno.ENETUNREACH: Explanation("there is no way to the machine", "look at the network"),
-    errno.ECONNRESET: _GONE,
-    errno.EPIPE: _GONE,
+    errno.ENOENT: Explanation(
+        "Redis cannot be reached (no such socket)", "start it, or correct redis.url"
+    ),
+    errno.EACCES: Explanation(
+        "Redis cannot be reached (permission denied)", "join the group that owns its socket", True
+    ),
+    **dict.fromkeys(
+        (errno.EHOSTUNREACH, errno.ENETUNREACH),
+        Explanation("Redis cannot be reached (no way there)", "look at the network"),
+    ),
+    **dict.fromkeys((errno.ECONNRESET, errno.EPIPE), _GONE),
 }
 
 
 def is_answer(error: BaseException) -> bool:
     """Return whether an error of redis-py about the connection is an answer of the server."""
-    return any(
-        _is_a(error, kind)
-        for kind in ("AuthenticationError", "AuthorizationError", "BusyLoadingError")
-    ) or "previous master" in str(error)
+    kinds = ("AuthenticationError", "AuthorizationError", "BusyLoadingError")
+    return any(_is_a(error, kind) for kind in kinds)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return whether the server surely did nothing, and another connection may help."""
+    said = str(error)
+    return _is_a(error, "ReadOnlyError") or said == "LATE" or "previous master" in said
 
 
 def explain(address: Address, error: BaseException, *, may_be_done: bool = False) -> RedisFailure:
@@ -182,13 +196,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _by_system(error: BaseException) -> Explanation | None:
-    if isinstance(error, ssl.SSLCertVerificationError):
+    if _is_a(error, "SSLCertVerificationError"):
+        said = printable(getattr(error, "verify_message", ""))
         return Explanation(
-            f"its certificate is not accepted ({printable(error.verify_message)})",
+            f"the certificate of Redis is not accepted ({said})",
             "name its authority in redis.ca_file, and the host as in the certificate",
             True,
         )
-    if isinstance(error, ssl.SSLError):
+    if _is_a(error, "SSLError"):
         return _NO_TLS
     if isinstance(error, OSError) and error.errno in _SYSTEM:
         return _SYSTEM[error.errno]

@@ -115,6 +115,7 @@ def butler_toml(tmp_path: Path) -> str:
 async def chat(butler_toml: str, tmp_path: Path) -> AsyncIterator[Chat]:
     """An owner in a group with the bot."""
     path = tmp_path / "butler.toml"
+    path.touch(0o600)  # it may hold secrets
     path.write_text(butler_toml, encoding="utf-8")
     async with open_chat(read_setup(path)) as chat:
         yield chat

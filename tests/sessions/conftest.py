@@ -4,8 +4,19 @@ from pathlib import Path
 
 import pytest
 
+import redis_servers
 from butler.sessions import MemoryStore, SessionManager, SessionStore, SqliteStore
+from butler.sessions.redis import RedisStore
+from butler.storage.redis_url import RedisPlace, parse
 from butler.testing import Clock
+from redis_servers import Server
+
+STORES = [
+    "memory",
+    "sqlite",
+    "valkey",
+    pytest.param("redis", marks=redis_servers.needs_redis),
+]
 
 
 @pytest.fixture
@@ -13,11 +24,38 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "sessions.db"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, path: Path) -> Iterator[SessionStore]:
-    store = MemoryStore() if request.param == "memory" else SqliteStore(path)
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """Return a server by its kind, with nothing in it."""
+    running: dict[str, Server] = {}
+
+    def server(kind: str) -> Server:
+        if kind not in running:
+            program = redis_servers.VALKEY if kind == "valkey" else str(redis_servers.REDIS)
+            running[kind] = Server(tmp_path_factory.mktemp(kind), program=program).start()
+        running[kind].say("FLUSHALL")
+        return running[kind]
+
+    yield server
+    for each in running.values():
+        each.kill()
+
+
+@pytest.fixture(params=STORES)
+def store(
+    request: pytest.FixtureRequest, path: Path, servers: Callable[[str], Server]
+) -> Iterator[SessionStore]:
+    store = make_store(request.param, path, servers)
     yield store
     store.close()
+
+
+def make_store(kind: str, path: Path, servers: Callable[[str], Server]) -> SessionStore:
+    if kind == "memory":
+        return MemoryStore()
+    if kind == "sqlite":
+        return SqliteStore(path)
+    return RedisStore(RedisPlace(parse(servers(kind).url)), "+4915112345678")
 
 
 @pytest.fixture

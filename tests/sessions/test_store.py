@@ -3,6 +3,7 @@
 import pytest
 
 from butler.sessions import Session
+from butler.sessions.redis import RedisStore
 
 API = Session("group", "api", "/src/api", 10.0)
 WEB = Session("group", "web", "/src/web", 20.0)
@@ -144,8 +145,8 @@ def test_a_whole_number_is_a_time(store):
     assert store.get("group").last_command_time == 5.0
 
 
-def test_stores_on_this_machine_are_not_remote(store):
-    assert store.is_remote is False
+def test_a_store_that_may_have_to_wait_for_a_network_says_so(store):
+    assert store.is_remote is isinstance(store, RedisStore)
 
 
 def test_closing_twice_is_fine(store):

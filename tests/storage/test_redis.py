@@ -1,6 +1,7 @@
 """Over a real Valkey: how commands are sent, and what is said when it is away."""
 
 import sys
+from threading import Timer
 
 import pytest
 
@@ -75,21 +76,52 @@ def test_where_nothing_listens_nothing_was_done(server, redis):
 
     failure = failure_of(redis, "SET", "a", "1")
 
-    assert (failure.reason, failure.may_be_done) == ("nothing listens there", False)
+    assert (failure.reason, failure.may_be_done) == (
+        "Redis cannot be reached (connection refused)",
+        False,
+    )
     assert str(failure) == (
-        f"Redis at 127.0.0.1:{server.port} cannot be used: nothing listens there; "
-        "start Redis, or correct redis.url."
+        f"Redis at 127.0.0.1:{server.port} cannot be used: "
+        "Redis cannot be reached (connection refused); start it, or correct redis.url."
     )
 
 
-def test_what_redis_does_not_answer_may_be_done(server, redis):
-    redis.run("PING")
+SET = Script("return redis.call('SET', KEYS[1], ARGV[1])", is_change=True)
+
+
+def failure_of_change(redis):
+    with pytest.raises(UnusableError) as raised:
+        redis.run_script(SET, [b"a"], "1")
+    return raised.value.failure
+
+
+def test_a_change_that_redis_finds_too_late_is_not_made(server, redis):
+    redis.run_script(SET, [b"a"], "0")
     server.pause()
 
-    failure = failure_of(redis, "SET", "a", "1")
+    failure = failure_of_change(redis)
     server.resume()
 
-    assert (failure.reason, failure.may_be_done) == ("Redis does not answer", True)
+    assert (failure.reason, failure.may_be_done) == ("Redis does not answer", False)
+    assert server.say("GET", "a") == b"0"
+
+
+def test_a_change_under_way_when_redis_dies_may_be_made(server, redis):
+    redis.run_script(SET, [b"a"], "0")
+    server.pause()
+    Timer(0.2, server.kill).start()
+
+    failure = failure_of_change(redis)
+
+    assert (failure.reason, failure.may_be_done) == ("Redis closes the connection", True)
+
+
+def test_after_the_clock_of_redis_was_set_the_next_change_is_made(redis):
+    redis.run_script(SET, [b"a"], "0")
+    for connection in redis._ahead_s:
+        redis._ahead_s[connection] -= 3600
+
+    assert redis.run_script(SET, [b"a"], "1") == b"OK"
 
 
 def test_while_it_is_away_calls_fail_at_once_and_it_is_tried_again_soon(server, redis, mocker):
@@ -98,7 +130,7 @@ def test_while_it_is_away_calls_fail_at_once_and_it_is_tried_again_soon(server, 
     failure_of(redis, "PING")
     server.start()
 
-    assert failure_of(redis, "PING").reason == "nothing listens there"
+    assert failure_of(redis, "PING").reason == "Redis cannot be reached (connection refused)"
     now.return_value = 100.6
 
     assert redis.run("PING") == b"PONG"
