@@ -99,9 +99,9 @@ def _refuse_damaged(db: sqlite3.Connection) -> None:
     finally:
         db.set_progress_handler(None, 0)
     if verdict != "ok":
-        error = sqlite3.DatabaseError(verdict)
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise error
+        damage = sqlite3.DatabaseError(verdict)
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage
 
 
 def _try_to_write(db: sqlite3.Connection) -> None:
