@@ -39,6 +39,7 @@ class Choice:
     Attributes:
         is_program: It is a plain program, so what it prints is no more than that.
         wishes: The mode and model it works in.
+        ceiling: The most that it may ever do without asking here.
         boundary: What it can reach and take.
         approvers: Who answers its questions, besides owners.
     """
@@ -47,6 +48,7 @@ class Choice:
     agent: Agent
     is_program: bool
     wishes: Wishes
+    ceiling: Mode
     environment: dict[str, str]
     limits: RunLimits
     boundary: Boundary
@@ -198,6 +200,7 @@ class Catalog:
             agent=made(name, settings, of_repo, is_trusted=repo.is_trusted),
             is_program=settings.kind == "command",
             wishes=Wishes(mode),
+            ceiling=mode,
             environment=environment,
             limits=RunLimits(
                 of_repo.time_limit or settings.time_limit or inf,

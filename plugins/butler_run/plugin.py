@@ -25,6 +25,7 @@ from butler_run.commands.grants import GrantCommands
 from butler_run.commands.runs import RUNS_SHOWN, RunCommands
 from butler_run.history.past import Request, State
 from butler_run.history.runs import FILE_NAME, History, history_finding
+from butler_run.inquiries.answers import replied
 from butler_run.permissions.answer import answered, may_run
 from butler_run.permissions.questions import Questions, said
 from butler_run.runs.copy_locks import FOLDER_NAME as COPIES
@@ -140,6 +141,9 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
         """Treat plain text as an answer to a question, or as a prompt."""
         message = ctx.message
         quoted_run = self._history.chats.run_of(ctx.chat_id, message.quoted_id)
+        replied_to = replied(ctx, self._questions, quoted_run)
+        if replied_to is not PASS:
+            return replied_to
         answer = said(message.text, is_reaction=message.is_reaction)
         if answer is not None:
             heard = answered(ctx, answer, self._questions, quoted_run)
@@ -152,7 +156,7 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
             return f"{was} /retry {quoted_run} restarts it."
         if not self._prompts.is_prompt(ctx):
             return PASS
-        if self._questions.of(ctx.chat_id):
+        if self._questions.is_any_in(ctx.chat_id):
             raise UserError(
                 "An agent is waiting for an answer here: yes, no or a number. "
                 "/run <prompt> starts another run anyway."

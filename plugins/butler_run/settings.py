@@ -76,6 +76,7 @@ class RunSettings(Settings):
     max_cost_usd_per_day: Annotated[float, Field(gt=0)] | None = None
     audit_prompts: bool = True
     approvers: Approvers = "requester"
+    question_limit: Seconds = 15 * 60.0
     sandbox: SandboxChoice = "auto"
     network: Network = "on"
     max_memory_mb: Megabytes = 8_000

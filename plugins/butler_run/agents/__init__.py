@@ -50,11 +50,13 @@ from butler_run.agents.events import (
 from butler_run.agents.limits import LimitedRun, RunLimits
 from butler_run.agents.presets import LOGIN_OF_CLAUDE, PRESETS, HomeFolder, Login, Preset
 from butler_run.agents.process.process import ProcessLimits
+from butler_run.agents.usage_limits import WARN_AT
 
 __all__ = [
     "LOGIN_OF_CLAUDE",
     "NO_WISHES",
     "PRESETS",
+    "WARN_AT",
     "AcpAgent",
     "Agent",
     "AgentCommand",

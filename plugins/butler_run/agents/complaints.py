@@ -91,6 +91,14 @@ def limit_sentence(program: str, limit: UsageLimit, now: float | None = None) ->
     return f"{what} is reached; {_reset(limit.resets_at, current)}."
 
 
+def limit_warning(limit: UsageLimit, now: float | None = None) -> str:
+    """Return a sentence on a limit of which much is used."""
+    current = time.time() if now is None else now
+    what = f"{limit.name} limit" if limit.name else "usage limit"
+    resets = f"; {_reset(limit.resets_at, current)}" if limit.resets_at is not None else ""
+    return f"{round((limit.share or 0) * 100)} % of the {what} is used{resets}."
+
+
 def how_to_log_in(program: str) -> str:
     """Return that an agent is not logged in, and what to do."""
     return _logged_out(_maker(program))

@@ -12,10 +12,17 @@ class State(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     WAITING = "waiting for permission"
+    ASKING = "waiting for an answer"
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
+    LIMITED = "ended by a usage limit"
+    PARKED = "parked"
     CUT_OFF = "cut off"
+
+
+AT_WORK = (State.RUNNING, State.WAITING, State.ASKING)
+"""The states of a run that has begun and not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class Past:
     @property
     def is_over(self) -> bool:
         """Whether the run has ended."""
-        return self.state not in {State.QUEUED, State.RUNNING, State.WAITING}
+        return self.state not in {State.QUEUED, *AT_WORK}
 
 
 @dataclass(frozen=True, slots=True)

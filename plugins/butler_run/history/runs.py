@@ -11,7 +11,7 @@ from butler import ButlerError, Finding, Message, Person
 from butler_run.agents import Usage
 from butler_run.history.chats import CHATS_SCHEMA, Chats
 from butler_run.history.file import HistoryFile
-from butler_run.history.past import Past, Request, State
+from butler_run.history.past import AT_WORK, Past, Request, State
 from butler_run.history.process_ids import is_there, name_of
 from butler_run.history.slash_commands import SlashCommands
 
@@ -207,9 +207,9 @@ class History:
         Includes queued runs whose request is no longer recorded.
         """
         where = (
-            "WHERE state IN (?, ?) OR (state = ? AND number NOT IN (SELECT number FROM details))"
+            "WHERE state IN (?, ?, ?) OR (state = ? AND number NOT IN (SELECT number FROM details))"
         )
-        began = self._runs(where, State.RUNNING, State.WAITING, State.QUEUED)
+        began = self._runs(where, *AT_WORK, State.QUEUED)
         runs = [run for run in began if not self._is_under_way(run.number)]
         for run in runs:
             self.end(run.number, State.CUT_OFF)
@@ -230,8 +230,8 @@ class History:
 
     def last_unfinished(self, chat_id: str) -> Past | None:
         """Return the latest run of a chat that ended without finishing."""
-        where = "WHERE chat_id = ? AND state IN (?, ?, ?) ORDER BY number DESC LIMIT 1"
-        states = (State.CUT_OFF, State.FAILED, State.STOPPED)
+        where = "WHERE chat_id = ? AND state IN (?, ?, ?, ?, ?) ORDER BY number DESC LIMIT 1"
+        states = (State.CUT_OFF, State.FAILED, State.STOPPED, State.LIMITED, State.PARKED)
         return next(iter(self._runs(where, chat_id, *states)), None)
 
     def _is_under_way(self, number: int) -> bool:
@@ -246,8 +246,8 @@ class History:
         Args:
             chat_id: The only chat of interest; None for all.
         """
-        where = "WHERE state IN (?, ?, ?) AND chat_id = coalesce(?, chat_id) ORDER BY number"
-        runs = self._runs(where, State.QUEUED, State.RUNNING, State.WAITING, chat_id)
+        where = "WHERE state IN (?, ?, ?, ?) AND chat_id = coalesce(?, chat_id) ORDER BY number"
+        runs = self._runs(where, State.QUEUED, *AT_WORK, chat_id)
         query = "SELECT process FROM details WHERE number = ?"
         found = {}
         for run in runs:
@@ -260,9 +260,9 @@ class History:
         """Return whether no other running process has an earlier run in the same folder."""
         where = (
             "WHERE number < ? AND folder = (SELECT folder FROM runs WHERE number = ?) "
-            "AND state IN (?, ?, ?)"
+            "AND state IN (?, ?, ?, ?)"
         )
-        earlier = self._runs(where, number, number, State.QUEUED, State.RUNNING, State.WAITING)
+        earlier = self._runs(where, number, number, State.QUEUED, *AT_WORK)
         return not any(self._is_under_way(run.number) for run in earlier)
 
     def run(self, number: int, chat_id: str) -> Past | None:

@@ -1,7 +1,7 @@
 """Matches answers to open questions."""
 
 from butler import PASS, Context, Pass, Role
-from butler_run.permissions.questions import Question, Questions, Said, Way
+from butler_run.permissions.questions import Open, Question, Questions, Said, Way
 
 
 def answered(
@@ -32,7 +32,7 @@ def answered(
 
 
 def _given(ctx: Context, answer: Said, question: Question, questions: Questions) -> str | None:
-    if problem := _not_theirs(ctx, question):
+    if problem := not_theirs(ctx, question):
         return problem
     if questions.is_too_soon(question, ctx.message.time):
         said = f"{question.wish}: that was asked only just now."
@@ -48,7 +48,7 @@ def _given(ctx: Context, answer: Said, question: Question, questions: Questions)
     return None
 
 
-def _not_theirs(ctx: Context, question: Question) -> str:
+def not_theirs(ctx: Context, question: Open) -> str:
     """Return a sentence where the sender may not answer a question; nothing where they may."""
     if ctx.role is Role.OWNER:
         return ""

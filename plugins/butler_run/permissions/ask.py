@@ -165,7 +165,7 @@ class PermissionPrompts:
             name = f"run-{self._number}-question-{question.code}.txt"
             if await self._chat.show(Reply(question.details, file_name=name)) is None:
                 return False
-        is_only_one = self._questions.of(question.chat_id) == [question]
+        is_only_one = self._questions.is_only_one(question)
         text = question.text(is_only_one=is_only_one)
         message_id = await self._chat.show(Reply(text, answers=self._ctx.message))
         if message_id is not None:

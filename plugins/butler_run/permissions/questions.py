@@ -7,6 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from math import inf
 from string import ascii_lowercase
+from typing import Protocol
 
 from butler import Person, Repo, fenced
 from butler_run.agents import Option, OptionKind, PermissionAsked
@@ -140,6 +141,35 @@ class Question:
         return next((way for way in self.ways if way.number == number), None)
 
 
+class Open(Protocol):
+    """What waits for an answer: a question for permission, or another one of an agent."""
+
+    @property
+    def code(self) -> str:
+        """Distinguishes it from all others."""
+        ...
+
+    @property
+    def chat_id(self) -> str:
+        """The chat in which it is asked."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """The number of the run."""
+        ...
+
+    @property
+    def requester(self) -> Person:
+        """The person who started the run."""
+        ...
+
+    @property
+    def approvers(self) -> Approvers:
+        """Who may answer it, in addition to owners."""
+        ...
+
+
 class Questions:
     """The open questions of all chats, and the one place that gives out their codes.
 
@@ -149,8 +179,8 @@ class Questions:
 
     def __init__(self) -> None:
         self.standing = StandingGrants()
-        self._open: list[Question] = []
-        self._asked: dict[Question, tuple[str, float]] = {}
+        self._open: list[Open] = []
+        self._asked: dict[Open, tuple[str, float]] = {}
         self._closed: deque[tuple[str, str]] = deque(maxlen=_CLOSED_KEPT)
         self._count_of_run: Counter[int] = Counter()
         self._ahead_s = inf
@@ -162,22 +192,37 @@ class Questions:
         first, second = divmod(count, len(ascii_lowercase))
         return f"{ascii_lowercase[first - 1] if first else ''}{ascii_lowercase[second]}{number}"
 
-    def open(self, question: Question) -> None:
+    def open(self, question: Open) -> None:
         """Register a question; ``close`` ends it."""
         self._open.append(question)
 
-    def note_message(self, question: Question, message_id: str) -> None:
+    def note_message(self, question: Open, message_id: str) -> None:
         """Register the question's message, so that replies and reactions to it are answers."""
         self._asked[question] = (message_id, time.time())
 
-    def close(self, question: Question) -> None:
+    def close(self, question: Open) -> None:
         """Close a question."""
         self._open.remove(question)
         if asked := self._asked.pop(question, None):
             self._closed.append((question.chat_id, asked[0]))
 
     def of(self, chat_id: str) -> list[Question]:
-        """Return the open questions of a chat."""
+        """Return the open questions for permission of a chat."""
+        return [each for each in self._of(chat_id) if isinstance(each, Question)]
+
+    def others_of(self, chat_id: str) -> list[Open]:
+        """Return the other open questions of a chat."""
+        return [each for each in self._of(chat_id) if not isinstance(each, Question)]
+
+    def is_any_in(self, chat_id: str) -> bool:
+        """Return whether anything is open in a chat."""
+        return bool(self._of(chat_id))
+
+    def is_only_one(self, question: Open) -> bool:
+        """Return whether nothing else is open in the chat of a question."""
+        return self._of(question.chat_id) == [question]
+
+    def _of(self, chat_id: str) -> list[Open]:
         return [each for each in self._open if each.chat_id == chat_id]
 
     def is_any_of(self, number: int) -> bool:
@@ -191,11 +236,18 @@ class Questions:
                 return question
         return None
 
+    def quoted_other(self, chat_id: str, message_id: str | None) -> Open | None:
+        """Return the other open question that a message asks."""
+        for question in self.others_of(chat_id):
+            if message_id is not None and self._message_of(question) == message_id:
+                return question
+        return None
+
     def is_closed(self, chat_id: str, message_id: str | None) -> bool:
         """Return whether a message asks a question that is no longer open."""
         return (chat_id, message_id) in self._closed
 
-    def is_too_soon(self, question: Question, sent_at: float) -> bool:
+    def is_too_soon(self, question: Open, sent_at: float) -> bool:
         """Return whether who wrote then (Unix seconds) cannot have read the question."""
         _message_id, asked_at = self._asked.get(question, ("", inf))
         ahead_s = self._ahead_s if self._ahead_s < inf else 0.0
@@ -213,7 +265,7 @@ class Questions:
         ways = [question.way(word) for question in self.of(chat_id)]
         return bool(ways) and all(way is not None and way.is_rejection for way in ways)
 
-    def _message_of(self, question: Question) -> str | None:
+    def _message_of(self, question: Open) -> str | None:
         asked = self._asked.get(question)
         return asked and asked[0]
 

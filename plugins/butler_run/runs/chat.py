@@ -46,6 +46,10 @@ class RunChat:
             self._history.chats.note_message(self._ctx.chat_id, message_id, self._number)
         return message_id
 
+    async def call(self, text: str) -> str | None:
+        """Send what needs a person, see ``send``."""
+        return await self.send(Reply(text, answers=self._ctx.message))
+
     async def answer(self, text: str) -> bool:
         """Send ``text`` in reply to the message that asked for the run; return whether it was."""
         return await self.send(Reply(text, answers=self._ctx.message)) is not None

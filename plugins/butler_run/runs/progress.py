@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 from butler import Reply, duration
+from butler_run.agents import Tasks, Todo, TodoState
 from butler_run.runs.chat import RunChat
+from butler_run.text.plain import in_one_line
 
 EDIT_EVERY_S = 5.0
 EDIT_WINDOW_S = 14 * 60.0
@@ -14,6 +16,11 @@ EDIT_WINDOW_S = 14 * 60.0
 
 TYPICAL_INTERVALS = ((60.0, 5.0), (300.0, 15.0))
 SLOWEST_INTERVAL_S = 30.0
+
+MOST_TODOS = 8
+"""The lines of a to-do list."""
+
+_TODO_LENGTH = 80
 
 
 class Progress:
@@ -34,6 +41,8 @@ class Progress:
         self._sent_at = self._begun_at
         self._edited_at = self._begun_at
         self._doing = ""
+        self._todos: tuple[Todo, ...] = ()
+        self._tasks = Tasks(0, ())
         self._message_id: str | None = None
         self._changed = asyncio.Event()
 
@@ -41,6 +50,18 @@ class Progress:
         """Show the agent's current activity."""
         if doing != self._doing:
             self._doing = doing
+            self._changed.set()
+
+    def list_todos(self, items: tuple[Todo, ...]) -> None:
+        """Show the agent's to-do list."""
+        if items != self._todos:
+            self._todos = items
+            self._changed.set()
+
+    def count_tasks(self, tasks: Tasks) -> None:
+        """Show how much works beside the agent."""
+        if tasks != self._tasks:
+            self._tasks = tasks
             self._changed.set()
 
     @asynccontextmanager
@@ -87,4 +108,31 @@ class Progress:
 
     def _text(self) -> str:
         elapsed = duration(self._clock() - self._begun_at)
-        return f"{self._head} {elapsed}" + (f" · {self._doing}" if self._doing else "")
+        status = [f"{self._head} {elapsed}", self._doing, *_counted(self._tasks)]
+        return "\n".join([" · ".join(filter(None, status)), *_listed(self._todos)])
+
+
+def _counted(tasks: Tasks) -> Iterator[str]:
+    agents, commands = tasks.sub_agents, len(tasks.background)
+    if agents:
+        yield f"{agents} sub-agent{'s' if agents > 1 else ''}"
+    if commands:
+        yield f"{commands} in the background"
+
+
+def _listed(todos: tuple[Todo, ...]) -> list[str]:
+    """Return the to-do list in few lines: around what is in progress."""
+    if len(todos) <= MOST_TODOS:
+        return [_todo(each) for each in todos]
+    done = sum(each.state is TodoState.COMPLETED for each in todos)
+    unfinished = (n for n, each in enumerate(todos) if each.state is not TodoState.COMPLETED)
+    begin = max(0, min(next(unfinished, 0) - 1, len(todos) - MOST_TODOS + 1))
+    shown = [_todo(each) for each in todos[begin : begin + MOST_TODOS - 1]]
+    return [*shown, f"({done} of {len(todos)} done)"]
+
+
+def _todo(todo: Todo) -> str:
+    text = in_one_line(todo.text, _TODO_LENGTH)
+    if todo.state is TodoState.IN_PROGRESS:
+        return f"▢ *{text}*"
+    return f"{'▣' if todo.state is TodoState.COMPLETED else '▢'} {text}"

@@ -5,41 +5,39 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 from butler import Context, DataError, Reply, Repo, UserError, duration
 from butler_run.agents import (
-    Attached,
     CommandsAnnounced,
     ConversationLostError,
     Event,
-    Finished,
+    InputAsked,
     LimitedRun,
     Notice,
     PermissionAsked,
+    PlanProposed,
     Reason,
-    Started,
+    Tasks,
     Text,
+    Todos,
     Tool,
-    Usage,
 )
 from butler_run.agents.complaints import with_clock_times
 from butler_run.catalog import Choice
 from butler_run.history.past import State
 from butler_run.history.runs import History
+from butler_run.inquiries.prompts import InquiryPrompts, Told
 from butler_run.permissions.ask import PermissionPrompts
 from butler_run.permissions.questions import Questions
 from butler_run.runs.chat import RunChat
 from butler_run.runs.instructions import instructions
+from butler_run.runs.outcome import Outcome, Said
 from butler_run.runs.output import Output
 from butler_run.runs.progress import Progress
 from butler_run.sandbox.enclosures import RunEnclosure
 from butler_run.snapshots.of_run import RunSnapshots
 
 logger = logging.getLogger(__name__)
-
-MOST_ATTACHED = 5
-"""How many files of an answer are sent."""
 
 LAST_EVENTS_S = 5.0
 """How long a run may take to end once all its processes are dead."""
@@ -48,33 +46,6 @@ UNRESUMABLE = ""
 """Kept in place of a conversation's id where the agent has none that it could resume."""
 
 _GIT = re.compile(r"\bgit\b")
-_STATES = {
-    Reason.DONE: State.DONE,
-    Reason.CANCELLED: State.STOPPED,
-    Reason.REFUSED: State.FAILED,
-    Reason.CUT_SHORT: State.FAILED,
-    Reason.FAILED: State.FAILED,
-}
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """The intermediate results of a run."""
-
-    answer: Output
-    finished: Finished | None = None
-    usage: Usage | None = None
-    conversation_id: str | None = None
-    problem: str = ""
-    attached: list[Attached] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """The answer for the chat, and whether it is complete."""
-
-    text: str
-    is_all: bool
 
 
 class Run:
@@ -91,6 +62,7 @@ class Run:
         questions: Where the agent's questions wait for answers.
         chat: Where its messages go.
         snapshots: Keeps the working copy.
+        question_limit_s: How long the agent's own questions wait for answers; None for ever.
 
     Attributes:
         is_stopped: Somebody asked for its end.
@@ -108,6 +80,7 @@ class Run:
         questions: Questions,
         chat: RunChat,
         snapshots: RunSnapshots,
+        question_limit_s: float | None,
     ) -> None:
         self._ctx = ctx
         self._number = number
@@ -118,11 +91,13 @@ class Run:
         self._history = history
         self._chat = chat
         self._prompts = PermissionPrompts(ctx, number, repo, choice, history, questions, chat)
+        told = Told(ctx, number, choice, question_limit_s)
+        self._inquiries = InquiryPrompts(told, history, questions, chat)
         self._snapshots = snapshots
         self._used_git = choice.is_program
         self._is_resumable = True
         self._outcome = self._nothing_yet()
-        self._said = _Said("", is_all=True)
+        self._said = Said("", is_all=True)
         self._run: LimitedRun | None = None
         self._until: asyncio.Timeout | None = None
         self._has_no_process = asyncio.Event()
@@ -193,20 +168,22 @@ class Run:
         for each in self._outcome.attached:
             await self._chat.send(Reply(each.text, file_name=each.name))
 
-    async def _answered(self, elapsed: str) -> _Said:
+    async def _answered(self, elapsed: str) -> Said:
         outcome, footer = self._outcome, await self._summed_up(elapsed)
-        problem = with_clock_times(
-            outcome.problem or (outcome.finished.detail if outcome.finished else "")
+        trouble = outcome.trouble(
+            self._number, is_stopped=self.is_stopped, has_compact=self._has_compact()
         )
-        if problem and self._state() is State.FAILED:
-            problem = f"{problem} /retry {self._number} runs it again."
-        said_besides = [part for part in (problem, *self._enclosure.notes) if part]
-        beside = len("\n\n".join(["", *said_besides, footer]))
-        shown, is_all = await asyncio.to_thread(outcome.answer.shown, beside)
+        beside = [each for each in (trouble, *self._enclosure.notes, *outcome.notes()) if each]
+        room = len("\n\n".join(["", *beside, footer]))
+        shown, is_all = await asyncio.to_thread(outcome.answer.shown, room)
         nothing = "It was stopped." if self.is_stopped else "The agent said nothing."
-        parts = [part for part in (with_clock_times(shown), *said_besides) if part]
+        parts = [part for part in (with_clock_times(shown), *beside) if part]
         text = "\n\n".join(parts) or nothing
-        return _Said(await self._chat.fit(f"{text}\n\n{footer}"), is_all)
+        return Said(await self._chat.fit(f"{text}\n\n{footer}"), is_all)
+
+    def _has_compact(self) -> bool:
+        announced = self._history.slash_commands.of(self._repo.name, self._choice.name) or ()
+        return any(each.name == "compact" for each in announced)
 
     @asynccontextmanager
     async def _typing(self) -> AsyncIterator[None]:
@@ -233,8 +210,8 @@ class Run:
         except DataError as error:
             self._outcome.problem = f"The history of runs cannot be read: {error.reason}."
 
-    def _nothing_yet(self) -> _Outcome:
-        return _Outcome(Output(is_output=self._choice.is_program, hide=self._chat.hidden))
+    def _nothing_yet(self) -> Outcome:
+        return Outcome(Output(is_output=self._choice.is_program, hide=self._chat.hidden))
 
     async def _start_afresh(self) -> None:
         try:
@@ -269,39 +246,37 @@ class Run:
             instructions=told,
             enclosure=self._enclosure,
         )
-        async with starting as run, self._prompts.open():
+        async with starting as run, self._prompts.open(), self._inquiries.open():
             self._run = LimitedRun(run, self._choice.limits)
             if self.is_stopped:
                 await self._run.cancel()
             async for event in self._run:
                 self._note(event)
-                if isinstance(event, PermissionAsked):
-                    self._prompts.ask(self._run, event)
-                elif isinstance(event, Notice):
-                    await self._chat.send(Reply(event.text))
+                match event:
+                    case PermissionAsked():
+                        self._prompts.ask(self._run, event)
+                    case InputAsked() | PlanProposed():
+                        self._inquiries.ask(self._run, event)
+                    case Notice():
+                        await self._chat.send(Reply(event.text))
 
     def _note(self, event: Event) -> None:
+        self._outcome.note(event)
         match event:
-            case Started():
-                self._outcome.conversation_id = event.conversation_id
             case CommandsAnnounced():
                 announced = self._repo.name, self._choice.name, event.commands
                 self._history.slash_commands.keep(*announced)
             case Text():
-                self._outcome.answer.add(event.text)
                 self._show("writing")
-            case Attached() if len(self._outcome.attached) < MOST_ATTACHED:
-                self._outcome.attached.append(event)
             case Tool(is_finished=False):
-                self._outcome.answer.end_section()
                 self._used_git = self._used_git or bool(_GIT.search(event.title))
                 self._show(event.title)
-            case PermissionAsked():
+            case Todos():
+                self._progress.list_todos(event.items)
+            case Tasks():
+                self._progress.count_tasks(event)
+            case PermissionAsked() | InputAsked() | PlanProposed():
                 self._show("waiting for an answer")
-            case Usage():
-                self._outcome.usage = event
-            case Finished():
-                self._outcome.finished = event
             case _:
                 pass
 
@@ -314,17 +289,13 @@ class Run:
         return self._ctx.chat_id, self._repo.name, self._choice.name
 
     def _keep_conversation(self) -> None:
-        finished, conversation_id = self._outcome.finished, self._outcome.conversation_id
-        is_done = finished is not None and finished.reason is Reason.DONE
-        if self._is_resumable and is_done and conversation_id:
+        reason, conversation_id = self._outcome.reason, self._outcome.conversation_id
+        is_kept = reason in {Reason.DONE, Reason.LIMITED, Reason.TOO_LONG}
+        if self._is_resumable and is_kept and conversation_id:
             self._history.chats.keep_conversation(*self._conversation_key, conversation_id)
 
     def _state(self) -> State:
-        if self.is_stopped:
-            return State.STOPPED
-        if self._outcome.problem or self._outcome.finished is None:
-            return State.FAILED
-        return _STATES[self._outcome.finished.reason]
+        return self._outcome.state(is_stopped=self.is_stopped)
 
     async def _summed_up(self, elapsed: str) -> str:
         parts = [*await self._snapshots.changes(), elapsed]

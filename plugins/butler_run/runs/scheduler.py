@@ -170,7 +170,7 @@ class Scheduler:
         snapshots = RunSnapshots(repo, number, self._snapshots)
         work = Run(
             *(ctx, number, prompt, repo, choice, enclosure),
-            *(self._history, self._questions, chat, snapshots),
+            *(self._history, self._questions, chat, snapshots, self._settings.question_limit),
         )
         place = self._queue.join(number, copy, ctx.chat_id)
         work_on = self._carry_out(ctx, work, place, repo, prompt)

@@ -18,7 +18,11 @@ def script(tmp_path):
 
     class Script(dict):
         def turns(self, *steps):
-            self["turns"] = [list(steps)]
+            self.prompts(steps)
+
+        def prompts(self, *turns):
+            """Let it play several prompts of one run."""
+            self["turns"] = [list(steps) for steps in turns]
             (tmp_path / "acp-script.json").write_text(json.dumps(self))
 
     return Script()

@@ -1,0 +1,1 @@
+"""The agent's own questions and plans, and the answers to them."""
