@@ -25,8 +25,6 @@ _GO = {"1": Decision.GO, "yes": Decision.GO, "👍": Decision.GO, "2": Decision.
 _REASON = re.compile(
     r"(?:3|no|👎)[\s,.:;–-]{0,10}(?:no[\s,.:;–-]{1,10})?(?:because\s)?", re.IGNORECASE
 )
-    r"(?:3|no|👎)[\s,.:;–-]{0,10}(?:no[\s,.:;–-]{1,10})?(?:because\s)?", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
