@@ -72,7 +72,7 @@ class AccessPlugin(Plugin):
             said += " The configuration still admits them in some chats."
         return said
 
-    @command(needs=Role.OWNER, at=At.HUB)
+    @command(needs=Role.OWNER, only_reads=True, at=At.HUB)
     async def who(self, ctx: Context) -> str:
         """List the chats and people that owners allowed or denied."""
         names = ctx.chat_names
@@ -90,7 +90,7 @@ class AccessPlugin(Plugin):
             return "No /allow or /deny so far. Only the configuration applies."
         return "\n".join([*lines, "", "The configuration may admit more."])
 
-    @command(needs=Role.OWNER, at=At.HUB)
+    @command(needs=Role.OWNER, only_reads=True, at=At.HUB)
     async def why(self, ctx: Context, chat: str | None = None) -> str:
         """Explain why messages in this chat got no reply.
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVarTuple
 
 from butler.access.rules import Refusal, Role
 from butler.chat.message import Message, Person, Reply
-from butler.core.commands import PASS, Answer, Pass
+from butler.core.commands import PASS, Answer, Command, Pass
 from butler.core.context import Context
 from butler.core.fleet import Fleet, Handed, Joined, Placed
 from butler.core.gate import FORWARDED, NOT_A_COMMAND, Hear, Ignore, Say, Verdict, unheard
@@ -275,10 +275,22 @@ class Bot:
         services, command = self._services, call.command
         services.transport.begin(ctx.message)
         started = perf_counter()
-        outcome = await self._bounded(command.call(ctx, call.argument))
+        outcome = self._refused(ctx, command)
+        if outcome is None:
+            outcome = await self._bounded(command.call(ctx, call.argument))
         logger.info("/%s %s in %.0f ms", command.name, outcome.result, _ms_since(started))
         services.records.done(ctx.message, command.name, ctx.repo_name, outcome.result, ctx.detail)
         return outcome
+
+    def _refused(self, ctx: Context, command: Command) -> _Outcome | None:
+        """Return the refusal of a command that acts while nobody could learn of it later."""
+        if command.only_reads or command.overtakes:
+            return None
+        try:
+            ctx.check_recordable()
+        except UserError as error:
+            return _Outcome(str(error), "refused", had_effect=False)
+        return None
 
     async def _heard(self, ctx: Context) -> _Outcome:
         started = perf_counter()

@@ -113,6 +113,7 @@ class Command:
         plugin: The name of the plugin that defines it.
         needs_like: A command whose role the callers need, too.
         overtakes: It does not wait for the earlier messages of its chat.
+        only_reads: It changes nothing, so that it may run where nothing can be recorded.
         at: Where it is handled when there are several machines.
         more_help: Returns what its plugin adds to the help in a chat, see ``Plugin.more_help``.
     """
@@ -126,6 +127,7 @@ class Command:
     plugin: str
     needs_like: str | None = None
     overtakes: bool = False
+    only_reads: bool = False
     at: At = At.REPO
     more_help: Callable[..., Awaitable[str]] | None = None
 

@@ -126,6 +126,18 @@ class Context:
         """
         self._services.transport.begin(self.message, is_told=False)
 
+    def check_recordable(self) -> None:
+        """Check that what is done now can be recorded; for a listener, before it acts.
+
+        Raises:
+            UserError: It cannot, so nothing should be done; the text says so.
+        """
+        if problem := self._services.records.problem:
+            raise UserError(
+                f"I cannot record what I do ({problem}), so I only look things up, and stop runs, "
+                "until that works again. The log says which file it is."
+            )
+
     def audit(self, command: str, repo: str, result: str, detail: str) -> None:
         """Add a later outcome of this message to the audit, besides that of its turn."""
         self._services.records.done(self.message, command, repo, result, detail)

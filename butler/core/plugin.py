@@ -162,6 +162,7 @@ class _Mark:
     needs: Role
     needs_like: str | None
     overtakes: bool
+    only_reads: bool
     at: At
 
 
@@ -171,6 +172,7 @@ def command(
     aliases: Sequence[str] = (),
     needs: Role = Role.USER,
     needs_like: str | None = None,
+    only_reads: bool = False,
     overtakes: bool = False,
     at: At = At.REPO,
 ) -> Callable[[HandlerT], HandlerT]:
@@ -187,6 +189,8 @@ def command(
         aliases: Other names for it.
         needs: The minimum role of its callers.
         needs_like: Another command, which the caller must be allowed to use in the chat.
+        only_reads: It changes nothing, like whatever a viewer may use. Others are refused while
+            what is done cannot be recorded, except for those that stop something (``overtakes``).
         overtakes: It does not wait for the earlier messages of its chat, as a command that stops
             something must not; ``Context.caught_up`` waits for them.
         at: Where it is handled when repos are on several machines; a first argument of type
@@ -194,7 +198,8 @@ def command(
     """
 
     def mark(handler: HandlerT) -> HandlerT:
-        setattr(handler, _MARK, _Mark(name, aliases, needs, needs_like, overtakes, at))
+        reads = only_reads or needs is Role.VIEWER
+        setattr(handler, _MARK, _Mark(name, aliases, needs, needs_like, overtakes, reads, at))
         return handler
 
     return mark
@@ -296,5 +301,6 @@ def _command(handler: Handler, mark: _Mark, plugin_name: str) -> Command:
         *(name, tuple(mark.aliases), handler, parameters, text, mark.needs, plugin_name),
         needs_like=mark.needs_like,
         overtakes=mark.overtakes,
+        only_reads=mark.only_reads,
         at=mark.at,
     )

@@ -57,6 +57,11 @@ class Records(Protocol):
         """Record that ``message`` was handled, and its result; never waits."""
         ...
 
+    @property
+    def problem(self) -> str:
+        """Why what is done cannot be recorded for now, fit for a chat; empty while it can be."""
+        ...
+
     def flush(self) -> None:
         """Write all records to disk; a failure is logged. Blocks; any thread may call."""
         ...
@@ -74,6 +79,7 @@ class MemoryRecords:
     """Records in memory, for tests and for a bot that keeps nothing."""
 
     def __init__(self) -> None:
+        self.problem = ""
         self.entries: list[Ignored] = []
         self.audit: list[Done] = []
 

@@ -6,19 +6,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from math import inf
 from pathlib import Path
 from typing import TypeVar
 
 from butler.access.rules import Refusal
 from butler.chat.message import Message
-from butler.errors import DataError
+from butler.errors import DataError, LastingError
 from butler.logs import Complaint
 from butler.records.model import Done, Ignored
+from butler.records.tables import MIGRATIONS, delete_before, oldest, thin_out
 from butler.storage.connection import Connection
-from butler.storage.files import data_error
-from butler.storage.rows import insert_rows, used_bytes
+from butler.storage.files import PATIENCE_S, data_error, file_id
+from butler.storage.pruning import Pruning
+from butler.storage.rows import insert_rows
 from butler.storage.sqlite import Database
 
 logger = logging.getLogger(__name__)
@@ -29,36 +31,10 @@ KEEP_S = 90 * 24 * 3600.0
 CLOCKS_APART_S = 24 * 3600.0
 MAX_WAITING = 20_000
 MAX_BYTES = 50_000_000
+RETRY_S = 1.0
+BRIEF_S = 5.0
+"""A failure this short is none to anybody else: what was done meanwhile is recorded after it."""
 
-_MIGRATIONS = (
-    """
-    CREATE TABLE ignored (
-        time REAL NOT NULL,
-        chat_id TEXT NOT NULL,
-        sender TEXT NOT NULL,
-        message_id TEXT NOT NULL,
-        rule TEXT NOT NULL,
-        detail TEXT NOT NULL
-    );
-    CREATE INDEX ignored_by_time ON ignored (time);
-    CREATE TABLE audit (
-        time REAL NOT NULL,
-        chat_id TEXT NOT NULL,
-        sender TEXT NOT NULL,
-        message_id TEXT NOT NULL,
-        command TEXT NOT NULL,
-        repo TEXT NOT NULL,
-        result TEXT NOT NULL,
-        detail TEXT NOT NULL
-    );
-    CREATE INDEX audit_by_time ON audit (time);
-    """,
-)
-_THIN_OUT = """
-DELETE FROM {table} WHERE rowid <= (
-    SELECT min(rowid) + (max(rowid) - min(rowid)) / 20 FROM {table}
-)
-"""
 FULL_AT = 0.8
 """The share of the maximum size for rows; the rest is for SQLite's write-ahead log."""
 
@@ -76,14 +52,17 @@ class SqliteRecords:
     ) -> None:
         self._path = path
         self._max_bytes = max_bytes
-        self._keep_s = inf if keep_s is None else keep_s
+        self._pruning = Pruning(inf if keep_s is None else keep_s)
         self._ignored: deque[Ignored] = deque()
         self._done: deque[Done] = deque()
         self._overflow = 0
         self._writing = threading.Lock()
         self._held: Database | None = None
+        self._held_file: tuple[int, int] | None = None
         self._complaint = Complaint(logger)
-        self._open().close()
+        self._failure: DataError | None = None
+        self._failed_at = self._failing_since = 0.0
+        self._open(is_checked=True).close()
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
         """Record that ``message`` was ignored, and why; written at the next flush."""
@@ -98,17 +77,59 @@ class SqliteRecords:
         """Record that ``message`` was handled, and its result; written at the next flush."""
         self._done.append(Done.now(message, command, repo, result, detail))
 
+    @property
+    def problem(self) -> str:
+        """Why what is done cannot be recorded; empty while it can be, or may be in a moment."""
+        failure = self._failure
+        if failure is None:
+            return ""
+        is_lasting = isinstance(failure, LastingError)
+        has_lasted = time.monotonic() - self._failing_since > BRIEF_S
+        return failure.reason or "it failed" if is_lasting or has_lasted else ""
+
+    @property
+    def waiting(self) -> int:
+        """The number of records that are not written yet."""
+        return len(self._ignored) + len(self._done)
+
     def flush(self) -> None:
-        """Write the queued records and delete expired ones; after a failure they stay queued."""
+        """Write the queued records and delete expired ones; after a failure they stay queued.
+
+        A file that cannot be written is tried once a second, so that nobody else waits for it.
+        """
         with self._writing:
-            ignored, done = _taken(self._ignored), _taken(self._done)
-            try:
-                self._write(ignored, done)
-            except DataError as error:
-                self._put_back(ignored, done)
-                self._complaint.begin("records wait until they can be written: %s", error)
-            else:
-                self._complaint.end("records are written again")
+            if self._failure is None or time.monotonic() - self._failed_at >= RETRY_S:
+                self._flush()
+
+    def _flush(self) -> None:
+        ignored, done = _taken(self._ignored), _taken(self._done)
+        try:
+            self._renew()
+            self._write(ignored, done)
+        except DataError as error:
+            self._put_back(ignored, done)
+            self._failed_at = time.monotonic()
+            self._failing_since = self._failing_since if self._failure else self._failed_at
+            self._failure = error
+            self._complaint.begin("records wait until they can be written: %s", error)
+        else:
+            self._failure = None
+            self._complaint.end("records are written again")
+
+    def _renew(self) -> None:
+        """Begin a new file where the one in use has vanished or was moved away.
+
+        Raises:
+            DataError: Its folder has vanished, or it cannot be used.
+        """
+        if not self._path.parent.is_dir():
+            why = "its folder has vanished"
+            raise DataError(f"{self._path} cannot be used: {why}; put it back.", why)
+        if self._held is not None and self._held_file != file_id(self._path):
+            logger.error("%s has vanished; further records go to a new one", self._path)
+            self._held.close()
+            self._held = self._open()
+            self._held_file = file_id(self._path)
 
     def _put_back(self, ignored: list[Ignored], done: list[Done]) -> None:
         kept = ignored[: max(0, MAX_WAITING - len(self._ignored))]
@@ -126,12 +147,19 @@ class SqliteRecords:
             with database.transaction() as db:
                 insert_rows(db, "INSERT INTO ignored", ignored)
                 insert_rows(db, "INSERT INTO audit", done)
-                expired = _delete_before(db, now - self._keep_s)
-                self._thin_out(db)
+                expired = self._delete_expired(db)
+                thin_out(db, FULL_AT * self._max_bytes)
             self._overflow -= overflow
             if expired:
                 _empty_log(database)
             self._shrink(database)
+
+    def _delete_expired(self, db: Connection) -> int:
+        """Delete what is too old, as far as the clock is to be trusted; return how many rows."""
+        if not self._pruning.is_due:
+            return 0
+        until = self._pruning.until(oldest(db))
+        return 0 if until is None else delete_before(db, until)
 
     def last_ignored(self, limit: int, chat_id: str | None = None) -> list[Ignored]:
         """Return the newest ignored messages, newest first, of one chat or of all."""
@@ -161,19 +189,9 @@ class SqliteRecords:
         with self._database() as database:
             return [Done(*row) for row in database.read(query, (since, chat_id, chat_id))]
 
-    def _thin_out(self, db: Connection) -> None:
-        """Delete the oldest rows of the larger table until new ones fit.
-
-        So a flood of ignored messages does not displace the audit.
-        """
-        while used_bytes(db) > FULL_AT * self._max_bytes:
-            table = max("ignored", "audit", key=lambda each: _length(db, each))
-            if not db.execute(_THIN_OUT.format(table=table)).rowcount:
-                break
-
     def _shrink(self, database: Database) -> None:
         """Shrink a file that is larger than its limit, as after the limit was lowered."""
-        if self._path.stat().st_size <= self._max_bytes:
+        if not self._is_too_large():
             return
         try:
             database.change("VACUUM")
@@ -181,11 +199,17 @@ class SqliteRecords:
         except DataError as error:
             logger.warning("the records stay larger than max_mb: %s", error)
 
+    def _is_too_large(self) -> bool:
+        with suppress(OSError):
+            return self._path.stat().st_size > self._max_bytes
+        return False  # it vanished, which the next flush notices
+
     @asynccontextmanager
     async def flushing(self, every_s: float = 1.0) -> AsyncIterator[None]:
         """Flush in a worker thread while the block lasts, and once more at its end."""
         # Closing the last connection syncs the file to disk; an open one leaves that to the end.
         with self._database() as self._held:
+            self._held_file = file_id(self._path)
             flusher = asyncio.create_task(self._flush_forever(every_s), name="records")
             try:
                 yield
@@ -200,26 +224,28 @@ class SqliteRecords:
             await asyncio.to_thread(self.flush)
 
     def _flush_and_let_go(self) -> None:
-        self.flush()
         with self._writing:
-            self._held = None
-        if waiting := len(self._ignored) + len(self._done):
-            logger.error("%d records are lost", waiting)
+            self._flush()
+            held, self._held = self._held, None
+        if held is not None:
+            held.close()
+        if self.waiting:
+            logger.error("%d records are lost", self.waiting)
 
     @contextmanager
     def _database(self) -> Iterator[Database]:
         with nullcontext(self._held) if self._held else closing(self._open()) as database:
             yield database
 
-    def _open(self) -> Database:
-        log_bytes = self._max_bytes // 10
-        return Database(self._path, _MIGRATIONS, raises=data_error, max_log_bytes=log_bytes)
-
-
-def _delete_before(db: Connection, time_s: float) -> int:
-    """Delete what is older; return the number of rows."""
-    ignored = db.execute("DELETE FROM ignored WHERE time < ?", (time_s,)).rowcount
-    return ignored + db.execute("DELETE FROM audit WHERE time < ?", (time_s,)).rowcount
+    def _open(self, *, is_checked: bool = False) -> Database:
+        return Database(
+            self._path,
+            MIGRATIONS,
+            raises=data_error,
+            max_log_bytes=self._max_bytes // 10,
+            is_checked=is_checked,
+            patience_s=PATIENCE_S,
+        )
 
 
 def _empty_log(database: Database) -> None:
@@ -233,9 +259,3 @@ def _empty_log(database: Database) -> None:
 def _taken(waiting: deque[T]) -> list[T]:
     """Empty the queue; another thread may add to it meanwhile."""
     return [waiting.popleft() for _ in range(len(waiting))]
-
-
-def _length(db: Connection, table: str) -> int:
-    """Return the approximate number of rows of a table, without counting them."""
-    query = f"SELECT coalesce(max(rowid) - min(rowid) + 1, 0) FROM {table}"  # noqa: S608 - a constant
-    return int(db.execute(query).fetchone()[0])

@@ -68,6 +68,18 @@ def is_there(path: Path) -> bool:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from None
 
 
+def file_id(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, also from one that takes its place; None if gone.
+
+    It may be another one after a restart of the machine.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def private_file(path: Path) -> Path:
     """Create the file ``path`` if it is missing, accessible to its owner only; return it.
 

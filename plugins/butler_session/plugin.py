@@ -120,7 +120,7 @@ class SessionPlugin(Plugin):
             return "This chat no longer has an active repo. /use <repo> selects one."
         return "This chat had no active repo. /use <repo> selects one."
 
-    @command(at=At.HUB)
+    @command(only_reads=True, at=At.HUB)
     async def sessions(self, ctx: Context) -> str:
         """List the chats with an active repo, most recent first.
 

@@ -68,6 +68,11 @@ class GatePlugin(Plugin):
         """Go wrong."""
         raise ZeroDivisionError
 
+    @command(only_reads=True)
+    async def look(self, ctx: Context) -> None:
+        """Look, and change nothing."""
+        self.entered.append("looked")
+
     @command()
     async def save(self, ctx: Context) -> None:
         """Need a file that cannot be written."""
@@ -221,6 +226,18 @@ async def test_a_file_that_cannot_be_used_is_a_reason_for_the_chat_and_a_line_in
         "a turn failed: /srv/notes cannot be used: the disk is full; free it."
     ]
     assert caplog.records[0].exc_info is None
+
+
+@pytest.mark.parametrize(("text", "is_refused"), [("/note a", True), ("/look", False)])
+async def test_what_cannot_be_recorded_is_not_done_unless_it_only_reads(
+    talk, gate, text, is_refused
+):
+    talk.records.problem = "the disk is full"
+    said = await talk(text)
+
+    assert any("cannot record what I do (the disk is full)" in each for each in said) is is_refused
+    assert gate.entered == ([] if is_refused else ["looked"])
+    assert talk.records.audit[-1].result == ("refused" if is_refused else "done")
 
 
 async def test_a_handler_that_hangs_does_not_hold_its_chat_for_ever(talk, gate, clock, caplog):

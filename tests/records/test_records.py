@@ -33,6 +33,18 @@ def clock(mocker):
     return mocker.patch("butler.records.model.time.time", return_value=1_000.0)
 
 
+@pytest.fixture
+def steady(mocker):
+    """Seconds since the start of the machine."""
+    return mocker.patch("butler.storage.pruning.time.clock_gettime", return_value=0.0)
+
+
+@pytest.fixture(autouse=True)
+def persistent(mocker):
+    """Try a file that cannot be written again at once."""
+    mocker.patch("butler.records.sqlite.RETRY_S", 0.0)
+
+
 def flushed(records):
     if isinstance(records, SqliteRecords):
         records.flush()
@@ -127,13 +139,14 @@ def test_a_flood_is_counted_rather_than_kept(path):
     assert (newest[0].rule, newest[0].detail) == ("flood", "7 more messages")
 
 
-def test_records_are_forgotten_after_ninety_days(path, clock):
+def test_records_are_forgotten_after_ninety_days(path, clock, steady):
     records = SqliteRecords(path)
     records.ignored(message(1), REFUSAL)
     records.done(message(1), "use", "api", "done")
     records.flush()
 
     clock.return_value += KEEP_S + 1
+    steady.return_value += KEEP_S + 1
     records.ignored(message(2), REFUSAL)
     records.flush()
 
@@ -325,14 +338,134 @@ def test_a_damaged_file_is_one_sentence(path):
 
 
 @pytest.mark.parametrize("keep_s", [60.0, None])
-def test_what_has_expired_is_gone_from_the_files(path, clock, keep_s):
+def test_what_has_expired_is_gone_from_the_files(path, clock, steady, keep_s):
     records = SqliteRecords(path, keep_s=keep_s)
     for number in range(200):
         records.done(message(number), "run", "api", "done", f"run {number}: a-secret-plan")
     records.flush()
-    clock.return_value += 61
+    clock.return_value += 3_601
+    steady.return_value += 3_601
     records.done(message(0), "use", "api", "done")
     records.flush()
 
     content = b"".join(each.read_bytes() for each in path.parent.glob("records.sqlite3*"))
     assert (b"a-secret-plan" in content) is (keep_s is None)
+
+
+@pytest.mark.parametrize("jump_s", [40 * 86_400.0, KEEP_S + 86_400.0])
+def test_a_clock_that_is_ahead_for_a_while_costs_no_records(path, clock, steady, jump_s):
+    records = SqliteRecords(path)
+    steady.return_value += 7_200
+    clock.return_value += 7_200
+    records.done(message(1), "use", "api", "done")
+    records.flush()
+
+    clock.return_value += jump_s
+    records.done(message(2), "use", "api", "done")
+    records.flush()
+    clock.return_value -= jump_s
+    records.done(message(3), "use", "api", "done")
+    records.flush()
+
+    assert [each.message_id for each in records.audit()] == ["m1", "m3", "m2"]
+
+
+def test_an_index_that_is_damaged_is_one_sentence_with_the_file_and_the_way_out(path):
+    records = SqliteRecords(path)
+    records.done(message(1), "use", "api", "done")
+    records.flush()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        ((root,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'audit_by_time'")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * size : root * size] = b"\x0a" + bytes(size - 1)
+    path.write_bytes(content)
+
+    with pytest.raises(DataError, match=f"{path} cannot be used: the database is damaged; restore"):
+        SqliteRecords(path)
+
+
+async def test_a_file_that_vanished_while_butler_runs_is_said_and_replaced(path, caplog):
+    records = SqliteRecords(path)
+    async with records.flushing(every_s=3600):
+        records.done(message(1), "use", "api", "done")
+        records.flush()
+        for each in path.parent.glob("records.sqlite3*"):
+            each.unlink()
+        records.done(message(2), "use", "api", "done")
+        records.flush()
+        records.done(message(3), "use", "api", "done")
+
+    assert [each.message_id for each in SqliteRecords(path).audit()] == ["m2", "m3"]
+    assert [each.message for each in caplog.records] == [
+        f"{path} has vanished; further records go to a new one"
+    ]
+
+
+async def test_a_folder_that_vanished_is_said_once_and_is_no_end(tmp_path, caplog):
+    path = tmp_path / "data" / "records.sqlite3"
+    records = SqliteRecords(path)
+    async with records.flushing(every_s=3600):
+        path.parent.rename(tmp_path / "moved")
+        for number in range(3):
+            records.done(message(number), "use", "api", "done")
+            records.flush()
+        problem = records.problem
+        (tmp_path / "moved").rename(path.parent)
+
+    assert len(SqliteRecords(path).audit()) == 3
+    assert "its folder has vanished; put it back" in caplog.text
+    assert len(caplog.records) == 1
+    assert problem == ""
+
+
+def test_records_that_cannot_be_written_for_a_moment_are_no_problem_for_others(path, clock, mocker):
+    ticking = mocker.patch("butler.records.sqlite.time.monotonic", return_value=100.0)
+    mocker.patch("butler.records.sqlite.PATIENCE_S", 0.01)
+    records = SqliteRecords(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        problems = []
+        for _ in range(3):
+            records.done(message(1), "use", "api", "done")
+            records.flush()
+            problems.append(records.problem)
+            ticking.return_value += 4.0
+        other.execute("ROLLBACK")
+    records.flush()
+
+    assert problems == ["", "", "another process keeps the database locked"]
+    assert records.problem == ""
+    assert len(records.audit()) == 3
+
+
+def test_nobody_waits_for_a_locked_file_more_than_once_a_second(path, mocker):
+    mocker.patch("butler.records.sqlite.RETRY_S", 1.0)
+    mocker.patch("butler.records.sqlite.PATIENCE_S", 0.01)
+    ticking = mocker.patch("butler.records.sqlite.time.monotonic", return_value=100.0)
+    records = SqliteRecords(path)
+    opening = mocker.spy(records, "_open")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(50):
+            records.done(message(1), "use", "api", "done")
+            records.flush()
+        ticking.return_value += 1.0
+        records.flush()
+
+    assert opening.call_count == 2
+
+
+def test_a_damaged_file_is_a_problem_at_once(path):
+    records = SqliteRecords(path)
+    for number in range(200):
+        records.done(message(number), "use", "api", "done")
+    records.flush()
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 40_960)
+    path.with_name("records.sqlite3-wal").unlink(missing_ok=True)
+    records.done(message(1), "use", "api", "done")
+    records.flush()
+
+    assert records.problem == "the database is damaged"

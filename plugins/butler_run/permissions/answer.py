@@ -42,6 +42,8 @@ def _given(ctx: Context, answer: Said, question: Question, questions: Questions)
         return f"{answer.word} is not an option. {' · '.join(each.text for each in question.ways)}"
     if way.is_always and ctx.role is not Role.OWNER:
         return f"Only an owner can answer {way.number}, as that holds for later questions, too."
+    if not way.is_rejection:
+        ctx.check_recordable()
     if not question.answer.done():
         question.answer.set_result(way)
         _note(ctx, question, way)

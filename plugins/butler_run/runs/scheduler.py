@@ -141,8 +141,10 @@ class Scheduler:
         A message that is handled again starts nothing.
 
         Raises:
-            UserError: The queue is full, a budget is used up, or the repo cannot be used.
+            UserError: The queue is full, a budget is used up, the repo cannot be used, or nothing
+                can be recorded.
         """
+        ctx.check_recordable()
         self._questions.note_time(ctx.message.time)
         copy = await asyncio.to_thread(working_copy, repo)
         await asyncio.to_thread(self._enclosures.check, repo, choice.boundary)

@@ -109,6 +109,27 @@ async def test_a_run_whose_start_cannot_be_recorded_does_not_start(
     )
 
 
+async def test_while_nothing_can_be_recorded_no_run_starts_and_only_no_is_an_answer(
+    chat, script, api, wait_for, answer
+):
+    script.turns(WRITE)
+    await chat("/use api")
+    await chat("/chat on")
+    await chat("/run do it")
+    await wait_for(chat, "1 or 👍 yes")
+    chat.records.problem = "the disk is full"
+
+    for text in ("/run more", "yes"):
+        (said,) = await chat(text)
+        assert "I cannot record what I do (the disk is full)" in said
+    assert await chat("no") == []
+    await answer(chat)
+    assert "I cannot record" in (await chat("do more"))[0]
+    assert not (api / "made.txt").exists()
+    assert (await chat("/runs"))[0].startswith("• 1 *api* done")
+    assert len(await chat("/repo")) == 1
+
+
 async def test_what_is_noted_when_butler_ends_is_written_then(
     butler_toml, script, locked, states, wait_for, answer, tmp_path, mocker
 ):
