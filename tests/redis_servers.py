@@ -22,13 +22,16 @@ needs_redis = pytest.mark.skipif(
 )
 
 PATIENCE_S = 30
+MAX_CLUSTER_PORT = 55_535
 
 
 def free_port() -> int:
-    """Return a port of this machine that nothing uses."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Return a port of this machine that nothing uses, and that a cluster may use."""
+    port = MAX_CLUSTER_PORT + 1
+    while port > MAX_CLUSTER_PORT:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+    return port
 
 
 class Server:
@@ -73,18 +76,23 @@ class Server:
         """Its URL, as in a configuration."""
         return f"redis://{self._user}127.0.0.1:{self.port}"
 
-    def start(self) -> "Server":
-        """Start it and wait until it has loaded its data and answers."""
+    def start(self, *, is_ready: bool = True) -> "Server":
+        """Start it and wait until it answers, and unless ``is_ready`` is false, has its data."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._program, str(self._config), *self._arguments], stdout=log, stderr=log
             )
         until = time.monotonic() + PATIENCE_S
-        while not self._answers():
+        while not self._answers(is_ready=is_ready):
             assert time.monotonic() < until, (self.folder / "log").read_text()[-2000:]
             assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
             time.sleep(0.01)
         return self
+
+    def join_cluster(self) -> None:
+        """Make it a cluster of its own, if it has ``cluster-enabled yes``."""
+        self.say("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        self.wait_until_it_says("CLUSTER", "INFO", text="cluster_state:ok")
 
     def kill(self) -> None:
         """Kill it as kill -9 does, and wait for its end."""
@@ -113,8 +121,18 @@ class Server:
         with self.client() as client:
             return client.execute_command(*command)
 
-    def _answers(self) -> bool:
+    def wait_until_it_says(self, *command: str, text: str) -> None:
+        """Ask again and again until the answer has a text in it."""
+        with self.client() as client:
+            client.response_callbacks.clear()
+            until = time.monotonic() + PATIENCE_S
+            while text not in client.execute_command(*command).decode():
+                assert time.monotonic() < until, f"{command} never said {text}"
+                time.sleep(0.02)
+
+    def _answers(self, *, is_ready: bool) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
             connection.sendall(b"PING\r\n")
-            return connection.recv(100).startswith((b"+PONG", b"-NOAUTH"))
+            answer = connection.recv(100)
+            return answer.startswith((b"+PONG", b"-NOAUTH")) or (bool(answer) and not is_ready)
         return False

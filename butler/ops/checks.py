@@ -9,6 +9,7 @@ from butler.core.check_result import Finding
 from butler.core.plugin import commands_of
 from butler.errors import DataError, TransportError
 from butler.ops.access_checks import access_findings
+from butler.ops.redis_checks import redis_findings
 from butler.ops.repo_checks import repo_findings
 from butler.records.sqlite import SqliteRecords
 from butler.sessions import StoreError
@@ -24,6 +25,7 @@ def findings(setup: Setup) -> list[Finding]:
             Finding(True, "configuration", str(setup.path)),
             *repo_findings(setup.repos),
             _data(setup),
+            *redis_findings(setup.config),
             _sessions(setup),
             _records(setup),
             *access_findings(setup),

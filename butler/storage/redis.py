@@ -4,10 +4,12 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
 from butler.storage.redis_errors import (
+    CA_FILE,
     CLOSED,
     NOT_INSTALLED,
     RedisFailure,
@@ -97,6 +99,8 @@ class Redis:
             self._client = _open(place, self._greet)
         except ImportError as error:
             raise raises(because(place.address, NOT_INSTALLED)) from error
+        if place.ca_file is not None and not _is_readable(place.ca_file):
+            raise raises(because(place.address, CA_FILE))
         from redis import exceptions
 
         self._pool = self._client.connection_pool
@@ -268,6 +272,16 @@ def _open(place: RedisPlace, greet: Callable[[Any], None]) -> "redis.Redis":
     sentinel: Any = Sentinel(place.address.servers, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]  # it has no types
     client: Redis = sentinel.master_for(place.address.primary, **options)
     return client
+
+
+def _is_readable(ca_file: Path) -> bool:
+    import ssl
+
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except OSError:  # ssl.SSLError is one
+        return False
+    return True
 
 
 def _backoff() -> "AbstractBackoff":

@@ -51,6 +51,9 @@ class RedisFailure:
 NOT_INSTALLED: Final = Explanation(
     "the Python package redis is not installed", "run: pip install 'redis>=8'", True
 )
+CA_FILE: Final = Explanation(
+    "redis.ca_file cannot be read", "name a file of certificates in PEM format", True
+)
 CLOSED: Final = Explanation("the connection to Redis is closed", "open it again", True)
 
 _LOADING: Final = Explanation("Redis is still loading its data", "wait until it is done")
@@ -64,12 +67,18 @@ _LOGIN: Final = Explanation(
     "Redis refuses the user or the password", "correct them in redis.url", True
 )
 _NO_LOGIN: Final = Explanation("Redis asks for a password", "write it into redis.url", True)
+_SLOTS: Final = Explanation(
+    "the keys do not lie in one slot of the cluster", "use keys with one hash tag", True
+)
 _CLUSTER: Final = Explanation(
     "Redis is one of several nodes of a cluster",
     "name a single server, or Sentinel, in redis.url",
     True,
 )
 _SILENT: Final = Explanation("Redis does not answer", "look whether it is stopped or overloaded")
+_SILENT_TLS: Final = Explanation(
+    "Redis does not answer by TLS", "look whether it is stopped, or its port speaks no TLS"
+)
 _GONE: Final = Explanation(
     "Redis closes the connection", "look at its log; to a port that speaks TLS write rediss://"
 )
@@ -85,9 +94,7 @@ _ANSWERS: Final = {
     "WRONGTYPE": Explanation(
         "another program keeps something else under these keys", "choose another redis.name", True
     ),
-    "CROSSSLOT": Explanation(
-        "the keys do not lie in one slot of the cluster", "use keys with one hash tag", True
-    ),
+    "CROSSSLOT": _SLOTS,
     **dict.fromkeys(("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"), _CLUSTER),
     "OOM": _FULL,
     "READONLY": _REPLICA,
@@ -115,6 +122,10 @@ _ANSWERS: Final = {
 }
 _ANSWER: Final = re.compile("|".join(rf"\b{re.escape(each)}\b" for each in _ANSWERS))
 
+_FORBIDDEN: Final = re.compile(
+    r"\bNOPERM\b|[Nn]o permissions|ACL failure|can't run this command|can't access at least"
+)
+
 # By the name of redis-py's class, which is imported late.
 _KINDS: Final = {
     "AuthenticationError": _LOGIN,
@@ -122,6 +133,13 @@ _KINDS: Final = {
     "ReadOnlyError": _REPLICA,
     "OutOfMemoryError": _FULL,
     "MasterNotFoundError": Explanation("Sentinel names no primary", "look whether one was elected"),
+    "ClusterCrossSlotError": _SLOTS,
+    **dict.fromkeys(
+        ("MovedError", "AskError", "TryAgainError", "ClusterDownError", "SlotNotCoveredError"),
+        _CLUSTER,
+    ),
+    "MasterDownError": Explanation("Redis is a replica without its primary", "start the primary"),
+    "InvalidResponse": Explanation("what answers there is not Redis", "correct redis.url", True),
     "TimeoutError": _SILENT,
     "gaierror": Explanation("Redis cannot be reached (unknown host)", "correct redis.url"),
     "ConnectionError": _GONE,
@@ -160,6 +178,9 @@ def is_refusal(error: BaseException) -> bool:
 def explain(address: Address, error: BaseException, *, may_be_done: bool = False) -> RedisFailure:
     """Return the failure that ``error``, of redis-py or the system, means for ``address``."""
     found = _explanation(error)
+    if found is _SILENT and address.is_encrypted:
+        # A port without TLS waits for the end of what it takes for a command.
+        found = _SILENT_TLS
     return RedisFailure(str(address), *found, may_be_done=may_be_done)
 
 
@@ -170,7 +191,7 @@ def because(address: Address, found: Explanation) -> RedisFailure:
 
 def _explanation(error: BaseException) -> Explanation:
     said = str(error)
-    if _is_a(error, "NoPermissionError"):
+    if _FORBIDDEN.search(said):
         return _not_permitted(said)
     if found := _ANSWER.search(said):
         return _ANSWERS[found[0]]
@@ -189,10 +210,12 @@ def _is_a(error: BaseException, kind: str) -> bool:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the error and what it was raised from, outermost first."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+    seen: set[BaseException] = set()
+    next_one: BaseException | None = error
+    while next_one is not None and next_one not in seen:
+        seen.add(next_one)
+        yield next_one
+        next_one = next_one.__cause__ or next_one.__context__
 
 
 def _by_system(error: BaseException) -> Explanation | None:
@@ -211,9 +234,12 @@ def _by_system(error: BaseException) -> Explanation | None:
 
 
 def _not_permitted(said: str) -> Explanation:
-    """Name the command or key that the server's access list forbids."""
+    """Name the command that the server's access list forbids, where the server names it."""
     command = re.search(r"run the '([\w|.-]{1,40})' command", said)
-    what = f"run {command[1].replace('|', ' ').upper()}" if command else "use these keys"
+    if command:
+        what = f"run {command[1].replace('|', ' ').upper()}"
+    else:
+        what = "run all that Butler needs" if "this command" in said else "use these keys"
     return Explanation(
         f"the user of Redis may not {what}", "extend its rights by ACL SETUSER", True
     )

@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 
+LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
 _HOST: Final = re.compile(
@@ -66,7 +68,7 @@ class Address:
     def is_local(self) -> bool:
         """Whether nothing that is said leaves this machine."""
         hosts = {server.host for server in self.servers}
-        return self.socket is not None or hosts <= {"localhost", "127.0.0.1", "::1"}
+        return self.socket is not None or hosts <= LOCAL_HOSTS
 
 
 @dataclass(frozen=True, slots=True)
