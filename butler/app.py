@@ -34,6 +34,7 @@ from butler.storage.files import private_folder
 
 logger = logging.getLogger(__name__)
 
+SESSIONS_FILE = "sessions.sqlite3"
 PURGE_EVERY_S = 3600.0
 SESSION_THREADS = 16
 """How many turns may wait for sessions across a network at the same time."""
@@ -155,7 +156,7 @@ def session_store(config: Config, kind: StoreKind) -> SessionStore:
     if kind == "memory":
         return MemoryStore()
     if kind == "sqlite":
-        path = private_folder(config.data_dir) / "sessions.sqlite3"
+        path = private_folder(config.data_dir) / SESSIONS_FILE
         return SqliteStore(path, synchronous=config.sessions.synchronous)
     from butler.sessions.redis import RedisStore
 

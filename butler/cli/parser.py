@@ -88,6 +88,9 @@ def _pair_options(parser: argparse.ArgumentParser) -> None:
 
 def _sessions_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON lines, for programs")
+    parser.add_argument(
+        "--copy-to", choices=["redis"], help="copy the sessions in SQLite to the Redis of [redis]"
+    )
     actions = parser.add_subparsers(metavar="[ACTION]")
     forget = "Delete the session of a chat."
     clear = actions.add_parser("clear", help=forget, description=forget)

@@ -3,9 +3,10 @@
 import argparse
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from butler.app import open_sessions
+from butler.app import SESSIONS_FILE, account_of_sessions, open_sessions, session_store
 from butler.chat.text import printable
 from butler.cli.exit_status import OK
 from butler.cli.json_lines import json_line
@@ -18,7 +19,10 @@ from butler.transports.whatsapp import stored_names
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the sessions."""
+    """Print the sessions, or copy them."""
+    if options.copy_to is not None:
+        show(copied_to_redis(options.config) + "\n")
+        return OK
     show(shown(options.config, as_json=options.json))
     return OK
 
@@ -59,6 +63,34 @@ def cleared(config_path: Path | None, chat_id: str) -> str:
     with open_sessions(_config(config_path)) as sessions:
         had_one = sessions.clear_session(chat_id)
     return f"{printable(chat_id)} {'is cleared' if had_one else 'had no session'}."
+
+
+def copied_to_redis(config_path: Path | None) -> str:
+    """Copy the sessions in SQLite to Redis; return the text for the user.
+
+    What is as late or later in Redis stays, so this can be repeated, also while Butler runs.
+    """
+    from butler.sessions.redis import RedisStore
+
+    config = loading.read(config_path)
+    if (place := config.redis.place) is None:
+        raise ConfigError("redis.url is missing: it says where to copy the sessions to.")
+    path = config.data_dir / SESSIONS_FILE
+    if not path.exists():
+        raise ConfigError(f"There are no sessions to copy: {path} does not exist.")
+    with (
+        closing(session_store(config, "sqlite")) as source,
+        closing(RedisStore(place, account_of_sessions(config))) as target,
+    ):
+        adopted = [target.adopt(session) for session in source.all()]
+    there = adopted.count(False)
+    kept = f", {there:,} are there already, as late or later" if there else ""
+    said = (
+        f"Copied {sum(adopted):,} of {len(adopted):,} sessions to Redis at {place.address}{kept}."
+    )
+    if config.sessions.store != "redis":
+        said += ' To use them: store = "redis" under [sessions], then start Butler anew.'
+    return said
 
 
 def _config(config_path: Path | None) -> Config:

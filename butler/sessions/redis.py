@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from math import inf, isnan
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from butler.sessions.errors import StoreError
 from butler.sessions.session import Session
@@ -32,6 +32,16 @@ redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 if before and #before > {MAX_SESSION_BYTES} then return false end
 return before
+""",
+    is_change=True,
+)
+_ADOPT: Final = Script(
+    """
+local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
+if score and tonumber(score) <= tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+return 1
 """,
     is_change=True,
 )
@@ -105,14 +115,11 @@ class RedisStore:
         return self._read(chat_id, self._redis.run_script(_GET, self._keys, _bytes(chat_id)))
 
     def put(self, session: Session) -> Session | None:
-        chat_id, repo, path, time = session
-        field, value = _bytes(chat_id), json.dumps([repo, path, float(time)])
-        if len(field) + len(value) > MAX_SESSION_BYTES:
-            raise StoreError(
-                "Sessions cannot be kept in Redis: a text is too long.", "it is too long"
-            )
-        replaced = self._redis.run_script(_PUT, self._keys, field, value, _score(time))
-        return self._read(chat_id, replaced)
+        return self._read(session.chat_id, self._write(_PUT, session))
+
+    def adopt(self, session: Session) -> bool:
+        """Store a session from elsewhere; return False if there is one as late or later."""
+        return bool(self._write(_ADOPT, session))
 
     def touch(self, chat_id: str, time: float, *, after: float = -inf) -> bool:
         now = json.dumps(float(time))
@@ -147,6 +154,13 @@ class RedisStore:
 
     def close(self) -> None:
         self._redis.close()
+
+    def _write(self, script: Script, session: Session) -> Any:
+        chat_id, repo, path, time = session
+        field, value = _bytes(chat_id), json.dumps([repo, path, float(time)])
+        if len(field) + len(value) > MAX_SESSION_BYTES:
+            raise StoreError("Redis does not keep a session as long as this.", "it is too long")
+        return self._redis.run_script(script, self._keys, field, value, _score(time))
 
     def _read(self, chat_id: str, value: bytes | None) -> Session | None:
         return None if value is None else self._checked(chat_id, _parsed(value))
