@@ -9,6 +9,7 @@ from butler.chat.message import Message, Person
 from butler.chat.text import folded, listed, printable
 from butler.core.chat_names import ChatNames
 from butler.core.context import Context
+from butler.core.gate import NOT_A_COMMAND
 from butler.core.place import At
 from butler.core.plugin import Plugin, Settings, command
 from butler.errors import UserError
@@ -99,7 +100,8 @@ class AccessPlugin(Plugin):
         entries = await ctx.ignored(chat or ctx.chat_id, WHY_SHOWN)
         if not entries:
             return "No messages were ignored in this chat."
-        return "\n".join(_explained(entry) for entry in entries)
+        way_out = " (/chat on changes that)" if ctx.is_command("chat") else ""
+        return "\n".join(_explained(entry, way_out) for entry in entries)
 
     def _decide(self, ctx: Context, person: Person, *, is_allowed: bool) -> Person:
         ctx.detail = str(person)
@@ -191,8 +193,11 @@ def _chat(chat_id: str, names: ChatNames) -> str:
     return names.listed(chat_id, with_id=True)
 
 
-def _explained(entry: Ignored) -> str:
+def _explained(entry: Ignored, way_out: str) -> str:
+    """Return a line on an ignored message; ``way_out`` is for plain text."""
     when = time.strftime("%d %b %H:%M", time.localtime(entry.time))
+    if (entry.rule, entry.detail) == (NOT_A_COMMAND.rule, NOT_A_COMMAND.detail):
+        return f"• {when}, {entry.sender}: {entry.detail}{way_out}"
     return f"• {when}, {entry.sender}: {entry.rule} ({printable(entry.detail, 200)})"
 
 

@@ -34,6 +34,7 @@ IGNORED_AT_A_TIME = 50
 """Number of ignored messages after which the reader yields to the turns in progress."""
 
 TURN_LIMIT_S = 120.0
+_HINTED = (NOT_A_COMMAND.rule, FORWARDED.rule)
 APOLOGY = "Sorry, something went wrong on my side. The log has the details."
 _UNUSABLE = "A file that I need for that cannot be used: {}. The log says which, and the way out."
 TOO_SLOW = "Sorry, that took too long, so I stopped it."
@@ -175,7 +176,7 @@ class Bot:
     def _judged(self, message: Message, role: Role) -> Verdict:
         """Return the gate's verdict; where nobody may meet silence, a turn for the hint."""
         verdict = self._services.gate.judge(message, role, self._takes_command)
-        if not isinstance(verdict, Ignore) or verdict.refusal not in (NOT_A_COMMAND, FORWARDED):
+        if not isinstance(verdict, Ignore) or verdict.refusal.rule not in _HINTED:
             return verdict
         ctx = Context(message, role, self._services)
         return Say("", verdict.refusal) if self._hints.are_given(ctx) else verdict

@@ -11,7 +11,7 @@ from butler.chat.message import Message
 from butler.core.commands import Command
 from butler.core.router import Call, Router, Unknown
 
-NOT_A_COMMAND = Refusal("not a command", "nothing answers to this text")
+NOT_A_COMMAND = Refusal("not a command", "plain text; this chat only takes commands")
 FORWARDED = Refusal("forwarded", "what others wrote is not obeyed")
 
 
@@ -209,15 +209,16 @@ class Gate:
 
     def _misspelt(self, unknown: Unknown, message: Message, role: Role) -> Verdict:
         nearest = self._router.get(unknown.nearest or "")
+        is_unknown = Refusal(NOT_A_COMMAND.rule, f"/{unknown.word} is unknown")
         if nearest is None:
-            return Ignore(NOT_A_COMMAND)
+            return Ignore(is_unknown)
         if role is not OWNER and (over := self._over_the_limit(message, role)):
             return over
         if role < self.needs(nearest, message.chat_id):
-            return Ignore(NOT_A_COMMAND)
+            return Ignore(is_unknown)
         return Say(
             f"There is no /{unknown.word}. Did you mean /{unknown.nearest}?",
-            Refusal("not a command", f"/{unknown.word} is unknown"),
+            is_unknown,
         )
 
     def _heard(self, message: Message, role: Role) -> Verdict:

@@ -54,6 +54,11 @@ class Choice:
     boundary: Boundary
     approvers: Approvers
 
+    @property
+    def title(self) -> str:
+        """The agent's name in a sentence."""
+        return self.name[:1].upper() + self.name[1:]
+
 
 class Catalog:
     """The agents from the configuration, and the presets."""

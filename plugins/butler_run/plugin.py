@@ -102,8 +102,8 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
         for request in self._history.take_queued():
             await self._go_on(send, await reopen(request.message), request)
         for run in self._cut_off:
-            said_so = f"Run {run.number} in *{run.repo}* was cut off when Butler stopped."
-            text = f"{said_so} /retry {run.number} restarts it."
+            said_so = f"Butler was stopped while run {run.number} was working in *{run.repo}*."
+            text = f"{said_so} /retry {run.number} runs it again."
             await _told(send, run.number, run.chat_id, Reply(text))
         for run, answer in self._untold:
             said_so = f"Run {run.number} in *{run.repo}* had finished when Butler stopped."
@@ -153,7 +153,7 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
             return PASS
         if answer is not None and self._is_cut_off(ctx.chat_id, quoted_run):
             was = f"Run {quoted_run} was cut off, so its question is closed."
-            return f"{was} /retry {quoted_run} restarts it."
+            return f"{was} /retry {quoted_run} runs it again."
         if not self._prompts.is_prompt(ctx):
             return PASS
         if self._questions.is_any_in(ctx.chat_id):

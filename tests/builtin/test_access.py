@@ -231,7 +231,9 @@ async def test_why_explains_what_was_left_without_an_answer(chat):
 
     newest, oldest = (await chat("/why"))[0].split("\n")
 
-    assert newest.endswith(f", {OWNER}: not a command (nothing answers to this text)")
+    assert newest.endswith(
+        f", {OWNER}: plain text; this chat only takes commands (/chat on changes that)"
+    )
     assert oldest.endswith(f", {BOB}: not allowed (neither {BOB} nor team@g.us is admitted)")
     assert await chat.chat("open@g.us")("/why team@g.us") == await chat("/why")
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from butler import Message, Person, PluginError, Role
 from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
-from butler.access.rules import AccessRules, ChatRules, People
+from butler.access.rules import AccessRules, ChatRules, People, Refusal
 from butler.core.commands import Command
 from butler.core.gate import HEAR, NOT_A_COMMAND, Gate, Ignore, Say
 from butler.core.router import Call, Router
@@ -49,7 +49,7 @@ def verdict_of(gate, message):
         ("/use api", OWNER, Call(ROUTER.commands[0], "api")),
         ("/allow", OWNER, Call(ROUTER.commands[1], "")),
         ("hello", ANNA, HEAR),
-        ("/zzzzz", ANNA, Ignore(NOT_A_COMMAND)),
+        ("/zzzzz", ANNA, Ignore(Refusal(NOT_A_COMMAND.rule, "/zzzzz is unknown"))),
     ],
 )
 def test_a_message_is_called_heard_or_ignored(text, sender, verdict):
@@ -80,7 +80,9 @@ def test_some_messages_get_a_sentence(text, answer):
 
 
 def test_a_hint_does_not_give_away_what_is_not_allowed():
-    assert verdict_of(gate(), message("/alow")) == Ignore(NOT_A_COMMAND)
+    assert verdict_of(gate(), message("/alow")) == Ignore(
+        Refusal(NOT_A_COMMAND.rule, "/alow is unknown")
+    )
 
 
 def test_a_forwarded_command_is_not_obeyed():

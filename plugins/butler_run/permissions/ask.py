@@ -147,7 +147,7 @@ class PermissionPrompts:
 
     @property
     def _agent(self) -> str:
-        return self._choice.name[:1].upper() + self._choice.name[1:]
+        return self._choice.title
 
     async def _way_chosen(self, question: Question) -> Way:
         """Put the question; return how it is answered: with no, if nobody can be asked or is."""

@@ -107,8 +107,9 @@ class Progress:
         return next((s for until, s in TYPICAL_INTERVALS if elapsed_s < until), SLOWEST_INTERVAL_S)
 
     def _text(self) -> str:
-        elapsed = duration(self._clock() - self._begun_at)
-        status = [f"{self._head} {elapsed}", self._doing, *_counted(self._tasks)]
+        elapsed_s = self._clock() - self._begun_at
+        elapsed = duration(elapsed_s) if elapsed_s >= 1 else ""
+        status = [self._head, elapsed, self._doing, *_counted(self._tasks)]
         return "\n".join([" · ".join(filter(None, status)), *_listed(self._todos)])
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from butler import Context, DataError, Reply, Repo, UserError, duration
 from butler_run.agents import (
@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 LAST_EVENTS_S = 5.0
 """How long a run may take to end once all its processes are dead."""
+
+STOPPED_LIMIT_S = 5.0
+"""How long an answer to a stop waits for what the run has changed."""
 
 UNRESUMABLE = ""
 """Kept in place of a conversation's id where the agent has none that it could resume."""
@@ -103,7 +106,9 @@ class Run:
         self._has_no_process = asyncio.Event()
         self._has_no_process.set()
         self.is_stopped = False
-        self._progress = Progress(chat, f"Run {number}: {choice.name} is working in *{repo.name}*,")
+        self._has_ended = asyncio.Event()
+        self._is_taken = False
+        self._progress = Progress(chat, f"Run {number} started in *{repo.name}* ({choice.title})")
 
     async def stop(self) -> None:
         """End the run and all its processes; return once they are dead and none can follow.
@@ -123,12 +128,30 @@ class Run:
         if self._until is not None and not self._has_no_process.is_set():
             self._until.reschedule(asyncio.get_running_loop().time() + LAST_EVENTS_S)
 
+    async def take_answer(self) -> str | None:
+        """Return the answer for who stopped the run, so that ``tell`` does not send it, too.
+
+        None if the run takes its time to end; then ``tell`` sends it.
+        """
+        self._is_taken = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOPPED_LIMIT_S):
+                await self._has_ended.wait()
+        self._is_taken = self._has_ended.is_set() and bool(self._said.text)
+        return self._said.text if self._is_taken else None
+
     async def carry_out(self) -> State:
         """Run the agent and return the final state; ``tell`` notifies the chat.
 
         Raises:
             DataError: The run has not begun, as that cannot be recorded.
         """
+        try:
+            return await self._carried_out()
+        finally:
+            self._has_ended.set()
+
+    async def _carried_out(self) -> State:
         self._history.begin(self._number)
         clock = asyncio.get_running_loop().time
         async with self._typing(), self._progress.kept_up_to_date():
@@ -159,7 +182,7 @@ class Run:
 
     async def tell(self) -> None:
         """Send the answer, with a document if it is long."""
-        if await self._chat.answer(self._said.text):
+        if self._is_taken or await self._chat.answer(self._said.text):
             self._history.note_told(self._number)
         if not self._said.is_all:
             name = f"run-{self._number}.md"
@@ -176,10 +199,10 @@ class Run:
         beside = [each for each in (trouble, *self._enclosure.notes, *outcome.notes()) if each]
         room = len("\n\n".join(["", *beside, footer]))
         shown, is_all = await asyncio.to_thread(outcome.answer.shown, room)
-        nothing = "It was stopped." if self.is_stopped else "The agent said nothing."
         parts = [part for part in (with_clock_times(shown), *beside) if part]
-        text = "\n\n".join(parts) or nothing
-        return Said(await self._chat.fit(f"{text}\n\n{footer}"), is_all)
+        if not parts and not self.is_stopped:
+            parts = ["The agent said nothing."]
+        return Said(await self._chat.fit("\n\n".join([*parts, footer])), is_all)
 
     def _has_compact(self) -> bool:
         announced = self._history.slash_commands.of(self._repo.name, self._choice.name) or ()
@@ -298,8 +321,18 @@ class Run:
         return self._outcome.state(is_stopped=self.is_stopped)
 
     async def _summed_up(self, elapsed: str) -> str:
-        parts = [*await self._snapshots.changes(), elapsed]
+        changes = await self._snapshots.changes()
+        if self.is_stopped:
+            return f"Run {self._number} stopped after {elapsed}. {_sentence(changes)}".strip()
+        parts = [*changes, elapsed]
         usage = self._outcome.usage
         if usage is not None and usage.cost_usd is not None:
             parts.append(f"${usage.cost_usd:.2f}")
         return " · ".join(parts)
+
+
+def _sentence(changes: list[str]) -> str:
+    """Return a summary of changes as a sentence, without a full stop after a command."""
+    text = " · ".join(changes)
+    end = "" if "/" in text else "."
+    return f"{text[:1].upper()}{text[1:]}{end}" if text else ""

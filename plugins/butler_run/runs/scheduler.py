@@ -96,9 +96,10 @@ class Scheduler:
         if live is None:
             raise UserError(f"Run {meant} is not running in this chat. /runs lists them.")
         is_at_work = live.place.has_begun.is_set()
+        left = _left(here) if number is None else ""
         await self._end(meant, live)
-        said = "was stopped. All its processes have ended." if is_at_work else "will not start."
-        return f"Run {meant} {said}{_left(here) if number is None else ''}"
+        said = await _stopped(meant, live) if is_at_work else f"Run {meant} will not start."
+        return f"{said}{left}"
 
     async def stop_all(self, chat_id: str | None) -> str:
         """Stop every run of a chat, or of all chats; return the reply.
@@ -117,9 +118,14 @@ class Scheduler:
         for error in ends:
             if isinstance(error, BaseException):
                 raise error
+        said = [
+            await _stopped(number, live)
+            for number, live in stopped.items()
+            if live.place.has_begun.is_set() and chat_id is not None
+        ]
         if len(stopped) == 1:
-            return f"Run {min(stopped)} was stopped. All its processes have ended."
-        return f"{len(stopped)} runs were stopped. All their processes have ended."
+            return said[0] if said else f"Run {min(stopped)} was stopped."
+        return "\n\n".join([f"{len(stopped)} runs were stopped.", *said])
 
     def _stoppable(self, chat_id: str | None) -> dict[int, _Live]:
         return {
@@ -237,6 +243,10 @@ class Scheduler:
 def _unrecorded(number: int, error: DataError) -> str:
     why = f"its start cannot be recorded: {error.reason}"
     return f"Run {number} did not start, as {why}. /retry {number} runs it again."
+
+
+async def _stopped(number: int, live: _Live) -> str:
+    return await live.work.take_answer() or f"Run {number} was stopped, its processes have ended."
 
 
 def _meant(live: Mapping[int, _Live]) -> int:

@@ -96,7 +96,9 @@ def answer():
     """Return the first answer of a run to a chat, behind a position."""
 
     def is_answer(reply):
-        return reply.answers and re.search(r" · \d+ s|no /undo|no files changed", reply.text)
+        return reply.answers and re.search(
+            r" · \d+ s|no /undo|no files changed|stopped after", reply.text
+        )
 
     async def answered(chat, after=0):
         return await _first(chat, after, is_answer)

@@ -67,9 +67,7 @@ async def test_who_ran_what_where_is_listed(chat, script, run):
     assert re.fullmatch(r"• 1 \*api\* done, scripted, \+4930111111, \d+ s, \$0\.12", listed)
 
 
-async def test_stop_ends_a_run_and_its_processes(
-    chat, script, tmp_path, wait_for, answer, is_alive
-):
+async def test_stop_ends_a_run_and_its_processes(chat, script, tmp_path, wait_for, is_alive):
     pid_file = tmp_path / "pid"
     script.turns(
         {"fork": {"pid_file": str(pid_file)}}, {"ignore_signals": ["SIGINT", "SIGTERM"]}, WRITE
@@ -78,10 +76,10 @@ async def test_stop_ends_a_run_and_its_processes(
     await chat("/run do it")
     await wait_for(chat, "1 or 👍 yes")
 
-    assert await chat("/stop") == ["Run 1 was stopped. All its processes have ended."]
+    (said,) = await chat("/stop")
+    assert re.fullmatch(r"Run 1 stopped after \d+ s\. No files changed\.", said)
     assert not is_alive(int(pid_file.read_text()))
     await wait_for(chat, "Run 1 in *api*: stopped")
-    await answer(chat)
     assert await chat("/stop") == ["Nothing is running in this chat."]
 
 
@@ -140,7 +138,7 @@ async def test_one_message_shows_how_it_goes(chat, script, run):
     await run(chat)
     status, *others = [s for s in chat.transport.sent if "Run 1" in s.reply.text]
 
-    assert status.reply.text == "Run 1: scripted is working in *api*, 0 s"
+    assert status.reply.text == "Run 1 started in *api* (Scripted)"
     assert {each.id for each in others} == {status.id}
     assert re.fullmatch(r"Run 1 in \*api\*: done, \d+ s\.", others[-1].reply.text)
     assert chat.transport.typing["team@g.us"] == 0

@@ -167,7 +167,7 @@ command = {json.dumps(command)}
     console.send("/use api\r")
     wait_for(console, "now works on")
     console.send("/run do it\r")
-    wait_for(console, "scripted is working in")
+    wait_for(console, "started in")
     return console
 
 

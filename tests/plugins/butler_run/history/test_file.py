@@ -60,7 +60,7 @@ async def test_an_answer_that_cannot_be_noted_reaches_the_chat_and_is_noted_late
     script.turns({"pause": 0.2}, {"say": "All done."})
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "Run 1: scripted is working")
+    await wait_for(chat, "Run 1 started in")
     with locked():
         said = (await answer(chat)).reply.text
         on_disk = states()
@@ -82,7 +82,7 @@ async def test_a_question_is_asked_and_answered_though_nothing_can_be_noted(
     script.turns({"pause": 0.2}, WRITE)
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "Run 1: scripted is working")
+    await wait_for(chat, "Run 1 started in")
     with locked():
         await wait_for(chat, "1 or 👍 yes")
         assert await chat("yes") == []
@@ -98,7 +98,7 @@ async def test_a_run_whose_start_cannot_be_recorded_does_not_start(
     script.turns({"pause": 0.2}, {"write": "one.txt", "content": "1"})
     await chat("/use api")
     await chat("/run first")
-    await wait_for(chat, "Run 1: scripted is working")
+    await wait_for(chat, "Run 1 started in")
     assert await chat("/run second") == ["Run 2 is queued #2, after run 1 in this chat."]
     with locked():
         said = await wait_for(chat, "Run 2 did not start")
@@ -139,7 +139,7 @@ async def test_what_is_noted_when_butler_ends_is_written_then(
     async with open_chat(read_setup(tmp_path / "butler.toml")) as chat:
         await chat("/use api")
         await chat("/run do it")
-        await wait_for(chat, "Run 1: scripted is working")
+        await wait_for(chat, "Run 1 started in")
         with locked():
             await answer(chat)
 

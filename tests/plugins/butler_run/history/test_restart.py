@@ -15,7 +15,7 @@ from butler.app import read_setup
 from butler.errors import TransportError
 from butler.testing import FakeTransport, open_chat
 
-CUT_OFF = "Run 1 in *api* was cut off when Butler stopped. /retry 1 restarts it."
+CUT_OFF = "Butler was stopped while run 1 was working in *api*. /retry 1 runs it again."
 
 OLDER = """
 CREATE TABLE runs (
@@ -56,7 +56,7 @@ def cut_off(butler, script, wait_for):
             for message in messages:
                 chat.transport.receive(message)
                 await chat.transport.wait_until_acknowledged(message)
-            await wait_for(chat, "Run 1: scripted is working")
+            await wait_for(chat, "Run 1 started in")
             chat.bot.stop()
         return messages
 
@@ -209,7 +209,7 @@ async def test_a_run_that_is_not_over_is_not_started_anew(chat, script, wait_for
     script.turns({"wait": True})
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "Run 1: scripted is working")
+    await wait_for(chat, "Run 1 started in")
 
     assert await chat("/retry") == [
         "There is no such run to restart in this chat. /runs lists the runs."
@@ -289,7 +289,7 @@ async def test_a_run_whose_process_id_is_another_process_by_now_is_cut_off(
     async with butler() as chat:
         await chat("/use api")
         await chat("/run do it")
-        await wait_for(chat, "Run 1: scripted is working")
+        await wait_for(chat, "Run 1 started in")
         chat.bot.stop()
     mocker.stopall()
 

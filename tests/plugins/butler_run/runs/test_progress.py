@@ -53,14 +53,14 @@ def slept(mocker):
 
 
 async def test_a_change_is_an_edit_that_waits_for_five_seconds_to_pass(desk, clock, slept):
-    status = Progress(desk, "Run 1 works,", clock)
+    status = Progress(desk, "Run 1 works", clock)
     async with status.kept_up_to_date():
-        assert (await desk.sent.get()).text == "Run 1 works, 0 s"
+        assert (await desk.sent.get()).text == "Run 1 works"
         clock.now += 1.5
         status.show("reading")
         edit = await desk.sent.get()
 
-    assert (edit.text, edit.edits) == ("Run 1 works, 2 s · reading", "id-1")
+    assert (edit.text, edit.edits) == ("Run 1 works · 2 s · reading", "id-1")
     assert slept == [EDIT_EVERY_S - 1.5]
 
 
@@ -77,14 +77,14 @@ async def test_the_chat_sees_what_the_agent_does_now(chat, script, wait_for, moc
 
 
 async def test_the_time_for_which_a_run_waited_does_not_count(desk, clock):
-    status = Progress(desk, "Run 1 works,", clock)
+    status = Progress(desk, "Run 1 works", clock)
     clock.now += 100
     async with status.kept_up_to_date():
-        assert (await desk.sent.get()).text == "Run 1 works, 0 s"
+        assert (await desk.sent.get()).text == "Run 1 works"
 
 
 async def test_what_is_the_same_as_before_is_no_change(desk, clock, slept):
-    status = Progress(desk, "Run 1 works,", clock)
+    status = Progress(desk, "Run 1 works", clock)
     async with status.kept_up_to_date():
         for doing in ("reading", "reading", "writing"):
             status.show(doing)
@@ -98,7 +98,7 @@ async def test_what_is_the_same_as_before_is_no_change(desk, clock, slept):
 
 
 async def test_before_the_time_for_edits_is_over_a_new_message_takes_the_place(desk, clock, slept):
-    status = Progress(desk, "Run 1 works,", clock)
+    status = Progress(desk, "Run 1 works", clock)
     async with status.kept_up_to_date():
         await desk.sent.get()
         clock.now += EDIT_WINDOW_S + 1
@@ -114,19 +114,19 @@ async def test_before_the_time_for_edits_is_over_a_new_message_takes_the_place(d
 async def test_the_seconds_are_brought_up_to_date_without_a_change(desk, clock, mocker):
     mocker.patch("butler_run.runs.progress.TYPICAL_INTERVALS", ())
     mocker.patch("butler_run.runs.progress.SLOWEST_INTERVAL_S", 0.0)
-    status = Progress(desk, "Run 1 works,", clock)
+    status = Progress(desk, "Run 1 works", clock)
     async with status.kept_up_to_date():
         await desk.sent.get()
         clock.now += 130
 
-        assert (await desk.sent.get()).text == "Run 1 works, 2 min 10 s"
+        assert (await desk.sent.get()).text == "Run 1 works · 2 min 10 s"
 
 
 async def test_a_message_that_was_not_sent_is_sent_later_and_then_edited(
     desk, clock, slept, mocker
 ):
     sending = mocker.patch.object(desk, "send", return_value=None)
-    status = Progress(desk, "Run 1 works,", clock)
+    status = Progress(desk, "Run 1 works", clock)
     async with status.kept_up_to_date():
         mocker.stop(sending)
         status.show("reading")
@@ -136,7 +136,7 @@ async def test_a_message_that_was_not_sent_is_sent_later_and_then_edited(
 
 
 async def test_the_end_takes_its_place(desk, clock):
-    status = Progress(desk, "Run 1 works,", clock)
+    status = Progress(desk, "Run 1 works", clock)
     async with status.kept_up_to_date():
         await desk.sent.get()
     await status.end("Run 1: done.")

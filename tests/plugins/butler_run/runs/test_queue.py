@@ -25,7 +25,7 @@ async def test_a_second_run_in_a_repo_waits_for_the_first(chat, script):
     assert await other("/stop 2") == ["Run 2 is not running in this chat. /runs lists them."]
     assert await other("/stop 3") == ["Run 3 will not start."]
     assert await chat("/stop 2") == ["Run 2 will not start."]
-    assert await chat("/stop") == ["Run 1 was stopped. All its processes have ended."]
+    assert (await chat("/stop"))[0].startswith("Run 1 stopped after ")
     lines = (await chat("/runs"))[0].split("\n")
 
     assert lines[0].startswith("• 2 *api* stopped, scripted, ")
@@ -55,7 +55,7 @@ async def test_the_next_run_begins_when_the_one_before_has_ended(chat, script, w
     before = len(chat.transport.sent)
     await chat("/stop 1")
 
-    await wait_for(chat, "Run 2: scripted is working in *api*, 0 s", before)
+    await wait_for(chat, "Run 2 started in *api*", before)
     await chat("/stop")
 
 
@@ -70,7 +70,7 @@ async def test_a_run_does_not_begin_whose_sender_was_shut_out_while_it_waited(
     await chat("/run third")
     await chat("/deny +4930111111")
     await chat("/stop 1")
-    await wait_for(chat, "Run 3: scripted is working in *api*")
+    await wait_for(chat, "Run 3 started in *api*")
     await chat("/stop")
 
     (entry,) = [each for each in chat.records.audit if "run 2" in each.detail]
@@ -89,7 +89,7 @@ async def test_no_more_runs_go_at_a_time_than_configured(chat, script, tmp_path,
 
     assert await chat("/run do it") == ["Run 3 is queued #3, after run 2 in this chat."]
     await chat("/stop 1")
-    await wait_for(chat, "Run 3: scripted is working in *plain*")
+    await wait_for(chat, "Run 3 started in *plain*")
     await chat("/stop")
     await chat("/stop")
 
@@ -166,7 +166,7 @@ async def test_runs_that_wait_for_two_repos_in_one_working_copy_begin_one_by_one
             await each("/run do it")
 
         for number, each in ((1, chat), (2, other), (3, chat), (4, other)):
-            await wait_for(each, f"Run {number}: scripted is working in ")
+            await wait_for(each, f"Run {number} started in ")
             later = [(n, at) for n, at in ((2, other), (3, chat), (4, other)) if n > number]
             for waiting, at in later:
                 assert await at(f"/diff {waiting}") == [f"Run {waiting} has not started yet."]
@@ -211,8 +211,8 @@ async def test_a_run_waits_until_an_undo_is_over(chat, script, run, gate, wait_f
     gate.is_open.set()
 
     assert await undoing == ["Run 1 in *api* was undone: made.txt."]
-    await wait_for(other, "Run 2: scripted is working in *api*")
+    await wait_for(other, "Run 2 started in *api*")
     texts = [sent.reply.text for sent in chat.transport.sent]
     assert texts.index("Run 1 in *api* was undone: made.txt.") < texts.index(
-        "Run 2: scripted is working in *api*, 0 s"
+        "Run 2 started in *api* (Scripted)"
     )

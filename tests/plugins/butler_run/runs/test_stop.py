@@ -1,6 +1,7 @@
 """/stop, whatever the run is at."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -8,23 +9,25 @@ from butler_run.agents.process import process
 from butler_run.snapshots.of_run import RunSnapshots
 from butler_run.snapshots.undo import Changes
 
-STOPPED = ["Run 1 was stopped. All its processes have ended."]
+UNCHANGED = re.compile(r"Run 1 stopped after \d+ s\. No files changed\.")
+ENDED = "Run 1 was stopped, its processes have ended."
 
 
 async def test_a_run_that_is_stopped_while_its_snapshot_is_taken_starts_no_agent(
-    chat, script, api, gate, wait_for, answer
+    chat, script, api, gate, wait_for, answer, mocker
 ):
+    mocker.patch("butler_run.runs.run.STOPPED_LIMIT_S", 0.0)
     script.turns({"write": "made.txt", "content": "made\n"})
     gate.before(RunSnapshots, "begin")
     await chat("/use api")
     await chat("/run do it")
-    await wait_for(chat, "Run 1: scripted is working in *api*, 0 s")
+    await wait_for(chat, "Run 1 started in *api* (Scripted)")
     await gate.is_reached.wait()
 
-    assert await chat("/stop") == STOPPED
+    assert await chat("/stop") == [ENDED]
     gate.is_open.set()
 
-    assert (await answer(chat)).reply.text.startswith("It was stopped.\n\nno files changed · ")
+    assert UNCHANGED.fullmatch((await answer(chat)).reply.text)
     assert not (api / "made.txt").exists()
 
 
@@ -44,8 +47,8 @@ async def test_a_run_is_not_called_stopped_while_its_agent_is_still_to_come(
     assert not stopping.done()
     gate.is_open.set()
 
-    assert await stopping == STOPPED
-    assert (await answer(chat)).reply.text.startswith("It was stopped.")
+    (said,) = await stopping
+    assert UNCHANGED.fullmatch(said)
 
 
 async def test_stop_ends_the_run_at_work_first_and_says_what_waits(chat, script):
@@ -54,9 +57,9 @@ async def test_stop_ends_the_run_at_work_first_and_says_what_waits(chat, script)
     await chat("/run first")
     await chat("/run second")
 
-    assert await chat("/stop") == [
-        "Run 1 was stopped. All its processes have ended. 1 more waits: /stop 2, or /stop all."
-    ]
+    (said,) = await chat("/stop")
+    assert UNCHANGED.match(said)
+    assert said.endswith(". 1 more waits: /stop 2, or /stop all.")
     assert (await chat("/stop"))[0].startswith("Run 2 ")
     assert await chat("/stop") == ["Nothing is running in this chat."]
 
@@ -70,7 +73,8 @@ async def test_stop_says_how_many_are_left(chat, script):
     (said,) = await chat("/stop")
 
     assert said.endswith(" 2 more are left: /stop 2 ends the next, /stop all ends all.")
-    assert await chat("/stop all") == ["2 runs were stopped. All their processes have ended."]
+    (said,) = await chat("/stop all")
+    assert said.startswith("2 runs were stopped.")
 
 
 async def test_stop_all_ends_every_run_of_this_chat_and_no_other(chat, script, wait_for):
@@ -83,9 +87,10 @@ async def test_stop_all_ends_every_run_of_this_chat_and_no_other(chat, script, w
     await chat("/run second")
 
     anna = chat.person("+4930111111")
-    assert await anna("/stop all") == ["2 runs were stopped. All their processes have ended."]
+    (said,) = await anna("/stop all")
+    assert re.fullmatch(r"2 runs were stopped\.\n\nRun 1 stopped after .* No files changed\.", said)
     assert await anna("/stop all") == ["Nothing is running in this chat."]
-    assert (await other("/stop"))[0].startswith("Run 2 was stopped")
+    assert (await other("/stop"))[0].startswith("Run 2 stopped after ")
 
 
 async def test_stop_everywhere_is_for_owners_and_ends_the_runs_of_all_chats(chat, script):
@@ -99,9 +104,7 @@ async def test_stop_everywhere_is_for_owners_and_ends_the_runs_of_all_chats(chat
     assert await anna("/stop everywhere") == [
         "/stop everywhere is for owners only. /stop all stops the runs of this chat."
     ]
-    assert await chat("/stop everywhere") == [
-        "2 runs were stopped. All their processes have ended."
-    ]
+    assert await chat("/stop everywhere") == ["2 runs were stopped."]
     assert await chat("/stop everywhere") == ["Nothing is running."]
 
 
@@ -120,7 +123,8 @@ async def test_stop_overtakes_what_holds_up_the_chat(chat, script, gate, said):
     slow = asyncio.create_task(chat("/diff"))
     await gate.is_reached.wait()
 
-    assert await chat(said) == STOPPED
+    (answer,) = await chat(said)
+    assert answer == "Run 1 was stopped." or UNCHANGED.fullmatch(answer)
 
     gate.is_open.set()
     await slow
@@ -143,3 +147,35 @@ async def test_stop_also_ends_a_run_that_was_asked_for_before_and_had_not_its_tu
     while "stopped" not in (await chat("/runs"))[0]:
         await chat.next_reply()
     assert not (api / "made.txt").exists()
+
+
+async def test_a_stop_is_answered_by_one_message_with_all_there_is_to_say(chat, script, wait_for):
+    script.turns({"say": "Half of it."}, {"write": "made.txt", "content": "x\n"}, {"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "writing")
+    before = len(chat.transport.sent)
+
+    await chat("/stop")
+    await wait_for(chat, "Run 1 in *api*: stopped")
+    await chat("/runs")
+
+    new = [sent.reply for sent in chat.transport.sent[before:] if sent.reply.edits is None]
+    assert re.fullmatch(
+        r"Half of it\.\n\nRun 1 stopped after \d+ s\. 1 file \+1 −0 · /diff · /undo",
+        new[0].text,
+    )
+    assert new[0].answers.text == "/stop"
+    assert [each.answers.text for each in new] == ["/stop", "/runs"]
+
+
+async def test_who_stops_a_run_from_elsewhere_does_not_get_the_answer_of_its_chat(
+    chat, script, wait_for
+):
+    script.turns({"wait": True})
+    other = chat.chat("other@g.us")
+    await other("/use web")
+    await other("/run theirs")
+
+    assert await chat("/stop everywhere") == ["Run 1 was stopped."]
+    await wait_for(other, "Run 1 stopped after ")
