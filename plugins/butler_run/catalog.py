@@ -2,20 +2,27 @@
 
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import TypeVar
 
 from butler import Finding, Repo, UserError
-from butler_run.agents import PRESETS, Agent, Mode, RunLimits, Wishes, allowed_environment
+from butler_run.agents import (
+    PRESETS,
+    Mode,
+    RunLimits,
+    Wishes,
+    allowed_environment,
+)
 from butler_run.agents.readiness import (
     interpreter_problem,
     login_problem,
 )
+from butler_run.choice import NOTHING_CHOSEN, Choice, Chosen
 from butler_run.configured import (
     ceiling_of,
     command_of,
+    default_mode_of,
     environment_of,
     held_to,
     home_of,
@@ -23,41 +30,14 @@ from butler_run.configured import (
     login_of,
     made,
     options_of,
+    resume_of,
 )
 from butler_run.sandbox.boundary import Boundary, Limits
-from butler_run.settings import AgentSettings, Approvers, RepoRunSettings, RunSettings
+from butler_run.settings import AgentSettings, RepoRunSettings, RunSettings
 
 T = TypeVar("T")
 
 _HOSTS: dict[str, tuple[str, ...] | None] = {"on": None, "off": ()}
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An agent with its settings for one repo.
-
-    Attributes:
-        is_program: It is a plain program, so what it prints is no more than that.
-        wishes: The mode and model it works in.
-        ceiling: The most that it may ever do without asking here.
-        boundary: What it can reach and take.
-        approvers: Who answers its questions, besides owners.
-    """
-
-    name: str
-    agent: Agent
-    is_program: bool
-    wishes: Wishes
-    ceiling: Mode
-    environment: dict[str, str]
-    limits: RunLimits
-    boundary: Boundary
-    approvers: Approvers
-
-    @property
-    def title(self) -> str:
-        """The agent's name in a sentence."""
-        return self.name[:1].upper() + self.name[1:]
 
 
 class Catalog:
@@ -187,25 +167,35 @@ class Catalog:
             return of_repo.agents[0]
         return default
 
-    def choose(self, repo: Repo, wanted: str | None) -> Choice:
+    def name_in(self, repo: Repo, wanted: str | None) -> str:
+        """Return the name of the agent for ``repo``, see ``choose``.
+
+        Raises:
+            UserError: The agent is unknown.
+        """
+        return self.spelled(wanted or self._default(self._options(repo)))
+
+    def choose(self, repo: Repo, wanted: str | None, chosen: Chosen = NOTHING_CHOSEN) -> Choice:
         """Return the agent for ``repo``: the chat's choice, else the repo's, else the default.
 
         Raises:
             UserError: The agent is unknown, or the repo does not allow it.
         """
         of_repo = self._options(repo)
-        name = self.spelled(wanted or self._default(of_repo))
+        name = self.name_in(repo, wanted)
         self.check_in(repo, name)
         settings = self._settings.agents.get(name, AgentSettings())
-        mode = ceiling_of(settings, of_repo)
+        ceiling, default = ceiling_of(settings, of_repo), default_mode_of(settings, of_repo)
+        mode = default if settings.kind == "command" else (chosen.mode or default).within(ceiling)
         held = held_to(mode, name, settings, is_trusted=repo.is_trusted)
         environment = held | environment_of(settings, command_of(name, settings)[0])
         return Choice(
             name=name,
             agent=made(name, settings, of_repo, is_trusted=repo.is_trusted),
             is_program=settings.kind == "command",
-            wishes=Wishes(mode),
-            ceiling=mode,
+            wishes=Wishes(mode, chosen.model, chosen.effort),
+            ceiling=ceiling,
+            default_mode=default,
             environment=environment,
             limits=RunLimits(
                 of_repo.time_limit or settings.time_limit or inf,
@@ -214,6 +204,7 @@ class Catalog:
             ),
             boundary=self.boundary(name, repo),
             approvers=of_repo.approvers or self._settings.approvers,
+            resume=resume_of(name, settings),
         )
 
     def boundaries(self, repos: Iterable[Repo]) -> dict[str, Boundary]:

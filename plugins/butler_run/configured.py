@@ -6,6 +6,7 @@ from butler import Repo
 from butler_run.agents import (
     LOGIN_OF_CLAUDE,
     PRESETS,
+    RESUME_OF_CLAUDE,
     AcpAgent,
     Agent,
     ClaudeAgent,
@@ -28,6 +29,13 @@ def home_of(name: str, settings: AgentSettings) -> HomeFolder:
 
 
 def ceiling_of(settings: AgentSettings, of_repo: RepoRunSettings) -> Mode:
+    """Return the most that a chat can choose: the repo's mode, else the agent's."""
+    if settings.kind == "command":
+        return Mode.BYPASS
+    return of_repo.mode or settings.mode or Mode.ASK
+
+
+def default_mode_of(settings: AgentSettings, of_repo: RepoRunSettings) -> Mode:
     """Return the agent's mode within the repo's; a program asks nobody."""
     if settings.kind == "command":
         return Mode.BYPASS
@@ -76,6 +84,14 @@ def login_of(name: str, settings: AgentSettings) -> Login | None:
         return LOGIN_OF_CLAUDE if program == "claude" else None
     preset = PRESETS.get(name) if settings.kind == "acp" else None
     return preset.login if preset and program == preset.command[0] else None
+
+
+def resume_of(name: str, settings: AgentSettings) -> str:
+    """Return what continues a conversation of an agent in a terminal; empty if unknown."""
+    if settings.kind == "claude":
+        return RESUME_OF_CLAUDE
+    is_preset = settings.kind == "acp" and name in PRESETS
+    return PRESETS[name].resume if is_preset else ""
 
 
 def held_to(mode: Mode, name: str, settings: AgentSettings, *, is_trusted: bool) -> dict[str, str]:

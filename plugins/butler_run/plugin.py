@@ -22,14 +22,17 @@ from butler_run.catalog import Catalog
 from butler_run.commands.choices import ChoiceCommands
 from butler_run.commands.conversations import ConversationCommands
 from butler_run.commands.grants import GrantCommands
+from butler_run.commands.modes import ModeCommands
 from butler_run.commands.runs import RUNS_SHOWN, RunCommands
 from butler_run.history.past import Request, State
 from butler_run.history.runs import FILE_NAME, History, history_finding
 from butler_run.inquiries.answers import replied
 from butler_run.permissions.answer import answered, may_run
 from butler_run.permissions.questions import Questions, said
+from butler_run.runs.choices import Choices
 from butler_run.runs.copy_locks import FOLDER_NAME as COPIES
 from butler_run.runs.copy_locks import CopyLocks
+from butler_run.runs.offers import Offers
 from butler_run.runs.prompts import Prompts
 from butler_run.runs.scheduler import Scheduler
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
@@ -43,7 +46,7 @@ from butler_run.text.redaction import Redactor
 logger = logging.getLogger(__name__)
 
 
-class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands):
+class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommands, RunCommands):
     """Runs coding agents in the chats' active repos."""
 
     settings_type = RunSettings
@@ -59,12 +62,17 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
         secrets = Redactor(self._catalog.secrets)
         folder = SnapshotFolder(self.data_folder / "snapshots", self.settings.max_snapshot_mb)
         surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)
+        self._choices = Choices(self._catalog, self._history)
+        enclosures = Enclosures(surroundings)
+        self._offers = Offers(enclosures)
         self._runs = Scheduler(
             *(self.settings, self._history, self._questions, secrets),
-            *(Enclosures(surroundings), folder),
+            *(enclosures, folder),
             CopyLocks(self.data_folder / COPIES, self.process_name),
+            self._choices,
         )
-        self._prompts = Prompts(self._catalog, self._history)
+        self._listed = {}
+        self._prompts = Prompts(self._choices, self._history)
         self._changes = Changes(self._history, secrets, folder)
         self._cut_off = self._history.cut_off()
         self._untold = self._history.take_untold()
@@ -101,6 +109,10 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
         """Resume the runs that the last daemon had queued; report its other runs to the chats."""
         for request in self._history.take_queued():
             await self._go_on(send, await reopen(request.message), request)
+        for parked in self._history.parked.of(None):
+            asked = self._history.request(parked.number)
+            if asked is not None and not self._history.is_of_another_process(parked.number):
+                self._runs.parking.wait(await reopen(asked.message), parked)
         for run in self._cut_off:
             said_so = f"Butler was stopped while run {run.number} was working in *{run.repo}*."
             text = f"{said_so} /retry {run.number} runs it again."
@@ -122,7 +134,7 @@ class RunPlugin(GrantCommands, ChoiceCommands, ConversationCommands, RunCommands
         try:
             repo = await ctx.repo(request.repo)
             copy = await asyncio.to_thread(working_copy, repo)
-            choice = self._catalog.choose(repo, request.agent)
+            choice = self._choices.choose(ctx, repo, request.agent)
         except UserError as error:
             self._history.end(request.number, State.CUT_OFF)
             reply = Reply(f"Run {request.number} was queued and cannot start: {error}", ctx.message)

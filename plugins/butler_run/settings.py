@@ -77,6 +77,7 @@ class RunSettings(Settings):
     audit_prompts: bool = True
     approvers: Approvers = "requester"
     question_limit: Seconds = 15 * 60.0
+    park: bool = False
     sandbox: SandboxChoice = "auto"
     network: Network = "on"
     max_memory_mb: Megabytes = 8_000

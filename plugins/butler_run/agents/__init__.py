@@ -8,6 +8,7 @@ from butler_run.agents.acp.agent import AcpAgent
 from butler_run.agents.agent import NO_WISHES, Agent, Offer, Past, Run, Wishes
 from butler_run.agents.base import Patience
 from butler_run.agents.claude.agent import ClaudeAgent
+from butler_run.agents.claude.conversations import claude_sessions
 from butler_run.agents.command import CommandAgent
 from butler_run.agents.environment import allowed_environment
 from butler_run.agents.errors import (
@@ -48,7 +49,14 @@ from butler_run.agents.events import (
     Working,
 )
 from butler_run.agents.limits import LimitedRun, RunLimits
-from butler_run.agents.presets import LOGIN_OF_CLAUDE, PRESETS, HomeFolder, Login, Preset
+from butler_run.agents.presets import (
+    LOGIN_OF_CLAUDE,
+    PRESETS,
+    RESUME_OF_CLAUDE,
+    HomeFolder,
+    Login,
+    Preset,
+)
 from butler_run.agents.process.process import ProcessLimits
 from butler_run.agents.usage_limits import WARN_AT
 
@@ -56,6 +64,7 @@ __all__ = [
     "LOGIN_OF_CLAUDE",
     "NO_WISHES",
     "PRESETS",
+    "RESUME_OF_CLAUDE",
     "WARN_AT",
     "AcpAgent",
     "Agent",
@@ -106,4 +115,5 @@ __all__ = [
     "Wishes",
     "Working",
     "allowed_environment",
+    "claude_sessions",
 ]

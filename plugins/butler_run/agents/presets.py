@@ -61,6 +61,7 @@ class Preset:
         untrusted: Variables that make it ignore a repo's settings if the protocol cannot.
         home: The parts of the home folder that it needs.
         login: Where its login is; None for one that may do without.
+        resume: What continues a conversation in a terminal, with ``{id}`` in place of its id.
     """
 
     command: tuple[str, ...]
@@ -69,6 +70,7 @@ class Preset:
     untrusted: Mapping[str, str] = field(default_factory=dict)
     home: HomeFolder = HomeFolder()
     login: Login | None = None
+    resume: str = ""
 
 
 def _opencode(edit: str) -> Mapping[str, str]:
@@ -101,12 +103,15 @@ LOGIN_OF_CLAUDE = Login(
     is_in_keychain=True,
 )
 
+RESUME_OF_CLAUDE = "claude --resume {id}"
+
 PRESETS = {
     "claude": Preset(
         ("claude-agent-acp",),
         "To get it: npm install -g @agentclientprotocol/claude-agent-acp@0.49.0",
         home=_HOME_OF_CLAUDE,
         login=LOGIN_OF_CLAUDE,
+        resume=RESUME_OF_CLAUDE,
     ),
     "codex": Preset(
         ("codex-acp",),
@@ -123,6 +128,7 @@ PRESETS = {
             settings=(".codex/config.toml",),
             settings_keys=("model_provider",),
         ),
+        resume="codex resume {id}",
     ),
     "gemini": Preset(
         ("gemini", "--acp"),
@@ -139,12 +145,14 @@ PRESETS = {
             settings=(".gemini/.env", ".gemini/settings.json"),
             settings_keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"),
         ),
+        resume="gemini --resume {id}",
     ),
     # OpenCode asks for nothing by default, and has no mode for that
     # (opencode.ai/docs/permissions).
     "opencode": Preset(
         ("opencode", "acp"),
         "To get it: npm install -g opencode-ai@1.18.33",
+        resume="opencode --session {id}",
         environment={
             Mode.ASK: _opencode("ask"),
             Mode.EDITS: _opencode("allow"),

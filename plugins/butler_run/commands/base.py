@@ -1,9 +1,13 @@
 """What the commands of the run plugin share."""
 
 from butler import Context, Message, Plugin, Repo
-from butler_run.catalog import Catalog, Choice
+from butler_run.agents import Past
+from butler_run.catalog import Catalog
+from butler_run.choice import Choice
 from butler_run.history.runs import History
 from butler_run.permissions.questions import Questions
+from butler_run.runs.choices import Choices
+from butler_run.runs.offers import Offers
 from butler_run.runs.scheduler import Scheduler
 from butler_run.settings import RunSettings
 from butler_run.snapshots.undo import Changes
@@ -20,14 +24,18 @@ class RunCommandsBase(Plugin[RunSettings]):
     _history: History
     _runs: Scheduler
     _changes: Changes
+    _choices: Choices
+    _offers: Offers
+    _listed: dict[tuple[str, str, str], list[Past]]
 
     async def _start(self, ctx: Context, prompt: str) -> str | None:
         repo = await ctx.active_repo()
-        note = await self._runs.start(ctx, repo, prompt, self._choice(ctx, repo))
+        choice = self._choices.choose_for_run(ctx, repo)
+        note = await self._runs.start(ctx, repo, prompt, choice)
         return "\n".join(each for each in (note, _left_out(ctx.message)) if each) or None
 
     def _choice(self, ctx: Context, repo: Repo) -> Choice:
-        return self._catalog.choose(repo, self._history.chats.agent_of(ctx.chat_id))
+        return self._choices.choose(ctx, repo)
 
 
 def _left_out(message: Message) -> str:

@@ -44,6 +44,22 @@ class ChoiceCommands(RunCommandsBase):
             return "Plain text is now treated as a prompt here. /chat off undoes that."
         return "Plain text is no longer treated as a prompt here."
 
+    @command(needs_like="run")
+    async def park(self, ctx: Context, state: Literal["on", "off"] | None = None) -> str:
+        """Let runs that a usage limit ended go on by themselves after its reset, or not.
+
+        A run goes on once, in the same conversation, two minutes after the reset that the agent
+        reported. /stop drops it.
+        """
+        parking = self._runs.parking
+        if state is not None:
+            parking.choose(ctx.chat_id, is_on=state == "on")
+        if parking.is_on(ctx.chat_id):
+            return (
+                "After a usage limit, runs of this chat go on by themselves. /park off ends that."
+            )
+        return "After a usage limit, runs of this chat wait for /retry. /park on lets them go on."
+
     @command(needs=Role.OWNER)
     async def lift(self, ctx: Context) -> str:
         """Let the next run of this chat exceed the daily budget."""

@@ -93,7 +93,8 @@ class RunCommands(RunCommandsBase):
         if request is None:
             raise UserError("There is no such run to restart in this chat. /runs lists the runs.")
         repo = await ctx.repo(request.repo)
-        choice = self._catalog.choose(repo, request.agent)
+        choice = self._choices.choose_for_run(ctx, repo, request.agent)
+        self._runs.parking.drop(ctx.chat_id, request.number)
         return await self._runs.start(ctx, repo, request.prompt, choice)
 
     @command(needs=Role.VIEWER, at=At.EVERYWHERE)

@@ -10,8 +10,12 @@ from typing import Any
 from butler import ButlerError, Finding, Message, Person
 from butler_run.agents import Usage
 from butler_run.history.chats import CHATS_SCHEMA, Chats
+from butler_run.history.contexts import Contexts
 from butler_run.history.file import HistoryFile
+from butler_run.history.forks import Forks
+from butler_run.history.parked import ParkedRuns
 from butler_run.history.past import AT_WORK, Past, Request, State
+from butler_run.history.preferences import Preferences
 from butler_run.history.process_ids import is_there, name_of
 from butler_run.history.slash_commands import SlashCommands
 
@@ -62,6 +66,10 @@ class History:
     Attributes:
         chats: The chats' choices, in the same file.
         slash_commands: What the agents announced, in the same file.
+        preferences: What chats prefer, in the same file.
+        parked: The runs that go on after a usage limit, in the same file.
+        forks: The conversations to continue in a copy, in the same file.
+        contexts: The sizes and costs of conversations, in the same file.
     """
 
     def __init__(self, path: Path, keep_s: float | None = None) -> None:
@@ -71,6 +79,10 @@ class History:
         self._unsaved: dict[int, dict[str, Any]] = {}
         self.chats = Chats(self._file)
         self.slash_commands = SlashCommands(self._file)
+        self.preferences = Preferences(self._file)
+        self.parked = ParkedRuns(self._file)
+        self.contexts = Contexts(self._file)
+        self.forks = Forks(self._file)
         self.keep_noting = self._file.keep_noting
         self.forget_texts()
 
@@ -103,16 +115,18 @@ class History:
         agent: str,
         prompt: str,
         number: int | None = None,
+        continued: int | None = None,
     ) -> int | None:
         """Record the run requested by ``message``; return its number, None if already recorded.
 
-        Without a number it gets the next one.
+        Without a number it gets the next one. A message may ask for one more run that continues
+        another one.
 
         Raises:
             DataError: It cannot be recorded.
         """
         with self._file.transaction():
-            return self._added(message, repo, folder, agent, prompt, number)
+            return self._added(message, repo, folder, agent, prompt, number, continued)
 
     def _added(
         self,
@@ -122,9 +136,12 @@ class History:
         agent: str,
         prompt: str,
         number: int | None,
+        continued: int | None,
     ) -> int | None:
         sender = message.author
         key = f"{message.chat_id}\n{sender}\n{message.id}"
+        if continued is not None:
+            key = f"{key}\n{continued}"
         rows = self._file.change(
             "INSERT INTO runs "
             "(number, chat_id, repo, folder, agent, person, state, queued_at, message_key) "
@@ -234,6 +251,10 @@ class History:
         states = (State.CUT_OFF, State.FAILED, State.STOPPED, State.LIMITED, State.PARKED)
         return next(iter(self._runs(where, chat_id, *states)), None)
 
+    def is_of_another_process(self, number: int) -> bool:
+        """Return whether another running process owns a run."""
+        return self._is_under_way(number)
+
     def _is_under_way(self, number: int) -> bool:
         """Return whether another running process owns a run."""
         query = "SELECT process FROM details WHERE number = ? AND process <> ?"
@@ -294,6 +315,15 @@ class History:
         )
         rows = self._file.rows(query, since, *addresses, *addresses)
         return [float(queued_at) for (queued_at,) in rows]
+
+    def used_since(self, since: float, chat_id: str) -> tuple[int, int, float]:
+        """Return the runs, tokens and US dollars of a chat since then (Unix seconds)."""
+        query = (
+            "SELECT count(*), coalesce(sum(tokens), 0), total(cost_usd) FROM runs "
+            "LEFT JOIN details USING (number) WHERE chat_id = ? AND queued_at > ?"
+        )
+        ((runs, tokens, cost),) = self._file.rows(query, chat_id, since)
+        return int(runs), int(tokens), float(cost)
 
     def count_since(self, since: float, chat_id: str) -> int:
         """Return the number of runs of a chat since then (Unix seconds)."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from butler import Context, Reply, Repo, Role, duration
 from butler_run.agents import LimitedRun, PermissionAsked
-from butler_run.catalog import Choice
+from butler_run.choice import Choice
 from butler_run.history.past import State
 from butler_run.history.runs import History
 from butler_run.permissions.details import MOST, details, wish

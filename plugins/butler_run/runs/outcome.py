@@ -103,15 +103,22 @@ class Outcome:
             return State.FAILED
         return _STATES[self.finished.reason]
 
-    def trouble(self, number: int, *, is_stopped: bool, has_compact: bool) -> str:
-        """Return what the chat must know of the end, with the way out; empty if all is well."""
+    def trouble(self, number: int, *, is_stopped: bool, has_compact: bool, after_limit: str) -> str:
+        """Return what the chat must know of the end, with the way out; empty if all is well.
+
+        Args:
+            number: That of the run.
+            is_stopped: Somebody stopped it.
+            has_compact: The agent can shorten its conversation.
+            after_limit: What comes after a usage limit.
+        """
         said = with_clock_times(self.problem or (self.finished.detail if self.finished else ""))
         if self.reason is Reason.TOO_LONG:
             shorter = "/compact shortens it, " if has_compact else ""
             return f"{_TOO_LONG} {shorter}/new starts another."
         if said and self.state(is_stopped=is_stopped) is State.FAILED:
             return f"{said} /retry {number} runs it again."
-        return said
+        return f"{said} {after_limit}".strip() if said else ""
 
     def notes(self) -> list[str]:
         """Return the sentences below the answer."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from butler import Context, ForeignCall, UserError
 from butler_run.agents import AgentCommand
-from butler_run.catalog import Catalog
 from butler_run.history.runs import History
 from butler_run.permissions.answer import may_run
+from butler_run.runs.choices import Choices
 
 
 class Prompts:
@@ -16,8 +16,8 @@ class Prompts:
     with its slash doubled, it always does.
     """
 
-    def __init__(self, catalog: Catalog, history: History) -> None:
-        self._catalog = catalog
+    def __init__(self, choices: Choices, history: History) -> None:
+        self._choices = choices
         self._chats = history.chats
         self._announced = history.slash_commands
 
@@ -49,7 +49,7 @@ class Prompts:
         if call is None:
             return ctx.message.text.strip()
         repo = await ctx.active_repo()
-        agent = self._catalog.choose(repo, self._chats.agent_of(ctx.chat_id)).name
+        agent = self._choices.choose(ctx, repo).name
         announced = _named(call.word, self._announced.of(repo.name, agent) or ())
         if announced is None and not call.is_escaped:
             raise UserError(
@@ -63,7 +63,7 @@ class Prompts:
         if await ctx.active_repo_name() is None:
             return ""
         repo = await ctx.active_repo()
-        agent = self._catalog.choose(repo, self._chats.agent_of(ctx.chat_id)).name
+        agent = self._choices.choose(ctx, repo).name
         commands = self._announced.of(repo.name, agent)
         if commands is None:
             return f"The commands of {agent} are listed here after its first run in *{repo.name}*."

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from butler import Context, DataError, Reply, Repo, UserError, duration
 from butler_run.agents import (
@@ -21,9 +22,11 @@ from butler_run.agents import (
     Text,
     Todos,
     Tool,
+    Wishes,
 )
 from butler_run.agents.complaints import with_clock_times
-from butler_run.catalog import Choice
+from butler_run.choice import Choice
+from butler_run.history.parked import Parked
 from butler_run.history.past import State
 from butler_run.history.runs import History
 from butler_run.inquiries.prompts import InquiryPrompts, Told
@@ -33,7 +36,9 @@ from butler_run.runs.chat import RunChat
 from butler_run.runs.instructions import instructions
 from butler_run.runs.outcome import Outcome, Said
 from butler_run.runs.output import Output
+from butler_run.runs.parking import Parking
 from butler_run.runs.progress import Progress
+from butler_run.runs.resuming import how_to_resume, is_open_elsewhere
 from butler_run.sandbox.enclosures import RunEnclosure
 from butler_run.snapshots.of_run import RunSnapshots
 
@@ -66,6 +71,8 @@ class Run:
         chat: Where its messages go.
         snapshots: Keeps the working copy.
         question_limit_s: How long the agent's own questions wait for answers; None for ever.
+        parking: Lets it go on after a usage limit.
+        continued: The run that it continues, if any.
 
     Attributes:
         is_stopped: Somebody asked for its end.
@@ -84,6 +91,8 @@ class Run:
         chat: RunChat,
         snapshots: RunSnapshots,
         question_limit_s: float | None,
+        parking: Parking,
+        continued: Parked | None,
     ) -> None:
         self._ctx = ctx
         self._number = number
@@ -94,6 +103,8 @@ class Run:
         self._history = history
         self._chat = chat
         self._prompts = PermissionPrompts(ctx, number, repo, choice, history, questions, chat)
+        self._parking = parking
+        self._continued = continued
         told = Told(ctx, number, choice, question_limit_s)
         self._inquiries = InquiryPrompts(told, history, questions, chat)
         self._snapshots = snapshots
@@ -108,7 +119,7 @@ class Run:
         self.is_stopped = False
         self._has_ended = asyncio.Event()
         self._is_taken = False
-        self._progress = Progress(chat, f"Run {number} started in *{repo.name}* ({choice.title})")
+        self._progress = Progress(chat, f"Run {number} started in *{repo.name}* ({choice.label})")
 
     async def stop(self) -> None:
         """End the run and all its processes; return once they are dead and none can follow.
@@ -161,14 +172,32 @@ class Run:
             await self._run_agent()
             elapsed = duration(clock() - begun_at)
             await self._kept(self._snapshots.end(used_git=self._used_git))
-        state, outcome = self._state(), self._outcome
-        self._said = await self._answered(elapsed)
+        state, outcome, after_limit = self._state(), self._outcome, ""
+        self._note_cost()
+        if state is State.LIMITED:
+            after_limit = self._after_limit()
+            state = State.PARKED if self._parking.is_parked(self._number) else state
+        self._said = await self._answered(elapsed, after_limit)
         self._history.end(
             *(self._number, state, self._snapshots.after, outcome.usage, outcome.conversation_id),
             answer=self._said.text,
         )
         await self._progress.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
         return state
+
+    def _note_cost(self) -> None:
+        """Note the size and cost of the conversation; the run is left with its own cost."""
+        outcome = self._outcome
+        if outcome.usage is not None and outcome.conversation_id is not None:
+            cost = self._history.contexts.note(outcome.conversation_id, outcome.usage)
+            outcome.usage = replace(outcome.usage, cost_usd=cost)
+
+    def _after_limit(self) -> str:
+        """Park the run if that is wanted; return what the chat is told."""
+        finished, conversation_id = self._outcome.finished, self._outcome.conversation_id
+        if self._continued is not None or finished is None or finished.limit is None:
+            return f"/retry {self._number} runs it again."
+        return self._parking.offer(self._ctx, self._number, finished.limit, conversation_id)
 
     async def _kept(self, snapshot: Awaitable[None]) -> None:
         """Wait for a snapshot, which is slow with many untracked files."""
@@ -187,14 +216,17 @@ class Run:
         if not self._said.is_all:
             name = f"run-{self._number}.md"
             full = await asyncio.to_thread(self._outcome.answer.full)
-            await self._chat.send(Reply(full, file_name=name))
+            await self._chat.send(Reply(f"{full}{self._in_a_terminal()}", file_name=name))
         for each in self._outcome.attached:
             await self._chat.send(Reply(each.text, file_name=each.name))
 
-    async def _answered(self, elapsed: str) -> Said:
+    async def _answered(self, elapsed: str, after_limit: str) -> Said:
         outcome, footer = self._outcome, await self._summed_up(elapsed)
         trouble = outcome.trouble(
-            self._number, is_stopped=self.is_stopped, has_compact=self._has_compact()
+            self._number,
+            is_stopped=self.is_stopped,
+            has_compact=self._has_compact(),
+            after_limit=after_limit,
         )
         beside = [each for each in (trouble, *self._enclosure.notes, *outcome.notes()) if each]
         room = len("\n\n".join(["", *beside, footer]))
@@ -208,6 +240,13 @@ class Run:
         announced = self._history.slash_commands.of(self._repo.name, self._choice.name) or ()
         return any(each.name == "compact" for each in announced)
 
+    def _in_a_terminal(self) -> str:
+        conversation_id = self._outcome.conversation_id
+        line = how_to_resume(self._choice, conversation_id) if conversation_id else ""
+        return (
+            f"\n\n---\nTo go on in a terminal, in the folder of the repo: `{line}`" if line else ""
+        )
+
     @asynccontextmanager
     async def _typing(self) -> AsyncIterator[None]:
         self._ctx.show_typing(is_typing=True)
@@ -220,7 +259,8 @@ class Run:
         try:
             kept_id = self._history.chats.conversation(*self._conversation_key)
             self._is_resumable = kept_id != UNRESUMABLE
-            await self._converse(kept_id or None)
+            continued_id = self._continued and self._continued.conversation_id
+            await self._converse(continued_id or kept_id or None)
         except ConversationLostError as error:
             self._history.chats.drop_conversation(*self._conversation_key)
             await self._chat.send(Reply(f"{error} Starting a new one."))
@@ -260,12 +300,13 @@ class Run:
     async def _work_with_agent(self, conversation_id: str | None) -> None:
         is_told = conversation_id is not None or self._repo.is_trusted
         told = "" if is_told else await asyncio.to_thread(instructions, self._repo.path)
+        wishes = await self._wishes(conversation_id)
         starting = self._choice.agent.start(
             self._prompt,
             folder=self._repo.path,
             environment=self._choice.environment,
             conversation_id=conversation_id,
-            wishes=self._choice.wishes,
+            wishes=wishes,
             instructions=told,
             enclosure=self._enclosure,
         )
@@ -282,6 +323,18 @@ class Run:
                         self._inquiries.ask(self._run, event)
                     case Notice():
                         await self._chat.send(Reply(event.text))
+
+    async def _wishes(self, conversation_id: str | None) -> Wishes:
+        """Return the wishes; a conversation that may be open elsewhere is continued in a copy."""
+        wishes, key = self._choice.wishes, self._conversation_key
+        if conversation_id is None:
+            return wishes
+        is_open = await asyncio.to_thread(is_open_elsewhere, self._choice, conversation_id)
+        if is_open:
+            text = "This conversation is open in another program, so I go on in a copy of it."
+            await self._chat.send(Reply(text))
+        is_to_fork = is_open or self._history.forks.is_to_fork(*key, conversation_id)
+        return replace(wishes, is_forked=is_to_fork)
 
     def _note(self, event: Event) -> None:
         self._outcome.note(event)

@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from butler import ChatNames, Context, DataError, Repo, UserError
-from butler_run.catalog import Choice
+from butler import ChatNames, Context, DataError, Repo, UserError, listed
+from butler_run.choice import Choice
+from butler_run.history.parked import Parked
 from butler_run.history.past import State
 from butler_run.history.runs import History
 from butler_run.permissions.questions import Questions
 from butler_run.runs.budget import Budget
 from butler_run.runs.chat import RunChat
+from butler_run.runs.choices import Choices
 from butler_run.runs.copy_locks import CopyLocks
+from butler_run.runs.parking import Parking
 from butler_run.runs.queue import Place, Queue
 from butler_run.runs.run import Run
 from butler_run.sandbox.enclosures import Enclosures
@@ -25,6 +28,9 @@ from butler_run.snapshots.working_copy import working_copy
 from butler_run.text.redaction import Redactor
 
 logger = logging.getLogger(__name__)
+
+GO_ON = "Continue where you were stopped by the usage limit."
+"""The prompt of a run that continues a parked one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,11 @@ class _Live:
 
 
 class Scheduler:
-    """Starts, queues and stops runs."""
+    """Starts, queues and stops runs.
+
+    Attributes:
+        parking: The runs that wait for the reset of a usage limit.
+    """
 
     def __init__(
         self,
@@ -48,6 +58,7 @@ class Scheduler:
         enclosures: Enclosures,
         snapshots: SnapshotFolder,
         copies: CopyLocks,
+        choices: Choices,
     ) -> None:
         self._settings = settings
         self._history = history
@@ -56,9 +67,11 @@ class Scheduler:
         self._enclosures = enclosures
         self._snapshots = snapshots
         self._copies = copies
+        self._choices = choices
         self._budget = Budget(settings, history)
         self._queue = Queue(settings.max_runs)
         self._live: dict[int, _Live] = {}
+        self.parking = Parking(history, self._go_on, is_default=settings.park)
 
     @property
     def at_work(self) -> int:
@@ -80,7 +93,11 @@ class Scheduler:
     def can_stop(self, chat_id: str | None, number: int | None) -> bool:
         """Return whether a chat has this run, or any run, that ``stop`` could end."""
         here = self._stoppable(chat_id)
-        return bool(here) if number is None else number in here
+        if number is None:
+            return bool(here)
+        return number in here or number in {
+            each.number for each in self._history.parked.of(chat_id)
+        }
 
     async def stop(self, chat_id: str, number: int | None) -> str:
         """Stop a run of a chat (default: the latest active one); return the reply.
@@ -89,8 +106,14 @@ class Scheduler:
             UserError: There is no such run.
         """
         here = self._stoppable(chat_id)
+        if number is not None and number not in here and self.parking.drop(chat_id, number):
+            return f"Run {number} will not go on."
         if not here:
-            return "Nothing is running in this chat."
+            parked = [
+                f" Run {each.number} is parked: /stop {each.number} drops it."
+                for each in self._history.parked.of(chat_id)
+            ]
+            return "Nothing is running in this chat." + "".join(parked[:1])
         meant = _meant(here) if number is None else number
         live = here.pop(meant, None)
         if live is None:
@@ -107,7 +130,9 @@ class Scheduler:
         Raises:
             UserError: A process could not be ended; all others were.
         """
-        stopped = self._stoppable(chat_id)
+        stopped, dropped = self._stoppable(chat_id), self.parking.drop(chat_id)
+        if not stopped and dropped:
+            return f"{_numbered(dropped)} will not go on."
         if not stopped:
             return f"Nothing is running{' in this chat' if chat_id else ''}."
         # Queued runs first, or they would start as others end.
@@ -141,7 +166,14 @@ class Scheduler:
             live.job.cancel()
             self._history.end(number, State.STOPPED)
 
-    async def start(self, ctx: Context, repo: Repo, prompt: str, choice: Choice) -> str | None:
+    async def start(
+        self,
+        ctx: Context,
+        repo: Repo,
+        prompt: str,
+        choice: Choice,
+        continued: Parked | None = None,
+    ) -> str | None:
         """Start or queue a run; return the immediate reply.
 
         A message that is handled again starts nothing.
@@ -161,16 +193,36 @@ class Scheduler:
             )
         self._budget.check(ctx)
         number = await ctx.next_number(self._history.highest)
-        number = self._history.add(ctx.message, repo.name, repo.path, choice.name, prompt, number)
+        number = self._history.add(
+            *(ctx.message, repo.name, repo.path, choice.name, prompt, number),
+            continued=None if continued is None else continued.number,
+        )
         if number is None:
             return None
         ctx.take_over()  # the history reports an interrupted run at the next start
-        place = self.line_up(ctx, number, repo, copy, prompt, choice)
+        place = self.line_up(ctx, number, repo, copy, prompt, choice, continued)
         notes = [self._queued(place, ctx.chat_names), self._budget.warning(ctx.chat_id)]
         return "\n".join(note for note in notes if note) or None
 
+    async def _go_on(self, ctx: Context, parked: Parked) -> None:
+        """Start the run that continues a parked one, in the same conversation."""
+        request = self._history.request(parked.number)
+        if request is None or not await ctx.is_still_admitted():
+            return
+        repo = await ctx.repo(request.repo)
+        choice = self._choices.choose(ctx, repo, request.agent)
+        note = await self.start(ctx, repo, GO_ON, choice, parked)
+        await ctx.reply(f"Run {parked.number} goes on." + (f" {note}" if note else ""))
+
     def line_up(
-        self, ctx: Context, number: int, repo: Repo, copy: Path, prompt: str, choice: Choice
+        self,
+        ctx: Context,
+        number: int,
+        repo: Repo,
+        copy: Path,
+        prompt: str,
+        choice: Choice,
+        continued: Parked | None = None,
     ) -> Place:
         """Queue a recorded run for its working copy."""
         chat = RunChat(ctx, self._history, number, self._secrets)
@@ -179,6 +231,7 @@ class Scheduler:
         work = Run(
             *(ctx, number, prompt, repo, choice, enclosure),
             *(self._history, self._questions, chat, snapshots, self._settings.question_limit),
+            *(self.parking, continued),
         )
         place = self._queue.join(number, copy, ctx.chat_id)
         work_on = self._carry_out(ctx, work, place, repo, prompt)
@@ -237,7 +290,14 @@ class Scheduler:
                 )
                 ctx.audit("run", repo.name, str(ended), detail)
         await work.tell()
+        for parked in self._history.parked.of(ctx.chat_id):
+            if parked.number == place.number:
+                self.parking.wait(ctx, parked)
         await work.tidy_up()
+
+
+def _numbered(numbers: Sequence[int]) -> str:
+    return f"Run {numbers[0]}" if len(numbers) == 1 else f"Runs {listed(map(str, numbers))}"
 
 
 def _unrecorded(number: int, error: DataError) -> str:

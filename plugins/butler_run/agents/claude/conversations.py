@@ -31,7 +31,7 @@ def conversations(folder: Path, environment: Mapping[str, str]) -> tuple[Past, .
     """Look at the disk: return the newest conversations of a folder, newest first."""
     config = _config(environment)
     dated = sorted(_dated(config / "projects" / spelled(folder)), reverse=True)[:MOST]
-    alive = _alive(config / "sessions")
+    alive = claude_sessions(config / "sessions")
     now = time.time()
     return tuple(
         Past(
@@ -59,7 +59,7 @@ def _dated(folder: Path) -> Iterator[tuple[float, Path]]:
                     yield path.stat().st_mtime, path
 
 
-def _alive(folder: Path) -> set[str]:
+def claude_sessions(folder: Path) -> set[str]:
     """Return the ids of the conversations that running processes have open."""
     found: set[str] = set()
     with suppress(OSError):
