@@ -56,6 +56,8 @@ def tidied(word: str) -> str:
 
 def folded(name: str) -> str:
     """Return a form of ``name`` that is the same however it is typed: in case, and composed."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

@@ -4,9 +4,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, TypeVarTuple
+from typing import Any, NamedTuple, TypeVarTuple
 
 from butler.access.rules import Refusal, Role
 from butler.chat.message import Message, Person, Reply
@@ -40,8 +39,7 @@ _UNUSABLE = "A file that I need for that cannot be used: {}. The log says which,
 TOO_SLOW = "Sorry, that took too long, so I stopped it."
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(NamedTuple):
     """What came of a turn: the reply, a word for the records, and whether it had an effect."""
 
     answer: Answer | Pass
@@ -239,10 +237,11 @@ class Bot:
         outcome = await self._outcome(ctx, placed)
         answer = outcome.answer
         if isinstance(answer, str):
-            answer = Reply(answer, answers=ctx.message)
+            answer = Reply(answer, answers=message)
         if isinstance(answer, Reply):
-            is_urgent = isinstance(verdict, Call) and verdict.command.overtakes
-            await self._send(ctx.message.chat_id, answer._replace(is_urgent=is_urgent))
+            if isinstance(verdict, Call) and verdict.command.overtakes:
+                answer = answer._replace(is_urgent=True)
+            await self._send(message.chat_id, answer)
         return outcome.had_effect
 
     async def _placed(self, fleet: Fleet, ctx: Context, verdict: Call | Hear) -> Placed:
@@ -261,11 +260,11 @@ class Bot:
 
     async def _outcome(self, ctx: Context, placed: Joined | Call | Say | Hear) -> _Outcome:
         match placed:
-            case Joined():
-                outcome = await self._called(ctx, placed.call)
-                return replace(outcome, answer=placed.with_reply(outcome.answer, outcome.result))
             case Call():
                 return await self._called(ctx, placed)
+            case Joined():
+                outcome = await self._called(ctx, placed.call)
+                return outcome._replace(answer=placed.with_reply(outcome.answer, outcome.result))
             case Hear():
                 return await self._heard(ctx)
             case Say():

@@ -317,18 +317,17 @@ class Context:
         """
         if repo_name is None:
             return False
-        if self.chat_names.is_private:
-            return True
         try:
-            repo = self._services.repos.get(repo_name)
+            return self._may_list(self._services.repos.get(repo_name))
         except UnknownRepoError:
-            return False
-        return self._may_list(repo)
+            return self.chat_names.is_private
 
     def _is_visible(self, repo: Repo) -> bool:
         return self.may_see(repo.name)
 
     def _may_list(self, repo: Repo) -> bool:
+        if not self._services.gate.has_audiences:
+            return True
         role = self.role if self.chat_names.is_private else min(self.role, Role.USER)
         return self._services.gate.may_see(repo.name, self.message, role)
 
