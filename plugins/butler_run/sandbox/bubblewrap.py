@@ -58,6 +58,13 @@ class Link:
 
 
 Mount = Bind | Empty | Link
+
+
+def place_of(mount: Mount) -> Path:
+    """Return where a mount is in the sandbox."""
+    return mount.target or mount.source if isinstance(mount, Bind) else mount.target
+
+
 WHOLE_SYSTEM: tuple[Mount, ...] = (Bind(Path("/")),)
 
 
@@ -118,7 +125,31 @@ def _closed(mounts: Iterable[Mount]) -> Iterator[str]:
 def shows(mounts: Sequence[Mount], path: Path) -> bool:
     """Return whether the host's ``path`` is visible under ``mounts``."""
     for mount in reversed(mounts):
-        target = mount.target or mount.source if isinstance(mount, Bind) else mount.target
-        if path.is_relative_to(target):
+        if path.is_relative_to(place_of(mount)):
             return isinstance(mount, Bind)
     return True
+
+
+def held(guards: Iterable[Mount], roots: Sequence[Path]) -> Iterator[Mount]:
+    """Yield the mounts that hold the folders above what is guarded where they are.
+
+    A folder could else be moved away with the mounts in it, and another one take its place. A mount
+    point cannot be moved, so each folder below a writable root is bound onto itself.
+
+    Args:
+        guards: The mounts that hide, or make read-only.
+        roots: The writable mounts around them.
+    """
+    places = [place_of(each) for each in guards]
+    guarded, held_ones = set(places), set[Path]()
+    for place in places:
+        around = [root for root in roots if place.is_relative_to(root)]
+        root = max(around, key=lambda each: len(each.parts), default=place)
+        for parent in reversed(place.parents):
+            if parent == root or not parent.is_relative_to(root):
+                continue
+            if parent in guarded:
+                break
+            if parent not in held_ones and parent.is_dir():
+                held_ones.add(parent)
+                yield Bind(parent, is_writable=True)

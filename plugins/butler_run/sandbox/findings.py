@@ -12,6 +12,7 @@ from butler_run.sandbox.enclosures import Enclosures
 from butler_run.sandbox.probe import SandboxError
 
 _SUBJECT = "sandbox"
+_SHOWN = 10
 _LISTENING = "0A"
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 # As the kernel writes addresses, see proc_net_tcp(5): 127.…, any, ::1, any, and 127.… in IPv6.
@@ -42,14 +43,20 @@ def sandbox_findings(
             f"off for {listed(open_ones)}: agents there can do everything that Butler's user can"
         )
     if any(each.hosts is None for each in boundaries.values()):
-        ports = [str(port) for port in sorted(near_ports())]
-        reached = f", and the ports {listed(ports)} of this machine" if ports else ""
         yield Finding(
             True,
             "network",
-            f"agents reach all of it{reached}; restrict it with the key network",
+            f"agents reach all of it{_near()}; restrict it with the key network",
             is_note=True,
         )
+
+
+def _near() -> str:
+    ports = [str(port) for port in sorted(near_ports())]
+    if len(ports) <= 1:
+        return "".join(f", and port {port} of this machine" for port in ports)
+    shown = ports if len(ports) <= _SHOWN else [*ports[:_SHOWN], f"{len(ports) - _SHOWN:,} more"]
+    return f", and ports {', '.join(shown[:-1])} and {shown[-1]} of this machine"
 
 
 def near_ports() -> set[int]:

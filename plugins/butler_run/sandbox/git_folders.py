@@ -2,22 +2,25 @@
 
 A read-only ``.git/config`` is not enough: ``.git`` could be moved away, so it is bound onto itself;
 and ``.git/commondir`` could lead git to another configuration, so an empty one takes its place.
-Symbolic links are never followed, because that would expose their targets.
+What the configuration includes from elsewhere in the repo is read-only as well. Symbolic links are
+never followed, because that would expose their targets.
 """
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from butler_run.sandbox.bubblewrap import Bind, Mount
+from butler_run.sandbox.included import named_by, users_configuration
 from butler_run.sandbox.probe import SandboxError
 
 _MAX_FOLDERS = 10_000
 _MAX_BYTES = 1_000_000
-_RUN_BY_GIT = ("config", "config.worktree", "hooks", "commondir", "gitdir")
+_CONFIGURATION = ("config", "config.worktree")
+_RUN_BY_GIT = (*_CONFIGURATION, "hooks", "commondir", "gitdir")
 _HERE = ".\n"
 _SHARED = ("objects", "refs", "logs")
 
@@ -40,6 +43,14 @@ class GitFolders:
     def is_shared(self) -> bool:
         """Whether the working copy is a linked worktree."""
         return self.own != self.common
+
+
+@dataclass(frozen=True, slots=True)
+class GitMounts:
+    """The mounts of git folders: those an agent writes in, and what is read-only below them."""
+
+    writable: tuple[Mount, ...] = ()
+    pins: tuple[Mount, ...] = ()
 
 
 def git_folders(copy: Path) -> GitFolders | None:
@@ -66,25 +77,26 @@ def git_folders(copy: Path) -> GitFolders | None:
 
 
 @contextmanager
-def prepared(folders: GitFolders) -> Iterator[list[Mount]]:
+def prepared(folders: GitFolders) -> Iterator[GitMounts]:
     """Create missing mount points and yield the mounts; blocking.
 
     Raises:
         SandboxError: A file that git takes commands from is a link.
     """
     made: list[Path] = []
-    git_folders = _with_submodules(folders)
-    for folder in git_folders:
+    for folder in _with_submodules(folders):
         _complete(folder, made)
-    worktrees = _entries(folders.common / "worktrees")
     try:
-        yield [
-            *_writable(folders),
-            *(pin for folder in (*git_folders, *worktrees) for pin in _pins(folder)),
-            *(Bind(path) for path in _pointers(folders.copy)),
-        ]
+        yield GitMounts(
+            tuple(_writable(folders)),
+            (
+                *(pin for folder in _all(folders) for pin in _pins(folder)),
+                *(Bind(path) for path in _pointers(folders.copy)),
+                *(Bind(path) for path in _included(folders) if path.is_file()),
+            ),
+        )
     finally:
-        if not worktrees:
+        if not _entries(folders.common / "worktrees"):
             # Unlinking a mount point lifts it in every sandbox: another worktree may be in one.
             for path in made:
                 with suppress(OSError):
@@ -92,16 +104,38 @@ def prepared(folders: GitFolders) -> Iterator[list[Mount]]:
 
 
 def run_by_git(folders: GitFolders) -> Iterator[Path]:
-    """Yield the files that git takes commands from; blocking."""
-    for folder in _with_submodules(folders):
-        for name in _RUN_BY_GIT:
-            path = folder / name
-            yield from sorted(path.iterdir()) if path.is_dir() else [path]
+    """Yield the files that git takes commands from, there or not; blocking."""
+    for path in (*_commands(folders), *_included(folders)):
+        yield from sorted(path.iterdir()) if path.is_dir() else [path]
+
+
+def _commands(folders: GitFolders) -> Iterator[Path]:
+    return (folder / name for folder in _all(folders) for name in _RUN_BY_GIT)
+
+
+def _included(folders: GitFolders) -> list[Path]:
+    """Return what git takes commands from that is elsewhere in the working copy."""
+    users = users_configuration()
+    found = (*users, *(each.resolve() for each in users), *_named(folders, users))
+    places = (folders.copy, folders.common)
+    own = frozenset(_commands(folders))
+    return [each for each in found if each not in own and any(map(each.is_relative_to, places))]
+
+
+def _named(folders: GitFolders, users: Iterable[Path]) -> list[Path]:
+    own = (path for path in _commands(folders) if path.name in _CONFIGURATION)
+    return named_by((*users, *own), folders.copy)
+
+
+def _all(folders: GitFolders) -> list[Path]:
+    return [*_with_submodules(folders), *_entries(folders.common / "worktrees")]
 
 
 def _with_submodules(folders: GitFolders) -> list[Path]:
     in_tree = [each for each in _submodules(folders.copy) if each.is_dir()]
-    return [folders.common, *_git_folders_below(folders.common / "modules"), *in_tree]
+    roots = dict.fromkeys((folders.common, folders.own))
+    below = (each for root in roots for each in _git_folders_below(root / "modules"))
+    return [folders.common, *below, *in_tree]
 
 
 def _submodules(copy: Path) -> Iterator[Path]:

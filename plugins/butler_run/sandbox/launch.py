@@ -12,7 +12,7 @@ from butler_run.agents.process.enclosure import Launch
 from butler_run.sandbox import limits
 from butler_run.sandbox.boundary import Boundary
 from butler_run.sandbox.bubblewrap import Bind, Box, Mount, command_line, shows
-from butler_run.sandbox.git_folders import git_folders, prepared
+from butler_run.sandbox.git_folders import GitMounts, git_folders, prepared
 from butler_run.sandbox.places import RUN_FOLDER, Places, mounts, prepare
 from butler_run.sandbox.probe import SandboxError
 from butler_run.sandbox.programs import needed_by
@@ -52,7 +52,7 @@ def boxed(
         prepare(places, run_folder)
         shutil.copyfile(_BRIDGE, run_folder / _BRIDGE.name)
         folders = git_folders(places.copy)
-        git = stack.enter_context(prepared(folders)) if folders else []
+        git = stack.enter_context(prepared(folders)) if folders else GitMounts()
         places = _with_program(places, Path(command[0]), environment, run_folder, git)
         around = mounts(places, run_folder, git)
         bridge = _bridge(around) if boundary.hosts else _NO_BRIDGE
@@ -85,7 +85,7 @@ def _with_program(
     program: Path,
     environment: Mapping[str, str],
     run_folder: Path,
-    git: Sequence[Mount],
+    git: GitMounts,
 ) -> Places:
     """Return the places with the folders needed to start the program.
 

@@ -4,15 +4,24 @@ import json
 import os
 import pwd
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from butler_run.agents import HomeFolder
-from butler_run.sandbox.bubblewrap import Bind, Empty, Mount, shows
+from butler_run.sandbox.bubblewrap import Bind, Empty, Mount, held, place_of, shows
+from butler_run.sandbox.git_folders import GitMounts
 
 # Configuration of agents in a repo, which can name programs to run.
-PROJECT_SETTINGS = (".claude", ".mcp.json", ".gemini", ".opencode", "opencode.json")
+PROJECT_SETTINGS = (
+    ".claude",
+    ".mcp.json",
+    ".gemini",
+    ".opencode",
+    "opencode.json",
+    "opencode.jsonc",
+)
 _CODEX = ".codex"
 NAMED_WHEN_NEW = (*PROJECT_SETTINGS, _CODEX)
 # For every agent: the author of commits and ignored files; not ~/.config/git as a whole, which may
@@ -56,7 +65,7 @@ class Places:
     is_trusted: bool = False
 
 
-def mounts(places: Places, run_folder: Path, git: Sequence[Mount]) -> tuple[Mount, ...]:
+def mounts(places: Places, run_folder: Path, git: GitMounts) -> tuple[Mount, ...]:
     """Look at the disk: return all mounts of the sandbox.
 
     Args:
@@ -71,15 +80,30 @@ def mounts(places: Places, run_folder: Path, git: Sequence[Mount]) -> tuple[Moun
     below += (Bind(each, is_writable=True) for each in _there(places.writable))
     if not shows(below, places.copy) and places.copy not in places.hidden:
         below.append(Bind(places.copy))
-    below += [Bind(places.folder, is_writable=True), *git, *_settings(places)]
+    below += [Bind(places.folder, is_writable=True), *git.writable]
+    guards: list[Mount] = [*git.pins, *_settings(places)]
     inside = (each for each in places.hidden if not places.folder.is_relative_to(each))
-    below += _hidden(inside, run_folder, below)
-    return (*below, Bind(run_folder, target=RUN_FOLDER))
+    guards += _hidden(inside, run_folder, [*below, *guards])
+    return (*below, *held(guards, _writable(places, git)), *guards, _shown(run_folder))
 
 
-def new_settings(folder: Path) -> set[str]:
-    """Look at the disk: return the existing settings of agents in a repo."""
-    return {name for name in NAMED_WHEN_NEW if os.path.lexists(folder / name)}
+def _writable(places: Places, git: GitMounts) -> list[Path]:
+    of_git = (each for each in git.writable if isinstance(each, Bind) and each.is_writable)
+    return [places.folder, *places.writable, *map(place_of, of_git)]
+
+
+def _shown(run_folder: Path) -> Mount:
+    return Bind(run_folder, target=RUN_FOLDER)
+
+
+def settings_stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    """Look at the disk: return the settings of agents in a repo, and which file each of them is."""
+    stamps = {}
+    for name in NAMED_WHEN_NEW:
+        with suppress(OSError):
+            found = (folder / name).lstat()
+            stamps[name] = (found.st_dev, found.st_ino)
+    return stamps
 
 
 def prepare(places: Places, run_folder: Path) -> None:

@@ -16,8 +16,9 @@ from butler_run.sandbox.boundary import MB, Limits
 EVERY_S = 1.0
 # Scanning a large tree costs time, so the interval grows with the duration of a scan.
 _REST = 30
-_MAX_LAST_LOOK_S = 0.5
+_MAX_LAST_LOOK_S = 5.0
 _BLOCK_BYTES = 512
+_OF_GIT = frozenset({".git", "config", "config.worktree", "commondir"})
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class Look:
 
     size_bytes: int = 0
     full_files: list[Path] = field(default_factory=list)
+    special_files: list[Path] = field(default_factory=list)
+    changed: list[Path] = field(default_factory=list)
     is_complete: bool = True
 
 
@@ -34,6 +37,8 @@ class Watch:
 
     Attributes:
         full_files: The files that reached the maximum size.
+        special_files: The pipes, sockets and devices that it made.
+        nested: What git would take commands from in folders below, and that it made or changed.
     """
 
     def __init__(self, limits: Limits, folders: Sequence[Path]) -> None:
@@ -44,6 +49,8 @@ class Watch:
         self._free_bytes = 0
         self._next_look_at = 0.0
         self.full_files: list[Path] = []
+        self.special_files: list[Path] = []
+        self.nested: list[Path] = []
 
     async def over(self, process: Watched) -> None:
         """Watch a process until cancelled, or until it exceeds a limit."""
@@ -55,9 +62,11 @@ class Watch:
                 return
 
     def end(self) -> None:
-        """Find the files that reached the maximum size; blocking."""
+        """Find the files that its user should know of; blocking."""
         look = self._look(time.monotonic() + _MAX_LAST_LOOK_S)
         self.full_files = look.full_files
+        self.special_files = look.special_files
+        self.nested = nested_in(look.changed, self._folders)
 
     def _begin(self) -> None:
         began = time.monotonic()
@@ -92,6 +101,8 @@ class Watch:
             look.size_bytes += _size_bytes(found)
             if found.st_size >= limit_bytes and found.st_mtime >= self._began_at:
                 look.full_files.append(path)
+            if found.st_ctime >= self._began_at:
+                _note_changed(look, path, found.st_mode)
             if deadline is not None and time.monotonic() > deadline:
                 break
         return look
@@ -141,6 +152,29 @@ def deleted_bytes(pids: Iterable[int], folders: Sequence[Path]) -> int:
     return sum(held.values())
 
 
+def nested_in(changed: Iterable[Path], folders: Sequence[Path]) -> list[Path]:
+    """Return what git would take commands from, of what was changed in folders within these."""
+    tops = {folder / ".git" for folder in folders}
+    return sorted(
+        each
+        for each in changed
+        if not any(map(each.is_relative_to, tops))
+        and (each.name == ".git" or _is_git_folder(each.parent))
+    )
+
+
+def _is_git_folder(folder: Path) -> bool:
+    folder = folder.parent if folder.name == "hooks" else folder
+    return (folder / "HEAD").exists() and (folder / "objects").exists()
+
+
+def _note_changed(look: Look, path: Path, mode: int) -> None:
+    if path.name in _OF_GIT or path.parent.name == "hooks":
+        look.changed.append(path)
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+        look.special_files.append(path)
+
+
 def _stat(pid: str) -> list[bytes]:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - this runs once a second
@@ -164,9 +198,10 @@ def _entries(folders: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
         with suppress(OSError), os.scandir(left.pop()) as entries:
             for entry in entries:
                 with suppress(OSError):
-                    if entry.is_dir(follow_symlinks=False):
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    if is_folder:
                         left.append(entry.path)
-                    else:
+                    if not is_folder or entry.name == ".git":
                         yield Path(entry.path), entry.stat(follow_symlinks=False)
 
 

@@ -54,10 +54,20 @@ def test_repos_without_a_sandbox_are_named(lines):
     assert "off for api, web: agents there can do everything that Butler's user can" in line
 
 
-def test_the_whole_network_is_said_with_the_ports_of_this_machine(lines, mocker):
-    mocker.patch.object(module, "near_ports", return_value={5432, 22})
+@pytest.mark.parametrize(
+    ("ports", "said"),
+    [
+        (set(), "reach all of it; restrict"),
+        ({2024}, "reach all of it, and port 2024 of this machine; restrict"),
+        ({5432, 22}, "reach all of it, and ports 22 and 5432 of this machine; restrict"),
+        ({3, 1, 2}, "and ports 1, 2 and 3 of this machine"),
+        (set(range(1, 13)), "and ports 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more of this machine"),
+    ],
+)
+def test_the_whole_network_is_said_with_the_ports_of_this_machine(lines, mocker, ports, said):
+    mocker.patch.object(module, "near_ports", return_value=ports)
 
-    assert "reach all of it, and the ports 22, 5432 of this machine" in lines(api=Boundary())[-1]
+    assert said in lines(api=Boundary())[-1]
 
 
 @pytest.mark.parametrize(
