@@ -1,5 +1,6 @@
 """`butler run` and `butler pair`: the bot on WhatsApp."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,9 @@ from pathlib import Path
 from butler.app import Setup
 from butler.config.schema import Config
 from butler.errors import LinkEndedError
+from butler.ops.descendants import adopt
 from butler.ops.report import reporting
-from butler.ops.shutdown import converse
+from butler.ops.shutdown import LastResort, converse, end_what_is_left
 from butler.records.sqlite import SqliteRecords
 from butler.storage.files import locked, private_folder
 from butler.transports.whatsapp import Pacing, WhatsAppTransport, linked_account
@@ -47,12 +49,21 @@ async def serve(setup: Setup) -> None:
             ),
         )
         data_dir = setup.config.data_dir
+        adopt()
+        last_resort = LastResort(records.flush)
+
+        def on_stop() -> None:
+            last_resort.arm()
+            transport.call_last()
+
         async with (
             records.flushing(),
             transport,
             reporting(data_dir, lambda: transport.state, lambda: _say_ready(setup)),
         ):
-            await converse(setup, transport, records, transport.call_last, name="the daemon")
+            await converse(setup, transport, records, on_stop, name="the daemon")
+    await asyncio.to_thread(end_what_is_left)
+    last_resort.disarm()
     logger.info("Stopped.")
 
 

@@ -2,35 +2,86 @@
 
 import asyncio
 import logging
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from butler.app import Setup, open_bot
+from butler.chat.text import listed
 from butler.chat.transport import Transport
 from butler.core.bot import Bot
 from butler.ops.control import answering
+from butler.ops.descendants import end_all
 from butler.records.model import Records
 
 logger = logging.getLogger(__name__)
 
-SHUTDOWN_S = 8.0
+SHUTDOWN_S = 6.0
 """Grace period of turns after a stop signal; turns that were cut off are retried at the start."""
+
+END_LIMIT_S = 9.0
+"""From a stop signal to the end of the process, whatever still holds it up."""
+
+_BRIEFLY_S = 0.4
+
+
+class LastResort:
+    """Ends the process by force if its shutdown takes too long.
+
+    Args:
+        save: Saves what there is to save; a thread of its own runs it, briefly.
+    """
+
+    def __init__(self, save: Callable[[], None]) -> None:
+        self._save = save
+        self._timer: threading.Timer | None = None
+
+    def arm(self) -> None:
+        """Begin to count the time; a second call changes nothing."""
+        if self._timer is None:
+            self._timer = threading.Timer(END_LIMIT_S, self._end)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def disarm(self) -> None:
+        """Let the process end by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end(self) -> None:
+        logger.error("not over within %g s, so what is left is killed", END_LIMIT_S)
+        saving = threading.Thread(target=self._save, daemon=True)
+        saving.start()
+        end_what_is_left()
+        saving.join(_BRIEFLY_S)
+        os._exit(0)
+
+
+def end_what_is_left() -> None:
+    """Kill what Butler has left behind, and log what could not be."""
+    if left := end_all(_BRIEFLY_S):
+        logger.error("these processes could not be ended: %s", listed(left))
 
 
 @contextmanager
 def _stopping_on_signals(bot: Bot, on_stop: Callable[[], None]) -> Iterator[None]:
     """Let SIGINT, SIGTERM and the end of the terminal (SIGHUP) end the bot.
 
-    Turns may complete for 8 s or until a second signal; then they are cancelled, and their
-    messages stay unacknowledged.
+    Turns may complete for 6 s or until a second signal; then they are cancelled, and their
+    messages stay unacknowledged: the next start goes on with them. So to be cut off after SIGTERM
+    or SIGHUP is no failure.
     """
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
     assert main is not None  # noqa: S101 - there is a task where there is a running coroutine
     deadline: list[asyncio.TimerHandle] = []
+    was_asked = False
 
-    def on_signal() -> None:
+    def on_signal(number: signal.Signals) -> None:
+        nonlocal was_asked
+        was_asked = was_asked or number is not signal.SIGINT
         logger.info("Stopping at once." if deadline else "Stopping…")
         bot.stop()
         on_stop()
@@ -40,9 +91,14 @@ def _stopping_on_signals(bot: Bot, on_stop: Callable[[], None]) -> Iterator[None
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
         numbers.append(signal.SIGHUP)
     for number in numbers:
-        loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(number, on_signal, number)
     try:
         yield
+    except asyncio.CancelledError:
+        if not was_asked:
+            raise
+        main.uncancel()
+        logger.warning("turns were cut off; the next start goes on with them")
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
