@@ -21,6 +21,12 @@ needs_redis = pytest.mark.skipif(
     REDIS is None, reason="redis-server is not installed: apt-get install redis-server"
 )
 
+RIGHTS = (
+    "~{butler:butler}:* +evalsha +eval +hstrlen +hget +hset +hdel +hmget +zadd +zscore +zrem "
+    "+zcount +zscan +zrangebyscore +time +ping +info"
+)
+"""The rights that Butler's user needs for sessions, as docs/machines.md has them."""
+
 PATIENCE_S = 30
 MAX_CLUSTER_PORT = 55_535
 
@@ -41,7 +47,7 @@ class Server:
         folder: Its own, for its data.
         program: Which server.
         settings: Lines of its configuration; ``port`` and ``unixsocket`` are given.
-        user: What ``url`` has before the host, such as ``user:password@``.
+        password: The one that ``requirepass`` names, if the settings do.
         is_sentinel: Whether it is a Sentinel.
     """
 
@@ -50,22 +56,21 @@ class Server:
         folder: Path,
         *settings: str,
         program: str = VALKEY,
-        user: str = "",
+        password: str | None = None,
         is_sentinel: bool = False,
     ) -> None:
         self.folder = folder
         self.port = free_port()
         # A path of a socket has at most 107 bytes, which pytest's folders may exceed.
         self.socket = Path(f"/tmp/butler-redis-{os.getpid()}-{self.port}.sock")
-        self._user = user
+        self._password = password
         self._arguments = ["--sentinel"] if is_sentinel else []
         self._program = program
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "server.conf"
         lines = [
             *(f"port {self.port}", "bind 127.0.0.1", f"dir {folder}", "save ''"),
-            *(["enable-debug-command yes"] if not is_sentinel else []),
-            *([f"unixsocket {self.socket}"] if not is_sentinel else []),
+            *([] if is_sentinel else [f"unixsocket {self.socket}", "repl-diskless-sync-delay 0"]),
             *settings,
         ]
         self._config.write_text("".join(f"{line}\n" for line in lines))
@@ -74,7 +79,7 @@ class Server:
     @property
     def url(self) -> str:
         """Its URL, as in a configuration."""
-        return f"redis://{self._user}127.0.0.1:{self.port}"
+        return f"redis://127.0.0.1:{self.port}"
 
     def start(self, *, is_ready: bool = True) -> "Server":
         """Start it and wait until it answers, and unless ``is_ready`` is false, has its data."""
@@ -91,7 +96,8 @@ class Server:
 
     def join_cluster(self) -> None:
         """Make it a cluster of its own, if it has ``cluster-enabled yes``."""
-        self.say("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        if "cluster_slots_assigned:0" in self.ask("CLUSTER", "INFO"):
+            self.say("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         self.wait_until_it_says("CLUSTER", "INFO", text="cluster_state:ok")
 
     def kill(self) -> None:
@@ -114,21 +120,28 @@ class Server:
 
     def client(self, **options: object) -> redis.Redis:
         """Return a client for what a test itself has to say; the test closes it."""
-        return redis.Redis(port=self.port, **options)
+        return redis.Redis(port=self.port, password=self._password, **options)
 
     def say(self, *command: str | bytes | float) -> object:
         """Run a command."""
         with self.client() as client:
             return client.execute_command(*command)
 
-    def wait_until_it_says(self, *command: str, text: str) -> None:
-        """Ask again and again until the answer has a text in it."""
+    def ask(self, *command: str) -> str:
+        """Run a command and return its answer, or its error, as the text that it is."""
         with self.client() as client:
             client.response_callbacks.clear()
-            until = time.monotonic() + PATIENCE_S
-            while text not in client.execute_command(*command).decode():
-                assert time.monotonic() < until, f"{command} never said {text}"
-                time.sleep(0.02)
+            try:
+                return client.execute_command(*command).decode()
+            except redis.ResponseError as error:
+                return str(error)
+
+    def wait_until_it_says(self, *command: str, text: str) -> None:
+        """Ask again and again until the answer has a text in it."""
+        until = time.monotonic() + PATIENCE_S
+        while text not in self.ask(*command):
+            assert time.monotonic() < until, f"{command} never said {text}"
+            time.sleep(0.02)
 
     def _answers(self, *, is_ready: bool) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:

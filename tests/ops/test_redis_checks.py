@@ -8,10 +8,7 @@ from butler.ops.checks import findings
 from butler_process import write_config
 from redis_servers import REDIS, VALKEY, Server
 
-RIGHTS = (
-    "~{butler:butler}:* +evalsha +eval +hstrlen +hget +hset +hdel +hmget +zadd +zscore +zrem "
-    "+zcount +zscan +zrangebyscore +time +ping"
-)
+RIGHTS = redis_servers.RIGHTS
 
 
 @pytest.fixture
@@ -91,7 +88,16 @@ def test_replicas_that_need_not_have_what_is_acknowledged(start, lines):
 
 
 def test_a_user_with_the_rights_that_are_needed(start, lines):
-    server = start(f"user bot on >secret {RIGHTS}")
+    server = start("appendonly yes", f"user bot on >secret {RIGHTS}")
+
+    assert lines(server.url.replace("//", "//bot:secret@")) == [
+        ("ok", f"Valkey 9.1.2 at 127.0.0.1:{server.port}"),
+        ("ok", "0 in the redis store"),
+    ]
+
+
+def test_a_user_who_may_not_look_at_the_settings(start, lines):
+    server = start(f"user bot on >secret {RIGHTS} -info")
 
     assert lines(server.url.replace("//", "//bot:secret@")) == [
         (

@@ -18,13 +18,13 @@ KEYS = (b"{butler:butler}:sessions:+49", b"{butler:butler}:recent:+49")
 
 
 @pytest.fixture
-def server(servers):
-    return servers("valkey")
+def place(places):
+    return places("valkey")
 
 
 @pytest.fixture
-def place(server):
-    return RedisPlace(parse(server.url))
+def server(place, servers):
+    return servers("valkey")
 
 
 @pytest.fixture
