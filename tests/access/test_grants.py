@@ -417,3 +417,11 @@ def test_an_owner_has_the_lid_of_the_first_contact(grants, clock, tmp_path):
     assert grants.knows_owner(second)
     with StoredGrants(tmp_path / "data" / "grants.sqlite3", clock) as again:
         assert not again.knows_owner(first)
+
+
+def test_the_end_of_the_block_closes_the_database(clock, tmp_path):
+    with StoredGrants(tmp_path / "grants.sqlite3", clock) as grants:
+        grants.decide(ANNA, is_allowed=True, by=OWNER)
+        assert list(tmp_path.glob("*-wal"))
+
+    assert not list(tmp_path.glob("*-wal")), f"{grants} left its log open"

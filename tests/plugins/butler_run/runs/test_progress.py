@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from butler_run.runs.progress import EDIT_EVERY_S, EDIT_WINDOW_S, Progress
+from butler_run.runs.progress import EDIT_EVERY_S, Progress
 
 
 class RunChat:
@@ -97,11 +97,21 @@ async def test_what_is_the_same_as_before_is_no_change(desk, clock, slept):
         assert desk.sent.empty()
 
 
+async def test_for_fourteen_minutes_the_message_itself_is_edited(desk, clock, slept):
+    status = Progress(desk, "Run 1 works", clock)
+    async with status.kept_up_to_date():
+        await desk.sent.get()
+        clock.now += 14 * 60
+        status.show("reading")
+
+        assert (await desk.sent.get()).edits == "id-1"
+
+
 async def test_before_the_time_for_edits_is_over_a_new_message_takes_the_place(desk, clock, slept):
     status = Progress(desk, "Run 1 works", clock)
     async with status.kept_up_to_date():
         await desk.sent.get()
-        clock.now += EDIT_WINDOW_S + 1
+        clock.now += 14 * 60 + 1
         status.show("reading")
         new = await desk.sent.get()
         status.show("writing")
