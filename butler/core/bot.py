@@ -159,7 +159,6 @@ class Bot:
 
     def _noted(self, message: Message, verdict: Ignore) -> str:
         """Record an ignored message; return the notice for the owner, if any."""
-        logger.debug("ignored a message: %s, %s", verdict.refusal.rule, verdict.refusal.detail)
         self._services.records.ignored(message, verdict.refusal)
         if verdict.is_stranger and not message.is_group:
             return self._notices.introduction(message)
@@ -172,6 +171,14 @@ class Bot:
         await self._services.transport.acknowledge(message, had_effect=verdict.is_stranger)
 
     def _judged(self, message: Message, role: Role) -> Verdict:
+        """Return the verdict on a message, and log it."""
+        verdict = self._decided(message, role)
+        if logger.isEnabledFor(logging.DEBUG):
+            shown = message.id, message.chat_id, role.name.lower(), _decision(verdict)
+            logger.debug("message %s in %s, by one who is %s: %s", *shown)
+        return verdict
+
+    def _decided(self, message: Message, role: Role) -> Verdict:
         """Return the gate's verdict; where nobody may meet silence, a turn for the hint."""
         verdict = self._services.gate.judge(message, role, self._takes_command)
         if not isinstance(verdict, Ignore) or verdict.refusal.rule not in _HINTED:
@@ -343,6 +350,16 @@ class Bot:
         owner_chat_id = self._services.transport.owner_chat_id
         if owner_chat_id is not None:
             await self._send(owner_chat_id, Reply(text))
+
+
+def _decision(verdict: Verdict) -> str:
+    if isinstance(verdict, Call):
+        return f"calls /{verdict.command.name}"
+    if isinstance(verdict, Say | Ignore):
+        rule, detail = verdict.refusal.rule, verdict.refusal.detail
+        # The detail of a word that is no command is that word, and texts are not logged.
+        return rule if rule == NOT_A_COMMAND.rule else f"{rule} ({detail})"
+    return "is heard as plain text"
 
 
 def _ms_since(started: float) -> float:

@@ -9,8 +9,8 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,9 @@ FOLDER_NAME = "control"
 MAX_BYTES = 64 * 1024
 """Of a question or an answer."""
 TIMEOUT_S = 30.0
+MAX_ADDRESS_BYTES = 100
+
+_DESCRIPTORS = Path("/proc/self/fd")
 
 _NO_ANSWER = "The other Butler (process {}) does not answer. Ask there, or end it."
 _PEER = struct.Struct("3i")
@@ -62,20 +65,20 @@ async def answering(
         folder: The data folder.
         answer: Takes a plugin's name and the question, returns the reply.
     """
-    path = _socket_path(private_folder(folder / FOLDER_NAME), os.getpid())
-    try:
-        path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(_Server(answer).handle, path, limit=MAX_BYTES)
-        path.chmod(0o600)
-    except OSError as error:
-        logger.warning("no control socket: %s cannot be used: %s", path, error)
-        yield
-        return
-    try:
-        yield
-    finally:
-        server.close()
-        path.unlink(missing_ok=True)
+    with _socket_path(private_folder(folder / FOLDER_NAME), os.getpid()) as path:
+        try:
+            path.unlink(missing_ok=True)
+            server = await asyncio.start_unix_server(_Server(answer).handle, path, limit=MAX_BYTES)
+            path.chmod(0o600)
+        except OSError as error:
+            logger.warning("no control socket in %s: %s", folder / FOLDER_NAME, error)
+            yield
+            return
+        try:
+            yield
+        finally:
+            server.close()
+            path.unlink(missing_ok=True)
 
 
 class _Server:
@@ -108,15 +111,10 @@ async def ask_process(folder: Path, process_id: int, plugin: str, text: str) -> 
     Raises:
         UserError: It refused, or does not answer.
     """
-    path = _socket_path(folder / FOLDER_NAME, process_id)
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            reader, writer = await asyncio.open_unix_connection(path, limit=MAX_BYTES)
-            try:
-                writer.write(msgspec.json.encode(Ask(plugin, text)) + b"\n")
-                reply = _reply.decode(await reader.readline())
-            finally:
-                writer.close()
+            with _socket_path(folder / FOLDER_NAME, process_id) as path:
+                reply = await _asked(path, Ask(plugin, text))
     except (OSError, ValueError, TimeoutError):
         raise UserError(_NO_ANSWER.format(process_id)) from None
     if isinstance(reply, Refused):
@@ -124,8 +122,31 @@ async def ask_process(folder: Path, process_id: int, plugin: str, text: str) -> 
     return reply.text
 
 
-def _socket_path(folder: Path, process_id: int) -> Path:
-    return folder / f"{process_id}.sock"
+async def _asked(path: Path, question: Ask) -> Answer | Refused:
+    reader, writer = await asyncio.open_unix_connection(path, limit=MAX_BYTES)
+    try:
+        writer.write(msgspec.json.encode(question) + b"\n")
+        return _reply.decode(await reader.readline())
+    finally:
+        writer.close()
+
+
+@contextmanager
+def _socket_path(folder: Path, process_id: int) -> Iterator[Path]:
+    """Yield the path of a process's socket; it holds while the block runs.
+
+    The address of a socket has room for about a hundred bytes, see unix(7), so a folder with a
+    longer path is named by its descriptor where the system has names for those.
+    """
+    path = folder / f"{process_id}.sock"
+    if len(os.fsencode(path)) <= MAX_ADDRESS_BYTES or not _DESCRIPTORS.is_dir():
+        yield path
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield _DESCRIPTORS / str(descriptor) / path.name
+    finally:
+        os.close(descriptor)
 
 
 def _is_own(connection: socket.socket) -> bool:

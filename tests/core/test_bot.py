@@ -191,6 +191,21 @@ async def test_the_cause_of_a_refusal_is_for_the_log_only(talk, caplog):
     assert record.getMessage() == "a command was refused: no space left"
 
 
+async def test_what_is_decided_on_each_message_is_in_the_log_of_who_wants_details(talk, caplog):
+    caplog.set_level(logging.DEBUG, "butler")
+
+    for text in ("/refuse", "my secret text", "/secretive"):
+        await talk(text)
+
+    decisions = [each.getMessage() for each in caplog.records if "who is" in each.getMessage()]
+    assert [each.partition(": ")[2] for each in decisions] == [
+        "calls /refuse",
+        "is heard as plain text",
+        "not a command",
+    ]
+    assert "secret" not in caplog.text
+
+
 async def test_each_command_is_a_line_in_the_log_without_its_text(talk, caplog):
     caplog.set_level(logging.DEBUG, "butler")
 

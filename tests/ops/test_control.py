@@ -80,8 +80,19 @@ async def test_a_socket_that_was_left_behind_is_replaced(tmp_path):
         assert await ask_process(tmp_path, os.getpid(), "run", "14") == "run heard 14"
 
 
-async def test_without_a_socket_butler_works_on(tmp_path, caplog):
+async def test_without_a_socket_butler_works_on(tmp_path, caplog, mocker):
+    mocker.patch("butler.ops.control._DESCRIPTORS", tmp_path / "none")
     folder = tmp_path / ("long" * 30)
 
     async with answering(folder, reply):
         assert "no control socket" in caplog.text
+
+
+async def test_a_data_folder_with_a_long_path_has_a_socket_too(tmp_path):
+    folder = tmp_path / ("a long name of a folder " * 8)
+
+    async with answering(folder, reply):
+        assert stat.S_IMODE(socket_of(folder).stat().st_mode) == 0o600
+        assert await ask_process(folder, os.getpid(), "run", "14") == "run heard 14"
+
+    assert not socket_of(folder).exists()

@@ -67,13 +67,16 @@ class GatewayProcess:
     def send(self, frame: ToGateway) -> None:
         """Send a frame; dropped if the gateway has ended."""
         if not self._writer.is_closing():
-            self._writer.write(encoded(frame))
+            data = encoded(frame)
+            logger.debug("to the gateway: %s, %d bytes", type(frame).__name__, len(data))
+            self._writer.write(data)
 
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield frames from the gateway until it ends or is silent for half a minute."""
         pinging = asyncio.create_task(self._ping_forever(), name="gateway-ping")
         try:
             while (frame := await self._next()) is not None:
+                logger.debug("from the gateway: %s", type(frame).__name__)
                 if not isinstance(frame, Pong):
                     yield frame
             with suppress(TimeoutError):
@@ -107,6 +110,7 @@ async def gateway(options: Options) -> AsyncIterator[GatewayProcess]:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         with closing(writer):
             process = await _started(theirs)
+            logger.debug("the gateway is process %d", process.pid)
             theirs.close()
             logging_task = asyncio.create_task(_log_output(process.stdout), name="gateway-log")
             try:

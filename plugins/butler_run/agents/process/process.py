@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -243,6 +244,7 @@ async def spawned(
     process = AgentProcess(_name(command), limits, frozenset(environment))
     around = enclosure.around((program, *command[1:]), folder=folder, environment=environment)
     async with around as launch:
+        started = time.perf_counter()
         child, line = _start(launch, process.name, folder, limits)
         try:
             await process.connect(child, line, is_boxed=launch.is_boxed)
@@ -251,6 +253,8 @@ async def spawned(
                 yield process
         finally:
             await process.disconnect(child)
+            elapsed_ms = (time.perf_counter() - started) * 1000
+            logger.debug("%s was at work for %.0f ms", process.name, elapsed_ms)
 
 
 @asynccontextmanager

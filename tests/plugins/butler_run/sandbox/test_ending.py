@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from butler_run import catalog
+from butler_run import configured
 from butler_run.agents import ProcessLimits
 
 
@@ -48,7 +48,7 @@ async def test_what_detached_itself_and_attacked_its_parent_is_gone(shell, mark,
 
 
 async def test_stop_ends_a_run_that_hears_no_signal(chat, mark, alive, mocker, wait_for):
-    mocker.patch.object(catalog, "ProcessLimits", partial(ProcessLimits, end_interval_s=0.2))
+    mocker.patch.object(configured, "ProcessLimits", partial(ProcessLimits, end_interval_s=0.2))
     await chat("/use api")
     await chat(
         f"/run trap '' INT TERM HUP; kill -STOP $PPID; kill -STOP 1; setsid {long(mark)} &\n"
@@ -56,7 +56,7 @@ async def test_stop_ends_a_run_that_hears_no_signal(chat, mark, alive, mocker, w
     )
     await wait_for(chat, "writing")
 
-    assert "All its processes have ended" in (await chat("/stop"))[0]
+    assert "Run 1 stopped after " in (await chat("/stop"))[0]
     assert alive(mark) == 0
 
 
