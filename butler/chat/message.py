@@ -119,6 +119,8 @@ class Reply(NamedTuple):
         edits: The id of an earlier reply in the same chat that this text replaces.
         file_name: Send the text as a document of this name.
         is_urgent: Where replies wait for their chat's rate limit, this one goes first.
+        mentions: Who is mentioned, so that their phone rings even in a muted group; it is ignored
+            in direct chats and in edits.
     """
 
     text: str
@@ -126,3 +128,4 @@ class Reply(NamedTuple):
     edits: str | None = None
     file_name: str | None = None
     is_urgent: bool = False
+    mentions: tuple[Person, ...] = ()

@@ -112,6 +112,14 @@ class Reply:
         return self.description.quoted_id
 
     @property
+    def mentions(self) -> tuple[str, ...]:
+        """The addresses whose phones ring: those that its text names by the same digits."""
+        words = self.text.split()
+        shown = (f"@{each.partition('@')[0]}" for each in self.description.mentions)
+        pairs = zip(self.description.mentions, shown, strict=True)
+        return tuple(address for address, word in pairs if word in words)
+
+    @property
     def edited_id(self) -> str | None:
         """The id of the message that it edits."""
         return self.description.target_id if self.kind == "edit" else None

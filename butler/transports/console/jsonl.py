@@ -92,6 +92,8 @@ class JsonLines:
             written["edit"] = True
         if reply.file_name:
             written["file_name"] = reply.file_name
+        if reply.mentions:
+            written["mentions"] = [str(each) for each in reply.mentions]
         await self._write(written)
         return str(written["id"])
 

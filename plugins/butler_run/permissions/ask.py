@@ -167,7 +167,7 @@ class PermissionPrompts:
                 return False
         is_only_one = self._questions.is_only_one(question)
         text = question.text(is_only_one=is_only_one)
-        message_id = await self._chat.show(Reply(text, answers=self._ctx.message))
+        message_id = await self._chat.show(self._chat.calling(text))
         if message_id is not None:
             self._questions.note_message(question, message_id)
         return message_id is not None

@@ -47,11 +47,24 @@ class RunChat:
         return message_id
 
     async def call(self, text: str) -> str | None:
-        """Send what needs a person, see ``send``."""
-        return await self.send(Reply(text, answers=self._ctx.message))
+        """Send what needs a person, who is mentioned so that the phone rings; see ``send``."""
+        return await self.show(self.calling(await self.fit(text)))
 
-    async def answer(self, text: str) -> bool:
-        """Send ``text`` in reply to the message that asked for the run; return whether it was."""
+    def calling(self, text: str) -> Reply:
+        """Return a reply that needs the person who asked for the run."""
+        ctx = self._ctx
+        mentions = (ctx.sender,) if ctx.message.is_group else ()
+        return Reply(text, answers=ctx.message, mentions=mentions)
+
+    async def answer(self, text: str, *, is_call: bool = False) -> bool:
+        """Send ``text`` in reply to the message that asked for the run; return whether it was.
+
+        Args:
+            text: The answer.
+            is_call: It needs a person, see ``call``.
+        """
+        if is_call:
+            return await self.call(text) is not None
         return await self.send(Reply(text, answers=self._ctx.message)) is not None
 
     async def fit(self, text: str) -> str:

@@ -53,6 +53,9 @@ STOPPED_LIMIT_S = 5.0
 UNRESUMABLE = ""
 """Kept in place of a conversation's id where the agent has none that it could resume."""
 
+NEEDING_A_PERSON = frozenset({State.FAILED, State.LIMITED})
+"""The ends after which somebody has to do something."""
+
 _GIT = re.compile(r"\bgit\b")
 
 
@@ -211,7 +214,9 @@ class Run:
 
     async def tell(self) -> None:
         """Send the answer, with a document if it is long."""
-        if self._is_taken or await self._chat.answer(self._said.text):
+        if self._is_taken or await self._chat.answer(
+            self._said.text, is_call=self._state() in NEEDING_A_PERSON
+        ):
             self._history.note_told(self._number)
         if not self._said.is_all:
             name = f"run-{self._number}.md"

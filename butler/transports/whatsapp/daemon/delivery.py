@@ -157,9 +157,12 @@ def whole(
     turns: Turns, chat_id: str, reply: Reply, text: str, file_name: str | None = None
 ) -> Send:
     """Return the request for a reply in one piece, as a document if it has a name."""
-    key = turns.reply_key(reply.answers)
+    is_ringing = chat_id.endswith("@g.us") and reply.edits is None
     return Send(
-        key, chat_id, text, _quoted(reply.answers), reply.edits, file_name, rank=_rank(reply)
+        *(turns.reply_key(reply.answers), chat_id, text),
+        *(_quoted(reply.answers), reply.edits, file_name),
+        rank=_rank(reply),
+        mentions=reply.mentions if is_ringing else (),
     )
 
 
@@ -168,7 +171,7 @@ def in_parts(turns: Turns, chat_id: str, reply: Reply, pieces: Sequence[str]) ->
     first, *others = fewer(pieces)
     found = [whole(turns, chat_id, reply, first)]
     for piece in others:
-        part = whole(turns, chat_id, reply._replace(edits=None), piece)
+        part = whole(turns, chat_id, reply._replace(edits=None, mentions=()), piece)
         found.append(replace(part, follows=found[-1].key, rank=found[0].rank))
     return found
 

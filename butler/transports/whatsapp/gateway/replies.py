@@ -1,6 +1,7 @@
 """Builds the library's messages for replies: texts with a quote, edits, documents."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from neonize.proto.waCommon.WACommon_pb2 import MessageKey
@@ -13,7 +14,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
 )
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
-from butler.chat.message import Message
+from butler.chat.message import Message, Person
 from butler.transports.whatsapp.protocol.frames import MOST_QUOTED_CHARS
 
 
@@ -24,18 +25,42 @@ def quote(message: Message, author: str | None) -> ContextInfo:
         message: The quoted message.
         author: The address of its sender as received, else the best one known.
     """
-    phone = (
-        f"{message.sender.phone.removeprefix('+')}@s.whatsapp.net" if message.sender.phone else ""
-    )
     return ContextInfo(
         stanzaID=message.id,
-        participant=author or message.sender.lid or phone,
+        participant=author or address_of(message.sender) or "",
         quotedMessage=Content(conversation=message.text[:MOST_QUOTED_CHARS]),
     )
 
 
+def address_of(person: Person) -> str | None:
+    """Return the best known address of a person; None if none is known."""
+    if person.lid is not None:
+        return person.lid
+    return person.phone and f"{person.phone.removeprefix('+')}@s.whatsapp.net"
+
+
+def mentioning(
+    text: str, context: ContextInfo | None, addresses: Sequence[str]
+) -> tuple[str, ContextInfo]:
+    """Return a text and its context with mentions.
+
+    Phones show a mention only where the text has the same digits as the context.
+    """
+    bare = [_without_device(each) for each in addresses]
+    context = context or ContextInfo()
+    context.mentionedJID.extend(bare)
+    named = " ".join(f"@{each.partition('@')[0]}" for each in bare)
+    joint = "\n" if text.startswith(("```", ">")) else " "
+    return f"{named}{joint}{text}", context
+
+
+def _without_device(address: str) -> str:
+    user, _, server = address.partition("@")
+    return f"{user.partition(':')[0]}@{server}"
+
+
 def text(text: str, context: ContextInfo | None) -> Content:
-    """Return a literal text, without mentions or link previews."""
+    """Return a literal text, without link previews."""
     return Content(extendedTextMessage=ExtendedTextMessage(text=text, contextInfo=context))
 
 

@@ -208,10 +208,13 @@ class Sender:
         return Outcome(None, reason)
 
     async def _content(self, request: Send) -> Content:
-        context = None
+        context, author = None, None
         if (quoted := request.answers) is not None:
             author = await persisted(self._journal.inbox.author, quoted.id, quoted.chat_id)
             context = replies.quote(quoted, author)
+        if addresses := _mentioned(request, author):
+            text, context = replies.mentioning(request.text, context, addresses)
+            return replies.text(text, context)
         if request.file_name is not None:
             return replies.document(await self._upload(request.text), request.file_name, context)
         content = replies.text(request.text, context)
@@ -225,6 +228,18 @@ class Sender:
                 return await self._client.upload(text.encode())
         except TimeoutError:
             raise SendError("the upload timed out") from None
+
+
+def _mentioned(request: Send, author: str | None) -> list[str]:
+    """Return the addresses to mention; that of the quoted sender is the one of this chat."""
+    if request.file_name is not None:
+        return []
+    quoted = request.answers and request.answers.sender
+    found = (
+        author if author and person == quoted else replies.address_of(person)
+        for person in request.mentions
+    )
+    return [address for address in found if address]
 
 
 def _answer(key: str, outcome: Outcome | str) -> Sent | NotSent:

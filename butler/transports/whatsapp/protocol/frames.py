@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from butler.access.rules import Refusal
-from butler.chat.message import Message
+from butler.chat.message import Message, Person
 
 MAX_TEXT_CHARS = 1024 * 1024
 """Maximum length of a delivered text; escaped in JSON it still fits into a frame."""
@@ -100,7 +100,8 @@ class Send:
     """Send a text; the same ``key`` is never sent twice.
 
     ``file_name`` makes it a document of that name. ``follows`` is the key of the part before it:
-    if that was refused, this one is not sent either. All parts have one ``rank``.
+    if that was refused, this one is not sent either. All parts have one ``rank``. ``mentions`` are
+    put before the text.
     """
 
     key: str
@@ -111,6 +112,7 @@ class Send:
     file_name: str | None = None
     follows: str | None = None
     rank: Rank = Rank.MESSAGE
+    mentions: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

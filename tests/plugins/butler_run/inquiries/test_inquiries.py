@@ -269,3 +269,45 @@ async def test_the_status_shows_the_to_do_list_in_eight_lines(chat, script, wait
     assert lines[1:] == ["▣ Write", "▢ *Test ∗it∗*", "▢ Rest"]
     assert shown.reply.edits is not None
     await chat("/stop")
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        ({"inquire": [COLOUR]}, "Scripted asks"),
+        ({"propose": PLAN}, "Go ahead?"),
+        ({"ask": {"command": "ls"}}, "wants to run this command"),
+        ({"fail": "boom"}, "boom"),
+        ({"limited": True}, "limit is reached"),
+    ],
+)
+async def test_the_requester_is_mentioned_when_a_person_is_needed(
+    chat, script, wait_for, step, text
+):
+    anna = chat.person("+4930111111")
+    script.turns(step)
+    await chat("/use api")
+    await anna("/run do it")
+
+    called = await wait_for(chat, text)
+
+    assert called.reply.mentions == (anna.sender,)
+    assert called.reply.edits is None
+    await chat("/stop")
+
+
+async def test_progress_and_what_is_done_ring_nobody(chat, script, run):
+    script.turns({"todos": [["Write", "pending"]]}, {"say": "Done."})
+    await chat("/use api")
+    await run(chat)
+
+    assert not any(each.reply.mentions for each in chat.transport.sent)
+
+
+async def test_in_a_direct_chat_nobody_is_mentioned(chat, script, run):
+    script.turns({"fail": "boom"})
+    direct = chat.chat("4915112345678@s.whatsapp.net")
+    await direct("/use api")
+    await run(direct)
+
+    assert not any(each.reply.mentions for each in chat.transport.sent)
