@@ -4,12 +4,15 @@ import asyncio
 import time
 from typing import Literal
 
-from butler import At, Context, Reply, Role, UserError, ask_process, command, duration
+from butler import At, Context, Reply, Role, UserError, ago, ask_process, command, duration
 from butler_run.commands.base import RunCommandsBase
 from butler_run.history.past import Past
 from butler_run.snapshots.working_copy import working_copy
+from butler_run.text.plain import in_one_line
 
 RUNS_SHOWN = 10
+_PROMPT_LENGTH = 60
+_NAME_LENGTH = 30
 
 
 class RunCommands(RunCommandsBase):
@@ -104,7 +107,19 @@ class RunCommands(RunCommandsBase):
         runs = [run for run in last if ctx.may_see(run.repo)]
         if not runs:
             return "No runs in this chat yet. /run <prompt> starts one."
-        return "\n".join(_listed(run, time.time()) for run in runs)
+        return "\n".join(self._line(run, time.time()) for run in runs)
+
+    def _line(self, run: Past, now: float) -> str:
+        request = self._history.request(run.number)
+        called = in_one_line(self._history.called(run.person), _NAME_LENGTH)
+        parts = [f"• {run.number} *{run.repo}* {run.state}", run.agent, called]
+        if run.started_at is not None:
+            parts.append(duration((run.ended_at or now) - run.started_at))
+        parts.append(ago(now - run.queued_at))
+        if run.cost_usd is not None:
+            parts.append(f"${run.cost_usd:.2f}")
+        asked = in_one_line(request.prompt, _PROMPT_LENGTH) if request else ""
+        return ", ".join(parts) + (f": {asked}" if asked else "")
 
     @command(needs=Role.VIEWER, at=At.RUN_OR_REPO)
     async def diff(self, ctx: Context, run: int | None = None) -> str | Reply:
@@ -124,12 +139,3 @@ class RunCommands(RunCommandsBase):
         past, repo = await self._changes.to_undo(ctx, run)
         with self._runs.at_rest(await asyncio.to_thread(working_copy, repo)):
             return await self._changes.undone(past, repo)
-
-
-def _listed(run: Past, now: float) -> str:
-    parts = [f"• {run.number} *{run.repo}* {run.state}", run.agent, run.person]
-    if run.started_at is not None:
-        parts.append(duration((run.ended_at or now) - run.started_at))
-    if run.cost_usd is not None:
-        parts.append(f"${run.cost_usd:.2f}")
-    return ", ".join(parts)

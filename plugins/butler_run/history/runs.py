@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS details (
 """
 # Beside the versions of the schema: what knows nothing of it still reads the rest.
 _UNDONE = "CREATE TABLE IF NOT EXISTS undone (number INTEGER PRIMARY KEY);"
+_NAMES = "CREATE TABLE IF NOT EXISTS names (person TEXT PRIMARY KEY, name TEXT NOT NULL);"
 _COLUMNS = (
     "number, chat_id, repo, folder, agent, person, state, queued_at, started_at, ended_at, "
     "cost_usd, before, after"
@@ -48,6 +49,7 @@ _REQUEST = (
     "FROM runs JOIN details USING (number) "
 )
 _DETAILS_KEPT = 1_000
+_LONGEST_NAME = 100
 _UNTOLD_KEPT_S = 24 * 3600.0
 
 
@@ -75,7 +77,7 @@ class History:
     def __init__(self, path: Path, keep_s: float | None = None) -> None:
         self._keep_s = keep_s
         self._process = name_of(os.getpid())
-        self._file = HistoryFile(path, f"{_SCHEMA}{CHATS_SCHEMA}{_UNDONE}")
+        self._file = HistoryFile(path, f"{_SCHEMA}{CHATS_SCHEMA}{_UNDONE}{_NAMES}")
         self._unsaved: dict[int, dict[str, Any]] = {}
         self.chats = Chats(self._file)
         self.slash_commands = SlashCommands(self._file)
@@ -139,6 +141,9 @@ class History:
         continued: int | None,
     ) -> int | None:
         sender = message.author
+        if message.name:
+            query = "INSERT OR REPLACE INTO names VALUES (?, ?)"
+            self._file.note(query, sender, message.name[:_LONGEST_NAME])
         key = f"{message.chat_id}\n{sender}\n{message.id}"
         if continued is not None:
             key = f"{key}\n{continued}"
@@ -293,6 +298,13 @@ class History:
     def last(self, chat_id: str, limit: int) -> list[Past]:
         """Return the latest runs of a chat, newest first."""
         return self._runs("WHERE chat_id = ? ORDER BY number DESC LIMIT ?", chat_id, limit)
+
+    def called(self, person: str) -> str:
+        """Return the name that a person chose, else the end of their number."""
+        rows = self._file.rows("SELECT name FROM names WHERE person = ?", person)
+        if rows:
+            return str(rows[0][0])
+        return f"…{person[-4:]}" if person.startswith("+") else person.partition("@")[0]
 
     def last_to_undo(self, chat_id: str, repo: str) -> Past | None:
         """Return the last run of a chat in a repo that has begun and was not undone."""

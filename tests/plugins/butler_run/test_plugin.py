@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -64,7 +65,22 @@ async def test_who_ran_what_where_is_listed(chat, script, run):
     await run(chat.person("+4930111111"))
 
     (listed,) = await chat("/runs")
-    assert re.fullmatch(r"• 1 \*api\* done, scripted, \+4930111111, \d+ s, \$0\.12", listed)
+    assert re.fullmatch(
+        r"• 1 \*api\* done, scripted, …1111, \d+ s, (just now|\d+ s ago), \$0\.12: do it", listed
+    )
+
+
+async def test_runs_are_told_apart_by_name_and_first_words(chat, script, answer):
+    script.turns({"say": "Done."})
+    await chat("/use api")
+    message = chat.message("/run add a retry to the client,\nthen write *many* tests " + "x" * 99)
+    chat.transport.receive(replace(message, name="Anna\nB"))
+    await answer(chat)
+
+    (listed,) = await chat("/runs")
+
+    assert ", Anna B, " in listed
+    assert re.search(r": add a retry to the client, then write .{1,40}…$", listed)
 
 
 async def test_stop_ends_a_run_and_its_processes(chat, script, tmp_path, wait_for, is_alive):
