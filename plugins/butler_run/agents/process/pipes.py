@@ -69,6 +69,7 @@ class ReaperLine(asyncio.Protocol):
         self.pid: int | None = None
         self.status: int | None = None
         self.start_errno: int | None = None
+        self.is_lost = False
         self.has_started = asyncio.Event()
         self.has_exited = asyncio.Event()
         self.is_gone = asyncio.Event()
@@ -89,6 +90,7 @@ class ReaperLine(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Substitute for a killed reaper, see asyncio."""
         if not self.is_gone.is_set():
+            self.is_lost = True
             self._kill()
         for event in (self.has_started, self.has_exited, self.is_gone):
             event.set()

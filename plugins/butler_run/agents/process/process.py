@@ -7,11 +7,10 @@ as well as of Butler.
 import asyncio
 import logging
 import os
-import shutil
+import secrets
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -21,15 +20,17 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from butler import listed
 from butler_run.agents.errors import AgentError, LimitReachedError
 from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure, Launch
 from butler_run.agents.process.lines import LineSplitter
+from butler_run.agents.process.orphans import end_marked
 from butler_run.agents.process.pipes import Output, ReaperLine, Tail
+from butler_run.agents.process.starting import found, start, usual_name
 
 logger = logging.getLogger(__name__)
 
-_REAPER = Path(__file__).with_name("reaper.py")
-_VERIFICATION_S = 5.0
+_VERIFICATION_S = 3.0
 _STDERR_LINES = 8
 _STDERR_CHARACTERS = 600
 _SHELL_SIGNAL = 128
@@ -49,7 +50,7 @@ class ProcessLimits:
     output_bytes: int = 50_000_000
     line_bytes: int = 16 * 2**20
     quit_grace_s: float = 2.0
-    end_interval_s: float = 5.0
+    end_interval_s: float = 2.5
 
 
 class AgentProcess:
@@ -59,12 +60,14 @@ class AgentProcess:
         self, name: str, limits: ProcessLimits, variables: frozenset[str] = frozenset()
     ) -> None:
         self.name = name
+        self.token = secrets.token_hex(8)
         self.variables = variables
         self._limits = limits
         self._reaper = ReaperLine()
         self._output = Output()
         self._tail = Tail()
         self._is_boxed = False
+        self._child: subprocess.Popen[bytes] | None = None
         self._failure: Exception | None = None
         self._input: asyncio.WriteTransport | None = None
         self._transports: list[asyncio.BaseTransport] = []
@@ -149,16 +152,17 @@ class AgentProcess:
         Raises:
             AgentError: A process could not be ended.
         """
+        if self._child is not None and self._child.returncode is None:
+            self._child.send_signal(signal.SIGCONT)  # in case its agent has stopped the reaper
         self._reaper.end()
-        limit_s = 2 * self._limits.end_interval_s + _VERIFICATION_S
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(2 * self._limits.end_interval_s + _VERIFICATION_S):
                 await self._reaper.is_gone.wait()
         except TimeoutError:
-            raise AgentError(
-                f"{self.name} could not be ended within {limit_s:g} s; "
-                f"its process group {self.pid} still has members."
-            ) from None
+            await self._end_orphans()
+        else:
+            if self._reaper.is_lost:
+                await self._end_orphans()
 
     async def __aenter__(self) -> Self:
         return self
@@ -182,6 +186,7 @@ class AgentProcess:
     ) -> None:
         """Connect to the reaper, its pipes and control socket; return when the program runs."""
         self._is_boxed = is_boxed
+        self._child = child
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: self._reaper, sock=line)
         for protocol, pipe in ((self._output, child.stdout), (self._tail, child.stderr)):
@@ -205,6 +210,20 @@ class AgentProcess:
             await asyncio.to_thread(child.wait)
         else:
             threading.Thread(target=child.wait, daemon=True, name="reaping a reaper").start()
+
+    async def _end_orphans(self) -> None:
+        """End what a reaper left behind that was killed, or is stopped.
+
+        Raises:
+            AgentError: A process could not be ended.
+        """
+        logger.warning("the reaper of %s is lost; its processes are looked for", self.name)
+        left = await asyncio.to_thread(end_marked, self.token, _VERIFICATION_S)
+        if left:
+            raise AgentError(
+                f"{self.name} could not be ended: these of its processes are left: "
+                f"{listed(map(str, left))}."
+            )
 
     def _too_much(self) -> LimitReachedError:
         limit_mb = self._limits.output_bytes / 1_000_000
@@ -240,12 +259,12 @@ async def spawned(
     Raises:
         AgentError: The program is not installed, or the folder does not exist.
     """
-    program = _found(command[0], folder, environment, how_to_get)
-    process = AgentProcess(_name(command), limits, frozenset(environment))
+    program = found(command[0], folder, environment, how_to_get)
+    process = AgentProcess(usual_name(command), limits, frozenset(environment))
     around = enclosure.around((program, *command[1:]), folder=folder, environment=environment)
     async with around as launch:
         started = time.perf_counter()
-        child, line = _start(launch, process.name, folder, limits)
+        child, line = start(launch, process.name, process.token, folder, limits.end_interval_s)
         try:
             await process.connect(child, line, is_boxed=launch.is_boxed)
             logger.info("%s started as process %s", process.name, process.pid)
@@ -268,53 +287,6 @@ async def _watched(process: AgentProcess, launch: Launch) -> AsyncIterator[None]
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
-
-
-def _name(command: Sequence[str]) -> str:
-    """Return the usual name of a program; for npx, the package that it runs."""
-    program = Path(command[0]).name
-    package = next((each for each in command[1:] if not each.startswith("-")), "")
-    return Path(package).name if program == "npx" and package else program
-
-
-def _found(program: str, folder: Path, environment: Mapping[str, str], how_to_get: str) -> str:
-    if not folder.is_dir():
-        raise AgentError(f"The folder {folder} no longer exists, so no agent can work there.")
-    wanted = str(folder / program) if "/" in program else program
-    path = shutil.which(wanted, path=environment.get("PATH", os.defpath))
-    if path is None:
-        sentence = f"{program} is not installed on the machine that runs Butler."
-        raise AgentError(f"{sentence} {how_to_get}".rstrip())
-    return str(Path(path).absolute())
-
-
-def _start(
-    launch: Launch, name: str, folder: Path, limits: ProcessLimits
-) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        arguments = (
-            *(str(theirs.fileno()), str(limits.end_interval_s), "1" if launch.is_boxed else "0"),
-            *launch.command,
-        )
-        try:
-            # Not a process of asyncio: garbage collection of its transport kills it, and a killed
-            # reaper cannot end its daemonised descendants.
-            child = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_REAPER), *arguments],
-                cwd=folder,
-                env=dict(launch.environment),
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-            )
-        except (OSError, ValueError) as error:
-            ours.close()
-            raise AgentError(f"{name} could not be started: {error}.") from None
-    return child, ours
 
 
 def _ended(status: int) -> str:

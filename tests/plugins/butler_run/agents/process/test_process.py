@@ -168,12 +168,33 @@ async def test_a_reaper_that_is_killed_takes_the_program_with_it(spawn):
         assert await process.status() == -signal.SIGKILL
 
 
-async def test_a_run_that_cannot_be_ended_is_an_error(spawn, mocker):
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("name", ["KILL", "STOP"])
+async def test_what_an_agent_has_started_ends_also_where_it_got_rid_of_its_reaper(spawn, name):
+    script = (
+        f"setsid sh -c 'setsid sleep 300 & echo $!; wait' & sleep 0.2; kill -{name} $PPID; wait"
+    )
+    async with spawn("sh", "-c", script) as process:
+        away = int(await _first_line(process))
+        await process.end()
+
+    assert not _is_alive(away)
+
+
+def _is_alive(process_id):
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def test_a_run_that_cannot_be_ended_is_an_error_that_names_what_is_left(spawn, mocker):
     mocker.patch("butler_run.agents.process.process._VERIFICATION_S", 0.0)
     mocker.patch("butler_run.agents.process.pipes.ReaperLine.end")
+    mocker.patch("butler_run.agents.process.process.end_marked", return_value=[4711, 4712])
     limits = ProcessLimits(quit_grace_s=0.0, end_interval_s=0.01)
 
-    with pytest.raises(AgentError, match=r"could not be ended within 0\.02 s"):
+    with pytest.raises(AgentError, match="these of its processes are left: 4711, 4712"):
         async with spawn("sleep", "300", limits=limits) as process:
             pass
 
