@@ -9,6 +9,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # not from `typing`, which takes as long to import as the rest of --help
 if TYPE_CHECKING:
     from butler.access.rules import Role as Role
+    from butler.access.seal import Seal as Seal
     from butler.chat.message import Message as Message
     from butler.chat.message import Person as Person
     from butler.chat.message import Reply as Reply
@@ -68,6 +69,7 @@ _HOMES = {
     "Repo": "butler.repos.registry",
     "Role": "butler.access.rules",
     "SECRET_SHAPES": "butler.config.secrets",
+    "Seal": "butler.access.seal",
     "Seconds": "butler.config.values",
     "Secret": "butler.config.secrets",
     "Send": "butler.core.plugin",

@@ -27,6 +27,7 @@ NAMES = {
     "Repo",
     "Role",
     "SECRET_SHAPES",
+    "Seal",
     "Seconds",
     "Secret",
     "Send",

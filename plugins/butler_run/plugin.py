@@ -29,6 +29,7 @@ from butler_run.history.runs import FILE_NAME, History, history_finding
 from butler_run.inquiries.answers import replied
 from butler_run.permissions.answer import answered, may_run
 from butler_run.permissions.questions import Questions, said
+from butler_run.permissions.standing import StandingGrants
 from butler_run.runs.choices import Choices
 from butler_run.runs.copy_locks import FOLDER_NAME as COPIES
 from butler_run.runs.copy_locks import CopyLocks
@@ -55,10 +56,11 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
     def __init__(self, settings: RunSettings) -> None:
         super().__init__(settings)
         self._catalog = Catalog(settings)
-        self._questions = Questions()
 
     async def __aenter__(self) -> Self:
         self._history = History(self.data_folder / FILE_NAME, self.keep_s)
+        self._standing = StandingGrants(self.data_folder)
+        self._questions = Questions(self._standing)
         secrets = Redactor(self._catalog.secrets)
         folder = SnapshotFolder(self.data_folder / "snapshots", self.settings.max_snapshot_mb)
         surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)
@@ -82,6 +84,7 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
     async def __aexit__(self, *error: object) -> None:
         self._noting.cancel()
         await asyncio.gather(self._noting, return_exceptions=True)
+        self._standing.close()
         self._history.close()
 
     def at_work(self) -> int:

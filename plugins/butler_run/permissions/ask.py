@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from butler import Context, Reply, Repo, Role, duration
-from butler_run.agents import LimitedRun, PermissionAsked
+from butler import ButlerError, Context, Reply, Repo, Role, duration
+from butler_run.agents import LimitedRun, Mode, PermissionAsked
 from butler_run.choice import Choice
 from butler_run.history.past import State
 from butler_run.history.runs import History
@@ -106,7 +106,13 @@ class PermissionPrompts:
 
     def _stands(self, asked: PermissionAsked) -> bool:
         """Return whether an owner allowed for always what is asked; that is noted."""
-        grant = self._questions.standing.find(self._ctx.chat_id, self._repo, asked)
+        if self._choice.wishes.mode is Mode.PLAN:
+            return False
+        try:
+            grant = self._questions.standing.find(self._ctx.chat_id, self._repo, asked)
+        except ButlerError as error:
+            logger.error("run %d asks again: %s", self._number, error)
+            return False
         if grant is not None:
             detail = f"run {self._number}: {asked.tool}, by grant {grant.number}"
             self._ctx.audit("run", self._repo.name, "allow always", detail)
@@ -131,6 +137,7 @@ class PermissionPrompts:
 
     def _question(self, asked: PermissionAsked, text: str) -> Question:
         is_owners = self._ctx.role is Role.OWNER
+        is_plan = self._choice.wishes.mode is Mode.PLAN
         return Question(
             code=self._questions.next_code(self._number),
             chat_id=self._ctx.chat_id,
@@ -141,7 +148,7 @@ class PermissionPrompts:
             agent=self._agent,
             asked=asked,
             details=text,
-            scope=Scope.of(asked, self._repo) if is_owners else None,
+            scope=Scope.of(asked, self._repo) if is_owners and not is_plan else None,
             answer=asyncio.get_running_loop().create_future(),
         )
 
@@ -156,8 +163,19 @@ class PermissionPrompts:
         way = await self._answer_to(question)
         if way.is_always and question.scope is not None:
             by = self._ctx.message.author
-            self._questions.standing.add(question.chat_id, self._repo, question.scope, by)
+            await self._keep(question, question.scope, by)
         return way
+
+    async def _keep(self, question: Question, scope: Scope, by: str) -> None:
+        try:
+            grant = self._questions.standing.add(question.chat_id, self._repo, scope, by)
+        except ButlerError as error:
+            await self._chat.send(
+                Reply(f"I could not keep that for later, so I ask again: {error}")
+            )
+            return
+        detail = f"run {self._number}, grant {grant.number}: {scope.what}"
+        self._ctx.audit("grants", self._repo.name, "granted", detail)
 
     async def _is_put(self, question: Question) -> bool:
         """Send the question; return whether the chat has it, with all that belongs to it."""

@@ -177,8 +177,8 @@ class Questions:
         standing: What owners answered for always.
     """
 
-    def __init__(self) -> None:
-        self.standing = StandingGrants()
+    def __init__(self, standing: StandingGrants) -> None:
+        self.standing = standing
         self._open: list[Open] = []
         self._asked: dict[Open, tuple[str, float]] = {}
         self._closed: deque[tuple[str, str]] = deque(maxlen=_CLOSED_KEPT)

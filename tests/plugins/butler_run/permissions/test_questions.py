@@ -38,8 +38,8 @@ async def test_a_question_is_answered_from_the_chat(
 
     assert question.reply.text == (
         "```\nmade.txt\n+ made\n```\nScripted wants to write made.txt. 1 or 👍 yes · 2 always: any "
-        "change to made.txt, for every run in *api* of this chat, until /grants revoke or a "
-        "restart · 3 or 👎 no"
+        "change to made.txt, for every run in *api* of this chat, until /grants revoke "
+        "· 3 or 👎 no"
     )
     assert await chat(said) == []
     await answer(chat)
