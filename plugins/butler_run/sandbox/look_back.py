@@ -24,7 +24,7 @@ class LookBack:
     def __init__(self, folder: Path, copy: Path) -> None:
         self._folder = folder
         self._copy = copy
-        self._settings: dict[str, tuple[int, int]] = {}
+        self._settings: dict[str, _Stamp] = {}
         self._run_by_git: dict[Path, _Stamp] = {}
         self.notes: list[str] = []
 

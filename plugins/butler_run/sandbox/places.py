@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -96,13 +97,15 @@ def _shown(run_folder: Path) -> Mount:
     return Bind(run_folder, target=RUN_FOLDER)
 
 
-def settings_stamps(folder: Path) -> dict[str, tuple[int, int]]:
+def settings_stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
     """Look at the disk: return the settings of agents in a repo, and which file each of them is."""
     stamps = {}
     for name in NAMED_WHEN_NEW:
         with suppress(OSError):
             found = (folder / name).lstat()
-            stamps[name] = (found.st_dev, found.st_ino)
+            # A number can be given out again, and only a link can be replaced in a sandbox.
+            changed_at = found.st_ctime_ns if stat.S_ISLNK(found.st_mode) else 0
+            stamps[name] = (found.st_ino, found.st_mode, changed_at)
     return stamps
 
 
