@@ -85,7 +85,7 @@ HELP = "/help lists the commands."
         ("hello there", {}, f"Plain text is for the listening group. {HELP}"),
         ("/etc/passwd is readable", {}, f"Plain text is for the listening group. {HELP}"),
         ("/zzzzzzz api", {}, f"There is no /zzzzzzz. {HELP}"),
-        ("/model", {}, f"There is no /model. {HELP}"),
+        ("/zzzzzzz", {}, f"There is no /zzzzzzz. {HELP}"),
         ("", {"media": "picture"}, f"I cannot read a picture. {HELP}"),
         ("", {"media": "voice message"}, f"I cannot read a voice message. {HELP}"),
         ("", {"media": "audio file"}, f"I cannot read an audio file. {HELP}"),
