@@ -2,7 +2,8 @@
 
 ``python bench/compare.py`` installs the peers under ``.bench/``, prints one table, runs the other
 scripts here, and writes all of it to ``bench/results.md``; ten minutes. ``--quick`` measures Butler
-and the floors only, and compares with the run that was saved last (``--save`` saves this one).
+and the floors only, and compares with the run that was saved last (``--save`` saves this one);
+``--redis`` measures only those that keep their state in Redis.
 ``--against FOLDER`` measures the Butler of another checkout in the same rounds, which is the way to
 judge a change.
 """
@@ -18,13 +19,14 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from contenders import DURABLE_FLOOR, FLOOR, INSTALLED, butlers, peers, redis
+from contenders import DURABLE_FLOOR, FLOOR, INSTALLED, butlers, peers, redis, with_redis
 from harness import Result, compare
 
 SAVED = INSTALLED / "saved.json"
 RESULTS = Path(__file__).parent / "results.md"
 SCRIPTS = {
     "Sessions": "sessions_manager.py",
+    "Sessions in Redis": "sessions_redis.py",
     "Journal and gateway": "journal.py",
     "The whole process": "console.py",
     "Start": "startup.py",
@@ -71,8 +73,8 @@ def _node() -> str:
 
 def measure_all(rounds: int) -> None:
     with redis() as url:
-        contenders = [FLOOR, DURABLE_FLOOR, *butlers(), *peers(url)]
-        results = compare(contenders, rounds)
+        contenders = [FLOOR, DURABLE_FLOOR, *butlers(), *peers()]
+        results = compare([*contenders, *(with_redis(url) if url else [])], rounds)
     said = (
         f"# What a command costs\n\n{machine()} {rounds} rounds, interleaved;\n"
         "medians, and medians of the ratios within a round.\n\n" + table(results)
@@ -81,6 +83,13 @@ def measure_all(rounds: int) -> None:
     for title, script in SCRIPTS.items():
         said += f"\n## {title}\n\n```\n{output(script)}\n```\n"
         RESULTS.write_text(said, encoding="utf-8")
+
+
+def measure_redis(rounds: int) -> None:
+    with redis() as url:
+        if url:
+            print(table(compare([FLOOR, *with_redis(url)], rounds)))
+    output("sessions_redis.py")
 
 
 def output(script: str) -> str:
@@ -128,12 +137,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="only Butler, against a saved run")
     parser.add_argument("--save", action="store_true", help="keep this quick run to compare with")
+    parser.add_argument("--redis", action="store_true", help="only what keeps state in Redis")
     parser.add_argument("--against", type=Path, help="the folder of another checkout of Butler")
     parser.add_argument("--rounds", type=int, default=31)
     args = parser.parse_args()
     if args.against:
         others = butlers("other", args.against.resolve())
         print(table(compare([FLOOR, DURABLE_FLOOR, *butlers(), *others], args.rounds)))
+    elif args.redis:
+        measure_redis(args.rounds)
     elif args.quick or args.save:
         measure_quickly(args.rounds, save=args.save)
     else:

@@ -10,11 +10,13 @@ import time
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from harness import WORKERS, Contender
 
 ROOT = Path(__file__).parents[1]
+BUTLER = "Butler"
 INSTALLED = ROOT / ".bench"
 ENVIRONMENTS = Path(__file__).parent / "environments"
 
@@ -31,7 +33,7 @@ def butler(name: str, *arguments: str, floor: str = "floor", checkout: Path = RO
     return Contender(name, command, {"PYTHONPATH": folders}, floor)
 
 
-def butlers(prefix: str = "Butler", checkout: Path = ROOT) -> list[Contender]:
+def butlers(prefix: str = BUTLER, checkout: Path = ROOT) -> list[Contender]:
     """Return Butler in all its variants."""
     durable, bare_durable = f"{prefix} + SQLite", DURABLE_FLOOR.name
     one, durable_one = f"{prefix}, served one by one", f"{durable}, served one by one"
@@ -50,7 +52,19 @@ def butlers(prefix: str = "Butler", checkout: Path = ROOT) -> list[Contender]:
     ]
 
 
-def peers(redis_url: str | None) -> list[Contender]:
+def with_redis(url: str) -> list[Contender]:
+    """Return those that keep the chats' state in Redis: Butler, and aiogram in units of it."""
+    ours = f"{BUTLER} + Redis"
+    aiogram = _python("aiogram, its own reply call, Redis", "aiogram", "reply", url)
+    return [
+        butler(ours, "redis", "owner", "handle", url),
+        butler(f"{ours}, served one by one", "redis", "owner", "1", url, floor=ours),
+        butler(f"{ours}, 100 in flight", "redis", "owner", "100", url, floor=ours),
+        replace(aiogram, floor=ours),
+    ]
+
+
+def peers() -> list[Contender]:
     """Return the installed alternatives."""
     found = [
         _python("python-telegram-bot, reply into the sink", "python-telegram-bot", "sink"),
@@ -62,8 +76,6 @@ def peers(redis_url: str | None) -> list[Contender]:
         _python("aiogram, its own reply call", "aiogram", "reply"),
         _python("slack-bolt, process_before_response", "slack-bolt"),
     ]
-    if redis_url is not None:
-        found.append(_python("aiogram, its own reply call, Redis", "aiogram", "reply", redis_url))
     if shutil.which("npm"):
         found += [_node("Hubot", "hubot"), _node("grammY", "grammy")]
     return found

@@ -1,9 +1,9 @@
 """Butler as the daemon sets it up, with a transport that ends in a sink.
 
-``butler_bot.py STORE SENDER DRIVE`` where STORE is ``memory`` or ``sqlite`` (sessions and audit on
-disk), SENDER ``owner`` or ``user`` (whose calls are counted against limits), and DRIVE ``handle``
-(the messages one by one through ``Bot.handle``) or how many are in flight through ``Bot.serve``,
-each from a chat of its own. Files go where it is started.
+``butler_bot.py STORE SENDER DRIVE [URL]`` where STORE is ``memory``, ``sqlite`` (sessions and audit
+on disk) or ``redis`` (sessions at the URL), SENDER ``owner`` or ``user`` (whose calls are counted
+against limits), and DRIVE ``handle`` (the messages one by one through ``Bot.handle``) or how many
+are in flight through ``Bot.serve``, each from a chat of its own. Files go where it is started.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class Untold(SinkTransport):
         pass
 
 
-def setup_in(folder: Path, store: str) -> Setup:
+def setup_in(folder: Path, store: str, url: str | None) -> Setup:
     """Return Butler's setup with as many commands as all contenders have."""
     for repo in REPOS:
         make_working_copy(folder / repo)
@@ -94,8 +94,10 @@ def setup_in(folder: Path, store: str) -> Setup:
         f'[access]\nowners = ["{PEOPLE["owner"]}"]\nusers = ["{PEOPLE["user"]}"]',
         f'[sessions]\nstore = "{store}"',
         '[plugins]\nenabled = ["session"]',
+        *([f'[redis]\nurl = "{url}"'] if url else []),
     ]
     path = folder / "config.toml"
+    path.touch(0o600)
     path.write_text("\n".join(lines), encoding="utf-8")
     return padded(read_setup(path))
 
@@ -118,12 +120,12 @@ def message(sender: Person, number: int, text: str) -> Message:
     return Message(f"m{number}", chat_id, sender, text, 1_750_000_000.0)
 
 
-async def main(folder: Path, store: str, sender: str, drive: str) -> None:
+async def main(folder: Path, store: str, sender: str, drive: str, url: str | None = None) -> None:
     async with AsyncExitStack() as stack:
-        setup = setup_in(folder, store)
+        setup = setup_in(folder, store, url)
         transport = Untold() if drive == "handle" else SinkTransport()
         records: MemoryRecords | SqliteRecords = MemoryRecords()
-        if store == "sqlite":
+        if store != "memory":
             (folder / "data").mkdir(exist_ok=True, mode=0o700)
             records = SqliteRecords(folder / "data" / "records.sqlite3")
             await stack.enter_async_context(records.flushing())

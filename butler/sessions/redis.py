@@ -2,8 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from math import inf, isnan
+from types import NoneType
 from typing import Any, ClassVar, Final
 
 from butler.sessions.errors import StoreError
@@ -17,6 +19,7 @@ logger = logging.getLogger(__name__)
 MAX_SESSION_BYTES: Final = 1_000_000
 MAX_LIST_BYTES: Final = 256_000_000
 _PAGE: Final = 1000
+_TEXT: Final = (str, NoneType)
 
 # KEYS: the sessions, a hash of JSON texts by chat; and their order, a sorted set of the chats by
 # the negative time, so that its order is that of lists: most recent first, then by chat. A script
@@ -70,23 +73,20 @@ return session
 """,
     is_change=True,
 )
-# One text of lines of JSON: a hundred thousand answers would take longer to read than the text.
+# The chats as one text of JSON, then pages of sessions, each one, too: a hundred thousand answers
+# would take longer to read.
 _LIST: Final = Script(f"""
 local chats = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', ARGV[2], ARGV[3])
-local lines, size = {{}}, 0
+if #chats == 0 then return {{}} end
+local texts, size = {{cjson.encode(chats)}}, 0
 for first = 1, #chats, {_PAGE} do
     local last = math.min(first + {_PAGE} - 1, #chats)
-    local page = redis.call('HMGET', KEYS[1], unpack(chats, first, last))
-    for i = 1, #page do
-        if page[i] then
-            local line = '[' .. cjson.encode(chats[first + i - 1]) .. ',' .. page[i] .. ']'
-            size = size + #line
-            if size > {MAX_LIST_BYTES} then return redis.error_reply('TOOMANY') end
-            lines[#lines + 1] = line
-        end
-    end
+    local page = cjson.encode(redis.call('HMGET', KEYS[1], unpack(chats, first, last)))
+    size = size + #page
+    if size > {MAX_LIST_BYTES} then return redis.error_reply('TOOMANY') end
+    texts[#texts + 1] = page
 end
-return table.concat(lines, '\\n')
+return texts
 """)
 
 
@@ -135,8 +135,9 @@ class RedisStore:
 
     def recent(self, limit: int, offset: int = 0, *, after: float = -inf) -> list[Session]:
         arguments = (f"({_score(after)}", offset, limit)
-        text = self._redis.run_script(_LIST, self._keys, *arguments)
-        return [session for entry in _entries(text) if (session := self._checked(*entry))]
+        texts = self._redis.run_script(_LIST, self._keys, *arguments)
+        found = (self._checked(chat_id, value) for chat_id, value in _entries(texts))
+        return [session for session in found if session is not None]
 
     def count(self, *, after: float = -inf) -> int:
         return int(self._redis.run("ZCOUNT", self._keys[1], "-inf", f"({_score(after)}"))
@@ -165,20 +166,21 @@ class RedisStore:
     def _read(self, chat_id: str, value: bytes | None) -> Session | None:
         return None if value is None else self._checked(chat_id, _parsed(value))
 
-    def _checked(self, chat_id: object, value: object) -> Session | None:
+    def _checked(self, chat_id: str, value: object) -> Session | None:
         """Return a session that was found; None, and a line in the log, if it is not one."""
-        match value:
-            case [str() | None as repo, str() | None as path, float() | int() as time] if (
-                isinstance(chat_id, str) and not isinstance(time, bool) and not isnan(time)
-            ):
-                return Session(chat_id, repo, path, float(time))
-        self._tell_of(repr(chat_id))
+        # Not by `match`, which takes twice the time: lists are long.
+        if type(value) is list and len(value) == 3:
+            repo, path, time = value
+            is_text = type(repo) in _TEXT and type(path) in _TEXT
+            if is_text and type(time) is float and not isnan(time):
+                return Session(chat_id, repo, path, time)
+        self._tell_of(chat_id)
         return None
 
-    def _tell_of(self, chat: str) -> None:
-        if chat not in self._told_of and len(self._told_of) < _PAGE:
-            self._told_of.add(chat)
-            logger.warning("what Redis keeps for the chat %.100s is not a session", chat)
+    def _tell_of(self, chat_id: str) -> None:
+        if chat_id not in self._told_of and len(self._told_of) < _PAGE:
+            self._told_of.add(chat_id)
+            logger.warning("what Redis keeps for the chat %.100r is not a session", chat_id)
 
 
 def _store_error(failure: RedisFailure) -> StoreError:
@@ -204,20 +206,30 @@ def _text(value: bytes) -> str | None:
         return None
 
 
-def _entries(text: bytes) -> Iterator[tuple[object, object]]:
-    """Yield chats with their values, from lines that anybody may have spoilt."""
-    entries = _parsed(b"[%b]" % text.replace(b"\n", b","))
-    if not isinstance(entries, list):
-        entries = [_parsed(line) for line in text.split(b"\n")]
-    for entry in entries:
-        match entry:
-            case [chat_id, value]:
-                yield chat_id, value
-            case _:
-                yield None, entry
+def _entries(texts: Sequence[bytes]) -> Iterable[tuple[str, object]]:
+    """Return chats with what is kept for each; what somebody spoilt spoils nothing else."""
+    if not texts:
+        return []
+    chats, *pages = map(_loaded, texts)
+    pairs = zip(chats, chain.from_iterable(pages), strict=True)
+    kept = [(chat_id, value) for chat_id, value in pairs if value is not False]
+    values = [value for _, value in kept]
+    parsed = _parsed(f"[{','.join(values)}]")  # all at once, in a third of the time
+    if not isinstance(parsed, list) or len(parsed) != len(values):
+        parsed = [_parsed(value) for value in values]
+    return zip((chat_id for chat_id, _ in kept), parsed, strict=True)
 
 
-def _parsed(text: bytes) -> object:
+def _loaded(text: bytes) -> list[Any]:
+    """Return a list that a script made, of texts which may have any bytes in them."""
+    try:
+        loaded: list[Any] = json.loads(text)
+    except UnicodeDecodeError:
+        loaded = json.loads(text.decode(errors="replace"))
+    return loaded
+
+
+def _parsed(text: str | bytes) -> object:
     """Return what a text of JSON says; None if it is not one."""
     try:
         return json.loads(text)

@@ -170,6 +170,8 @@ def test_machines_see_each_others_changes_at_once(place, store):
         '{"repo": "api"}',
         "[" * 5_000,
         b"\xff",
+        '["api", "/src/api", 10.0],["web", "/src/web", 10.0]',
+        '["api", "/src/api", 10]',
         "1" * 5_000,
         "x" * 1_000_001,
     ],
@@ -201,12 +203,12 @@ def test_what_is_no_session_is_logged_once_and_never_shown(server, store, caplog
     assert record.message == "what Redis keeps for the chat 'group' is not a session"
 
 
-def test_a_chat_that_is_no_text_is_passed_over(server, store):
+def test_a_chat_that_is_no_text_is_listed_and_never_purged(server, store):
     store.put(API)
     server.say("HSET", KEYS[0], b"\xff", json.dumps(["web", "/src/web", 20.0]))
     server.say("ZADD", KEYS[1], -1.0, b"\xff")
 
-    assert store.all() == [API]
+    assert store.all() == [API, Session("\ufffd", "web", "/src/web", 20.0)]
     assert list(store.idle(30.0)) == ["group"]
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import traceback
 from contextlib import suppress
 from threading import Thread
 
@@ -66,6 +67,19 @@ def test_a_wrong_password(start, failure, user):
     )
     assert found.is_lasting
     assert "secret" not in str(found)
+
+
+def test_no_error_and_no_log_has_the_password(start, caplog):
+    caplog.set_level("DEBUG")
+    place = RedisPlace(parse(start().url.replace("//", "//bot:s3cr%20t@")))
+    redis = Redis(place, UnusableError)
+
+    with pytest.raises(UnusableError) as raised:
+        redis.run("PING")
+
+    said = "".join(traceback.format_exception(raised.value))
+    assert "s3cr" not in f"{said}{caplog.text}{raised.value.failure!r}{place!r}{redis!r}"
+    redis.close()
 
 
 def test_a_password_that_is_missing(start, failure):
