@@ -51,6 +51,8 @@ def make_parser() -> argparse.ArgumentParser:
         )
     )
     add("plugins", "List the installed plugins and their commands.")
+    _backup_options(add("backup", "Save the data and the configuration in one encrypted file."))
+    _restore_options(add("restore", "Put a backup where there is no data yet."))
     add("init", "Write a commented config.toml with the repos found nearby.")
     return parser
 
@@ -123,6 +125,42 @@ def _audit_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--chat", metavar="CHAT", help="only commands in this chat")
     parser.add_argument("--json", action="store_true", help="print JSON lines, for programs")
+
+
+def _backup_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", type=_path, nargs="?", metavar="FILE", help="default: butler-DATE-TIME.tar.gz.age"
+    )
+    parser.add_argument(
+        "--with-link",
+        action="store_true",
+        help="move the link to WhatsApp, too: this folder cannot be used afterwards",
+    )
+    _passphrase_options(parser)
+    parser.add_argument(
+        "--recipient",
+        action="append",
+        metavar="KEY",
+        help="encrypt to a public key of age or ssh; may be repeated",
+    )
+    parser.add_argument("--plain", action="store_true", help="do not encrypt")
+
+
+def _restore_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=_path, metavar="FILE", help="the backup")
+    _passphrase_options(parser)
+    parser.add_argument(
+        "--identity", type=_path, metavar="FILE", help="the secret key of age or ssh"
+    )
+
+
+def _passphrase_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--passphrase-file",
+        type=_path,
+        metavar="FILE",
+        help="the passphrase is its first line; by default, you are asked",
+    )
 
 
 def _usage(parser: argparse.ArgumentParser) -> int:

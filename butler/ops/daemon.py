@@ -13,8 +13,8 @@ from butler.ops.descendants import adopt
 from butler.ops.report import reporting
 from butler.ops.shutdown import LastResort, converse, end_what_is_left
 from butler.records.sqlite import SqliteRecords
-from butler.storage.files import locked, private_folder
-from butler.transports.whatsapp import Pacing, WhatsAppTransport, linked_account
+from butler.storage.files import is_there, locked, private_folder
+from butler.transports.whatsapp import MOVED, Pacing, WhatsAppTransport, linked_account
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,18 @@ def whatsapp_folder(config: Config) -> Iterator[Path]:
 
     Raises:
         DataError: Another daemon uses it, or it cannot be used.
+        LinkEndedError: A backup moved the link elsewhere.
     """
     folder = private_folder(config.data_dir)
     with locked(folder / "daemon.lock", "Another Butler"):
-        yield private_folder(folder / "whatsapp")
+        link = private_folder(folder / "whatsapp")
+        _check_not_moved(link / MOVED)
+        yield link
+
+
+def _check_not_moved(mark: Path) -> None:
+    if is_there(mark):
+        raise LinkEndedError(
+            "A backup with --with-link moved the link to WhatsApp elsewhere, and two copies throw "
+            f"each other out. If nothing uses that backup: rm {mark}"
+        )

@@ -3,7 +3,7 @@
 Importing this does not import neonize; only the gateway process does.
 """
 
-from butler.transports.whatsapp.account import Account, linked_account
+from butler.transports.whatsapp.account import CREDENTIALS, MOVED, Account, linked_account
 from butler.transports.whatsapp.daemon.pairing import PAIRING_LIMIT_S, pair
 from butler.transports.whatsapp.daemon.supervisor import LinkState
 from butler.transports.whatsapp.daemon.transport import WhatsAppTransport
@@ -12,6 +12,8 @@ from butler.transports.whatsapp.journal.views import stored_names
 from butler.transports.whatsapp.protocol.frames import Pacing
 
 __all__ = [
+    "CREDENTIALS",
+    "MOVED",
     "PAIRING_LIMIT_S",
     "Account",
     "LinkState",

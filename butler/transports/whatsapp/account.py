@@ -11,6 +11,8 @@ from butler.errors import DataError
 from butler.storage.files import is_there
 
 CREDENTIALS = "credentials.sqlite3"
+MOVED = "moved"
+"""Its file says when a backup took the link elsewhere."""
 
 _ADDRESS = re.compile(r"(?P<user>[0-9]+)(?:\.[0-9]+)?(?::(?P<device>[0-9]+))?@(?P<server>[a-z.]+)")
 
