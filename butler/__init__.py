@@ -10,6 +10,8 @@ TYPE_CHECKING = False  # not from `typing`, which takes as long to import as the
 if TYPE_CHECKING:
     from butler.access.rules import Role as Role
     from butler.access.seal import Seal as Seal
+    from butler.chat.answer import Said as Said
+    from butler.chat.answer import said as said
     from butler.chat.message import Message as Message
     from butler.chat.message import Person as Person
     from butler.chat.message import Reply as Reply
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from butler.core.commands import Command as Command
     from butler.core.commands import Pass as Pass
     from butler.core.context import Context as Context
+    from butler.core.fleet import Machine as Machine
     from butler.core.place import At as At
     from butler.core.plugin import Plugin as Plugin
     from butler.core.plugin import Send as Send
@@ -59,6 +62,7 @@ _HOMES = {
     "Finding": "butler.core.check_result",
     "ForeignCall": "butler.core.router",
     "GitError": "butler.errors",
+    "Machine": "butler.core.fleet",
     "Message": "butler.chat.message",
     "PASS": "butler.core.commands",
     "Pass": "butler.core.commands",
@@ -68,6 +72,7 @@ _HOMES = {
     "Reply": "butler.chat.message",
     "Repo": "butler.repos.registry",
     "Role": "butler.access.rules",
+    "Said": "butler.chat.answer",
     "SECRET_SHAPES": "butler.config.secrets",
     "Seal": "butler.access.seal",
     "Seconds": "butler.config.values",
@@ -85,6 +90,7 @@ _HOMES = {
     "listed": "butler.chat.text",
     "listener": "butler.core.plugin",
     "open_database": "butler.storage.files",
+    "said": "butler.chat.answer",
     "run_git": "butler.repos.git",
 }
 

@@ -4,10 +4,15 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from butler.access.grants import StoredGrants
@@ -21,7 +26,8 @@ from butler.config.loading import Draft
 from butler.config.schema import Config, LimitsConfig, StoreKind
 from butler.core import loader
 from butler.core.bot import Bot
-from butler.core.gate import Gate
+from butler.core.fleet import Fleet
+from butler.core.gate import Gate, Judge
 from butler.core.jobs import Jobs
 from butler.core.plugin import Plugin, Settings, command_names, commands_of, listeners_of
 from butler.core.router import Router
@@ -178,9 +184,33 @@ def account_of_sessions(config: Config) -> str:
     return linked_account(config.data_dir / "whatsapp") or config.machine.name
 
 
+@dataclass(frozen=True, slots=True)
+class FleetSide:
+    """What is different about a bot that works with other machines.
+
+    Attributes:
+        fleet: Opens the fleet for the services of the bot.
+        judge: Asked in place of the gate.
+        sessions: The store in place of the configured one.
+        machine: The name of the machine, where it works for another one.
+    """
+
+    fleet: Callable[[Services], AbstractAsyncContextManager[Fleet]] | None = None
+    judge: Judge | None = None
+    sessions: SessionStore | None = None
+    machine: str = ""
+
+
+ALONE = FleetSide()
+
+
 @asynccontextmanager
 async def open_bot(
-    setup: Setup, transport: Transport, records: Records, name: str = "another Butler"
+    setup: Setup,
+    transport: Transport,
+    records: Records,
+    name: str = "another Butler",
+    side: FleetSide = ALONE,
 ) -> AsyncIterator[Bot]:
     """Open the sessions and the plugins; on exit, wait for the jobs, then close them.
 
@@ -189,13 +219,18 @@ async def open_bot(
         transport: Where messages come from and go to.
         records: The log of handled and ignored messages.
         name: This process, for others that share the data folder.
+        side: What is different where there are other machines.
     """
     async with AsyncExitStack() as stack:
-        sessions = stack.enter_context(open_sessions(setup.config))
+        if side.sessions is None:
+            sessions = stack.enter_context(open_sessions(setup.config))
+        else:
+            sessions = stack.enter_context(SessionManager(side.sessions))
         stack.enter_context(setup.grants)
         for plugin_name, plugin in setup.plugins.items():
             private_folder(setup.config.data_dir)
             setup.introduce(plugin)
+            plugin.machine = side.machine
             plugin.process_name = f"{name} (process {os.getpid()})"
             await _enter(stack, plugin, plugin_name)
         await stack.enter_async_context(_purging(sessions))
@@ -204,12 +239,15 @@ async def open_bot(
             sessions,
             setup.repos,
             setup.router,
-            setup.gate,
+            side.judge or setup.gate,
             transport,
             jobs,
             records,
             session_threads=stack.enter_context(_session_threads()),
         )
+        if side.fleet is not None:
+            fleet = await stack.enter_async_context(side.fleet(services))
+            services = replace(services, fleet=fleet)
         listeners = (
             each for name, plugin in setup.plugins.items() for each in listeners_of(plugin, name)
         )

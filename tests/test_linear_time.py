@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from butler import said
 from butler.chat.text import readable, tidied, without_controls
 from butler.config.secrets import lines_with_secrets
 from butler.core.commands import _next_words
 from butler.core.router import Router
 from butler.transports.console.terminal import styled
-from butler_run.permissions.questions import said
 from butler_run.text.html import without_tags
 from butler_run.text.markdown import clean, printed, whatsapp
 from butler_run.text.redaction import Redactor

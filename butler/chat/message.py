@@ -121,6 +121,7 @@ class Reply(NamedTuple):
         is_urgent: Where replies wait for their chat's rate limit, this one goes first.
         mentions: Who is mentioned, so that their phone rings even in a muted group; it is ignored
             in direct chats and in edits.
+        key: Where the network can tell, a reply with the same key is not sent twice.
     """
 
     text: str
@@ -129,3 +130,4 @@ class Reply(NamedTuple):
     file_name: str | None = None
     is_urgent: bool = False
     mentions: tuple[Person, ...] = ()
+    key: str | None = None

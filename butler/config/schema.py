@@ -118,6 +118,7 @@ class MachineConfig(_Section):
     """``[machine]``: this machine, as the others know it."""
 
     name: MachineName = Field(default_factory=_host_name)
+    repos: DifferentNames | None = Field(default=None, strict=False)
 
 
 class WhatsAppConfig(_Section):

@@ -280,11 +280,10 @@ class Bot:
 
     async def _called(self, ctx: Context, call: Call) -> _Outcome:
         services, command = self._services, call.command
-        services.transport.begin(ctx.message)
         started = perf_counter()
         outcome = self._refused(ctx, command)
         if outcome is None:
-            outcome = await self._bounded(command.call(ctx, call.argument))
+            outcome = await self._bounded(self._begun(ctx, call))
         logger.info("/%s %s in %.0f ms", command.name, outcome.result, _ms_since(started))
         services.records.done(ctx.message, command.name, ctx.repo_name, outcome.result, ctx.detail)
         return outcome
@@ -298,6 +297,10 @@ class Bot:
         except UserError as error:
             return _Outcome(str(error), "refused", had_effect=False)
         return None
+
+    async def _begun(self, ctx: Context, call: Call) -> Answer:
+        self._services.transport.begin(ctx.message)
+        return await call.command.call(ctx, call.argument)
 
     async def _heard(self, ctx: Context) -> _Outcome:
         started = perf_counter()

@@ -146,6 +146,17 @@ class Command:
         """``/use [repo]``."""
         return " ".join([f"/{self.name}", *(parameter.usage for parameter in self.parameters)])
 
+    @property
+    def takes_repo(self) -> bool:
+        """Whether its first argument is a repo."""
+        return bool(self.parameters) and self.parameters[0].is_repo
+
+    def first_word(self, argument: str) -> tuple[str | None, str]:
+        """Return the first word of an argument, as its first parameter takes it, and the rest."""
+        if not self.parameters or self.parameters[0].kind is not _ONE:
+            return None, argument
+        return self._word_for(self.parameters[0], argument)
+
     async def call(self, ctx: KnownRepos, argument: str) -> Answer:
         """Call the handler with the arguments in ``argument``.
 

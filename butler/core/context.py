@@ -201,6 +201,12 @@ class Context:
             fleet.question_closed(question)
 
     @property
+    def on_machine(self) -> str:
+        """The words " on laptop" where that machine works for another one, else none."""
+        fleet = self._services.fleet
+        return f" on {fleet.works_at}" if fleet is not None and fleet.works_at else ""
+
+    @property
     def machines(self) -> Sequence[Machine]:
         """The machines with the repos that a reply may name; none where there is only this one."""
         fleet = self._services.fleet
@@ -265,7 +271,7 @@ class Context:
             raise UserError(
                 "The active repo of this chat no longer exists. /repos lists the others."
             ) from None
-        await self._ask(self._services.sessions.touch, self.chat_id)
+        await self.touch_session()
         return repo
 
     async def active_repo_name(self) -> str | None:
@@ -278,9 +284,16 @@ class Context:
 
     async def use_repo(self, repo: Repo) -> Session | None:
         """Make ``repo`` the chat's active repo; return the session it replaced, if any."""
-        return await self._ask(
-            self._services.sessions.set_active_repo, self.message.chat_id, repo.name, str(repo.path)
-        )
+        return await self.use_repo_called(repo.name, str(repo.path))
+
+    async def use_repo_called(self, name: str, path: str = "") -> Session | None:
+        """Make a repo, which may be on another machine, the chat's active repo."""
+        set_active = self._services.sessions.set_active_repo
+        return await self._ask(set_active, self.message.chat_id, name, path)
+
+    async def touch_session(self) -> None:
+        """Note that the chat's active repo was used just now."""
+        await self._ask(self._services.sessions.touch, self.chat_id)
 
     async def clear_session(self) -> bool:
         """Delete the chat's session; return whether there was one."""

@@ -114,6 +114,11 @@ class OpenQuestion(NamedTuple):
 class Fleet(Protocol):
     """The other machines, and what they have to know of this one."""
 
+    @property
+    def works_at(self) -> str:
+        """The name of this machine where it works for another one, else empty."""
+        ...
+
     def overtakes(self, message: Message) -> bool:
         """Return whether plain text rejects every open question of its chat, wherever they are."""
         ...

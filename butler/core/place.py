@@ -7,6 +7,7 @@ class At(Enum):
     """The machine that handles a command; a first argument of type ``Repo`` decides before it."""
 
     REPO = "the machine of the chat's active repo"
+    CHOICE = "the machine of the repo that it makes the active one; without a repo, the hub"
     HUB = "the machine with the link to the chat network"
     RUN = "the machine of the run that is named, else of the chat's newest run"
     RUN_OR_REPO = "the machine of the run that is named, else of the active repo"

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from butler.app import Setup, open_bot
+from butler.app import ALONE, FleetSide, Setup, open_bot
 from butler.chat.text import listed
 from butler.chat.transport import Transport
 from butler.core.bot import Bot
@@ -113,6 +113,7 @@ async def converse(
     on_stop: Callable[[], None] = lambda: None,
     on_start: Callable[[Bot], None] = lambda _bot: None,
     name: str = "another Butler",
+    side: FleetSide = ALONE,
 ) -> None:
     """Serve the messages from ``transport`` until it closes or a stop signal arrives.
 
@@ -123,8 +124,9 @@ async def converse(
         on_stop: Called on a stop signal, before the turns in progress complete.
         on_start: Called with the bot before it serves.
         name: This process, for others that share the data folder.
+        side: What is different where there are other machines.
     """
-    async with open_bot(setup, transport, records, name) as bot:
+    async with open_bot(setup, transport, records, name, side) as bot:
         on_start(bot)
         async with answering(setup.config.data_dir, bot.ask):
             with _stopping_on_signals(bot, on_stop):

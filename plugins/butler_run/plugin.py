@@ -17,6 +17,7 @@ from butler import (
     Send,
     UserError,
     listener,
+    said,
 )
 from butler_run.catalog import Catalog
 from butler_run.commands.choices import ChoiceCommands
@@ -24,11 +25,11 @@ from butler_run.commands.conversations import ConversationCommands
 from butler_run.commands.grants import GrantCommands
 from butler_run.commands.modes import ModeCommands
 from butler_run.commands.runs import RUNS_SHOWN, RunCommands
-from butler_run.history.past import Request, State
+from butler_run.history.past import Past, Request, State
 from butler_run.history.runs import FILE_NAME, History, history_finding
 from butler_run.inquiries.answers import replied
 from butler_run.permissions.answer import answered, may_run
-from butler_run.permissions.questions import Questions, said
+from butler_run.permissions.questions import Questions
 from butler_run.permissions.standing import StandingGrants
 from butler_run.runs.choices import Choices
 from butler_run.runs.copy_locks import FOLDER_NAME as COPIES
@@ -117,14 +118,24 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
             if asked is not None and not self._history.is_of_another_process(parked.number):
                 self._runs.parking.wait(await reopen(asked.message), parked)
         for run in self._cut_off:
-            said_so = f"Butler was stopped while run {run.number} was working in *{run.repo}*."
+            stopped = f"{self.machine} is back. It" if self.machine else "Butler"
+            said_so = f"{stopped} was stopped while run {run.number} was working in *{run.repo}*."
             text = f"{said_so} /retry {run.number} runs it again."
             await _told(send, run.number, run.chat_id, Reply(text))
         for run, answer in self._untold:
-            said_so = f"Run {run.number} in *{run.repo}* had finished when Butler stopped."
-            text = f"{said_so} In case you missed its answer:\n\n{answer}"
+            text = f"{self._recalled(run)} had finished when {self._stopped}."
+            text = f"{text} In case you missed its answer:\n\n{answer}"
             if await _told(send, run.number, run.chat_id, Reply(text)):
                 self._history.note_told(run.number)
+
+    def _recalled(self, run: Past) -> str:
+        """Return the beginning of a sentence about a run of an earlier process."""
+        back = f"{self.machine} is back. " if self.machine else ""
+        return f"{back}Run {run.number} in *{run.repo}*"
+
+    @property
+    def _stopped(self) -> str:
+        return "it stopped" if self.machine else "Butler stopped"
 
     async def _go_on(self, send: Send, ctx: Context, request: Request) -> None:
         """Queue a run again, if its sender still has permission."""

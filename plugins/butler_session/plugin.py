@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from butler import (
     At,
     ChatNames,
     Context,
     GitError,
+    Machine,
     Plugin,
     Repo,
     Role,
@@ -33,7 +34,7 @@ class SessionPlugin(Plugin):
         self._working_copies = WorkingCopies()
         self._told: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
 
-    @command(aliases=("select", "cd"), at=At.HUB)
+    @command(aliases=("select", "cd"), at=At.CHOICE)
     async def use(self, ctx: Context, repo: Repo | None = None) -> str:
         """Make a repo this chat's active one.
 
@@ -46,8 +47,8 @@ class SessionPlugin(Plugin):
         replaced = await ctx.use_repo(repo)
         before = replaced.active_repo if replaced else None
         if before == repo.name:
-            return f"This chat already works on *{repo.name}*{copy.branch}"
-        said = f"This chat now works on *{repo.name}*{copy.branch}"
+            return f"This chat already works on *{repo.name}*{ctx.on_machine}{copy.branch}"
+        said = f"This chat now works on *{repo.name}*{ctx.on_machine}{copy.branch}"
         if before and ctx.may_tell_of(before):
             said = f"{said} It was {before} before."
         if copy.settings or copy.hooks:
@@ -80,7 +81,9 @@ class SessionPlugin(Plugin):
         Shows its name, folder, branch, number of changed files, and last commit.
         """
         repo = await ctx.active_repo()
-        title = f"*{repo.name}*" + (f" – {repo.description}" if repo.description else "")
+        title = f"*{repo.name}*{ctx.on_machine}" + (
+            f" – {repo.description}" if repo.description else ""
+        )
         try:
             lines = _described(await status(repo.path))
         except GitError as error:
@@ -95,7 +98,9 @@ class SessionPlugin(Plugin):
 
         Marks the active one. /repos 2 shows the second page of a long list.
         """
-        repos = await ctx.repos()
+        repos, machines = await ctx.repos(), ctx.machines
+        if len(machines) > 1:
+            return _by_machine(machines, repos, await ctx.active_repo_name())
         if not repos:
             return "No repos are configured yet."
         pages = -(-len(repos) // PAGE)
@@ -140,6 +145,21 @@ class SessionPlugin(Plugin):
         if total > len(sessions):
             lines.append(f"… and {total - len(sessions):,} more.")
         return "\n".join(lines)
+
+
+def _by_machine(machines: Sequence[Machine], here: Sequence[Repo], active: str | None) -> str:
+    """Return the repos of each machine, those that work for this one first."""
+    groups = []
+    for machine in sorted(machines, key=lambda each: each.is_here):
+        prefix = "" if machine.is_here else f"{machine.name}/"
+        listed_there = here if machine.is_here else machine.repos
+        names = [
+            f"{each.name} (active)" if f"{prefix}{each.name}" == active else each.name
+            for each in listed_there
+        ]
+        state = "" if machine.is_here else " (online)" if machine.is_online else " (away)"
+        groups.append(f"*{machine.name}*{state}: {', '.join(names) or 'no repos'}")
+    return "\n".join([" · ".join(groups), "", "/use <repo> selects one."])
 
 
 def _described(state: Status) -> list[str]:

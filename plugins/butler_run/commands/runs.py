@@ -106,13 +106,13 @@ class RunCommands(RunCommandsBase):
         last = self._history.last(ctx.chat_id, RUNS_SHOWN)
         runs = [run for run in last if ctx.may_see(run.repo)]
         if not runs:
-            return "No runs in this chat yet. /run <prompt> starts one."
-        return "\n".join(self._line(run, time.time()) for run in runs)
+            raise UserError("No runs in this chat yet. /run <prompt> starts one.")
+        return "\n".join(self._line(run, time.time(), ctx.on_machine) for run in runs)
 
-    def _line(self, run: Past, now: float) -> str:
+    def _line(self, run: Past, now: float, on_machine: str) -> str:
         request = self._history.request(run.number)
         called = in_one_line(self._history.called(run.person), _NAME_LENGTH)
-        parts = [f"• {run.number} *{run.repo}* {run.state}", run.agent, called]
+        parts = [f"• {run.number} *{run.repo}*{on_machine} {run.state}", run.agent, called]
         if run.started_at is not None:
             parts.append(duration((run.ended_at or now) - run.started_at))
         parts.append(ago(now - run.queued_at))

@@ -1,9 +1,9 @@
 """Matches plain text to the open questions of agents."""
 
-from butler import PASS, Context, Pass, Role, UserError
+from butler import PASS, Context, Pass, Role, UserError, said
 from butler_run.inquiries.inquiry import Inquiry
 from butler_run.permissions.answer import not_theirs
-from butler_run.permissions.questions import Questions, said
+from butler_run.permissions.questions import Questions
 
 
 def replied(ctx: Context, questions: Questions, quoted_run: int | None) -> str | Pass | None:

@@ -1,7 +1,7 @@
 """Matches answers to open questions."""
 
-from butler import PASS, Context, Pass, Role
-from butler_run.permissions.questions import Open, Question, Questions, Said, Way
+from butler import PASS, Context, Pass, Role, Said
+from butler_run.permissions.questions import Open, Question, Questions, Way
 
 
 def answered(

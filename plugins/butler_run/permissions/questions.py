@@ -1,7 +1,6 @@
 """Permission questions of agents, and their answers."""
 
 import asyncio
-import re
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -19,20 +18,9 @@ HASTE_S = 2.0
 """Minimum time from a question to an answer; an earlier one was meant for another question."""
 
 ALLOW, ALWAYS, REJECT = 1, 2, 3
-_LONGEST_ANSWER = 40
-_ANSWER = re.compile(r"(yes|no|[1-9][0-9]?)(?:\s+([a-z]{1,2}[0-9]{1,12}))?\s*[.!]?", re.IGNORECASE)
-_THUMBS = {"👍": "yes", "👎": "no"}
 _NUMBERS = {"yes": ALLOW, "no": REJECT}
 _DETAIL_SHOWN = 600
 _CLOSED_KEPT = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """An answer: "yes", "no" or a number, and the code of the question."""
-
-    word: str
-    code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,14 +266,3 @@ def rejection(asked: PermissionAsked) -> Option | None:
 def allowance(asked: PermissionAsked) -> Option | None:
     """Return the option that allows what is asked, and nothing else, if there is one."""
     return next((each for each in asked.options if each.kind is OptionKind.ALLOW_ONCE), None)
-
-
-def said(text: str, *, is_reaction: bool) -> Said | None:
-    """Parse ``text`` as an answer; return None if it is not one."""
-    text = text.strip()
-    if word := _THUMBS.get(text.rstrip("\ufe0f🏻🏼🏽🏾🏿")):
-        return Said(word, None)
-    if is_reaction or len(text) > _LONGEST_ANSWER:
-        return None
-    match = _ANSWER.fullmatch(text)
-    return Said(match[1].lower(), match[2] and match[2].lower()) if match else None

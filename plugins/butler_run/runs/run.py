@@ -122,7 +122,8 @@ class Run:
         self.is_stopped = False
         self._has_ended = asyncio.Event()
         self._is_taken = False
-        self._progress = Progress(chat, f"Run {number} started in *{repo.name}* ({choice.label})")
+        where = f"*{repo.name}*{ctx.on_machine}"
+        self._progress = Progress(chat, f"Run {number} started in {where} ({choice.label})")
 
     async def stop(self) -> None:
         """End the run and all its processes; return once they are dead and none can follow.
@@ -185,7 +186,8 @@ class Run:
             *(self._number, state, self._snapshots.after, outcome.usage, outcome.conversation_id),
             answer=self._said.text,
         )
-        await self._progress.end(f"Run {self._number} in *{self._repo.name}*: {state}, {elapsed}.")
+        where = f"*{self._repo.name}*{self._ctx.on_machine}"
+        await self._progress.end(f"Run {self._number} in {where}: {state}, {elapsed}.")
         return state
 
     def _note_cost(self) -> None:

@@ -157,9 +157,12 @@ def whole(
     turns: Turns, chat_id: str, reply: Reply, text: str, file_name: str | None = None
 ) -> Send:
     """Return the request for a reply in one piece, as a document if it has a name."""
+    key = reply.key or turns.reply_key(reply.answers)
+    if reply.key and file_name:
+        key = f"{key}.file"
     is_ringing = chat_id.endswith("@g.us") and reply.edits is None
     return Send(
-        *(turns.reply_key(reply.answers), chat_id, text),
+        *(key, chat_id, text),
         *(_quoted(reply.answers), reply.edits, file_name),
         rank=_rank(reply),
         mentions=reply.mentions if is_ringing else (),
@@ -170,8 +173,10 @@ def in_parts(turns: Turns, chat_id: str, reply: Reply, pieces: Sequence[str]) ->
     """Return the requests for the parts of a reply; only the first can be an edit."""
     first, *others = fewer(pieces)
     found = [whole(turns, chat_id, reply, first)]
-    for piece in others:
-        part = whole(turns, chat_id, reply._replace(edits=None, mentions=()), piece)
+    for number, piece in enumerate(others, start=2):
+        key = reply.key and f"{reply.key}.{number}"
+        rest = reply._replace(edits=None, mentions=(), key=key)
+        part = whole(turns, chat_id, rest, piece)
         found.append(replace(part, follows=found[-1].key, rank=found[0].rank))
     return found
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from butler import Person, Repo
+from butler import Person, Repo, said
 from butler_run.agents import Option, OptionKind, PermissionAsked
-from butler_run.permissions.questions import Question, said
+from butler_run.permissions.questions import Question
 from butler_run.permissions.standing import Scope
 
 ALLOW, ALWAYS, REJECT = OptionKind.ALLOW_ONCE, OptionKind.ALLOW_ALWAYS, OptionKind.REJECT

@@ -1,0 +1,1 @@
+"""Repos on other machines: a hub hands turns to workers, over Redis."""

@@ -1,0 +1,235 @@
+"""Acts on the events of workers: sends their replies, notes their runs and questions."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from butler.access.rules import EVERYONE
+from butler.chat.message import Reply
+from butler.core.fleet import OpenQuestion
+from butler.core.services import Services
+from butler.errors import TransportError
+from butler.fleet.blobs import loaded
+from butler.fleet.broker import Broker, BrokerError
+from butler.fleet.frames import (
+    Asked,
+    Audited,
+    Begun,
+    Closed,
+    Confirmed,
+    Delivered,
+    Event,
+    JobBegan,
+    JobEnded,
+    Judged,
+    Over,
+    RoleAsked,
+    Send,
+    ToHub,
+    Typing,
+    Used,
+)
+from butler.fleet.inbox import Inbox
+from butler.fleet.journal import Journal
+from butler.fleet.member import Member
+from butler.fleet.open_turns import OpenTurns
+from butler.fleet.registry import Registry
+from butler.sessions import Session, StoreError
+
+logger = logging.getLogger(__name__)
+
+NOT_ITS_CHAT = "This machine never had a message of that chat."
+
+
+class HubEvents:
+    """Takes the frames of workers.
+
+    Args:
+        broker: Redis, for long texts.
+        services: Sends to the chats, and more.
+        turns: The open turns.
+        registry: Where runs and questions are.
+        journal: What was acted upon.
+        run: Runs a task for as long as the hub is there.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        services: Services,
+        turns: OpenTurns,
+        registry: Registry,
+        journal: Journal,
+        run: Callable[[Coroutine[Any, Any, None], str], None],
+    ) -> None:
+        self._broker = broker
+        self._services = services
+        self._turns = turns
+        self._registry = registry
+        self._journal = journal
+        self._run = run
+        self._inboxes: dict[str, tuple[int, Inbox]] = {}
+        self._saving: dict[str, asyncio.Future[Session | None]] = {}
+        self._typing: dict[tuple[str, str], int] = {}
+
+    def take(self, member: Member, frame: ToHub) -> None:
+        """Take a frame of a worker."""
+        if isinstance(frame, Typing):
+            self._show_typing(member, frame)
+        else:
+            self._inbox(member).take(frame)
+
+    def forget(self, member: Member) -> None:
+        """Note that a worker is away: nobody there types, and nobody there asks."""
+        self._registry.forget_questions(member.name)
+        for (machine, chat_id), count in list(self._typing.items()):
+            if machine == member.name:
+                del self._typing[machine, chat_id]
+                for _ in range(count):
+                    self._services.transport.show_typing(chat_id, is_typing=False)
+
+    def _show_typing(self, member: Member, frame: Typing) -> None:
+        key = member.name, frame.chat_id
+        count = self._typing.get(key, 0)
+        if frame.is_typing and self._journal.may_tell(*key):
+            self._typing[key] = count + 1
+        elif not frame.is_typing and count:
+            self._typing[key] = count - 1
+        else:
+            return
+        self._services.transport.show_typing(frame.chat_id, is_typing=frame.is_typing)
+
+    def _inbox(self, member: Member) -> Inbox:
+        life, inbox = self._inboxes.get(member.name, (0, None))
+        if inbox is None or life != member.life:
+            life = member.life
+            inbox = Inbox(
+                lambda event: self._accept(member, life, event),
+                lambda event: self._confirm_again(member, life, event),
+            )
+            self._inboxes[member.name] = life, inbox
+        return inbox
+
+    def _accept(self, member: Member, life: int, event: Event) -> None:
+        what = event.what
+        if not self._journal.may_tell(member.name, event.chat_id):
+            logger.warning("%s wrote to a chat that is not its own", member.name)
+            self._confirm(member, life, event, Delivered(*_place(event), None, NOT_ITS_CHAT))
+        elif isinstance(what, Send):
+            self._run(self._send(member, life, event, what), "reply of a worker")
+        elif isinstance(what, Used):
+            self._run(self._use(member, life, event, what), "session")
+        elif isinstance(what, RoleAsked):
+            self._run(self._judge(member, life, event, what), "role")
+        else:
+            self._note(member, life, event)
+            self._confirm(member, life, event, Confirmed(*_place(event)))
+
+    def _note(self, member: Member, life: int, event: Event) -> None:
+        chat_id, machine = event.chat_id, member.name
+        match event.what:
+            case Begun(turn):
+                self._turns.begun(turn)
+            case Over() as over:
+                self._journal.end(over.turn, over)
+                if chat_id in self._saving:
+                    self._saving[chat_id].add_done_callback(lambda _saved: self._turns.over(over))
+                else:
+                    self._turns.over(over)
+            case JobBegan(job):
+                self._registry.job_began(machine, chat_id, job)
+            case JobEnded(job):
+                self._registry.job_ended(job)
+            case Asked(job, code, rejections):
+                question = OpenQuestion(chat_id, job, code, rejections)
+                self._registry.question_asked(machine, question)
+            case Closed(_job, code):
+                self._registry.question_closed(chat_id, code)
+            case Audited() as audited:
+                self._audit(member, life, event, audited)
+            case _:
+                pass
+
+    def _audit(self, member: Member, life: int, event: Event, what: Audited) -> None:
+        if self._journal.outcome(member.name, life, event) is None:
+            repo = what.repo and f"{member.name}/{what.repo}"
+            message = replace(what.message, chat_id=event.chat_id)
+            self._services.records.done(message, what.command, repo, what.result, what.detail)
+            self._journal.note_event(member.name, life, event, None)
+
+    async def _send(self, member: Member, life: int, event: Event, what: Send) -> None:
+        outcome = self._journal.outcome(member.name, life, event)
+        if outcome is None:
+            outcome = await self._sent(member, life, event, what)
+        self._confirm(member, life, event, outcome)
+
+    async def _sent(self, member: Member, life: int, event: Event, what: Send) -> Delivered:
+        try:
+            text = what.text if what.blob is None else await loaded(self._broker, what.blob)
+            answers = what.answers and self._turns.of(replace(what.answers, chat_id=event.chat_id))
+            reply = Reply(
+                *(text, answers, what.edits, what.file_name, what.is_urgent),
+                mentions=what.mentions,
+                key=_reply_key(member, life, event),
+            )
+            message_id = await self._services.send(event.chat_id, reply)
+        except (TransportError, BrokerError) as error:
+            self._journal.note_event(member.name, life, event, None, str(error))
+            return Delivered(*_place(event), None, str(error))
+        self._journal.note_event(member.name, life, event, message_id)
+        if what.edits is None:
+            self._registry.note_sent(member.name, event.chat_id, message_id)
+        return Delivered(*_place(event), message_id)
+
+    async def _use(self, member: Member, life: int, event: Event, what: Used) -> None:
+        sessions, name = self._services.sessions, f"{member.name}/{what.repo}"
+        saving = asyncio.ensure_future(
+            asyncio.to_thread(sessions.set_active_repo, event.chat_id, name, what.path)
+        )
+        self._saving[event.chat_id] = saving
+        try:
+            await saving
+        except StoreError as error:
+            logger.error("the active repo of a chat cannot be saved: %s", error)
+        finally:
+            self._saving.pop(event.chat_id, None)
+        self._confirm(member, life, event, Confirmed(*_place(event)))
+
+    async def _judge(self, member: Member, life: int, event: Event, what: RoleAsked) -> None:
+        message = replace(what.message, chat_id=event.chat_id)
+        gate = self._services.gate
+        role = await gate.role_now(message)
+        allowed = gate.allowed_commands(message, role) if role is not EVERYONE else []
+        may = tuple(each.name for each in allowed)
+        self._confirm(member, life, event, Judged(*_place(event), role, may))
+
+    def _confirm(
+        self, member: Member, life: int, event: Event, outcome: Confirmed | Delivered | Judged
+    ) -> None:
+        known_life, inbox = self._inboxes[member.name]
+        if known_life == life:
+            inbox.end(event)
+            member.pump.send(outcome, is_urgent=True)
+
+    def _confirm_again(self, member: Member, life: int, event: Event) -> None:
+        if isinstance(event.what, RoleAsked):
+            self._run(self._judge(member, life, event, event.what), "role")
+            return
+        outcome: Confirmed | Delivered = Confirmed(*_place(event))
+        if isinstance(event.what, Send):
+            known = self._journal.outcome(member.name, life, event)
+            outcome = known or Delivered(*_place(event), None, "It is not known any more.")
+        self._confirm(member, life, event, outcome)
+
+
+def _place(event: Event) -> tuple[str, int]:
+    return event.chat_id, event.number
+
+
+def _reply_key(member: Member, life: int, event: Event) -> str:
+    """Return a key that is the same if the event comes again, even to another process."""
+    chat = hashlib.blake2b(event.chat_id.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    return f"{member.name}.{life}.{chat}.{event.number}"

@@ -1,0 +1,153 @@
+"""`butler worker`: the repos of this machine for the chats of a hub."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from butler.app import FleetSide, Setup
+from butler.core.router import Router
+from butler.errors import ConfigError
+from butler.fleet.broker import Broker
+from butler.fleet.frames import SharedRepo
+from butler.fleet.handed import HandedJudge, HandedRecords, HandedSessions, WorkerFleet
+from butler.fleet.keys import HubKeys, fleet_folder
+from butler.fleet.marks import FILE_NAME
+from butler.fleet.pairing import join, parsed
+from butler.fleet.worker import Offer, WorkerTransport
+from butler.ops.fleet import open_broker
+from butler.ops.shutdown import converse
+from butler.records.model import Records
+from butler.records.sqlite import SqliteRecords
+from butler.storage.files import locked
+
+logger = logging.getLogger(__name__)
+
+REFRESH_S = 30.0
+"""Between two looks at the disk for new repos."""
+
+
+async def serve(setup: Setup, name: str | None, code: str | None = None) -> None:
+    """Work for the hubs with which this machine is paired, until a signal asks to stop.
+
+    Args:
+        setup: The checked configuration.
+        name: The name of this worker; None for the one it joined with, or the configured one.
+        code: A code to join a hub by, first.
+
+    Raises:
+        ConfigError: It is paired with none, or the code is wrong.
+        TransportError: Another worker has the name.
+    """
+    folder = fleet_folder(setup.config.data_dir)
+    with locked(folder / "worker.lock", "Another worker"):
+        keys = HubKeys(folder)
+        async with open_broker(setup.config) as broker:
+            if code is not None:
+                await _join(broker, keys, code)
+            worker = name or keys.name or setup.config.machine.name
+            if not keys.machines:
+                raise ConfigError(
+                    "This worker is paired with no hub yet. Where Butler runs: "
+                    f"butler workers add {worker}. It prints the line to type here."
+                )
+            records = SqliteRecords(
+                setup.config.data_dir / "records.sqlite3",
+                setup.config.records.max_bytes,
+                setup.config.records.keep,
+            )
+            async with records.flushing(), at_work(setup, worker, broker, keys, records) as work:
+                setup, transport, records_of_hub, side = work
+                logger.info("Ready: %s works for %s. Ctrl-C stops.", worker, _listed(keys))
+                await converse(
+                    *(setup, transport, records_of_hub, transport.call_last),
+                    name="the worker",
+                    side=side,
+                )
+    logger.info("Stopped.")
+
+
+async def _join(broker: Broker, keys: HubKeys, code: str) -> None:
+    parts = parsed(code)
+    keys.pair(parts.worker, parts.machine, await join(broker, parts))
+    logger.info("%s has joined %s", parts.worker, parts.machine)
+
+
+def _listed(keys: HubKeys) -> str:
+    return ", ".join(keys.machines)
+
+
+@asynccontextmanager
+async def at_work(
+    setup: Setup, name: str, broker: Broker, keys: HubKeys, own_records: Records
+) -> AsyncIterator[tuple[Setup, WorkerTransport, Records, FleetSide]]:
+    """Yield what makes a bot a worker; its name is held for the time of the block.
+
+    Raises:
+        TransportError: Another worker has the name.
+    """
+    folder = fleet_folder(setup.config.data_dir)
+    # A hub hands over commands by their names, and puts its own prefix into what is said.
+    setup = replace(setup, router=Router(setup.router.commands, "/"))
+    offer = Offer(
+        name=name,
+        owner=keys.owner,
+        repos=lambda: _shared(setup),
+        commands=[each.name for each in setup.router.commands],
+        key_of=keys.key,
+        machines=lambda: keys.machines,
+    )
+    transport = WorkerTransport(broker, offer, folder / FILE_NAME)
+    links, turns = transport.links, transport.turns
+    sessions = HandedSessions(links)
+    transport.on_turn = lambda turn: sessions.take(turn.message.chat_id, turn.frame.repo)
+    side = FleetSide(
+        fleet=lambda _services: _opened(WorkerFleet(broker, name, transport.jobs, links)),
+        judge=HandedJudge(turns, setup.router, links, name, setup.config.machine.repos),
+        sessions=sessions,
+        machine=name,
+    )
+    async with transport, _refreshing(setup):
+        yield setup, transport, HandedRecords(own_records, turns, links), side
+
+
+@asynccontextmanager
+async def _opened(fleet: WorkerFleet) -> AsyncIterator[WorkerFleet]:
+    yield fleet
+
+
+def _shared(setup: Setup) -> Sequence[SharedRepo]:
+    """Return the repos of this machine that hubs may use, with their audiences."""
+    allowed, configured = setup.config.machine.repos, setup.config.repos
+    shared = []
+    for repo in setup.repos:
+        if allowed is None or repo.name in allowed:
+            here = configured.get(repo.name)
+            people = None if here is None else here.users
+            chats = None if here is None else here.chats
+            is_open = people is None and chats is None
+            shared.append(
+                SharedRepo(
+                    repo.name,
+                    repo.description,
+                    None if is_open else tuple(str(each) for each in people or ()),
+                    None if is_open else tuple(chats or ()),
+                )
+            )
+    return shared
+
+
+@asynccontextmanager
+async def _refreshing(setup: Setup) -> AsyncIterator[None]:
+    async def refresh_forever() -> None:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await asyncio.to_thread(setup.repos.refresh)
+
+    refreshing = asyncio.create_task(refresh_forever(), name="repos")
+    try:
+        yield
+    finally:
+        refreshing.cancel()
+        await asyncio.gather(refreshing, return_exceptions=True)
