@@ -122,6 +122,8 @@ class Reply(NamedTuple):
         mentions: Who is mentioned, so that their phone rings even in a muted group; it is ignored
             in direct chats and in edits.
         key: Where the network can tell, a reply with the same key is not sent twice.
+        waits: While the network cannot be reached, it waits however long, until Butler ends;
+            others are given up after ten minutes.
     """
 
     text: str
@@ -131,3 +133,4 @@ class Reply(NamedTuple):
     is_urgent: bool = False
     mentions: tuple[Person, ...] = ()
     key: str | None = None
+    waits: bool = False

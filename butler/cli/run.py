@@ -5,7 +5,7 @@ import argparse
 from butler import app, logs
 from butler.cli.exit_status import run_to_the_end
 from butler.ops import daemon
-from butler.ops.event_loop import FreezeAwareLoop
+from butler.transports.event_loop import FreezeAwareLoop
 
 
 def main(options: argparse.Namespace) -> int:

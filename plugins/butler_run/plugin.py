@@ -125,7 +125,7 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
         for run, answer in self._untold:
             text = f"{self._recalled(run)} had finished when {self._stopped}."
             text = f"{text} In case you missed its answer:\n\n{answer}"
-            if await _told(send, run.number, run.chat_id, Reply(text)):
+            if await _told(send, run.number, run.chat_id, Reply(text, waits=True)):
                 self._history.note_told(run.number)
 
     def _recalled(self, run: Past) -> str:

@@ -64,8 +64,10 @@ class RunChat:
             is_call: It needs a person, see ``call``.
         """
         if is_call:
-            return await self.call(text) is not None
-        return await self.send(Reply(text, answers=self._ctx.message)) is not None
+            reply = self.calling(await self.fit(text))
+            return await self.show(reply._replace(waits=True)) is not None
+        reply = Reply(text, answers=self._ctx.message, waits=True)
+        return await self.send(reply) is not None
 
     async def fit(self, text: str) -> str:
         """Return ``text`` with secrets redacted."""

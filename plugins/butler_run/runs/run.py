@@ -223,9 +223,11 @@ class Run:
         if not self._said.is_all:
             name = f"run-{self._number}.md"
             full = await asyncio.to_thread(self._outcome.answer.full)
-            await self._chat.send(Reply(f"{full}{self._in_a_terminal()}", file_name=name))
+            await self._chat.send(
+                Reply(f"{full}{self._in_a_terminal()}", file_name=name, waits=True)
+            )
         for each in self._outcome.attached:
-            await self._chat.send(Reply(each.text, file_name=each.name))
+            await self._chat.send(Reply(each.text, file_name=each.name, waits=True))
 
     async def _answered(self, elapsed: str, after_limit: str) -> Said:
         outcome, footer = self._outcome, await self._summed_up(elapsed)

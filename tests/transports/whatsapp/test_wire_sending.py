@@ -164,6 +164,22 @@ async def test_a_reply_that_cannot_be_sent_in_time_is_given_up(server, folder):
     assert [reply.text for reply in server.replies] == ["in time"]
 
 
+async def test_a_reply_that_waits_is_sent_after_an_outage_longer_than_the_limit(server, folder):
+    alice = server.person("Alice")
+    async with daemon(folder, echoes=False, send_limit_s=0.5) as bot:
+        await server.wait_online()
+        server.faults.shut()
+        await eventually(lambda: bot.transport.state.name == "disconnected")
+        chat_id = f"{alice.lid}@lid"
+        waiting = asyncio.create_task(bot.transport.send(chat_id, Reply("done", waits=True)))
+        with pytest.raises(TransportError, match="given up"):
+            await bot.transport.send(chat_id, Reply("in between"))
+        await server.faults.reopen()
+        await waiting
+
+    assert [reply.text for reply in server.replies] == ["done"]
+
+
 async def test_a_reply_cut_short_by_a_kill_is_unknown_and_not_repeated(server, folder):
     alice = server.person("Alice")
     async with daemon(folder, echoes=False) as bot:

@@ -46,7 +46,7 @@ class Delivery:
 
     Args:
         send: Sends a frame to the gateway; dropped if there is none.
-        limit_s: Timeout of a reply.
+        limit_s: Timeout of a reply; none for those that wait for the link however long.
     """
 
     def __init__(
@@ -58,17 +58,19 @@ class Delivery:
         self._failure: TransportError | None = None
         self._is_last_call = False
 
-    async def deliver(self, request: Send) -> str:
+    async def deliver(self, request: Send, *, waits: bool = False) -> str:
         """Hand over a reply; return its WhatsApp id once it was sent.
 
         Raises:
             RefusedError: It certainly did not arrive.
             TransportError: It was not sent, or the outcome is unknown; it is not retried.
         """
-        return await self.deliver_all([request])
+        return await self.deliver_all([request], waits=waits)
 
-    async def deliver_all(self, parts: Sequence[Send]) -> str:
+    async def deliver_all(self, parts: Sequence[Send], *, waits: bool = False) -> str:
         """Hand over the parts of one text; return the id of the first once all were sent.
+
+        With ``waits`` there is no timeout while WhatsApp cannot be reached.
 
         Raises:
             RefusedError: One of them certainly did not arrive, nor did the parts after it.
@@ -76,12 +78,11 @@ class Delivery:
         """
         if self._failure is not None:
             raise TransportError(str(self._failure))
-        loop, limit = asyncio.get_running_loop(), asyncio.timeout(self._limit_s)
-        pending = [_Pending(parts, each, loop.create_future(), limit) for each in parts]
-        self._pending.update((each.request.key, each) for each in pending)
-        self._hand_over(parts)
+        limit_s = None if waits and not self._is_last_call else self._limit_s
+        pending: list[_Pending] = []
         try:
-            async with limit:
+            async with asyncio.timeout(limit_s) as limit:
+                pending = self._handed_over(parts, limit)
                 outcomes = await asyncio.gather(
                     *(each.message_id for each in pending), return_exceptions=True
                 )
@@ -91,6 +92,13 @@ class Delivery:
             for each in pending:
                 self._let_go(each)
         return _first_id(outcomes)
+
+    def _handed_over(self, parts: Sequence[Send], limit: asyncio.Timeout) -> list[_Pending]:
+        loop = asyncio.get_running_loop()
+        pending = [_Pending(parts, each, loop.create_future(), limit) for each in parts]
+        self._pending.update((each.request.key, each) for each in pending)
+        self._hand_over(parts)
+        return pending
 
     def call_last(self) -> None:
         """Shorten the timeouts for the shutdown."""

@@ -12,6 +12,7 @@ from typing import Self
 
 from butler.access.rules import Refusal
 from butler.chat.message import Message, Reply
+from butler.chat.text import duration
 from butler.errors import TransportError
 from butler.records.model import Records
 from butler.storage.files import private_folder
@@ -166,11 +167,11 @@ class WhatsAppTransport:
         if file_name:
             try:
                 request = whole(self._turns, chat_id, reply, text, file_name)
-                return await self._delivery.deliver(request)
+                return await self._delivery.deliver(request, waits=reply.waits)
             except RefusedError as error:
                 logger.warning("sending a document in parts instead: %s", error)
         requests = in_parts(self._turns, chat_id, reply, pieces)
-        message_id = await self._delivery.deliver_all(requests)
+        message_id = await self._delivery.deliver_all(requests, waits=reply.waits)
         return reply.edits or message_id
 
     def call_last(self) -> None:
@@ -270,7 +271,9 @@ class WhatsAppTransport:
             return
         self._in_hand.add(frame.row)
         mark = self._marks.earlier(frame.row, frame.message.id)
-        age_s = time.time() - frame.message.time
+        # By WhatsApp's clock, which dated it, where the gateway knows it.
+        now = time.time() - (self.state.health.clock_ahead_s or 0.0)
+        age_s = now - frame.message.time
         if mark is not None:
             self._take_interrupted(frame, is_told=mark.is_told)
         elif age_s > self._max_age_s:
@@ -298,6 +301,7 @@ class WhatsAppTransport:
 
     def _take_late(self, frame: Incoming, age_s: float) -> None:
         self._records.ignored(frame.message, Refusal("too late", f"{age_s:.0f} s old"))
+        logger.warning("a message was refused as too old: %s", duration(age_s))
         if self._is_for_bot(frame.message):
             self._notices.add_late(frame.message.chat_id, frame.row)
         else:

@@ -19,9 +19,10 @@ from typing import NoReturn
 
 from butler.errors import DataError, TransportError
 from butler.storage.files import private_folder
+from butler.transports.event_loop import FreezeAwareLoop
 from butler.transports.whatsapp.account import read_account
 from butler.transports.whatsapp.gateway import installation
-from butler.transports.whatsapp.gateway.disk_space import lack, unusable
+from butler.transports.whatsapp.gateway.disk_space import damage, lack, unusable
 from butler.transports.whatsapp.gateway.library_log import is_news
 from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
 from butler.transports.whatsapp.protocol.codec import ProtocolError, encoded, read_frame
@@ -48,8 +49,8 @@ def main() -> NoReturn:
     )
     for handler in logging.getLogger().handlers:
         handler.addFilter(is_news)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(descriptor))
+    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=FreezeAwareLoop) as runner:
+        runner.run(_serve(descriptor))
     os._exit(1)
 
 
@@ -92,6 +93,8 @@ async def _serve_daemon(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
         if folder.is_dir() and (ended := lack(folder)) is not None:  # noqa: ASYNC240 - nothing waits yet
             return ended
         private_folder(folder)
+        if (ended := damage(folder)) is not None:
+            return ended
         # Never closed: the library may deliver messages until the process ends.
         journal = Journal(folder / FILE_NAME)
         return await _serve_account(options, journal, reader, writer)

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from neonize._binder import gocode
 from neonize.aioze.client import NewAClient
 from neonize.exc import NeonizeError
+from neonize.proto.Neonize_pb2 import SendMessageReturnFunction
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 from neonize.utils.enum import ChatPresence, ChatPresenceMedia, ClientType, MediaType
 
 from butler.transports.whatsapp.account import CREDENTIALS
+from butler.transports.whatsapp.gateway.call_thread import CallThread
 from butler.transports.whatsapp.gateway.events import Event
 from butler.transports.whatsapp.gateway.jids import jid
 from butler.transports.whatsapp.gateway.send_errors import SendError
@@ -53,6 +56,7 @@ class Client:
         def status(_uuid: int, pointer: int) -> None:
             on_login_status(ctypes.string_at(pointer).decode(errors="replace"))
 
+        self._sends = CallThread("sends")
         properties = DeviceProps(os=device_name, platformType=DeviceProps.DESKTOP)
         path = quote(str(folder.absolute() / CREDENTIALS))
         self._client = NewAClient(f"{path}{_OPTIONS}", props=properties, uuid="butler")
@@ -88,17 +92,22 @@ class Client:
         """
         await self._client.logout()
 
-    async def send(self, chat_id: str, content: Content) -> str:
-        """Send ``content``; return its id.
+    def send(self, chat_id: str, content: Content) -> "asyncio.Future[str]":
+        """Begin to send ``content``; return its id in the end.
 
         Raises:
             SendError: WhatsApp rejected it, or the outcome is unknown.
         """
-        try:
-            response = await self._client.send_message(jid(chat_id), content)
-        except NeonizeError as error:
-            raise SendError(str(error)) from error
-        return str(response.ID)
+        to, message = jid(chat_id).SerializeToString(), content.SerializeToString()
+        return self._sends.call(lambda: self._sent(to, message))
+
+    def _sent(self, to: bytes, message: bytes) -> str:
+        """Send; blocks. The package's own coroutine does that on a pool of threads."""
+        answer = gocode.SendMessage(self._client.uuid, to, len(to), message, len(message))
+        found = SendMessageReturnFunction.FromString(answer)
+        if found.Error:
+            raise SendError(found.Error)
+        return str(found.SendResponse.ID)
 
     async def upload(self, data: bytes) -> Any:
         """Upload a document; return its reference for a message.

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from neonize.exc import NeonizeError
 from neonize.proto.Neonize_pb2 import OfflineSyncPreview, StreamError
 
+from butler.storage.pruning import boot_time
 from butler.transports.whatsapp.gateway import exit_reasons
 from butler.transports.whatsapp.gateway.events import Event
 from butler.transports.whatsapp.protocol.frames import Connection, Ended, Limits, ToDaemon
@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 CATCH_UP_LIMIT_S = 60.0
 STOP_LIMIT_S = 2.0
+ASLEEP_S = 60.0
+"""After that, WhatsApp has probably closed the connection; the library finds out minutes later."""
+
 _DELETION_S = 1.0
 """The library reports a logout before it deletes the credentials."""
 
@@ -41,6 +44,7 @@ class ServerConnection:
         post: Sends a frame to the daemon.
         finish: Ends the gateway.
         limits: Its timeouts.
+        is_busy: Whether a message has left and is not acknowledged yet.
 
     Attributes:
         is_open: Set while replies can be sent.
@@ -54,6 +58,7 @@ class ServerConnection:
         post: Callable[[ToDaemon], None],
         finish: Callable[[Ended], None],
         limits: Limits,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self.is_open = asyncio.Event()
         self.is_settled = asyncio.Event()
@@ -62,9 +67,10 @@ class ServerConnection:
         self._post = post
         self._finish = finish
         self._limits = limits
+        self._is_busy = is_busy
         self._verdict: Ended | None = None
         self._is_silent = False
-        self._last_up = time.monotonic()
+        self._last_up = self._now()
 
     def on_event(self, code: int, event: bytes) -> None:
         """Process an event that is not a message."""
@@ -89,6 +95,10 @@ class ServerConnection:
         elif code == Event.STREAM_ERROR:
             logger.warning("stream error %s", StreamError.FromString(event).Code)
 
+    def _now(self) -> float:
+        # Stands still while this process is frozen.
+        return asyncio.get_running_loop().time()
+
     async def hold(self) -> None:
         """Connect, and detect an unexpected end of the library's connection."""
         try:
@@ -105,19 +115,25 @@ class ServerConnection:
     async def watch(self) -> None:
         """Poll the library, as not every failure has an event."""
         while True:
+            began = boot_time()
             await asyncio.sleep(self._limits.poll_s)
+            self._end_after_sleep(boot_time() - began - self._limits.poll_s)
             try:
                 async with asyncio.timeout(self._limits.poll_limit_s):
                     is_up = await self._client.is_logged_in()
             except TimeoutError:
                 return self._finish(self._verdict or exit_reasons.STUCK)
             if is_up and not self._is_silent:
-                self._last_up = time.monotonic()
+                self._last_up = self._now()
                 self._up()
-            elif time.monotonic() - self._last_up > self._limits.offline_s:
+            elif self._now() - self._last_up > self._limits.offline_s:
                 return self._finish(self._verdict or exit_reasons.UNREACHABLE)
             else:
                 self._down("the login is not complete yet")
+
+    def _end_after_sleep(self, seconds: float) -> None:
+        if seconds > ASLEEP_S and not self._is_busy():
+            self._finish(self._verdict or exit_reasons.suspended(seconds))
 
     async def close(self) -> None:
         """Disconnect, if the library still responds."""

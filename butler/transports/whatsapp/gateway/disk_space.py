@@ -11,6 +11,8 @@ from pathlib import Path
 
 from butler.errors import DataError, LastingError
 from butler.storage.disk import LEAST_BYTES, DiskTrouble, disk_trouble
+from butler.storage.integrity import inspected
+from butler.transports.whatsapp.account import CREDENTIALS
 from butler.transports.whatsapp.protocol.frames import Ended
 
 LOOK_EVERY_S = 1.0
@@ -69,3 +71,16 @@ def unwritable(problem: str) -> Ended:
 def unusable(error: DataError) -> Ended:
     """Return the exit reason for data that cannot be used: for good, or for now."""
     return Ended("unusable", str(error), is_final=isinstance(error, LastingError))
+
+
+def damage(folder: Path) -> Ended | None:
+    """Return the exit reason if the credentials are damaged; only before the library opens them."""
+    path = folder / CREDENTIALS
+    if not path.exists() or not (problem := inspected(path).problem):
+        return None
+    return Ended(
+        "damaged",
+        f"The WhatsApp credentials in {path} are damaged ({problem}). "
+        "Link the account again: butler unlink, then butler pair",
+        is_final=True,
+    )

@@ -67,6 +67,13 @@ def not_started(reason: str) -> Ended:
     return Ended("unreachable", f"WhatsApp could not be reached: {_DIALLING.sub('', reason)}.")
 
 
+def suspended(seconds: float) -> Ended:
+    """Return the exit reason for a connection that was left alone for that long."""
+    return Ended(
+        "suspended", f"This machine or process stood still for {duration(seconds)}: reconnecting."
+    )
+
+
 def banned(event: bytes) -> Ended:
     """Return the exit reason for a temporary ban."""
     ban = TemporaryBan.FromString(event)

@@ -53,11 +53,18 @@ class GroupNames:
         self._tell = tell
         self._is_open = is_open
         self._wanted: asyncio.Queue[str] = asyncio.Queue(_MOST_WANTED)
+        self._learnt: dict[str, str] = {}
 
     def want(self, chat_id: str) -> None:
         """Schedule the query of a chat's name, if it is due; does not wait."""
         with suppress(asyncio.QueueFull):  # there will be a next time
             self._wanted.put_nowait(chat_id)
+
+    def learnt(self, chat_id: str, subject: str) -> None:
+        """Take the subject of a group that was queried for another reason; does not wait."""
+        if len(self._learnt) < _MOST_WANTED:
+            self._learnt[chat_id] = subject
+            self.want(chat_id)
 
     async def learn(self) -> None:
         """Send the known names to the daemon, then new ones, forever."""
@@ -65,7 +72,10 @@ class GroupNames:
             await self._tell(ChatName(chat_id, name))
         while True:
             chat_id = await self._wanted.get()
-            if await persisted(self._names.is_due, chat_id):
+            if chat_id in self._learnt:
+                await persisted(self._names.note_asked, chat_id)
+                await self._keep(chat_id, readable(self._learnt.pop(chat_id)))
+            elif await persisted(self._names.is_due, chat_id):
                 await self._is_open.wait()
                 await persisted(self._names.note_asked, chat_id)
                 await self._ask(chat_id)
@@ -76,6 +86,9 @@ class GroupNames:
             name = readable(await self._subject(chat_id))
         else:
             name = await persisted(self._number, chat_id)
+        await self._keep(chat_id, name)
+
+    async def _keep(self, chat_id: str, name: str) -> None:
         if name:
             await persisted(self._names.keep, chat_id, name)
             await self._tell(ChatName(chat_id, name))

@@ -92,6 +92,15 @@ class PacedQueue:
         ranked = Ranked(request.rank, next(self._numbers), request)
         heappush(self._chats.setdefault(request.chat_id, []), ranked)
 
+    def is_free(self, chat_id: str, now: float) -> bool:
+        """Return whether nothing waits for this chat and it may be sent one more."""
+        return chat_id not in self._chats and self._pacer.wait_s(chat_id, now) <= 0
+
+    def counted(self, request: Send, now: float) -> Ranked:
+        """Count a reply that is sent without having waited; return it with its place."""
+        self._pacer.note(request.chat_id, now, is_edit=request.rank is Rank.EDIT)
+        return Ranked(request.rank, next(self._numbers), request)
+
     def due(self, now: float) -> list[Ranked]:
         """Take out what may be sent now, in order, and count it."""
         found = [each for chat_id in list(self._chats) for each in self._due_of(chat_id, now)]

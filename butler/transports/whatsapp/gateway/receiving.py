@@ -65,6 +65,7 @@ class Receiver:
         tell: Sends frames to the daemon, in order.
         is_settled: Delivery pauses while this is not set.
         loop: The loop that delivers.
+        on_live: Called with the time of a message that has just arrived, before it is delivered.
     """
 
     def __init__(
@@ -73,7 +74,10 @@ class Receiver:
         tell: Tell,
         is_settled: asyncio.Event,
         loop: asyncio.AbstractEventLoop,
+        on_live: Callable[[float], None] = lambda _sent_at: None,
     ) -> None:
+        self._on_live = on_live
+        self._live_at: float | None = None
         self._journal = journal
         self._inbox = journal.inbox
         self._changes = Changes(journal.inbox)
@@ -113,6 +117,8 @@ class Receiver:
         )
         if not is_new:
             self._duplicates.append(raw)
+        elif self._is_settled.is_set():
+            self._live_at = event.Info.Timestamp / 1000
         self._wake()
 
     async def hand_over(self, translator: Translator) -> None:
@@ -121,6 +127,7 @@ class Receiver:
             await self._news.wait()
             await self._is_settled.wait()
             self._news.clear()
+            self._note_time()
             await self._report_duplicates(translator)
             while (limit := min(_BATCH, MOST_IN_HAND - len(self._in_hand))) > 0:
                 entries = self._inbox.open(self._last_row, limit)
@@ -154,6 +161,11 @@ class Receiver:
         made_up = hashlib.sha256(raw).hexdigest()[:32]
         if self._inbox.add(Key(made_up, "", ""), raw, state=State.BROKEN):
             logger.error("an event of %d bytes cannot be read; kept as %s", len(raw), made_up)
+
+    def _note_time(self) -> None:
+        if (sent_at := self._live_at) is not None:
+            self._live_at = None
+            self._on_live(sent_at)
 
     def _wake(self) -> None:
         """Wake the loop for new events; waking it takes longer than storing one."""

@@ -18,14 +18,17 @@ from butler.transports.whatsapp.gateway.connection import ServerConnection
 from butler.transports.whatsapp.gateway.disk_space import DiskSpace, lack, unusable, unwritable
 from butler.transports.whatsapp.gateway.events import Event
 from butler.transports.whatsapp.gateway.group_names import GroupNames
+from butler.transports.whatsapp.gateway.health import HealthReport
 from butler.transports.whatsapp.gateway.held_events import HeldEvents
 from butler.transports.whatsapp.gateway.pacing import Pacer
 from butler.transports.whatsapp.gateway.pairing import Pairing
-from butler.transports.whatsapp.gateway.receiving import Receiver, persisted
+from butler.transports.whatsapp.gateway.receiving import Receiver
 from butler.transports.whatsapp.gateway.send_errors import GatewayEnd
 from butler.transports.whatsapp.gateway.sending import Sender
+from butler.transports.whatsapp.gateway.server_clock import ServerClock
 from butler.transports.whatsapp.gateway.translation import Translator
 from butler.transports.whatsapp.gateway.undecryptable import UndecryptableMessages
+from butler.transports.whatsapp.gateway.upkeep import Upkeep
 from butler.transports.whatsapp.journal.database import Journal
 from butler.transports.whatsapp.protocol.codec import encoded, joined, read_frame
 from butler.transports.whatsapp.protocol.frames import (
@@ -47,7 +50,6 @@ from butler.transports.whatsapp.protocol.frames import (
 
 logger = logging.getLogger(__name__)
 
-PRUNE_EVERY_S = 3600.0
 TYPING_LIMIT_S = 5.0
 ASK_AGAIN_S = 0.1
 """Time for the library to ask for a message that it could not store.
@@ -86,13 +88,21 @@ class Service:
             on_qr=self._on_qr,
         )
         self._pairing = Pairing(options.phone, self._post, self._finish)
-        self._connection = ServerConnection(self._client, self._post, self._finish, options.limits)
+        self._health = HealthReport(self._post)
+        self._connection = ServerConnection(
+            *(self._client, self._post, self._finish, options.limits),
+            is_busy=lambda: self._sender.is_busy,
+        )
         self._disk_space = DiskSpace(Path(options.folder), self._stall)
-        self._receiver = Receiver(journal, self._tell, self._connection.is_settled, self._loop)
+        clock = ServerClock(lambda ahead_s: self._health.update(clock_ahead_s=ahead_s))
+        self._receiver = Receiver(
+            *(journal, self._tell, self._connection.is_settled, self._loop), clock.note
+        )
         self._held = HeldEvents(self._receiver.keep, self._loop, self._stall_for_journal)
+        self._upkeep = Upkeep(journal, Path(options.folder))
         self._stalled: asyncio.Future[Ended] = self._loop.create_future()
         self._undecryptable = UndecryptableMessages(
-            journal.inbox, self._tell, options.limits.repair_s
+            *(journal.inbox, self._tell, options.limits.repair_s), self._report_undecryptable
         )
         self._group_names = GroupNames(self._client, journal, self._tell, self._connection.is_open)
         self._sender = Sender(
@@ -103,6 +113,8 @@ class Service:
             options.limits.send_s,
             Pacer(options.pacing),
             self._group_names.want,
+            self._group_names.learnt,
+            self._report_set_aside,
         )
 
     async def run(self) -> Ended | None:
@@ -112,6 +124,7 @@ class Service:
         self._loop.add_signal_handler(signal.SIGTERM, self._finish, None)
         if not (self._options.is_pairing or self._options.is_unlinking):
             await self._sender.resume()
+        self._report_set_aside()
         tasks = [asyncio.create_task(self._guarded(work)) for work in self._work()]
         ended = await self._end
         for task in tasks:
@@ -122,7 +135,7 @@ class Service:
         return ended
 
     def _work(self) -> list[Awaitable[None]]:
-        common = [self._listen(), self._connection.hold(), self._prune()]
+        common = [self._listen(), self._connection.hold(), self._upkeep.prune()]
         if self._account is None or self._options.is_pairing or self._options.is_unlinking:
             return [*common, *([self._unlink()] if self._options.is_unlinking else [])]
         translator = Translator(self._account, self._journal.people, self._journal.outbox)
@@ -132,6 +145,7 @@ class Service:
             self._disk_space.watch(),
             self._held.write(),
             self._end_stalled(),
+            self._upkeep.prune_secrets(),
             self._show_typing(),
             self._receiver.finish_turns(),
             self._sender.pace(),
@@ -160,6 +174,12 @@ class Service:
             self._finish(exit_reasons.not_logged_out(str(error)))
         else:
             self._finish(exit_reasons.LOGGED_OUT)
+
+    def _report_set_aside(self) -> None:
+        self._health.update(set_aside=self._journal.set_aside.chats)
+
+    def _report_undecryptable(self, count: int, is_deaf: bool) -> None:  # noqa: FBT001 - of a callback
+        self._health.update(undecryptable=count, is_deaf=is_deaf)
 
     def _finish(self, ended: Ended | None) -> None:
         if self._held and ended is not None:
@@ -218,11 +238,6 @@ class Service:
                 async with asyncio.timeout(TYPING_LIMIT_S):
                     await self._client.show_typing(frame.chat_id, is_typing=frame.is_typing)
 
-    async def _prune(self) -> None:
-        while True:
-            await persisted(self._journal.prune)
-            await asyncio.sleep(PRUNE_EVERY_S)
-
     # To the daemon
 
     def _post(self, frame: ToDaemon) -> None:
@@ -238,6 +253,8 @@ class Service:
     def _on_event(self, code: int, event: bytes) -> None:
         try:
             if code == Event.MESSAGE:
+                if self._undecryptable.in_a_row:
+                    self._on_loop(self._undecryptable.note_readable)
                 self._held.keep(event)
             elif code == Event.PAIR_STATUS:
                 self._on_loop(self._pairing.on_pair_status, event)

@@ -19,6 +19,8 @@ from butler.transports.whatsapp.journal.addresses import PEOPLE_SCHEMA, Addresse
 from butler.transports.whatsapp.journal.inbox import INBOX_SCHEMA, Inbox
 from butler.transports.whatsapp.journal.names import NAMES_SCHEMA, Names
 from butler.transports.whatsapp.journal.outbox import OUTBOX_SCHEMA, Outbox
+from butler.transports.whatsapp.journal.secret_marks import MARKS_SCHEMA, SecretMarks
+from butler.transports.whatsapp.journal.set_aside import SET_ASIDE_SCHEMA, SetAside
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ def _bring_from_unnumbered(db: sqlite3.Connection) -> None:
         db.execute("ALTER TABLE outbox ADD COLUMN request BLOB")
 
 
-_MIGRATIONS = (_bring_from_unnumbered,)
+_MIGRATIONS = (_bring_from_unnumbered, SET_ASIDE_SCHEMA + MARKS_SCHEMA)
 
 
 class UnwritableError(Exception):
@@ -52,6 +54,8 @@ class Journal:
         outbox: Sent replies.
         people: Pairs of LID and phone number.
         names: Names of chats.
+        set_aside: Chats that cannot be written to for now.
+        secret_marks: The age of the library's message secrets.
 
     Raises:
         DataError: The file cannot be used, and is not changed.
@@ -64,6 +68,8 @@ class Journal:
         self.outbox = Outbox(self)
         self.people = Addresses(self)
         self.names = Names(self)
+        self.set_aside = SetAside(self)
+        self.secret_marks = SecretMarks(self)
 
     def __enter__(self) -> Self:
         return self

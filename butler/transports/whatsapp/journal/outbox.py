@@ -111,9 +111,18 @@ class Outbox:
         )
         self._db.change(query, key, chat, time.time())
 
-    def wait_on(self, key: str) -> None:
+    def begin_new(self, key: str, chat: str) -> bool:
+        """Add a reply that is being sent; return False, and change nothing, if the key is known."""
+        query = (
+            "INSERT INTO outbox (key, chat, state, time) VALUES (?, ?, 'sending', ?) "
+            "ON CONFLICT (key) DO NOTHING"
+        )
+        return self._db.change(query, key, chat, time.time()) == 1
+
+    def wait_on(self, key: str, request: bytes) -> None:
         """Mark a reply as queued again, because nothing of it left this machine."""
-        self._db.change("UPDATE outbox SET state = 'asked' WHERE key = ?", key)
+        query = "UPDATE outbox SET state = 'asked', request = ? WHERE key = ?"
+        self._db.change(query, request, key)
 
     def sent(self, key: str, message_id: str) -> None:
         """Mark a reply as sent."""

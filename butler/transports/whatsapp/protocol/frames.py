@@ -34,7 +34,7 @@ class Limits:
         repair_s: For an undecryptable message to be sent again.
     """
 
-    send_s: float = 30.0
+    send_s: float = 10.0
     poll_s: float = 15.0
     poll_limit_s: float = 10.0
     offline_s: float = 60.0

@@ -174,3 +174,25 @@ def test_all_parts_of_a_reply_have_its_rank(details, rank):
     requests = in_parts(Turns(), "1@lid", Reply("one", **details), ["one", "two", "three"])
 
     assert [each.rank for each in requests] == [rank] * 3
+
+
+async def test_what_waits_for_the_link_is_never_given_up(asked):
+    patient = Delivery(asked.append, limit_s=0.01)
+    delivering = asyncio.create_task(patient.deliver(Send("k", "1@lid", "done"), waits=True))
+    await asyncio.sleep(0.05)
+    patient.ask_again()
+    patient.take(Sent("k", "id of k"))
+
+    assert await delivering == "id of k"
+    assert len(asked) == 2
+
+
+async def test_what_waits_for_the_link_is_given_up_when_butler_ends(asked, monkeypatch):
+    monkeypatch.setattr(module, "LAST_CALL_S", 0.01)
+    patient = Delivery(asked.append, limit_s=600)
+    delivering = asyncio.create_task(patient.deliver(Send("k", "1@lid", "done"), waits=True))
+    await asyncio.sleep(0)
+    patient.call_last()
+
+    with pytest.raises(TransportError, match="when Butler was stopped"):
+        await delivering

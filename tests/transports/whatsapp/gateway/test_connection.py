@@ -45,7 +45,7 @@ class Kept:
         self.client = Library()
         self.posted = []
         self.ended = []
-        self.line = ServerConnection(self.client, self.posted.append, self.ended.append, limits)
+        self.line = ServerConnection(*(self.client, self.posted.append, self.ended.append, limits))
 
     def on(self, code, event=None):
         self.line.on_event(code, b"" if event is None else filled(event).SerializeToString())

@@ -331,9 +331,11 @@ async def test_duplicates_are_reported(receiver, told, handing):
     assert {type(frame): frame.row for frame in told} == {Incoming: 1, Ignored: None}
 
 
-def _undecryptable(mode=UndecryptableMessage.DECRYPT_FAIL_SHOW, is_unavailable=False):
+def _undecryptable(
+    mode=UndecryptableMessage.DECRYPT_FAIL_SHOW, is_unavailable=False, message_id="A1"
+):
     failure = UndecryptableMessage(IsUnavailable=is_unavailable, DecryptFailMode=mode)
-    failure.Info.CopyFrom(event("").Info)
+    failure.Info.CopyFrom(event("", message_id=message_id).Info)
     return filled(failure).SerializeToString()
 
 
@@ -364,3 +366,21 @@ async def test_what_came_again_or_is_decoration_is_not_reported(journal, tell, t
     task.cancel()
 
     assert told == []
+
+
+async def test_when_nothing_can_be_decrypted_any_longer_that_is_said_once_with_the_way_out(
+    journal, tell, told, translator, caplog
+):
+    reports = []
+    repairs = UndecryptableMessages(
+        *(journal.inbox, tell, 0.0), lambda count, is_deaf: reports.append((count, is_deaf))
+    )
+    task = asyncio.create_task(repairs.report(translator))
+    for number in range(4):
+        repairs.expect(_undecryptable(message_id=f"U{number}"))
+        await eventually(lambda number=number: len(told) == number + 1)
+    repairs.note_readable()
+    task.cancel()
+
+    assert reports == [(1, False), (2, False), (3, True), (4, True), (4, False)]
+    assert caplog.text.count("butler unlink, then butler pair") == 1

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from butler.transports.whatsapp.gateway import receiving, sending
+from butler.transports.whatsapp.gateway import preparation, receiving, sending
 from butler.transports.whatsapp.gateway.pacing import Pacer
 from butler.transports.whatsapp.gateway.send_errors import GatewayEnd, SendError
 from butler.transports.whatsapp.gateway.sending import Sender
@@ -328,7 +328,7 @@ async def test_a_reply_that_was_sent_is_not_sent_again(journal):
 
 
 async def test_an_upload_that_takes_too_long_is_given_up(journal, monkeypatch):
-    monkeypatch.setattr(sending, "UPLOAD_LIMIT_S", 0.01)
+    monkeypatch.setattr(preparation, "UPLOAD_LIMIT_S", 0.01)
     async with Sending(journal) as at_work:
         at_work.sender.ask(Send("k1", "1@lid", "long", file_name="reply.txt"))
         told = await at_work.told.get()

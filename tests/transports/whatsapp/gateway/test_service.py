@@ -40,6 +40,22 @@ async def test_a_damaged_journal_is_said_and_left(tmp_path):
     assert journal.read_bytes() == b"no database " * 500
 
 
+async def test_damaged_credentials_are_said_with_the_way_out_before_the_library_opens_them(
+    tmp_path,
+):
+    _credentials(tmp_path, *[(f"{number}:3@s.whatsapp.net", None) for number in range(2_000)])
+    path = tmp_path / "credentials.sqlite3"
+    content = bytearray(path.read_bytes())
+    content[4_096 * 3 : 4_096 * 3 + 64] = bytes(64)
+    path.write_bytes(content)
+
+    (ended,) = await _end(Options(str(tmp_path), "Butler"))
+
+    assert ended.is_final
+    assert ended.sentence.startswith(f"The WhatsApp credentials in {path} are damaged (")
+    assert ended.sentence.endswith("Link the account again: butler unlink, then butler pair")
+
+
 async def test_a_folder_that_cannot_be_used_is_said(tmp_path):
     (tmp_path / "file").touch()
 

@@ -111,7 +111,7 @@ def test_a_reply_that_waits_is_kept_until_it_is_being_sent(journal):
 
     assert journal.outbox.waiting() == []
 
-    journal.outbox.wait_on("7.1")
+    journal.outbox.wait_on("7.1", b"first")
     assert journal.outbox.waiting() == [("7.1", b"first")]
 
 

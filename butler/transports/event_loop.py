@@ -1,4 +1,4 @@
-"""The event loop of the daemon, whose timers do not count the time while nothing runs.
+"""The event loop of daemon and gateway, whose timers do not count the time while nothing runs.
 
 A snapshot of a virtual machine, a paused container or a debugger freezes all processes. Without
 this, every timeout would be over at once when they go on, however healthy what it waits for is.

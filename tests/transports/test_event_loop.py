@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from butler.ops.event_loop import FreezeAwareLoop, FreezeAwareSelector
+from butler.transports.event_loop import FreezeAwareLoop, FreezeAwareSelector
 
 
 def selector(*readings, asleep=0.0):
