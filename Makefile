@@ -53,7 +53,7 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/soak -rP
 
 test-agents: $(VENV)/.dev
-	npm install --no-audit --no-fund --prefix .bench/agents @anthropic-ai/claude-code@2.1.197 @agentclientprotocol/claude-agent-acp@0.49.0
+	npm install --no-audit --no-fund --prefix .bench/agents @anthropic-ai/claude-code@2.1.332 @agentclientprotocol/claude-agent-acp@0.101.0 @agentclientprotocol/codex-acp@2.6.0 @google/gemini-cli@0.61.0
 	BUTLER_LIVE_AGENTS=$(CURDIR)/.bench/agents/node_modules/.bin $(BIN)/python -m pytest tests/agents_live
 
 config.toml: | .demo

@@ -41,6 +41,8 @@ PLAYS: dict[str, list[tuple[str, dict]]] = {
         ("Agent", {"description": "Look", "prompt": "say hi", "subagent_type": "general-purpose"})
     ],
 }
+MODELS_ASKED: list[str] = []
+_HEARD: list[str] = []
 TOO_LONG = "be far too long"
 LIMITED = "reach the limit"
 
@@ -48,6 +50,8 @@ LIMITED = "reach the limit"
 @contextmanager
 def served() -> Iterator[str]:
     """Serve the model on the loopback interface and yield its address."""
+    _HEARD.clear()
+    MODELS_ASKED.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -58,12 +62,19 @@ def served() -> Iterator[str]:
             thread.join()
 
 
+def was_told(*texts: str) -> bool:
+    """Return whether each of the texts has reached the model."""
+    return all(any(text in heard for heard in _HEARD) for text in texts)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}")
         said = json.dumps(body.get("messages", [])[_last_prompt(body) :])
+        _HEARD.append(json.dumps(body.get("messages", [])).replace('\\"', '"'))
+        MODELS_ASKED.append(str(body.get("model")))
         if "count_tokens" in self.path:
             self._send("application/json", json.dumps({"input_tokens": 10}))
         elif not self.path.startswith("/v1/messages"):

@@ -16,12 +16,16 @@ from butler_run.agents import (
     AgentError,
     ClaudeAgent,
     ConversationLostError,
+    Decision,
     Finished,
+    InputAsked,
     Mode,
     OptionKind,
     PermissionAsked,
+    PlanProposed,
     Reason,
     Started,
+    Tasks,
     Text,
     Wishes,
 )
@@ -132,6 +136,124 @@ async def test_an_agent_without_a_key_says_so(play, environment):
 
     with pytest.raises(AgentError, match="not logged in"):
         await play("hello")
+
+
+@pytest.fixture
+def answer(agent, folder, environment):
+    """Play a prompt and answer what it asks; return the events."""
+
+    async def answered(prompt, reply, **wanted):
+        events = []
+        async with agent.start(prompt, folder=folder, environment=environment, **wanted) as run:
+            async for event in run:
+                events.append(event)
+                await reply(run, event)
+        return events
+
+    return answered
+
+
+async def test_its_own_questions_are_answered(answer, model):
+    async def reply(run, event):
+        if isinstance(event, InputAsked):
+            values = ["Blue", ("Docs", "and more")]
+            answers = {field.key: value for field, value in zip(event.fields, values, strict=True)}
+            await run.fill(event.id, answers)
+
+    events = await answer("Please ask me.", reply)
+
+    asked = _one(events, InputAsked)
+    assert [field.question for field in asked.fields] == ["Which colour?", "Which parts?"]
+    assert [label.text for label in asked.fields[0].labels] == ["Red", "Blue"]
+    assert asked.fields[1].is_many
+    assert model.was_told('"Which colour?"="Blue"', '"Which parts?"="Docs, and more"')
+
+
+async def test_nobody_answering_is_told_to_the_model(answer, model):
+    async def reply(run, event):
+        if isinstance(event, InputAsked):
+            await run.fill(event.id, None, "Nobody is there, says Butler.")
+
+    await answer("Please ask me.", reply)
+
+    assert model.was_told("Nobody is there, says Butler.")
+
+
+@pytest.mark.parametrize("decision", [Decision.GO, Decision.GO_EDITING])
+async def test_a_plan_is_proposed_and_carried_out(answer, model, folder, decision):
+    questions = []
+
+    async def reply(run, event):
+        if isinstance(event, PlanProposed):
+            assert event.plan == model.PLAN
+            await run.decide(event.id, decision)
+        if isinstance(event, PermissionAsked):
+            questions.append(event)
+            await run.answer(event.id, next(o.id for o in event.options if o.kind == "allow_once"))
+
+    events = await answer("Please plan it.", reply, wishes=Wishes(Mode.PLAN))
+
+    assert _one(events, PlanProposed)
+    assert (folder / "made.txt").exists()
+    assert len(questions) == (1 if decision is Decision.GO else 0)
+
+
+async def test_the_reason_against_a_plan_is_told_to_the_model(answer, model, folder):
+    async def reply(run, event):
+        if isinstance(event, PlanProposed):
+            await run.decide(event.id, Decision.NO, "Use no database, says Anna.")
+        if isinstance(event, PermissionAsked):
+            await run.answer(event.id, None)
+
+    await answer("Please plan it.", reply, wishes=Wishes(Mode.PLAN))
+
+    assert model.was_told("Use no database, says Anna.")
+    assert not (folder / "made.txt").exists()
+
+
+async def test_it_offers_models_efforts_modes_and_its_conversations(
+    play, agent, folder, environment
+):
+    started = _one(await play("hello"), Started)
+
+    offer = await agent.look(folder=folder, environment=environment)
+
+    assert {"opus", "sonnet"} <= {label.value for label in offer.models}
+    assert "high" in {label.value for label in offer.efforts}
+    assert {*offer.modes} == {*Mode}
+    assert started.conversation_id in {each.id for each in offer.conversations}
+    assert any("hello" in each.title for each in offer.conversations)
+
+
+async def test_it_works_with_another_model_and_effort(play, model):
+    await play("hello", wishes=Wishes(model="sonnet", effort="high"))
+
+    assert any("sonnet" in name for name in model.MODELS_ASKED)
+
+
+async def test_a_copy_of_a_conversation_is_another_one(play):
+    begun = _one(await play("hello"), Started).conversation_id
+
+    copied = _one(
+        await play("hello again", conversation_id=begun, wishes=Wishes(is_forked=True)), Started
+    )
+
+    assert copied.conversation_id not in {None, begun}
+
+
+async def test_a_usage_limit_is_an_end_of_its_own(play):
+    assert (await play("Please reach the limit."))[-1].reason is Reason.LIMITED
+
+
+async def test_a_conversation_that_is_too_long_is_an_end_of_its_own(play):
+    assert (await play("Please be far too long."))[-1].reason is Reason.TOO_LONG
+
+
+async def test_a_command_in_the_background_is_told(play):
+    events = await play("Please wait in the background.")
+
+    assert [len(each.background) for each in events if isinstance(each, Tasks)][-1] == 1
+    assert events[-1] == Finished(Reason.DONE)
 
 
 @pytest.fixture

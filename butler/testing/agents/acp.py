@@ -98,7 +98,9 @@ class AcpVoice:
         """See ``Voice``."""
         tool_id = self._begin("Approve Plan")
         content = [{"type": "content", "content": {"type": "text", "text": plan}}]
-        call = {"toolCallId": tool_id, "kind": "switch_mode", "content": content}
+        call: Message = {"toolCallId": tool_id, "kind": "switch_mode"}
+        send(self._update("tool_call_update", **call, content=content))
+        call |= {"rawInput": {}, "content": []}  # as claude-agent-acp does
         self._count += 1
         request_id = f"ask-{self._count}"
         params = {"sessionId": self._conversation_id, "toolCall": call, "options": _OPTIONS}
@@ -176,7 +178,7 @@ class AcpVoice:
         status = "failed" if is_failed else "completed"
         send(self._update("tool_call_update", toolCallId=tool_id, status=status))
 
-    def _update(self, kind: str, **content: Any) -> Message:
+    def _update(self, kind: str, /, **content: Any) -> Message:
         update = {"sessionUpdate": kind, **content}
         params = {"sessionId": self._conversation_id, "update": update}
         return {"jsonrpc": "2.0", "method": "session/update", "params": params}

@@ -108,7 +108,7 @@ RESUME_OF_CLAUDE = "claude --resume {id}"
 PRESETS = {
     "claude": Preset(
         ("claude-agent-acp",),
-        "To get it: npm install -g @agentclientprotocol/claude-agent-acp@0.49.0",
+        "To get it: npm install -g @agentclientprotocol/claude-agent-acp@0.101.0",
         home=_HOME_OF_CLAUDE,
         login=LOGIN_OF_CLAUDE,
         resume=RESUME_OF_CLAUDE,

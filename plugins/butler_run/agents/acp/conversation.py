@@ -70,19 +70,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """An open conversation.
-
-    Attributes:
-        id: The agent's id.
-        notice: A sentence for the chat, or empty.
-        offer: What the agent offers in it.
-        editing: The mode in which edits need no permission, if there is one.
-    """
+    """An open conversation, with a ``notice`` for the chat, which may be empty."""
 
     id: str
     notice: str
-    offer: Offer
-    editing: ModeChoice
 
 
 class Opening:
@@ -196,8 +187,7 @@ class Opening:
             await self._in_mode(conversation_id, session),
         ]
         notice = " ".join(each for each in notices if each)
-        editing = choice_of_mode(Mode.EDITS, session)
-        return Conversation(conversation_id, notice, _offer(session), editing)
+        return Conversation(conversation_id, notice)
 
     async def _choose(
         self, conversation_id: str, what: str, value: str | None, session: Session
@@ -209,7 +199,7 @@ class Opening:
         if option is None or value not in {each.value for each in option.labels}:
             return f"{self._name} offers no {what} {value} here; it uses its default."
         try:
-            await set_mode(self._connection, conversation_id, value, option.id)
+            await self._set(conversation_id, value, option.id)
         except acp.RequestError as error:
             return f"{self._name} rejected the {what} {value}: {told(error)}."
         return ""
@@ -220,10 +210,18 @@ class Opening:
         if choice.id is None:
             return self._unset(choice)
         try:
-            await set_mode(self._connection, conversation_id, choice.id, choice.option_id)
+            await self._set(conversation_id, choice.id, choice.option_id)
         except acp.RequestError as error:
             return self._not_taken(choice, told(error))
         return ""
+
+    async def _set(self, conversation_id: str, value: str, option_id: str | None) -> None:
+        if option_id is None:
+            await self._connection.set_session_mode(session_id=conversation_id, mode_id=value)
+        else:
+            await self._connection.set_config_option(
+                config_id=option_id, session_id=conversation_id, value=value
+            )
 
     def _unset(self, choice: ModeChoice) -> str:
         if choice.is_unasking and self._wanted.wishes.mode is not Mode.BYPASS:
@@ -249,22 +247,6 @@ class Opening:
     @property
     def _cwd(self) -> str:
         return str(self._wanted.folder)
-
-
-async def set_mode(
-    connection: ClientSideConnection, conversation_id: str, value: str, option_id: str | None
-) -> None:
-    """Set a configuration option of a conversation, or without one its mode.
-
-    Raises:
-        acp.RequestError: The agent refused.
-    """
-    if option_id is None:
-        await connection.set_session_mode(session_id=conversation_id, mode_id=value)
-    else:
-        await connection.set_config_option(
-            config_id=option_id, session_id=conversation_id, value=value
-        )
 
 
 def _offer(session: Session) -> Offer:

@@ -1,9 +1,9 @@
 """A run of an agent that speaks the Agent Client Protocol."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 import acp
@@ -16,11 +16,9 @@ from butler_run.agents.acp.conversation import (
     Opening,
     Wanted,
     is_lost,
-    set_mode,
     told,
 )
 from butler_run.agents.acp.elicitation import accepted
-from butler_run.agents.acp.modes import ModeChoice
 from butler_run.agents.acp.updates import Updates
 from butler_run.agents.acp.wire import Wire
 from butler_run.agents.agent import Offer
@@ -34,16 +32,16 @@ from butler_run.agents.events import (
     InputAsked,
     Notice,
     OptionKind,
+    PermissionAsked,
     Reason,
     Started,
     Usage,
     Value,
+    Working,
 )
 from butler_run.agents.process.process import AgentProcess
 from butler_run.agents.text import coalesced, on_one_line
 from butler_run.agents.usage_limits import limit_in
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -70,11 +68,10 @@ class AcpRun(ProcessRun):
         # The wire handles all requests to a client, so none of its methods is ever called.
         client: Any = _Client()
         self._connection = acp.connect_to_agent(client, self._wire)
-        self._editing = ModeChoice()
+        self._may_edit = False
         self._finished = _FINISHED["end_turn"]
         self._inputs: dict[str, InputAsked] = {}
         self._reasons: list[str] = []
-        self._editing_jobs: set[asyncio.Task[None]] = set()
 
     async def looked(self) -> Offer:
         """Return what the agent offers, without a prompt.
@@ -91,7 +88,6 @@ class AcpRun(ProcessRun):
     async def _events(self) -> AsyncIterator[Event]:
         try:
             conversation = await self._opened()
-            self._editing = conversation.editing
             yield Started(conversation.id)
             if conversation.notice:
                 yield Notice(conversation.notice)
@@ -105,7 +101,6 @@ class AcpRun(ProcessRun):
             yield Finished(Reason.CANCELLED)
         finally:
             self._reject_all()
-            await _cancelled(self._editing_jobs)
             await self._connection.close()
 
     async def _opened(self) -> Conversation:
@@ -145,14 +140,24 @@ class AcpRun(ProcessRun):
         prompting = asyncio.create_task(self._prompted(texts))
         try:
             async for event in self._handed_over():
-                yield event
+                yield self._without_question(event)
             async with self._explained():
                 response = await prompting
         finally:
-            await _cancelled({prompting})
+            prompting.cancel()
+            await asyncio.gather(prompting, return_exceptions=True)
         if response.usage is not None:
             yield self._used(response.usage.total_tokens)
         self._finished = _FINISHED.get(response.stop_reason, _FINISHED["end_turn"])
+
+    def _without_question(self, event: Event) -> Event:
+        """Allow an edit after a plan that was approved with edits, so that nobody is asked."""
+        if isinstance(event, PermissionAsked) and self._may_edit:
+            once = [each.id for each in event.options if each.kind is OptionKind.ALLOW_ONCE]
+            if once and _is_plain_edit(event):
+                self._reply(event.id, once[0])
+                return Working()
+        return event
 
     def _used(self, tokens: int) -> Usage:
         updates = self._updates
@@ -248,21 +253,22 @@ class AcpRun(ProcessRun):
         self._reply(plan_id, chosen)
         if decision is Decision.NO:
             self._reasons += filter(None, (reason,))
-        elif decision is Decision.GO_EDITING and self._editing.id is not None:
-            job = asyncio.create_task(self._allow_edits(self._editing.id, self._editing.option_id))
-            self._editing_jobs.add(job)
-
-    async def _allow_edits(self, mode_id: str, option_id: str | None) -> None:
-        try:
-            await set_mode(self._connection, str(self._conversation_id), mode_id, option_id)
-        except (acp.RequestError, ValidationError, ConnectionError) as error:
-            logger.info("%s stays in the mode that asks: %s", self._process.name, error)
+        # To set the mode instead would race with the agent, which leaves its plan mode just now.
+        self._may_edit = self._may_edit or decision is Decision.GO_EDITING
 
     def _ask_to_stop(self) -> bool:
         if self._conversation_id is None:
             return False
         self._wire.notify("session/cancel", {"sessionId": self._conversation_id})
         return True
+
+
+def _is_plain_edit(asked: PermissionAsked) -> bool:
+    """Return whether only ordinary files of the working copy would change."""
+    paths = [PurePath(change.path) for change in asked.changes]
+    is_hidden = any(part.startswith(".") for path in paths for part in path.parts)
+    is_inside = not is_hidden and not any(path.is_absolute() for path in paths)
+    return bool(paths) and is_inside and asked.command is None and not asked.detail
 
 
 class _Client:
@@ -275,10 +281,3 @@ class _PromptFailedError(AgentError):
     def __init__(self, finished: Finished) -> None:
         super().__init__(finished.detail)
         self.finished = finished
-
-
-async def _cancelled(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait for their ends, whatever these are."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -117,8 +117,10 @@ class Updates:
     def question(self, question_id: str, params: Params) -> PermissionAsked | PlanProposed:
         """Translate a request for permission to a question, one to go on with a plan to that."""
         call = params.get("toolCall")
+        before = self._tools.get(str(call.get("toolCallId")), {}) if isinstance(call, dict) else {}
         tool = self._merged(call) if isinstance(call, dict) else {}
-        if tool.get("kind") == "switch_mode" and (plan := _plan(tool)):
+        # claude-agent-acp repeats the call without the plan.
+        if tool.get("kind") == "switch_mode" and (plan := _plan(tool) or _plan(before)):
             self.plan_options[question_id] = numbered(_options(params.get("options")))
             return PlanProposed(question_id, plan)
         tool_input = tool.get("rawInput")

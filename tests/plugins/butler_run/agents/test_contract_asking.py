@@ -1,6 +1,5 @@
 """What every agent asks besides permission, what it reports, and what it offers."""
 
-import asyncio
 import json
 import time
 
@@ -16,6 +15,7 @@ from butler_run.agents import (
     Mode,
     Notice,
     Offer,
+    PermissionAsked,
     PlanProposed,
     Reason,
     Started,
@@ -55,13 +55,15 @@ def kind(request):
 def play(start):
     """Play a script and answer what it asks; return the events."""
 
-    async def played(kind, script, answered, **wanted):
+    async def played(kind, script, answered, refused=None, **wanted):
         events = []
         async with start(kind, script, **wanted) as run:
             async for event in run:
                 events.append(event)
                 if isinstance(event, InputAsked | PlanProposed):
                     await answered(run, event)
+                if isinstance(event, PermissionAsked):
+                    await refused(run, event)
         return events
 
     return played
@@ -177,17 +179,26 @@ async def test_the_reason_against_a_plan_reaches_the_agent(play, kind, said):
     assert sum(isinstance(event, Finished) for event in events) == 1
 
 
-async def test_a_plan_may_go_on_in_the_mode_that_edits_without_asking(play, kind, said):
-    turn = [{"propose": PLAN, "then": [{"inquire": QUESTIONS}, {"say": "in {mode}"}]}]
+async def test_a_plan_may_go_on_with_edits_that_nobody_is_asked_for(play, kind, said, folder):
+    edit = {"ask": {"path": "made.txt", "old": None, "new": "made"}}
+    hidden = {"ask": {"path": ".git/config", "old": None, "new": "made"}}
+    steps = {"acp": [edit, hidden], "claude": [{"say": "in {mode}"}]}[kind]
 
     async def answered(run, asked):
         await run.decide(asked.id, Decision.GO_EDITING)
-        await asyncio.sleep(0)  # agents of the protocol are told the mode in a request of its own
-        await run.fill(asked.id, {})
 
-    events = await play(kind, {**PROPOSAL, "turns": [turn]}, answered, wishes=Wishes(Mode.PLAN))
+    async def refused(run, asked):
+        await run.answer(asked.id, "no")
 
-    assert "in acceptEdits" in said(events)
+    turn = [{"propose": PLAN, "then": steps}]
+    events = await play(kind, {**PROPOSAL, "turns": [turn]}, answered, refused=refused)
+
+    if kind == "claude":  # which asks nothing in this mode
+        assert "in acceptEdits" in said(events)
+        return
+    (asked,) = (event for event in events if isinstance(event, PermissionAsked))
+    assert asked.changes[0].path == ".git/config"
+    assert (folder / "made.txt").read_text() == "made"
 
 
 @pytest.mark.parametrize("script", [INQUIRY, PROPOSAL])
