@@ -9,8 +9,11 @@ from butler.core.check_result import Finding
 from butler.core.plugin import commands_of
 from butler.errors import DataError, TransportError
 from butler.ops.access_checks import access_findings
+from butler.ops.clock import clock_offset, is_wrong
+from butler.ops.data_files import file_findings
 from butler.ops.redis_checks import redis_findings
 from butler.ops.repo_checks import repo_findings
+from butler.ops.report import clock_ahead_s
 from butler.records.sqlite import SqliteRecords
 from butler.sessions import StoreError
 from butler.storage.files import private_folder
@@ -28,6 +31,8 @@ def findings(setup: Setup) -> list[Finding]:
             *redis_findings(setup.config),
             _sessions(setup),
             _records(setup),
+            *file_findings(setup.config.data_dir),
+            *_clock(setup),
             *access_findings(setup),
             *_plugins(setup),
             *_plugins_findings(setup),
@@ -94,6 +99,12 @@ def _records(setup: Setup) -> Finding:
         return Finding(False, "records", str(error))
     size_mb = path.stat().st_size / 1_000_000
     return Finding(True, "records", f"{size_mb:.1f} of at most {setup.config.records.max_mb:,} MB")
+
+
+def _clock(setup: Setup) -> Iterator[Finding]:
+    ahead_s = clock_ahead_s(setup.config.data_dir)
+    if ahead_s is not None and is_wrong(ahead_s):
+        yield Finding(False, "clock", f"{clock_offset(ahead_s)}; set it right")
 
 
 def _plugins(setup: Setup) -> Iterator[Finding]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from butler.app import Setup
 from butler.config.schema import Config
 from butler.errors import LinkEndedError
+from butler.ops.data_files import DataFiles, watching
 from butler.ops.descendants import adopt
-from butler.ops.report import reporting
+from butler.ops.report import Inside, reporting
 from butler.ops.shutdown import LastResort, converse, end_what_is_left
 from butler.records.sqlite import SqliteRecords
 from butler.storage.files import is_there, locked, private_folder
@@ -50,6 +51,12 @@ async def serve(setup: Setup) -> None:
         )
         data_dir = setup.config.data_dir
         adopt()
+        files = DataFiles(data_dir)
+
+        def inside() -> Inside:
+            waiting = records.waiting if records.problem else 0
+            return Inside(waiting, tuple(files.lost))
+
         last_resort = LastResort(records.flush)
 
         def on_stop() -> None:
@@ -59,7 +66,8 @@ async def serve(setup: Setup) -> None:
         async with (
             records.flushing(),
             transport,
-            reporting(data_dir, lambda: transport.state, lambda: _say_ready(setup)),
+            watching(files),
+            reporting(data_dir, lambda: transport.state, lambda: _say_ready(setup), inside),
         ):
             await converse(setup, transport, records, on_stop, name="the daemon")
     await asyncio.to_thread(end_what_is_left)

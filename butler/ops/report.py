@@ -7,25 +7,38 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
-from butler.chat.text import ago, duration
+from butler.chat.text import duration, listed
 from butler.config import loading
 from butler.errors import DataError
-from butler.storage.files import is_there, replace_file
+from butler.ops.clock import ClockComplaint, clock_offset, is_wrong
+from butler.ops.data_files import LEAST_FREE_BYTES, room
+from butler.ops.figures import JournalFigures, journal_figures, journal_lines
+from butler.storage.files import replace_file
 from butler.transports.whatsapp import LinkState, linked_account
 
 logger = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 1.0
 _FILE = "status.json"
-_BACKLOG = "SELECT count(*) FROM inbox WHERE state IN ('received', 'handed')"
-_LAST_IN = "SELECT max(time) FROM inbox"
-_LAST_OUT = "SELECT max(time) FROM outbox WHERE state = 'sent'"
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What only the daemon knows of itself.
+
+    Attributes:
+        waiting_records: How many records cannot be written for now.
+        lost_files: Files that vanished while it ran.
+    """
+
+    waiting_records: int = 0
+    lost_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +51,20 @@ class _Report:
     since: float
     reason: str
     retry_at: float | None = None
+    waiting_records: int = 0
+    lost_files: Sequence[str] = ()
+    set_aside: Sequence[str] = ()
+    undecryptable: int = 0
+    is_deaf: bool = False
+    clock_ahead_s: float | None = None
 
 
 @asynccontextmanager
 async def reporting(
-    folder: Path, state: Callable[[], LinkState], on_connected: Callable[[], None] = lambda: None
+    folder: Path,
+    state: Callable[[], LinkState],
+    on_connected: Callable[[], None] = lambda: None,
+    inside: Callable[[], Inside] = Inside,
 ) -> AsyncIterator[None]:
     """Keep a status file on the link in the data folder while the block runs.
 
@@ -50,25 +72,34 @@ async def reporting(
         folder: The data folder.
         state: Returns the state of the link.
         on_connected: Called when it is connected for the first time.
+        inside: Returns what else the daemon knows of itself.
     """
-    started = time.time()
+    started, clock = time.time(), ClockComplaint()
 
-    def report(now: LinkState) -> None:
+    def report(now: LinkState, known: Inside) -> None:
         _write(
             folder / _FILE,
-            _Report(os.getpid(), started, now.name, now.since, now.reason, now.retry_at),
+            _Report(
+                *(os.getpid(), started, now.name, now.since, now.reason, now.retry_at),
+                *(known.waiting_records, known.lost_files),
+                set_aside=now.health.set_aside,
+                undecryptable=now.health.undecryptable,
+                is_deaf=now.health.is_deaf,
+                clock_ahead_s=now.health.clock_ahead_s,
+            ),
         )
 
     async def report_forever() -> None:
         written, was_connected = None, False
         while True:
-            now = state()
+            now, known = state(), inside()
             if now.name == "connected" and not was_connected:
                 was_connected = True
                 on_connected()
-            if now != written:
-                written = now
-                report(now)
+            if (now, known) != written:
+                written = now, known
+                report(now, known)
+                clock.look(now.health.clock_ahead_s)
             await asyncio.sleep(REPORT_EVERY_S)
 
     reporter = asyncio.create_task(report_forever(), name="status")
@@ -77,7 +108,7 @@ async def reporting(
     finally:
         reporter.cancel()
         await asyncio.wait([reporter])
-        report(state())
+        report(state(), inside())
 
 
 def forget(folder: Path) -> None:
@@ -101,16 +132,18 @@ class Status:
         daemon: ``running``, ``starting`` (or linking an account), or ``stopped``.
         process: The id of its process.
         report: What it says of itself; of a stopped one only why its link ended.
-        journal: The number of messages that wait, and the times of the last in and out.
+        journal: The figures of the journal.
         journal_problem: Why the journal cannot be read.
+        free_bytes: The room on the disk of the data folder.
     """
 
     account: str | None
     daemon: Literal["running", "starting", "stopped"]
     process: str | None
     report: _Report | None
-    journal: tuple[int, float | None, float | None] | None
+    journal: JournalFigures | None
     journal_problem: str | None
+    free_bytes: int | None
 
     @property
     def is_running(self) -> bool:
@@ -120,19 +153,30 @@ class Status:
     @property
     def fields(self) -> dict[str, object]:
         """The same by name."""
-        report, (backlog, last_in, last_out) = self.report, self.journal or (None, None, None)
+        report, journal = self.report, self.journal
+        known = report if report and self.is_running else None
         return {
             "account": self.account,
             "daemon": self.daemon,
             "process": int(self.process) if self.process and self.process.isdecimal() else None,
-            "started": report.started if report and self.is_running else None,
+            "started": known.started if known else None,
             "link": report.link if report else None,
             "since": report.since if report else None,
             "retry_at": report.retry_at if report else None,
             "reason": report.reason if report else None,
-            "backlog": backlog,
-            "last_in": last_in,
-            "last_out": last_out,
+            "backlog": journal.backlog if journal else None,
+            "waiting_since": journal.waiting_since if journal else None,
+            "last_in": journal.last_in if journal else None,
+            "last_out": journal.last_out if journal else None,
+            "replies_untold": journal.untold if journal else None,
+            "replies_unknown": journal.unknown if journal else None,
+            "free_bytes": self.free_bytes,
+            "waiting_records": known.waiting_records if known else None,
+            "lost_files": list(known.lost_files) if known else None,
+            "set_aside": list(known.set_aside) if known else None,
+            "undecryptable": known.undecryptable if known else None,
+            "is_deaf": known.is_deaf if known else None,
+            "clock_ahead_s": known.clock_ahead_s if known else None,
         }
 
 
@@ -148,7 +192,14 @@ def status(config_path: Path | None) -> Status:
         daemon, report = "starting", None
     journal, problem = _journal(config.data_dir / "whatsapp" / "journal.sqlite3")
     account = linked_account(config.data_dir / "whatsapp")
-    return Status(account, daemon, holder, report, journal, problem)
+    free_bytes = room(config.data_dir)
+    return Status(account, daemon, holder, report, journal, problem, free_bytes)
+
+
+def clock_ahead_s(folder: Path) -> float | None:
+    """Return how far the daemon of a data folder last saw the clock ahead; None if unknown."""
+    report = _read_report(folder / _FILE)
+    return report.clock_ahead_s if report else None
 
 
 def lines(status: Status) -> list[str]:
@@ -158,6 +209,7 @@ def lines(status: Status) -> list[str]:
         _line("daemon", _daemon(status)),
         *([_link(status.report)] if status.report else []),
         *_journal_lines(status),
+        *_health_lines(status),
     ]
 
 
@@ -182,17 +234,11 @@ def _clock(seconds: float) -> str:
     return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
 
 
-def _journal(path: Path) -> tuple[tuple[int, float | None, float | None] | None, str | None]:
-    if not is_there(path):
-        return None, None
+def _journal(path: Path) -> tuple[JournalFigures | None, str | None]:
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            backlog, last_in, last_out = (
-                db.execute(query).fetchone()[0] for query in (_BACKLOG, _LAST_IN, _LAST_OUT)
-            )
+        return journal_figures(path), None
     except sqlite3.Error as error:
         return None, str(error)
-    return (backlog, last_in, last_out), None
 
 
 def _journal_lines(status: Status) -> list[str]:
@@ -200,12 +246,28 @@ def _journal_lines(status: Status) -> list[str]:
         return [_line("journal", f"cannot be read: {status.journal_problem}")]
     if status.journal is None:
         return []
-    backlog, last_in, last_out = status.journal
-    return [
-        _line("backlog", f"{backlog:,} waiting"),
-        _line("last in", _when(last_in)),
-        _line("last out", _when(last_out)),
-    ]
+    return [_line(*each) for each in journal_lines(status.journal)]
+
+
+def _health_lines(status: Status) -> list[str]:
+    """Return what is not as it should be; nothing if all is well."""
+    report, found = status.report, list[tuple[str, str]]()
+    if report is not None and status.is_running:
+        if report.is_deaf:
+            found.append(("messages", "none can be decrypted; link anew with: butler pair"))
+        elif report.undecryptable:
+            found.append(("messages", f"{report.undecryptable:,} could not be decrypted"))
+        if report.set_aside:
+            found.append(("set aside", f"{listed(report.set_aside)}; they are tried again"))
+        if report.waiting_records:
+            found.append(("records", f"{report.waiting_records:,} wait to be written"))
+        found += [("file lost", f"{each}; put it back, then restart") for each in report.lost_files]
+        if report.clock_ahead_s is not None and is_wrong(report.clock_ahead_s):
+            found.append(("clock", f"{clock_offset(report.clock_ahead_s)}; set it right"))
+    is_low = status.free_bytes is not None and status.free_bytes < LEAST_FREE_BYTES
+    if status.free_bytes is not None and (is_low or status.is_running):
+        found.append(("disk", f"{status.free_bytes / 1_000_000:,.0f} MB free"))
+    return [_line(*each) for each in found]
 
 
 def _read_report(path: Path) -> _Report | None:
@@ -234,10 +296,3 @@ def _is_free(file: TextIO) -> bool:
 
 def _line(subject: str, detail: str) -> str:
     return f"{subject:<9} {detail}"
-
-
-def _when(seconds: float | None) -> str:
-    if seconds is None:
-        return "never"
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-    return f"{at}, {ago(time.time() - seconds)}"

@@ -8,9 +8,10 @@ import time
 import pytest
 
 from butler.ops import report
-from butler.ops.report import forget, reporting, status
+from butler.ops.report import Inside, forget, reporting, status
 from butler.storage.files import locked
 from butler.transports.whatsapp import LinkState
+from butler.transports.whatsapp.protocol.frames import Health
 from butler_process import link_account, run_butler, write_config
 
 
@@ -41,9 +42,10 @@ async def test_while_a_daemon_runs_status_shows_its_link(config, data):
     with locked(data / "daemon.lock", "Another Butler"):
         async with reporting(data, lambda: state):
             await asyncio.sleep(0)
-            _account, daemon, link = lines(config)
+            _account, daemon, link, disk = lines(config)
 
     assert daemon.startswith("daemon    process ")
+    assert re.fullmatch(r"disk      [0-9,]+ MB free", disk)
     assert re.fullmatch(
         r"link      disconnected since (\S+ )?\d\d:\d\d \(the connection was lost\)", link
     )
@@ -127,15 +129,51 @@ def test_status_shows_what_waits_and_the_last_messages(config, data):
     db = sqlite3.connect(data / "whatsapp" / "journal.sqlite3")
     db.execute("CREATE TABLE inbox (state TEXT, time REAL)")
     db.execute("CREATE TABLE outbox (state TEXT, time REAL)")
-    db.executemany("INSERT INTO inbox VALUES (?, ?)", [("handed", 1.0), ("done", time.time() - 5)])
+    rows = [("handed", time.time() - 61), ("received", time.time() - 9), ("done", time.time() - 5)]
+    db.executemany("INSERT INTO inbox VALUES (?, ?)", rows)
+    replies = [("asked", time.time()), ("unknown", time.time()), ("unknown", 1.0)]
+    db.executemany("INSERT INTO outbox VALUES (?, ?)", replies)
     db.commit()
     db.close()
 
-    _account, _daemon, backlog, last_in, last_out = lines(config)
+    _account, _daemon, backlog, replies, last_in, last_out = lines(config)
 
-    assert backlog == "backlog   1 waiting"
+    assert backlog == "backlog   2 waiting, the oldest for 1 min 1 s"
+    assert replies == "replies   1 waiting, 1 of today may or may not have arrived"
     assert last_in.endswith(" s ago")
     assert last_out == "last out  never"
+
+
+async def test_status_shows_what_is_not_as_it_should_be(config, data, caplog):
+    health = Health(("1@g.us", "2@g.us"), 7, is_deaf=False, clock_ahead_s=40 * 86_400.0)
+    state = LinkState("connected", time.time(), health=health)
+    known = Inside(30, (f"{data}/grants.sqlite3",))
+    with locked(data / "daemon.lock", "Another Butler"):
+        async with reporting(data, lambda: state, inside=lambda: known):
+            await asyncio.sleep(0)
+            shown = lines(config)
+            told = json.loads(run_butler("status", "--json", "--config", config).stdout)
+            checked = run_butler("check", "--config", config).stdout
+
+    assert shown[3:8] == [
+        "messages  7 could not be decrypted",
+        "set aside 1@g.us, 2@g.us; they are tried again",
+        "records   30 wait to be written",
+        f"file lost {data}/grants.sqlite3; put it back, then restart",
+        "clock     40 days ahead of WhatsApp's; set it right",
+    ]
+    assert told["set_aside"] == ["1@g.us", "2@g.us"]
+    assert told["waiting_records"] == 30
+    assert "40 days ahead of WhatsApp's; set it right" in checked
+    assert "the clock of this machine is 40 days ahead of WhatsApp's; set it right" in caplog.text
+
+
+async def test_a_link_that_is_deaf_says_how_to_make_it_hear(config, data):
+    state = LinkState("connected", time.time(), health=Health((), 99, is_deaf=True))
+    with locked(data / "daemon.lock", "Another Butler"):
+        async with reporting(data, lambda: state):
+            await asyncio.sleep(0)
+            assert "messages  none can be decrypted; link anew with: butler pair" in lines(config)
 
 
 def test_a_journal_that_cannot_be_read_is_said(config, data):
