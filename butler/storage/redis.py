@@ -33,6 +33,9 @@ TIMEOUT_S: Final = 2.0
 HEALTH_CHECK_S: Final = 15
 """A connection that was idle for longer is tried by a PING before it is used."""
 
+SENTINEL_TIMEOUT_S: Final = 1.0
+"""The same for each Sentinel: another one may answer."""
+
 RECONNECTS: Final = 3
 MAX_BACKOFF_S: Final = 1.0
 BACKOFF_S: Final = 0.05
@@ -103,7 +106,7 @@ class Redis:
             raise raises(because(place.address, CA_FILE))
         from redis import exceptions
 
-        self._pool = self._client.connection_pool
+        self._pool: Any = self._client.connection_pool  # of which there are several kinds
         self._errors = exceptions
 
     def run(self, *command: Argument) -> Any:  # what the server answers, for the caller to check
@@ -128,6 +131,8 @@ class Redis:
         """Close all connections; one that another thread is using is closed after its call."""
         self._is_closed = True
         self._pool.disconnect(inuse_connections=False)
+        if self._place.address.primary is not None:
+            self._pool.sentinel_manager.close()
 
     def _exchange(self, command: Sequence[Argument], script: Script | None = None) -> Any:
         """Send a command and return the answer.
@@ -248,13 +253,19 @@ def open_async(place: RedisPlace, *, wait_s: float = 0.0) -> "redis.asyncio.Redi
     from redis.asyncio import Redis, Sentinel
     from redis.asyncio.retry import Retry
 
-    retry = Retry(_backoff(), RECONNECTS, (RedisConnectionError,))
+    retry = Retry(_backoff(), _reconnects(place), (RedisConnectionError,))
     options = _options(place, wait_s) | {"retry": retry}
     if place.address.primary is None:
         return Redis(**_where(place), **options)
     asked = _sentinel_options(options, place)
     sentinel: Any = Sentinel(place.address.servers, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]  # it has no types
-    client: Redis = sentinel.master_for(place.address.primary, **options)
+
+    class ClientOfSentinel(Redis):
+        async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - redis-py's
+            await super().aclose(close_connection_pool)
+            await sentinel.aclose()
+
+    client: Redis = sentinel.master_for(place.address.primary, ClientOfSentinel, **options)
     return client
 
 
@@ -263,7 +274,7 @@ def _open(place: RedisPlace, greet: Callable[[Any], None]) -> "redis.Redis":
     from redis import Redis, Sentinel
     from redis.retry import Retry
 
-    retry = Retry(_backoff(), RECONNECTS, (RedisConnectionError,))
+    retry = Retry(_backoff(), _reconnects(place), (RedisConnectionError,))
     options = _options(place, 0.0) | {"retry": retry}
     asked = _sentinel_options(options, place)
     options["redis_connect_func"] = greet
@@ -290,6 +301,11 @@ def _backoff() -> "AbstractBackoff":
     return ExponentialBackoff(cap=MAX_BACKOFF_S, base=BACKOFF_S)
 
 
+def _reconnects(place: RedisPlace) -> int:
+    """Return how often to try again; with Sentinel, each time asks all of them."""
+    return RECONNECTS if place.address.primary is None else 1
+
+
 def _options(place: RedisPlace, wait_s: float) -> dict[str, Any]:
     """Return what redis-py is told of every connection."""
     address = place.address
@@ -313,8 +329,11 @@ def _options(place: RedisPlace, wait_s: float) -> dict[str, Any]:
 
 
 def _sentinel_options(options: Mapping[str, Any], place: RedisPlace) -> dict[str, Any]:
+    """Return what redis-py is told of connections to Sentinels, which are not tried twice."""
     login = place.address.sentinel_login
-    return {**options, "db": 0, "username": login.user, "password": login.password}
+    own = {"db": 0, "username": login.user, "password": login.password, "retry": None}
+    times = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), SENTINEL_TIMEOUT_S)
+    return {**options, **own, **times}
 
 
 def _where(place: RedisPlace) -> dict[str, Any]:

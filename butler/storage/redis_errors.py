@@ -112,6 +112,9 @@ _ANSWERS: Final = {
     "previous master is now a slave": Explanation(
         "the primary of Redis has just changed", "try again in a moment"
     ),
+    "DENIED": Explanation(
+        "Redis accepts nobody from other machines", "set a password for it, and in redis.url", True
+    ),
     "max number of clients": Explanation("Redis has too many clients", "raise its maxclients"),
     "DB index is out of range": Explanation(
         "Redis has no database of this number", "correct it in redis.url", True

@@ -7,9 +7,10 @@ from contextlib import suppress
 from threading import Thread
 
 import pytest
+from redis.exceptions import ResponseError
 
 import redis_servers
-from butler.storage.redis import Redis, Script
+from butler.storage.redis import Redis, Script, open_async
 from butler.storage.redis_errors import RedisFailure, explain
 from butler.storage.redis_url import RedisPlace, parse
 from redis_certificates import write_certificates
@@ -213,6 +214,48 @@ def test_too_many_clients(start, failure):
         assert failure(server.url).reason == "Redis has too many clients"
 
 
+def test_a_server_that_accepts_nobody_from_other_machines():
+    error = ResponseError("DENIED Redis is running in protected mode because …")
+
+    found = explain(parse("redis://db"), error)
+
+    assert found.reason == "Redis accepts nobody from other machines"
+
+
+async def test_sentinel_is_asked_for_the_primary_from_threads_and_from_the_event_loop(start):
+    primary = start("requirepass secret", password="secret")
+    asked = start(
+        f"sentinel monitor butler 127.0.0.1 {primary.port} 1",
+        "sentinel auth-pass butler secret",
+        "requirepass other",
+        is_sentinel=True,
+    )
+    url = f"redis+sentinel://:secret@127.0.0.1:{asked.port}/butler/2?sentinel_password=other"
+    place = RedisPlace(parse(url))
+
+    redis = Redis(place, UnusableError)
+    redis.run("SET", "a", "1")
+    async with open_async(place) as client:
+        assert await client.get("a") == b"1"
+
+    assert redis.run("GET", "a") == b"1"
+    redis.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("127.0.0.1:{}/other?sentinel_password=other", "Sentinel names no primary"),
+        ("127.0.0.1:{}/butler", "Sentinel names no primary"),
+        ("127.0.0.1:1/butler?sentinel_password=other", "Sentinel names no primary"),
+    ],
+)
+def test_sentinels_that_name_no_primary(start, failure, place, reason):
+    asked = start("sentinel monitor butler 127.0.0.1 1 1", "requirepass other", is_sentinel=True)
+
+    assert failure(f"redis+sentinel://{place.format(asked.port)}").reason == reason
+
+
 def test_a_host_that_is_unknown(failure):
     assert failure("redis://host.invalid").reason == "Redis cannot be reached (unknown host)"
 
@@ -243,6 +286,7 @@ def test_a_port_of_something_else(failure, scheme, reason):
 
         Thread(target=greet, daemon=True).start()
         found = failure(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
+        listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
 
     assert found.reason == reason
 
