@@ -2,9 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -18,28 +17,21 @@ from butler.storage.redis_errors import (
     is_answer,
     is_refusal,
 )
+from butler.storage.redis_options import (
+    backoff,
+    connection_options,
+    is_readable,
+    reconnects,
+    sentinel_options,
+    server_options,
+)
 from butler.storage.redis_url import RedisPlace
 
 if TYPE_CHECKING:
     import redis
     import redis.asyncio
-    from redis.backoff import AbstractBackoff
 
 Argument = str | bytes | int | float
-
-TIMEOUT_S: Final = 2.0
-"""How long to wait for a connection, and for an answer."""
-
-HEALTH_CHECK_S: Final = 15
-"""A connection that was idle for longer is tried by a PING before it is used."""
-
-SENTINEL_TIMEOUT_S: Final = 1.0
-"""The same for each Sentinel: another one may answer."""
-
-RECONNECTS: Final = 3
-MAX_BACKOFF_S: Final = 1.0
-BACKOFF_S: Final = 0.05
-"""The pause before the first new attempt to connect; each further one is twice as long."""
 
 DEADLINE_S: Final = 1.0
 """After this time Redis does not begin a change any more; before the wait for its answer ends."""
@@ -102,7 +94,7 @@ class Redis:
             self._client = _open(place, self._greet)
         except ImportError as error:
             raise raises(because(place.address, NOT_INSTALLED)) from error
-        if place.ca_file is not None and not _is_readable(place.ca_file):
+        if place.ca_file is not None and not is_readable(place.ca_file):
             raise raises(because(place.address, CA_FILE))
         from redis import exceptions
 
@@ -220,20 +212,18 @@ class Redis:
         raise self._raises(failure) from cause
 
 
-class _RefusedError(Exception):
+class _UnansweredError(Exception):
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+class _RefusedError(_UnansweredError):
     """The command was surely not carried out, and may be sent again."""
 
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__()
-        self.cause = cause
 
-
-class _LostError(Exception):
+class _LostError(_UnansweredError):
     """The command was sent, but its answer did not come."""
-
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__()
-        self.cause = cause
 
 
 def open_async(place: RedisPlace, *, wait_s: float = 0.0) -> "redis.asyncio.Redis":
@@ -253,11 +243,11 @@ def open_async(place: RedisPlace, *, wait_s: float = 0.0) -> "redis.asyncio.Redi
     from redis.asyncio import Redis, Sentinel
     from redis.asyncio.retry import Retry
 
-    retry = Retry(_backoff(), _reconnects(place), (RedisConnectionError,))
-    options = _options(place, wait_s) | {"retry": retry}
+    retry = Retry(backoff(), reconnects(place), (RedisConnectionError,))
+    options = connection_options(place, wait_s) | {"retry": retry}
     if place.address.primary is None:
-        return Redis(**_where(place), **options)
-    asked = _sentinel_options(options, place)
+        return Redis(**server_options(place), **options)
+    asked = sentinel_options(options, place)
     sentinel: Any = Sentinel(place.address.servers, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]  # it has no types
 
     class ClientOfSentinel(Redis):
@@ -274,70 +264,12 @@ def _open(place: RedisPlace, greet: Callable[[Any], None]) -> "redis.Redis":
     from redis import Redis, Sentinel
     from redis.retry import Retry
 
-    retry = Retry(_backoff(), _reconnects(place), (RedisConnectionError,))
-    options = _options(place, 0.0) | {"retry": retry}
-    asked = _sentinel_options(options, place)
+    retry = Retry(backoff(), reconnects(place), (RedisConnectionError,))
+    options = connection_options(place, 0.0) | {"retry": retry}
+    asked = sentinel_options(options, place)
     options["redis_connect_func"] = greet
     if place.address.primary is None:
-        return Redis(**_where(place), **options)
+        return Redis(**server_options(place), **options)
     sentinel: Any = Sentinel(place.address.servers, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]  # it has no types
     client: Redis = sentinel.master_for(place.address.primary, **options)
     return client
-
-
-def _is_readable(ca_file: Path) -> bool:
-    import ssl
-
-    try:
-        ssl.create_default_context(cafile=ca_file)
-    except OSError:  # ssl.SSLError is one
-        return False
-    return True
-
-
-def _backoff() -> "AbstractBackoff":
-    from redis.backoff import ExponentialBackoff
-
-    return ExponentialBackoff(cap=MAX_BACKOFF_S, base=BACKOFF_S)
-
-
-def _reconnects(place: RedisPlace) -> int:
-    """Return how often to try again; with Sentinel, each time asks all of them."""
-    return RECONNECTS if place.address.primary is None else 1
-
-
-def _options(place: RedisPlace, wait_s: float) -> dict[str, Any]:
-    """Return what redis-py is told of every connection."""
-    address = place.address
-    options: dict[str, Any] = {
-        "db": address.database,
-        "username": address.login.user,
-        "password": address.login.password,
-        "socket_timeout": TIMEOUT_S + wait_s,
-        "health_check_interval": HEALTH_CHECK_S,
-        # The older protocol needs no handshake, and no rights for one.
-        "protocol": 2,
-        "driver_info": None,
-    }
-    if address.socket is None:
-        options |= {"socket_connect_timeout": TIMEOUT_S, "socket_keepalive": True}
-    if address.is_encrypted:
-        options |= {"ssl": True}
-        if place.ca_file is not None:
-            options |= {"ssl_ca_certs": str(place.ca_file)}
-    return options
-
-
-def _sentinel_options(options: Mapping[str, Any], place: RedisPlace) -> dict[str, Any]:
-    """Return what redis-py is told of connections to Sentinels, which are not tried twice."""
-    login = place.address.sentinel_login
-    own = {"db": 0, "username": login.user, "password": login.password, "retry": None}
-    times = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), SENTINEL_TIMEOUT_S)
-    return {**options, **own, **times}
-
-
-def _where(place: RedisPlace) -> dict[str, Any]:
-    if place.address.socket is not None:
-        return {"unix_socket_path": place.address.socket}
-    (server,) = place.address.servers
-    return {"host": server.host, "port": server.port}
