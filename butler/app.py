@@ -20,6 +20,7 @@ from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.builtin.access import AccessPlugin
 from butler.builtin.help import HelpPlugin
+from butler.builtin.machines import MachinesPlugin
 from butler.chat.transport import Transport
 from butler.config import loading
 from butler.config.loading import Draft
@@ -85,6 +86,7 @@ def read_setup(path: Path | None = None) -> Setup:
         "help": HelpPlugin(Settings()),
         **loaded,
         "access": AccessPlugin(access, grants),
+        "machines": MachinesPlugin(Settings()),
     }
     router = Router(
         (each for name, plugin in plugins.items() for each in commands_of(plugin, name)),
@@ -122,7 +124,7 @@ def _check_commands(draft: Draft, plugins: dict[str, Plugin[Settings]]) -> None:
     # If a plugin is missing, its commands would be reported as unknown on top of that.
     if plugins.keys() >= {*draft.enabled_plugins}:
         names: dict[str, str] = {}
-        for cls in (HelpPlugin, AccessPlugin, *map(type, plugins.values())):
+        for cls in (HelpPlugin, AccessPlugin, MachinesPlugin, *map(type, plugins.values())):
             names |= command_names(cls)
         draft.check_commands(names)
 

@@ -13,6 +13,7 @@ from butler.chat.message import Person
 from butler.cli.exit_status import run_to_the_end
 from butler.core.bot import Bot
 from butler.errors import ConfigError, TransportError
+from butler.ops.hubs import side_of
 from butler.ops.shutdown import converse
 from butler.records.sqlite import SqliteRecords
 from butler.storage.files import private_file, private_folder
@@ -92,7 +93,13 @@ async def _converse(
 ) -> bool:
     try:
         async with records.flushing():
-            await converse(setup, transport, records, on_start=on_start, name="a console")
+            with side_of(setup, "console") as side:
+                await converse(
+                    *(setup, transport, records),
+                    on_start=on_start,
+                    name="a console",
+                    side=side,
+                )
     finally:
         is_read_to_the_end = await transport.aclose()
     return is_read_to_the_end

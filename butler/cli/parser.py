@@ -50,6 +50,8 @@ def make_parser() -> argparse.ArgumentParser:
             "audit", "List the commands that were run, by whom, and their results.", "records:audit"
         )
     )
+    _worker_options(add("worker", "Work in the repos here for the chats of another machine."))
+    _workers_options(add("workers", "List the workers of this machine, add or remove one."))
     add("plugins", "List the installed plugins and their commands.")
     _backup_options(add("backup", "Save the data and the configuration in one encrypted file."))
     _restore_options(add("restore", "Put a backup where there is no data yet."))
@@ -95,17 +97,45 @@ def _sessions_options(parser: argparse.ArgumentParser) -> None:
     )
     actions = parser.add_subparsers(metavar="[ACTION]")
     forget = "Delete the session of a chat."
-    clear = actions.add_parser("clear", help=forget, description=forget)
+    clear = _action(actions, "clear", forget, "sessions:clear")
     clear.add_argument("chat", metavar="CHAT", help="id of the chat, as listed by butler sessions")
+
+
+def _worker_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", metavar="NAME", help="its name (default: the one it joined with)")
+    actions = parser.add_subparsers(metavar="[ACTION]")
+    about = "Join the machine that printed a code, once, then work for it."
+    join = _action(actions, "join", about, "worker:join")
+    join.add_argument("code", metavar="CODE", help="printed there by: butler workers add NAME")
+
+
+def _workers_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON lines, for programs")
+    actions = parser.add_subparsers(metavar="[ACTION]")
+    about = "Print the line by which a worker joins, once, and its rule for Redis."
+    adding = _action(actions, "add", about, "workers:add")
+    adding.add_argument("name", metavar="NAME", help="what it will be called in chats")
+    removing = _action(actions, "remove", "Forget a worker.", "workers:remove")
+    removing.add_argument("name", metavar="NAME", help="as listed by butler workers")
+
+
+def _action(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    about: str,
+    place: str,
+) -> argparse.ArgumentParser:
+    action = actions.add_parser(name, help=about, description=about)
     # Without SUPPRESS the sub-parser would reset an earlier --config to None.
-    clear.add_argument(
+    action.add_argument(
         "--config",
         type=_path,
         metavar="FILE",
         default=argparse.SUPPRESS,
         help="the configuration file",
     )
-    clear.set_defaults(command=_late("sessions:clear"))
+    action.set_defaults(command=_late(place))
+    return action
 
 
 def _why_options(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from butler.config.schema import Config
 from butler.errors import LinkEndedError
 from butler.ops.data_files import DataFiles, watching
 from butler.ops.descendants import adopt
+from butler.ops.hubs import side_of
 from butler.ops.report import Inside, reporting
 from butler.ops.shutdown import LastResort, converse, end_what_is_left
 from butler.records.sqlite import SqliteRecords
@@ -69,7 +70,8 @@ async def serve(setup: Setup) -> None:
             watching(files),
             reporting(data_dir, lambda: transport.state, lambda: _say_ready(setup), inside),
         ):
-            await converse(setup, transport, records, on_stop, name="the daemon")
+            with side_of(setup) as side:
+                await converse(setup, transport, records, on_stop, name="the daemon", side=side)
     await asyncio.to_thread(end_what_is_left)
     last_resort.disarm()
     logger.info("Stopped.")
