@@ -99,9 +99,9 @@ class Fleet:
         keys.pair(worker, b"secret", key)
         HubKeys(fleet_folder(self.folder / worker / "data")).pair(worker, HUB, key)
 
-    async def start_hub(self, *repos):
+    async def start_hub(self, *repos, more=""):
         """Start the hub."""
-        setup = read_setup(self.config(HUB, repos))
+        setup = read_setup(self.config(HUB, repos, more))
         transport, records = FakeTransport(), MemoryRecords()
         from butler.app import open_bot
 
