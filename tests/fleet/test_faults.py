@@ -119,7 +119,7 @@ async def test_a_laptop_that_was_asleep_joins_again_and_its_run_answers(two, wai
 
     two.server.say("DEL", f"{{butler:{two.redis_name}}}:alive:laptop")
     async with asyncio.timeout(20):
-        while membership.epoch == before:
+        while membership.epoch == before:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.02)
     await two.online("laptop")
     await two.chat("yes")
