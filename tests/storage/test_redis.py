@@ -1,5 +1,6 @@
 """Over a real Valkey: how commands are sent, and what is said when it is away."""
 
+import subprocess
 import sys
 from threading import Timer
 
@@ -160,6 +161,19 @@ def test_without_the_package_the_error_says_how_to_install_it(mocker):
         Redis(RedisPlace(parse("redis://")), UnusableError)
 
     assert "run: pip install 'redis>=8'" in str(raised.value)
+
+
+def test_the_package_is_not_imported_before_something_is_opened():
+    script = (
+        "import sys, butler.app, butler.sessions.redis, butler.storage.redis, butler.ops.checks;"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'redis'])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "[]\n"
 
 
 async def test_a_client_for_the_event_loop_has_the_same_time_outs(server):
