@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from butler.cli.exit_status import OK, WRONG
+from butler.cli.exit_status import WRONG
 
 TYPE_CHECKING = False  # not from `typing`, which takes as long to import as the rest of --help
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--version",
         action="store_const",
         dest="command",
-        const=_version,
+        const=_late("version:short"),
         help="print the version and exit",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=False)
@@ -56,6 +56,13 @@ def make_parser() -> argparse.ArgumentParser:
     _backup_options(add("backup", "Save the data and the configuration in one encrypted file."))
     _restore_options(add("restore", "Put a backup where there is no data yet."))
     add("init", "Write a commented config.toml with the repos found nearby.")
+    add("version", "Print what is installed.")
+    update = add("update", "Say how to update Butler.")
+    update.add_argument(
+        "--check", action="store_true", help="ask the package index for a newer version"
+    )
+    completion = add("completion", "Print a script that completes commands in a shell.")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
 
 
@@ -196,15 +203,6 @@ def _passphrase_options(parser: argparse.ArgumentParser) -> None:
 def _usage(parser: argparse.ArgumentParser) -> int:
     parser.print_help(sys.stderr)
     return WRONG
-
-
-def _version(_options: argparse.Namespace) -> int:
-    from importlib.metadata import version
-
-    from butler.cli.output import show
-
-    show(f"butler {version('butler')}\n")
-    return OK
 
 
 def _late(place: str) -> Command:

@@ -6,11 +6,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from butler import distribution
 from butler.chat.message import Message, Reply
 from butler.chat.transport import NO_NAMES
 from butler.errors import TransportError
@@ -257,7 +257,7 @@ class WorkerTransport:
         offer = self._offer
         return Card(
             worker=offer.name,
-            version=version("butler"),
+            version=distribution.version(),
             since=self._since,
             time=time.time(),
             slots=0 if self._is_last_call else SLOTS,

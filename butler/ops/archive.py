@@ -9,12 +9,12 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import IO, Annotated, Final
 
 import msgspec
 
+from butler import distribution
 from butler.errors import DataError
 
 FORMAT: Final = 1
@@ -70,7 +70,7 @@ def write(target: IO[bytes], folder: Path, created: datetime, *, has_link: bool)
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = [_member(folder, path) for path in paths]
-    manifest = Manifest(FORMAT, version("butler"), created, has_link, files)
+    manifest = Manifest(FORMAT, distribution.version(), created, has_link, files)
     with tarfile.open(fileobj=target, mode="w:gz", compresslevel=6) as tar:
         listing = folder / _MANIFEST
         listing.write_bytes(msgspec.json.encode(manifest))

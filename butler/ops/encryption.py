@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from butler.distribution import extra
 from butler.errors import ConfigError, DataError
 
 _MAGIC: Final = b"age-encryption.org/v1\n"
@@ -162,5 +163,5 @@ def _pyrage() -> ModuleType:
         return import_module("pyrage")
     except ModuleNotFoundError:
         raise ConfigError(
-            "Encrypted backups need pyrage: pip install 'butler[backup]'. --plain needs nothing."
+            f"Encrypted backups need pyrage: {extra('backup')}. --plain needs nothing."
         ) from None

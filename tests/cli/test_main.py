@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,6 +58,13 @@ def test_help_names_every_command(butler):
 
 def test_the_version_is_that_of_the_distribution(butler):
     assert butler("--version") == (0, "butler 0.1.0\n", "")
+
+
+def test_version_names_what_else_matters_in_a_report(butler):
+    status, out, _err = butler("version")
+
+    assert status == 0
+    assert re.fullmatch(r"butler 0\.1\.0 \(Python 3\.\d+\.\d+, neonize \d+\.\d+\.\d+\)\n", out)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +221,7 @@ def test_python_m_butler_is_butler(mocker):
 def test_what_only_a_person_can_mend_is_status_2_and_other_failures_are_1(
     butler, mocker, error, status
 ):
-    mocker.patch("butler.cli.parser._version", side_effect=error)
+    mocker.patch("butler.cli.version.short", side_effect=error)
 
     assert butler("--version")[0] == status
 

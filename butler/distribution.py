@@ -1,0 +1,16 @@
+"""The installed distribution: its name in the package index, and its version."""
+
+import importlib.metadata
+from typing import Final
+
+NAME: Final = "butler"
+
+
+def version() -> str:
+    """Return the installed version, such as ``0.2.0``."""
+    return importlib.metadata.version(NAME)
+
+
+def extra(name: str) -> str:
+    """Return the command that installs an extra, as a sentence for the operator needs it."""
+    return f"pip install '{NAME}[{name}]'"
