@@ -228,6 +228,7 @@ async def open_bot(
             sessions = stack.enter_context(open_sessions(setup.config))
         else:
             sessions = stack.enter_context(SessionManager(side.sessions))
+        session_threads = stack.enter_context(_session_threads())
         stack.enter_context(setup.grants)
         for plugin_name, plugin in setup.plugins.items():
             private_folder(setup.config.data_dir)
@@ -245,7 +246,7 @@ async def open_bot(
             transport,
             jobs,
             records,
-            session_threads=stack.enter_context(_session_threads()),
+            session_threads=session_threads,
         )
         if side.fleet is not None:
             fleet = await stack.enter_async_context(side.fleet(services))

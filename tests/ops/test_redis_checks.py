@@ -142,6 +142,36 @@ def test_each_mistake_is_one_line_without_the_password(start, lines):
     ]
 
 
+@redis_servers.needs_redis
+def test_data_that_are_still_being_loaded_and_a_port_without_tls(start, lines):
+    settings = ("key-load-delay 10000", "loading-process-events-interval-bytes 1024")
+    server = start(*settings, program=REDIS)
+    plain = lines(server.url.replace("redis://", "rediss://"))
+    for number in range(1_000):
+        server.say("SET", number, "x" * 100)
+    server.say("SAVE")
+    server.kill()
+    server.start(is_ready=False)
+    loading = lines(server.url)
+
+    at = f"Redis at 127.0.0.1:{server.port} cannot be used:"
+    assert plain == [
+        (
+            "WRONG",
+            f"{at} Redis does not answer by TLS; "
+            "look whether it is stopped, or its port speaks no TLS.",
+        )
+    ]
+    assert loading == [("WRONG", f"{at} Redis is still loading its data; wait until it is done.")]
+
+
+@redis_servers.needs_redis
+def test_one_of_several_nodes_of_a_cluster(start, lines):
+    (line, *_) = lines(start("cluster-enabled yes", program=REDIS).url)
+
+    assert "Redis is one of several nodes of a cluster; name a single server" in line[1]
+
+
 def test_another_programs_keys(start, lines):
     server = start()
     server.say("SET", "{butler:butler}:sessions:host", "1")
