@@ -166,6 +166,10 @@ class HandedRecords:
         """Write what is here to the disk."""
         self._own.flush()
 
+    async def flushed(self) -> None:
+        """Write what is here to the disk."""
+        await self._own.flushed()
+
     def was_done(self, message: Message) -> bool:
         """Return whether a message is recorded here as handled."""
         return self._own.was_done(message)

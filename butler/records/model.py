@@ -66,6 +66,10 @@ class Records(Protocol):
         """Write all records to disk; a failure is logged. Blocks; any thread may call."""
         ...
 
+    async def flushed(self) -> None:
+        """Write all records to disk like ``flush``, without blocking the event loop."""
+        ...
+
     def was_done(self, message: Message) -> bool:
         """Return whether ``message`` is recorded as handled; blocks."""
         ...
@@ -94,6 +98,9 @@ class MemoryRecords:
         self.audit.append(Done.now(message, command, repo, result, detail))
 
     def flush(self) -> None:
+        """Do nothing: there is nothing to write."""
+
+    async def flushed(self) -> None:
         """Do nothing: there is nothing to write."""
 
     def was_done(self, message: Message) -> bool:

@@ -32,6 +32,11 @@ CLOCKS_APART_S = 24 * 3600.0
 MAX_WAITING = 20_000
 MAX_BYTES = 50_000_000
 RETRY_S = 1.0
+QUICK_S = 0.005
+"""What took longer the last time is done in a thread."""
+
+MOST_AT_ONCE = 100
+PRUNE_EVERY_S = 60.0
 BRIEF_S = 5.0
 """A failure this short is none to anybody else: what was done meanwhile is recorded after it."""
 
@@ -62,6 +67,10 @@ class SqliteRecords:
         self._complaint = Complaint(logger)
         self._failure: DataError | None = None
         self._failed_at = self._failing_since = 0.0
+        self._quick: Database | None = None
+        self._is_quick = True
+        self._has_grown = False
+        self._pruned_at = time.monotonic()
         self._open(is_checked=True).close()
 
     def ignored(self, message: Message, refusal: Refusal) -> None:
@@ -101,7 +110,41 @@ class SqliteRecords:
             if self._failure is None or time.monotonic() - self._failed_at >= RETRY_S:
                 self._flush()
 
+    async def flushed(self) -> None:
+        """Write the queued records: at once where that is quick, else in a thread."""
+        if not self._flushed_at_once():
+            await asyncio.to_thread(self.flush)
+
+    def _flushed_at_once(self) -> bool:
+        """Write the queued records without waiting for anybody; return whether that succeeded."""
+        quick = self._quick
+        if quick is None or not self._is_quick or self._failure or self._overflow:
+            return False
+        if self.waiting > MOST_AT_ONCE or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            return file_id(self._path) == self._held_file and self._is_written_by(quick)
+        finally:
+            self._writing.release()
+
+    def _is_written_by(self, quick: Database) -> bool:
+        ignored, done = _taken(self._ignored), _taken(self._done)
+        if not ignored and not done:
+            return True
+        began = time.perf_counter()
+        try:
+            with quick.transaction() as db:
+                insert_rows(db, "INSERT INTO ignored", ignored)
+                insert_rows(db, "INSERT INTO audit", done)
+        except DataError:
+            self._put_back(ignored, done)
+            return False
+        self._has_grown = True
+        self._is_quick = time.perf_counter() - began < QUICK_S
+        return True
+
     def _flush(self) -> None:
+        began = time.perf_counter()
         ignored, done = _taken(self._ignored), _taken(self._done)
         try:
             self._renew()
@@ -114,6 +157,7 @@ class SqliteRecords:
             self._complaint.begin("records wait until they can be written: %s", error)
         else:
             self._failure = None
+            self._is_quick = time.perf_counter() - began < QUICK_S
             self._complaint.end("records are written again")
 
     def _renew(self) -> None:
@@ -129,6 +173,7 @@ class SqliteRecords:
             logger.error("%s has vanished; further records go to a new one", self._path)
             self._held.close()
             self._held = self._open()
+            self._open_quick()
             self._held_file = file_id(self._path)
 
     def _put_back(self, ignored: list[Ignored], done: list[Done]) -> None:
@@ -141,8 +186,9 @@ class SqliteRecords:
         overflow, now = self._overflow, time.time()
         if overflow:
             ignored = [*ignored, Ignored(now, "", "", "", "flood", f"{overflow} more messages")]
-        if not ignored and not done:
+        if not ignored and not done and not self._is_pruning_due():
             return
+        self._has_grown, self._pruned_at = False, time.monotonic()
         with self._database() as database:
             with database.transaction() as db:
                 insert_rows(db, "INSERT INTO ignored", ignored)
@@ -153,6 +199,9 @@ class SqliteRecords:
             if expired:
                 _empty_log(database)
             self._shrink(database)
+
+    def _is_pruning_due(self) -> bool:
+        return self._has_grown and time.monotonic() - self._pruned_at > PRUNE_EVERY_S
 
     def _delete_expired(self, db: Connection) -> int:
         """Delete what is too old, as far as the clock is to be trusted; return how many rows."""
@@ -210,6 +259,7 @@ class SqliteRecords:
         # Closing the last connection syncs the file to disk; an open one leaves that to the end.
         with self._database() as self._held:
             self._held_file = file_id(self._path)
+            self._open_quick()
             flusher = asyncio.create_task(self._flush_forever(every_s), name="records")
             try:
                 yield
@@ -227,24 +277,32 @@ class SqliteRecords:
         with self._writing:
             self._flush()
             held, self._held = self._held, None
-        if held is not None:
-            held.close()
+            quick, self._quick = self._quick, None
+        for each in (quick, held):
+            if each is not None:
+                each.close()
         if self.waiting:
             logger.error("%d records are lost", self.waiting)
+
+    def _open_quick(self) -> None:
+        """Open the file once more, without patience for others who write."""
+        if self._quick is not None:
+            self._quick.close()
+        self._quick = self._open(patience_s=0.0)
 
     @contextmanager
     def _database(self) -> Iterator[Database]:
         with nullcontext(self._held) if self._held else closing(self._open()) as database:
             yield database
 
-    def _open(self, *, is_checked: bool = False) -> Database:
+    def _open(self, *, is_checked: bool = False, patience_s: float = PATIENCE_S) -> Database:
         return Database(
             self._path,
             MIGRATIONS,
             raises=data_error,
             max_log_bytes=self._max_bytes // 10,
             is_checked=is_checked,
-            patience_s=PATIENCE_S,
+            patience_s=patience_s,
         )
 
 

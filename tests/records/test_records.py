@@ -469,3 +469,57 @@ def test_a_damaged_file_is_a_problem_at_once(path):
     records.flush()
 
     assert records.problem == "the database is damaged"
+
+
+async def test_records_are_written_on_the_loop_where_that_is_quick(path, mocker):
+    records = SqliteRecords(path)
+    hop = mocker.spy(asyncio, "to_thread")
+
+    async with records.flushing(every_s=3600):
+        mocker.patch("butler.records.sqlite.QUICK_S", 60.0)
+        records.done(message(), "use", "api", "done")
+        records.ignored(message(), REFUSAL)
+        await records.flushed()
+
+        assert hop.call_count == 0
+        assert records.waiting == 0
+        assert [each.message_id for each in SqliteRecords(path).audit()] == ["m1"]
+
+
+@pytest.mark.parametrize("why", ["slow", "locked", "moved away"])
+async def test_records_are_written_in_a_thread_where_the_loop_would_wait(path, mocker, why):
+    records = SqliteRecords(path)
+    hop = mocker.spy(asyncio, "to_thread")
+
+    async with records.flushing(every_s=3600):
+        locking = sqlite3.connect(path, isolation_level=None)
+        if why == "slow":
+            mocker.patch("butler.records.sqlite.QUICK_S", 0.0)
+            records.done(message(), "use", "web", "done")
+            await records.flushed()
+        elif why == "locked":
+            locking.execute("BEGIN IMMEDIATE")
+            asyncio.get_running_loop().call_later(0.05, locking.execute, "ROLLBACK")
+        else:
+            path.rename(path.with_suffix(".aside"))
+        records.done(message(), "use", "api", "done")
+        await records.flushed()
+        locking.close()
+
+        assert hop.call_count == 1
+        assert SqliteRecords(path).audit()[-1].repo == "api"
+
+
+async def test_what_is_written_on_the_loop_is_pruned_once_a_minute(path, mocker):
+    records = SqliteRecords(path, max_bytes=200_000)
+    mocker.patch("butler.records.sqlite.QUICK_S", 60.0)
+
+    async with records.flushing(every_s=3600):
+        for _ in range(3_000):
+            records.done(message(), "use", "api", "done", "x" * 100)
+            await records.flushed()
+        grown = len(SqliteRecords(path).audit())
+        mocker.patch("butler.records.sqlite.PRUNE_EVERY_S", 0.0)
+        await asyncio.to_thread(records.flush)
+
+        assert len(SqliteRecords(path).audit()) < grown == 3_000

@@ -1,7 +1,7 @@
 """Acknowledgements: recorded first, then sent to the gateway until it confirms them."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from butler.transports.whatsapp.protocol.frames import Acknowledge
 
@@ -11,13 +11,15 @@ class Acknowledgements:
 
     Args:
         send: Sends a frame to the gateway; dropped if there is none.
-        flush: Writes the pending records to disk; blocks.
+        flush: Writes the pending records to disk.
 
     Attributes:
         is_settled: Set while no rows are pending.
     """
 
-    def __init__(self, send: Callable[[Acknowledge], None], flush: Callable[[], None]) -> None:
+    def __init__(
+        self, send: Callable[[Acknowledge], None], flush: Callable[[], Awaitable[None]]
+    ) -> None:
         self._send = send
         self._flush = flush
         self._rows: dict[int, bool] = {}
@@ -54,6 +56,6 @@ class Acknowledgements:
             await self._has_news.wait()
             self._has_news.clear()
             rows, self._news = self._news, []
-            await asyncio.to_thread(self._flush)
+            await self._flush()
             idle = frozenset(row for row in rows if not self._rows.get(row, True))
             self._send(Acknowledge(tuple(rows), idle))

@@ -106,7 +106,7 @@ class WhatsAppTransport:
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
         self._turns = Turns()
         self._in_hand: set[int] = set()
-        self._acknowledgements = Acknowledgements(self._supervisor.send, records.flush)
+        self._acknowledgements = Acknowledgements(self._supervisor.send, records.flushed)
         self._folder = folder
         self._failure: TransportError | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -158,7 +158,7 @@ class WhatsAppTransport:
             TransportError: It was not sent, or the outcome is unknown; it is not retried.
         """
         if reply.answers is not None and reply.answers in self._turns:
-            await asyncio.to_thread(self._records.flush)
+            await self._records.flushed()
         text = bounded(reply.text)
         pieces = parts(text)
         file_name = reply.file_name

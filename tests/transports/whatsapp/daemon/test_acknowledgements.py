@@ -15,7 +15,10 @@ def happened():
 
 @pytest.fixture
 async def over(happened):
-    over = Acknowledgements(happened.append, lambda: happened.append("on record"))
+    async def flush():
+        happened.append("on record")
+
+    over = Acknowledgements(happened.append, flush)
     telling = asyncio.create_task(over.tell())
     yield over
     telling.cancel()
