@@ -1,26 +1,34 @@
 """The cost of a WhatsApp message, with the stand-in server: ``python bench/whatsapp.py``.
 
+``--against CHECKOUT`` measures another checkout in the same rounds; that is the way to judge a
+change. ``--quick`` prints the round trip only.
+
 Side by side in one run: Butler as ``butler run`` starts it but without pacing, and the stand-in's
 echo bot, which is neonize and nothing else: once as neonize opens its database by itself, once as
 Butler has it opened (write-ahead log, no sync at each commit). Printed are the time from a person's
-message to the reply, one at a time in turns; the time for a burst, and how many got no reply; and
-how the memory of Butler's two processes grows.
+message to the reply, one at a time in turns, with the median of the ratios within a round; the time
+for a burst, and how many got no reply; the first answer after a start; the memory, and how that of
+Butler's two processes grows.
 
 The people, the encryption and the server run in this process, on the same machine.
 """
 
+import argparse
 import asyncio
 import os
+import random
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from harness import ratio
 
 from butler.app import read_setup
 from butler.ops import daemon
@@ -34,10 +42,12 @@ ROUND_TRIPS = 300
 WARM_UP = 20
 CHATS = 100
 BURST = 1_000
+BURSTS = 3
 MEMORY_AFTER = (1_000, 10_000)
 IN_FLIGHT = 50
 BURST_LIMIT_S = 300.0
 TUNED = "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=20000&_synchronous=NORMAL&_x="
+LIMIT = "echo bot, database as ours"
 COMMANDS = ("/use api", "/use web")
 
 
@@ -90,16 +100,31 @@ class Contender:
 
 
 @asynccontextmanager
-async def butler(folder: Path) -> AsyncIterator[tuple[Contender, Butler]]:
-    """Butler without pacing."""
+async def butler(
+    folder: Path, checkout: Path | None = None
+) -> AsyncIterator[tuple[Contender, Butler]]:
+    """Butler without pacing, this one or that of another checkout."""
     async with WhatsAppServer() as server:
         people = [server.person(f"Person {number}") for number in range(CHATS)]
         config = write_config(folder, people=people)
         await link(server, config)
-        process = Butler(config, server, start=(str(Path(__file__)), "--serve"))
+        for each in (config.parent / "data" / "whatsapp").glob("journal.*"):
+            each.unlink()  # another version may not take it
+        process = Butler(
+            *(config, server),
+            start=(str(Path(__file__)), "--serve"),
+            environment=_path(server, checkout) if checkout else {},
+        )
         async with process:
             await server.wait_online()
-            yield Contender("Butler", server, people), process
+            name = f"Butler of {checkout.name}" if checkout else "Butler"
+            yield Contender(name, server, people), process
+
+
+def _path(server: WhatsAppServer, checkout: Path) -> dict[str, str]:
+    """Return the variable that puts a checkout before the installed one."""
+    folders = (server.environment()["PYTHONPATH"], str(checkout), str(checkout / "plugins"))
+    return {"PYTHONPATH": os.pathsep.join(folders)}
 
 
 @asynccontextmanager
@@ -133,23 +158,43 @@ def serve(config: Path) -> None:
 async def compare_round_trips(contenders: list[Contender]) -> None:
     times: dict[str, list[float]] = {each.name: [] for each in contenders}
     for number in range(WARM_UP + ROUND_TRIPS):
-        for each in contenders:
+        for each in random.sample(contenders, len(contenders)):
             times[each.name].append(await each.round_trip(number % CHATS))
-    ours = statistics.median(times[contenders[0].name][WARM_UP:])
+    ours = times[contenders[0].name][WARM_UP:]
     for name, measured in times.items():
-        cuts = statistics.quantiles(measured[WARM_UP:], n=100)
+        theirs = measured[WARM_UP:]
+        cuts = statistics.quantiles(theirs, n=100)
         print(
             f"{name:<27} round trip   p50 {cuts[49] * 1e3:5.1f} ms   p99 {cuts[98] * 1e3:5.1f} ms"
-            f"   Butler's median is {ours / cuts[49]:.2f} x this"
+            f"   Butler takes {ratio(ours, theirs):.3f} x this"
         )
 
 
 async def compare_bursts(contenders: list[Contender]) -> None:
-    for each in contenders:
-        seconds, lost = await each.flood(BURST, BURST)
+    times: dict[str, list[float]] = {each.name: [] for each in contenders}
+    missing = dict.fromkeys(times, 0)
+    for _ in range(BURSTS):
+        for each in random.sample(contenders, len(contenders)):
+            seconds, lost = await each.flood(BURST, BURST)
+            times[each.name].append(seconds)
+            missing[each.name] += lost
+    for name, measured in times.items():
         print(
-            f"{each.name:<27} {BURST:,} messages in {CHATS} chats   {seconds:5.1f} s   {lost} lost"
+            f"{name:<27} {BURST:,} messages in {CHATS} chats   {statistics.median(measured):5.1f} s"
+            f"   {missing[name]} lost"
+            f"   Butler takes {ratio(times[contenders[0].name], measured):.2f} x this"
         )
+
+
+def proportional_mb(process_ids: list[int]) -> float:
+    """Return the memory of processes, in which they share what they share."""
+    lines = [
+        line
+        for each in process_ids
+        for line in Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
+        if line.startswith("Pss:")
+    ]
+    return sum(int(line.split()[1]) for line in lines) * 1024 / 1_000_000
 
 
 async def measure_memory(contender: Contender, process: Butler, handled: int) -> None:
@@ -171,23 +216,38 @@ def resident_mb(process_id: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1_000_000
 
 
-async def run(folder: Path) -> None:
-    for name in ("butler", "memory", "plain", "tuned"):
+async def run(folder: Path, against: Path | None, *, is_quick: bool) -> None:
+    for name in ("butler", "memory", "other", "plain", "tuned"):
         (folder / name).mkdir()
-    async with (
-        butler(folder / "butler") as (ours, _process),
-        echo_bot(folder / "plain", "neonize echo bot") as plain,
-        echo_bot(folder / "tuned", "the same, database as ours", TUNED) as tuned,
-    ):
-        await compare_round_trips([ours, plain, tuned])
-        await compare_bursts([ours, plain, tuned])
-    async with butler(folder / "memory") as (ours, process):
-        await measure_memory(ours, process, 0)
+    async with AsyncExitStack() as stack:
+        ours, process = await stack.enter_async_context(butler(folder / "butler"))
+        tuned = await stack.enter_async_context(echo_bot(folder / "tuned", LIMIT, TUNED))
+        contenders = [ours, tuned]
+        if against is not None:
+            other, _process = await stack.enter_async_context(butler(folder / "other", against))
+            contenders.append(other)
+        elif not is_quick:
+            contenders.append(
+                await stack.enter_async_context(echo_bot(folder / "plain", "neonize echo bot"))
+            )
+        await compare_round_trips(contenders)
+        if is_quick:
+            return
+        await compare_bursts(contenders)
+        size_mb = proportional_mb([process.process.pid, await process.gateway()])
+        print(f"{'Butler':<27} both processes, in proportion   {size_mb:6.1f} MB")
+    if against is None:
+        async with butler(folder / "memory") as (ours, process):
+            await measure_memory(ours, process, 0)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
         serve(Path(sys.argv[-1]))
     else:
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--against", type=Path)
+        parser.add_argument("--quick", action="store_true")
+        options = parser.parse_args()
         with tempfile.TemporaryDirectory() as temporary:
-            asyncio.run(run(Path(temporary)))
+            asyncio.run(run(Path(temporary), options.against, is_quick=options.quick))
