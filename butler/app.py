@@ -38,6 +38,7 @@ from butler.records.model import Records
 from butler.repos.registry import RepoRegistry
 from butler.sessions import MemoryStore, SessionManager, SessionStore, SqliteStore, StoreError
 from butler.storage.files import private_folder
+from butler.storage.generation import Generation
 
 logger = logging.getLogger(__name__)
 
@@ -230,9 +231,11 @@ async def open_bot(
             sessions = stack.enter_context(SessionManager(side.sessions))
         session_threads = stack.enter_context(_session_threads())
         stack.enter_context(setup.grants)
+        is_restored = Generation(setup.config.data_dir).is_restored
         for plugin_name, plugin in setup.plugins.items():
             private_folder(setup.config.data_dir)
             setup.introduce(plugin)
+            plugin.is_restored = is_restored
             plugin.machine = side.machine
             plugin.process_name = f"{name} (process {os.getpid()})"
             await _enter(stack, plugin, plugin_name)

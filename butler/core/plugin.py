@@ -55,6 +55,8 @@ class Plugin(Generic[SettingsT]):
         process_name: This process, as others that share the data folder may name it: "the daemon
             (process 4711)".
         known_repos: All repos at the time of each iteration: more can be found while the bot runs.
+        is_restored: The data folder is a copy that was put back: what seems open in it may have
+            been done since the copy was made, so nothing of it should be repeated.
         keep_s: How long it may keep what people wrote and got back, in seconds; None for ever.
         machine: The name of this machine where it works for another one, else empty.
 
@@ -66,6 +68,7 @@ class Plugin(Generic[SettingsT]):
     data_folder: Path
     config_path: Path
     process_name: str = "Butler"
+    is_restored: bool = False
     known_repos: Iterable[Repo]
     keep_s: float | None
     machine: str = ""

@@ -16,7 +16,14 @@ from butler.ops.report import Inside, reporting
 from butler.ops.shutdown import LastResort, converse, end_what_is_left
 from butler.records.sqlite import SqliteRecords
 from butler.storage.files import is_there, locked, private_folder
-from butler.transports.whatsapp import MOVED, Pacing, WhatsAppTransport, linked_account
+from butler.storage.generation import Generation
+from butler.transports.whatsapp import (
+    MOVED,
+    Pacing,
+    WhatsAppTransport,
+    ask_about_open_turns,
+    linked_account,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +58,9 @@ async def serve(setup: Setup) -> None:
             ),
         )
         data_dir = setup.config.data_dir
+        generation = Generation(data_dir)
+        if generation.is_restored:
+            _ask_instead_of_repeating(folder)
         adopt()
         files = DataFiles(data_dir)
 
@@ -71,10 +81,24 @@ async def serve(setup: Setup) -> None:
             reporting(data_dir, lambda: transport.state, lambda: _say_ready(setup), inside),
         ):
             with side_of(setup) as side:
-                await converse(setup, transport, records, on_stop, name="the daemon", side=side)
+                await converse(
+                    *(setup, transport, records, on_stop),
+                    on_start=lambda _bot: generation.settle(),
+                    name="the daemon",
+                    side=side,
+                )
     await asyncio.to_thread(end_what_is_left)
     last_resort.disarm()
     logger.info("Stopped.")
+
+
+def _ask_instead_of_repeating(folder: Path) -> None:
+    count = ask_about_open_turns(folder)
+    logger.warning(
+        "the data folder is a copy that was put back: %d open messages may have been handled since "
+        "it was made, so their chats are asked",
+        count,
+    )
 
 
 def _say_ready(setup: Setup) -> None:

@@ -15,6 +15,7 @@ from butler.ops import archive
 from butler.ops.archive import ArchiveError, Manifest
 from butler.ops.encryption import EncryptionError
 from butler.storage.files import locked, private_folder
+from butler.storage.generation import mark_restored
 from butler.storage.integrity import inspected
 
 
@@ -98,6 +99,7 @@ def _unpacked(source: Path, decryption: Decryption | None, folder: Path) -> Mani
     with packed.open("rb") as file:
         manifest = archive.extract(file, folder / "all")
     (folder / "all" / archive.DATA).mkdir(mode=0o700, exist_ok=True)
+    mark_restored(folder / "all" / archive.DATA)
     for path in sorted((folder / "all").rglob("*.sqlite3")):
         if problem := inspected(path).problem:
             raise ArchiveError(f"{path.name} in it is damaged: {problem}")

@@ -77,7 +77,7 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
         self._listed = {}
         self._prompts = Prompts(self._choices, self._history)
         self._changes = Changes(self._history, secrets, folder)
-        self._cut_off = self._history.cut_off()
+        self._cut_off = self._history.cut_off(with_queued=self.is_restored)
         self._untold = self._history.take_untold()
         self._noting = asyncio.create_task(self._history.keep_noting(), name="run notes")
         return self

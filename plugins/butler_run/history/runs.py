@@ -223,15 +223,19 @@ class History:
         runs = self._runs(where, time.time() - _UNTOLD_KEPT_S)
         return [(run, answers[run.number]) for run in runs if not self._is_under_way(run.number)]
 
-    def cut_off(self) -> list[Past]:
+    def cut_off(self, *, with_queued: bool = False) -> list[Past]:
         """Mark the runs of dead processes as cut off; return them.
 
         Includes queued runs whose request is no longer recorded.
+
+        Args:
+            with_queued: Include all queued ones: they may have begun since this copy was made.
         """
         where = (
-            "WHERE state IN (?, ?, ?) OR (state = ? AND number NOT IN (SELECT number FROM details))"
+            "WHERE state IN (?, ?, ?) "
+            "OR (state = ? AND (? OR number NOT IN (SELECT number FROM details)))"
         )
-        began = self._runs(where, *AT_WORK, State.QUEUED)
+        began = self._runs(where, *AT_WORK, State.QUEUED, with_queued)
         runs = [run for run in began if not self._is_under_way(run.number)]
         for run in runs:
             self.end(run.number, State.CUT_OFF)

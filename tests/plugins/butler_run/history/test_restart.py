@@ -13,6 +13,7 @@ import pytest
 
 from butler.app import read_setup
 from butler.errors import TransportError
+from butler.storage.generation import mark_restored
 from butler.testing import FakeTransport, open_chat
 
 CUT_OFF = "Butler was stopped while run 1 was working in *api*. /retry 1 runs it again."
@@ -321,3 +322,16 @@ def test_no_process_of_a_run_survives_butler_being_killed(butler_toml, tmp_path,
 
     while is_alive(int(pid_file.read_text())):
         time.sleep(0)
+
+
+async def test_what_is_queued_in_a_copy_that_was_put_back_is_asked_about_and_not_started(
+    butler, script, cut_off, tmp_path, wait_for, mocker
+):
+    await cut_off("/run first", "/run second")
+    mark_restored(tmp_path / "data")
+    script.turns({"write": "made.txt", "content": "again"})
+
+    async with butler() as chat:
+        await wait_for(chat, "was stopped while run 2 was working")
+
+    assert not (tmp_path / "api" / "made.txt").exists()
