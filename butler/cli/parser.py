@@ -42,6 +42,11 @@ def make_parser() -> argparse.ArgumentParser:
     _sessions_options(add("sessions", "List the sessions of all chats, or clear one."))
     status = add("status", "Show the daemon, its link to WhatsApp, and its backlog.")
     status.add_argument("--json", action="store_true", help="print a line of JSON, for programs")
+    status.add_argument(
+        "--healthy",
+        action="store_true",
+        help="print nothing; exit with 0 if the link is up and messages can be read, else 1",
+    )
     _why_options(
         add("why", "List ignored and refused messages, with the rule that decided.", "records:why")
     )

@@ -9,7 +9,12 @@ from butler.ops import report
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the status; fail if no daemon runs, or no account is linked."""
+    """Print the status; fail if no daemon runs, or no account is linked.
+
+    With ``--healthy`` print nothing, and fail unless messages come in and go out.
+    """
     status = report.status(options.config)
+    if options.healthy:
+        return OK if status.is_healthy else FAILED
     show_lines([json_line(status.fields)] if options.json else report.lines(status))
     return OK if status.is_running and status.account else FAILED

@@ -151,6 +151,14 @@ class Status:
         return self.daemon == "running"
 
     @property
+    def is_healthy(self) -> bool:
+        """Whether a daemon runs, its link is up, and its messages can be read."""
+        report = self.report
+        return self.is_running and bool(
+            report and report.link == "connected" and not report.is_deaf
+        )
+
+    @property
     def fields(self) -> dict[str, object]:
         """The same by name."""
         report, journal = self.report, self.journal

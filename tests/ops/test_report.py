@@ -187,3 +187,25 @@ async def test_a_status_that_cannot_be_written_is_logged(config, tmp_path, caplo
         await asyncio.sleep(0)
 
     assert "cannot update the status" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (LinkState("connected", 0.0), 0),
+        (LinkState("connected", 0.0, health=Health((), 99, is_deaf=True)), 1),
+        (LinkState("disconnected", 0.0, "the connection was lost"), 1),
+        (LinkState("ended", 0.0, "logged out"), 1),
+    ],
+)
+async def test_healthy_is_a_link_that_is_up_and_hears(config, data, state, status):
+    with locked(data / "daemon.lock", "Another Butler"):
+        async with reporting(data, lambda: state):
+            await asyncio.sleep(0)
+            asked = run_butler("status", "--healthy", "--config", config)
+
+    assert (asked.returncode, asked.stdout, asked.stderr) == (status, "", "")
+
+
+def test_without_a_daemon_nothing_is_healthy(config):
+    assert run_butler("status", "--healthy", "--config", config).returncode == 1
