@@ -7,14 +7,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from butler import said
+from butler import UserError, said
 from butler.chat.text import readable, tidied, without_controls
 from butler.config.secrets import lines_with_secrets
 from butler.core.commands import _next_words
 from butler.core.router import Router
 from butler.transports.console.terminal import styled
+from butler_run.agents import Decision, Field, FieldKind, PlanProposed
+from butler_run.agents.complaints import is_too_long
+from butler_run.agents.usage_limits import limit_in
+from butler_run.inquiries.forms import Answer, FieldForm, PlanForm
 from butler_run.text.html import without_tags
 from butler_run.text.markdown import clean, printed, whatsapp
+from butler_run.text.plain import in_one_line, quoted
 from butler_run.text.redaction import Redactor
 
 SMALL, LARGE = 8_000, 64_000
@@ -24,6 +29,17 @@ GENEROUS = 3
 NOISE_S = 0.05
 REDACTOR = Redactor(["hunter2-hunter2"])
 ROUTER = Router([])
+
+FIELD = FieldForm(Field("k", "q", FieldKind.CHOICE, takes_text=True, is_many=True), 1, 1)
+PLAN = PlanForm(PlanProposed("p", "plan"), may_edit=True)
+
+
+def _parsed(form: FieldForm | PlanForm, text: str) -> Answer:
+    try:
+        return form.parse(text)
+    except UserError:
+        return Answer(decision=Decision.NO)
+
 
 READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "answers": (lambda text: said(text, is_reaction=False), "yes no1.! \t"),
@@ -42,6 +58,12 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "printed": (printed, "\x1b[0;1m]\x07\\\r\n"),
     "html": (without_tags, '<!-- b>/a "='),
     "markdown": (whatsapp, "*_~`|-[]()!<>#\n a"),
+    "answers to agents": (lambda text: _parsed(FIELD, text), "1 2,;and.+&"),
+    "decisions on plans": (lambda text: _parsed(PLAN, text), "3no because,.:;–- "),
+    "quotations": (lambda text: quoted(text, 20, 1_500), "*_~`\n a>"),
+    "labels": (lambda text: in_one_line(text, 100), "*_~`\n a>"),
+    "usage limits": (limit_in, "limit reached|1 try again in 2h3m 429 hit your exceed"),
+    "full contexts": (is_too_long, "context length exceed token count too long"),
 }
 
 
@@ -79,6 +101,9 @@ def test_reading_takes_time_in_proportion_to_the_text(name, data):
         ("tokens", "eyJaaaaaaaa.", "x"),
         ("commands", ".", "x"),
         ("commands", "\u200b", "x"),
+        ("answers to agents", "1 ", "x"),
+        ("decisions on plans", "3 ", "x"),
+        ("usage limits", "hit your ", ""),
         ("html", "<!--", ""),
         ("html", "<a ", ""),
         ("escapes", "\x1b]0", ""),

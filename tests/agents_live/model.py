@@ -1,7 +1,8 @@
-"""A stand-in for the model behind Claude: plays what the words of the last prompt ask for.
+"""A stand-in for the models behind agents: plays what the words of the last prompt ask for.
 
-It answers ``POST /v1/messages`` with server-sent events, counts tokens, and answers anything else
-with an empty object.
+It answers ``POST /v1/messages`` (Claude) with server-sent events, and counts tokens. To Codex
+(``/v1/responses``) and Gemini (``generateContent``) it only talks, or refuses. It answers anything
+else with an empty object.
 """
 
 import json
@@ -41,6 +42,27 @@ PLAYS: dict[str, list[tuple[str, dict]]] = {
         ("Agent", {"description": "Look", "prompt": "say hi", "subagent_type": "general-purpose"})
     ],
 }
+_CODEX_LIMIT = {
+    "error": {
+        "type": "usage_limit_reached",
+        "message": "The usage limit has been reached",
+        "plan_type": "plus",
+        "resets_in_seconds": 7_200,
+    }
+}
+_GEMINI_LIMIT = {
+    "error": {
+        "code": 429,
+        "message": "You exceeded your current quota, please check your plan.",
+        "status": "RESOURCE_EXHAUSTED",
+        "details": [
+            {
+                "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+                "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}],
+            }
+        ],
+    }
+}
 MODELS_ASKED: list[str] = []
 _HEARD: list[str] = []
 TOO_LONG = "be far too long"
@@ -75,7 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
         said = json.dumps(body.get("messages", [])[_last_prompt(body) :])
         _HEARD.append(json.dumps(body.get("messages", [])).replace('\\"', '"'))
         MODELS_ASKED.append(str(body.get("model")))
-        if "count_tokens" in self.path:
+        if "enerateContent" in self.path:
+            self._speak_as_gemini(json.dumps(body))
+        elif self.path.endswith("/responses"):
+            self._speak_as_codex(json.dumps(body))
+        elif "count_tokens" in self.path:
             self._send("application/json", json.dumps({"input_tokens": 10}))
         elif not self.path.startswith("/v1/messages"):
             self._send("application/json", "{}")
@@ -88,6 +114,41 @@ class _Handler(BaseHTTPRequestHandler):
             self._send("text/event-stream", _stream(_block(body, said)))
         else:
             self._send("application/json", "{}")
+
+    def _speak_as_gemini(self, said: str) -> None:
+        if LIMITED in said:
+            self._send("application/json", json.dumps(_GEMINI_LIMIT), 429)
+            return
+        candidate = {"content": {"role": "model", "parts": [{"text": ANSWER}]}, "index": 0}
+        answer = {"candidates": [candidate | {"finishReason": "STOP"}]}
+        usage = {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15}
+        text = json.dumps(answer | {"usageMetadata": usage})
+        if "stream" in self.path:
+            self._send("text/event-stream", f"data: {text}\r\n\r\n")
+        else:
+            self._send("application/json", text)
+
+    def _speak_as_codex(self, said: str) -> None:
+        if LIMITED in said:
+            self._send("application/json", json.dumps(_CODEX_LIMIT), 429)
+            return
+        part = {"type": "output_text", "text": ANSWER, "annotations": []}
+        item = {"type": "message", "id": "m1", "role": "assistant", "content": [part]}
+        usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+        usage |= {"input_tokens_details": None, "output_tokens_details": None}
+        place = {"item_id": "m1", "output_index": 0, "content_index": 0}
+        events = [
+            {"type": "response.created", "response": {"id": "r1"}},
+            {
+                "type": "response.output_item.added",
+                "output_index": 0,
+                "item": item | {"content": []},
+            },
+            {"type": "response.output_text.delta", "delta": ANSWER, **place},
+            {"type": "response.output_item.done", "output_index": 0, "item": item},
+            {"type": "response.completed", "response": {"id": "r1", "usage": usage}},
+        ]
+        self._send("text/event-stream", _lines(events))
 
     def do_GET(self) -> None:
         self._send("application/json", "{}")
@@ -178,4 +239,8 @@ def _stream(block: dict) -> str:
         {"type": "message_delta", "delta": stop, "usage": usage},
         {"type": "message_stop"},
     ]
+    return _lines(events)
+
+
+def _lines(events: list[dict]) -> str:
     return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
