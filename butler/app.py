@@ -5,7 +5,6 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -44,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 SESSIONS_FILE = "sessions.sqlite3"
 PURGE_EVERY_S = 3600.0
-SESSION_THREADS = 16
-"""How many turns may wait for sessions across a network at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +226,6 @@ async def open_bot(
             sessions = stack.enter_context(open_sessions(setup.config))
         else:
             sessions = stack.enter_context(SessionManager(side.sessions))
-        session_threads = stack.enter_context(_session_threads())
         stack.enter_context(setup.grants)
         is_restored = Generation(setup.config.data_dir).is_restored
         for plugin_name, plugin in setup.plugins.items():
@@ -249,7 +245,6 @@ async def open_bot(
             transport,
             jobs,
             records,
-            session_threads=session_threads,
         )
         if side.fleet is not None:
             fleet = await stack.enter_async_context(side.fleet(services))
@@ -269,16 +264,6 @@ async def _enter(stack: AsyncExitStack, plugin: Plugin[Settings], name: str) -> 
         raise PluginError(
             f"plugin {name!r} does not start: {type(error).__name__}: {error}"
         ) from error
-
-
-@contextmanager
-def _session_threads() -> Iterator[Executor]:
-    """Lend threads that may wait for sessions; they start when they are needed."""
-    threads = ThreadPoolExecutor(SESSION_THREADS, "sessions")
-    try:
-        yield threads
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)
 
 
 @asynccontextmanager

@@ -1,9 +1,10 @@
 """Butler as the daemon sets it up, with a transport that ends in a sink.
 
 ``butler_bot.py STORE SENDER DRIVE [URL]`` where STORE is ``memory``, ``sqlite`` (sessions and audit
-on disk) or ``redis`` (sessions at the URL), SENDER ``owner`` or ``user`` (whose calls are counted
-against limits), and DRIVE ``handle`` (the messages one by one through ``Bot.handle``) or how many
-are in flight through ``Bot.serve``, each from a chat of its own. Files go where it is started.
+on disk) or ``redis`` (sessions at the URL, audit in memory), SENDER ``owner`` or ``user`` (whose
+calls are counted against limits), and DRIVE ``handle`` (the messages one by one through
+``Bot.handle``) or how many are in flight through ``Bot.serve``, each from a chat of its own. Files
+go where it is started.
 """
 
 import asyncio
@@ -125,7 +126,7 @@ async def main(folder: Path, store: str, sender: str, drive: str, url: str | Non
         setup = setup_in(folder, store, url)
         transport = Untold() if drive == "handle" else SinkTransport()
         records: MemoryRecords | SqliteRecords = MemoryRecords()
-        if store != "memory":
+        if store == "sqlite":
             (folder / "data").mkdir(exist_ok=True, mode=0o700)
             records = SqliteRecords(folder / "data" / "records.sqlite3")
             await stack.enter_async_context(records.flushing())

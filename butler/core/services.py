@@ -1,11 +1,7 @@
 """What all handler calls of one bot share."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
-from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TypeVar, TypeVarTuple
 
 from butler.chat.message import Reply
@@ -15,6 +11,7 @@ from butler.core.fleet import Fleet
 from butler.core.gate import Judge
 from butler.core.jobs import Jobs
 from butler.core.router import Router
+from butler.core.session_threads import SessionThreads
 from butler.core.turns import Turns
 from butler.records.model import Records
 from butler.repos.registry import RepoRegistry
@@ -37,7 +34,7 @@ class Services:
     records: Records
     turns: Turns = field(default_factory=Turns)
     fleet: Fleet | None = None
-    session_threads: Executor | None = None
+    session_threads: SessionThreads = field(default_factory=SessionThreads)
 
     async def in_session_thread(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a method of the sessions off the event loop.
@@ -45,8 +42,7 @@ class Services:
         If it may wait for a network, it does so in threads of its own: those of everything else
         are few, and must not all wait for sessions.
         """
-        call = partial(copy_context().run, operation, *args)
-        return await asyncio.get_running_loop().run_in_executor(self.session_threads, call)
+        return await self.session_threads.run(operation, *args)
 
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Send ``reply`` without control characters, its commands with the configured prefix.
