@@ -21,10 +21,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -48,7 +50,14 @@ IN_FLIGHT = 50
 BURST_LIMIT_S = 300.0
 TUNED = "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=20000&_synchronous=NORMAL&_x="
 LIMIT = "echo bot, database as ours"
+STARTS = 7
 COMMANDS = ("/use api", "/use web")
+
+
+Act = Callable[[WhatsAppServer], Awaitable[None]]
+Start = Callable[[Path], AbstractAsyncContextManager[Any]]
+before_start: ContextVar[Act | None] = ContextVar("before_start", default=None)
+"""What to do when an account is linked and before its bot starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,11 @@ class Contender:
         return last
 
 
+async def _before_start(server: WhatsAppServer) -> None:
+    if (act := before_start.get()) is not None:
+        await act(server)
+
+
 @asynccontextmanager
 async def butler(
     folder: Path, checkout: Path | None = None
@@ -110,6 +124,7 @@ async def butler(
         await link(server, config)
         for each in (config.parent / "data" / "whatsapp").glob("journal.*"):
             each.unlink()  # another version may not take it
+        await _before_start(server)
         process = Butler(
             *(config, server),
             start=(str(Path(__file__)), "--serve"),
@@ -135,6 +150,7 @@ async def echo_bot(folder: Path, name: str, options: str = "") -> AsyncIterator[
         async with BotProcess(server, folder) as linking:
             await linking.link()
         await server.wait_offline()
+        await _before_start(server)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, str(ECHO_BOT), f"{folder}/bot.sqlite3{options}"),
             env=server.environment(),
@@ -197,6 +213,43 @@ def proportional_mb(process_ids: list[int]) -> float:
     return sum(int(line.split()[1]) for line in lines) * 1024 / 1_000_000
 
 
+async def compare_starts(folder: Path) -> None:
+    """Print the time from the start of a process to the answer to a message that waits for it."""
+    times: dict[str, list[float]] = {"Butler": [], LIMIT: []}
+    for number in range(STARTS):
+        for name, start in (("Butler", butler), (LIMIT, _tuned)):
+            where = folder / f"{number} {name}"
+            where.mkdir()
+            times[name].append(await _first_answer(where, start))
+    ours = times["Butler"]
+    for name, measured in times.items():
+        print(
+            f"{name:<27} first answer {statistics.median(measured) * 1e3:6.0f} ms after the start"
+            f"   Butler takes {ratio(ours, measured):.2f} x this"
+        )
+
+
+def _tuned(folder: Path) -> AbstractAsyncContextManager[Contender]:
+    return echo_bot(folder, LIMIT, TUNED)
+
+
+async def _first_answer(folder: Path, start: Start) -> float:
+    began = 0.0
+
+    async def write(server: WhatsAppServer) -> None:
+        nonlocal began
+        await server.send_text(COMMANDS[0], sender=server.world.people[0])
+        began = time.perf_counter()
+
+    before_start.set(write)
+    async with start(folder) as found:
+        contender = found[0] if isinstance(found, tuple) else found
+        await contender.server.next_reply(30)
+        elapsed_s = time.perf_counter() - began
+    before_start.set(None)
+    return elapsed_s
+
+
 async def measure_memory(contender: Contender, process: Butler, handled: int) -> None:
     ids = {"daemon": process.process.pid, "gateway": await process.gateway()}
     before: dict[str, float] = {}
@@ -236,6 +289,7 @@ async def run(folder: Path, against: Path | None, *, is_quick: bool) -> None:
         await compare_bursts(contenders)
         size_mb = proportional_mb([process.process.pid, await process.gateway()])
         print(f"{'Butler':<27} both processes, in proportion   {size_mb:6.1f} MB")
+    await compare_starts(folder)
     if against is None:
         async with butler(folder / "memory") as (ours, process):
             await measure_memory(ours, process, 0)

@@ -21,7 +21,7 @@ from butler.errors import DataError, TransportError
 from butler.storage.files import private_folder
 from butler.transports.event_loop import FreezeAwareLoop
 from butler.transports.whatsapp.account import read_account
-from butler.transports.whatsapp.gateway import installation
+from butler.transports.whatsapp.gateway import installation, unused_imports
 from butler.transports.whatsapp.gateway.disk_space import damage, lack, unusable
 from butler.transports.whatsapp.gateway.library_log import is_news
 from butler.transports.whatsapp.journal.database import FILE_NAME, Journal
@@ -114,7 +114,8 @@ async def _serve_account(
     writer: asyncio.StreamWriter,
 ) -> Ended | None:
     account = await asyncio.to_thread(read_account, Path(options.folder))
-    # Imported here: it takes a second and must not happen before the installation is checked.
+    unused_imports.leave_out()
+    # Imported here: it takes long and must not happen before the installation is checked.
     from butler.transports.whatsapp.gateway.service import Service
 
     logging.getLogger("neonize.utils.log").setLevel(logging.WARNING)

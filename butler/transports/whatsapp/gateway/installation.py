@@ -29,13 +29,6 @@ def look() -> None:
     Raises:
         TransportError: Something is missing; the text says what to install.
     """
-    try:
-        import magic  # noqa: F401 - fails where the C library is missing
-    except ImportError:
-        raise TransportError(
-            "WhatsApp needs the library libmagic, which is not installed. "
-            "On Debian and Ubuntu: apt install libmagic1. On macOS: brew install libmagic."
-        ) from None
     library = _folder() / _library_name()
     if not library.is_file():
         raise TransportError(

@@ -116,13 +116,6 @@ def no_imports_left_behind(monkeypatch):
     monkeypatch.setitem(sys.modules, "neonize.download", None)
 
 
-def test_libmagic_missing_is_said_with_how_to_install_it(monkeypatch, no_imports_left_behind):
-    monkeypatch.setitem(sys.modules, "magic", None)
-
-    with pytest.raises(TransportError, match="apt install libmagic1"):
-        installation.check()
-
-
 def test_a_neonize_without_its_library_is_said_before_it_downloads_one(
     monkeypatch, no_imports_left_behind
 ):
