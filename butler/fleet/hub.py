@@ -43,7 +43,7 @@ from butler.fleet.registry import Registry
 from butler.fleet.streams import Reader, of_hub
 from butler.fleet.tasks import end
 from butler.fleet.turn_ids import turn_id
-from butler.fleet.wire import WireError, sender_of
+from butler.fleet.wire import StaleError, WireError, sender_of
 
 logger = logging.getLogger(__name__)
 
@@ -352,6 +352,9 @@ class Hub:
                 if member is None:
                     raise WireError("it is from a worker that is not paired")
                 frames = member.open(received)
+            except StaleError as error:
+                logger.debug("an envelope was dropped: %s", error)
+                continue
             except WireError as error:
                 logger.warning("an envelope was refused: %s", error)
                 continue

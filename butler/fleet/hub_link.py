@@ -10,7 +10,7 @@ from butler.fleet.membership import Membership
 from butler.fleet.outbox import Outbox
 from butler.fleet.pump import Pump
 from butler.fleet.streams import Received, of_hub
-from butler.fleet.wire import Address, WireError, open_to_worker, seal
+from butler.fleet.wire import Address, StaleError, WireError, open_to_worker, seal
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class HubLink:
         if (address.sender, address.receiver) != (self._hub, received.stream):
             raise WireError("it is for somebody else")
         if address.to_life != self._life:
-            raise WireError("it is for another life of this worker")
+            raise StaleError("it is for another life of this worker")
         place = address.life, address.serial
         if place <= self._last.get(received.stream, (0, 0)) or address.life < self.known_life:
             raise WireError("it was there before")

@@ -15,6 +15,7 @@ from butler.fleet.pump import Pump
 from butler.fleet.streams import Received, in_order, of_hub, overtaking
 from butler.fleet.wire import (
     Address,
+    StaleError,
     VersionError,
     WireError,
     open_card,
@@ -121,7 +122,7 @@ class Member:
         if (address.sender, address.receiver) != (self.name, of_hub(self._hub)):
             raise WireError("it is for somebody else")
         if address.to_life != self._own_life:
-            raise WireError("it is for another life of this hub")
+            raise StaleError("it is for another life of this hub")
         place = address.life, address.serial
         if place <= self._last or address.epoch < self.epoch:
             raise WireError("it was there before, or a later epoch has begun")

@@ -37,6 +37,10 @@ class VersionError(WireError):
         self.version = version
 
 
+class StaleError(WireError):
+    """An envelope is from, or for, a process that is gone; its sender repeats what matters."""
+
+
 class Address(NamedTuple):
     """Who sends to whom.
 

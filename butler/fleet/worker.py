@@ -35,7 +35,7 @@ from butler.fleet.names import joined
 from butler.fleet.streams import Reader, in_order, overtaking
 from butler.fleet.tasks import end
 from butler.fleet.turns import HandedTurn, HandedTurns
-from butler.fleet.wire import Address, WireError, seal
+from butler.fleet.wire import Address, StaleError, WireError, seal
 
 logger = logging.getLogger(__name__)
 
@@ -206,6 +206,8 @@ class WorkerTransport:
         async for received in Reader(self._broker, streams).envelopes():
             try:
                 hub, frames = self.links.open(received)
+            except StaleError as error:
+                logger.debug("an envelope was dropped: %s", error)
             except (WireError, TransportError) as error:
                 logger.warning("an envelope was refused: %s", error)
             else:

@@ -1,0 +1,225 @@
+"""A hub, three workers and Redis, killed again and again while turns arrive."""
+
+import asyncio
+import random
+import re
+from collections import Counter
+from pathlib import Path
+
+from butler.fleet.keys import HubKeys, WorkerKeys, fleet_folder
+from butler.testing import make_working_copy
+from crash_series import Butler, eventually, link
+from redis_servers import Server
+from whatsapp_server import WhatsAppServer
+
+TURNS = 200
+WORKERS = ("w0", "w1", "w2")
+REPOS = ("a", "b")
+SETTLE_S = 300
+
+_NOTICE = re.compile(
+    r"went away during|in the middle of this|was stopped while run|did not come back|"
+    r"had finished when|did not say what became|cannot say whether|so nothing was started|"
+    r"cannot start|Butler was stopped"
+)
+_LIMITS = """\
+[limits]
+person_per_minute = 100000
+person_burst = 100000
+chat_per_minute = 100000
+[whatsapp]
+messages_per_second = 100
+messages_per_minute = 6000
+burst = 1000
+"""
+_RUNS = """\
+[plugins.run]
+agent = "shell"
+sandbox = "off"
+max_runs_per_hour = 100000
+max_queued = 100
+[plugins.run.agents.shell]
+kind = "command"
+command = ["sh"]
+"""
+
+
+class FleetSeries:
+    """200 turns in 12 chats, each a run that adds a line to a file, and kills at random moments."""
+
+    def __init__(self, server: WhatsAppServer, folder: Path, seed: int) -> None:
+        self._server = server
+        self._folder = folder
+        self._random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+        self._redis = Server(folder / "redis", "appendonly yes").start()
+        self._people = [server.person(f"Person {number}") for number in range(12)]
+        self._sent: list[tuple[str, str, int]] = []
+        self.kills: Counter[str] = Counter()
+
+    async def run(self, victims: list[str]) -> str:
+        """Kill these in random order; return a summary of what holds."""
+        self._random.shuffle(victims)
+        await self._start()
+        try:
+            await self._choose_repos()
+            shares = [
+                TURNS // len(victims) + (n < TURNS % len(victims)) for n in range(len(victims))
+            ]
+            for victim, share in zip(victims, shares, strict=True):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._write(share))
+                    await asyncio.sleep(self._random.uniform(0, 1.5))
+                    await self._kill(victim)
+            await eventually(self._is_settled, SETTLE_S, 1.0)
+        finally:
+            await self._end()
+        return self.summary()
+
+    async def _start(self) -> None:
+        hub = self._config("server", (), _LIMITS)
+        self._processes = {}
+        await link(self._server, hub)
+        for name in WORKERS:
+            config = self._config(name, REPOS, _RUNS)
+            key = name.encode().ljust(32, b".")
+            keys = WorkerKeys(fleet_folder(hub.parent / "data"))
+            keys.invite(name, b"secret")
+            keys.pair(name, b"secret", key)
+            HubKeys(fleet_folder(config.parent / "data")).pair(name, "server", key)
+            self._processes[name] = Butler(config, self._server, "worker")
+        self._processes["server"] = Butler(hub, self._server, "run")
+        for process in self._processes.values():
+            await process.start()
+        await self._server.wait_online()
+
+    def _config(self, name: str, repos: tuple[str, ...], more: str) -> Path:
+        home = self._folder / name
+        home.mkdir()
+        for repo in repos:
+            make_working_copy(home / repo)
+        tables = "".join(f'repos.{repo}.path = "{repo}"\n' for repo in repos)
+        people = [f"+{person.phone}" for person in self._people]
+        path = home / "config.toml"
+        path.write_text(
+            f'data_dir = "data"\nmachine.name = "{name}"\nredis.url = "{self._redis.url}"\n'
+            f"access.users = {people}\n{tables}{more}"
+        )
+        path.chmod(0o600)
+        return path
+
+    async def _choose_repos(self) -> None:
+        asked = []
+        for number, person in enumerate(self._people):
+            text = f"/use {self._place(number)}"
+            asked.append((person, text))
+        # The hub may not have seen all workers yet; then it is asked once more.
+        left = dict.fromkeys(range(len(asked)))
+        while left:
+            ids = {}
+            for number in left:
+                person, text = asked[number]
+                ids[(await self._say(person, text))] = number
+            await self._answered(set(ids))
+            for message_id, number in ids.items():
+                if "now works on" in self._answers()[message_id][0]:
+                    left.pop(number)
+
+    async def _answered(self, ids: set[str]) -> None:
+        await eventually(lambda: ids <= self._answers().keys(), 60, 0.2)
+
+    def _place(self, chat: int) -> str:
+        return f"{WORKERS[chat % 3]}/{REPOS[chat // 3 % 2]}"
+
+    async def _say(self, person, text: str) -> str:
+        return (await self._server.send_text(text, sender=person, chat=person)).id
+
+    async def _write(self, count: int) -> None:
+        for _ in range(count):
+            number = len(self._sent)
+            person = self._people[number % len(self._people)]
+            mark = f"m{number:03}"
+            self._sent.append((mark, "", id(person)))
+            message_id = await self._say(person, f"/run echo {mark} >> acted; echo did {mark}")
+            self._sent[number] = (mark, message_id, id(person))
+            await asyncio.sleep(self._random.uniform(0, 0.3))
+
+    async def _kill(self, victim: str) -> None:
+        self.kills[victim] += 1
+        if victim in ("redis", "redis emptied"):
+            self._redis.kill()
+            if victim == "redis emptied":
+                for file in (self._folder / "redis").rglob("*.aof"):
+                    file.unlink()
+                for file in (self._folder / "redis").rglob("*.manifest"):
+                    file.unlink()
+            await asyncio.sleep(self._random.uniform(0, 1))
+            self._redis.start()
+            return
+        name = self._random.choice(WORKERS) if victim == "worker" else "server"
+        await self._processes[name].kill()
+        await asyncio.sleep(self._random.uniform(0, 1))
+        await self._processes[name].start()
+
+    async def _end(self) -> None:
+        for process in self._processes.values():
+            await process.end()
+        self._redis.kill()
+
+    def _answers(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for reply in self._server.replies:
+            if reply.quoted_id:
+                found.setdefault(reply.quoted_id, []).append(reply.text)
+        return found
+
+    def _acted(self) -> Counter[str]:
+        files = [self._folder / name / repo / "acted" for name in WORKERS for repo in REPOS]
+        return Counter(line for file in files if file.exists() for line in file.read_text().split())
+
+    def untold(self) -> list[str]:
+        """Return the marks whose chats were told neither an answer nor of a loss."""
+        answers = self._answers()
+        notices = Counter(
+            id(reply.chat)
+            for reply in self._server.replies
+            if not reply.quoted_id and _NOTICE.search(reply.text)
+        )
+        untold = []
+        for mark, message_id, chat in self._sent:
+            said = answers.get(message_id, [])
+            if any(f"did {mark}" in text or _NOTICE.search(text) for text in said):
+                continue
+            if notices[chat]:
+                notices[chat] -= 1
+            else:
+                untold.append(mark)
+        return untold
+
+    def _is_settled(self) -> bool:
+        return not self.untold()
+
+    def summary(self) -> str:
+        acted = self._acted()
+        answered = sum(
+            any(f"did {mark}" in text for text in self._answers().get(message_id, []))
+            for mark, message_id, _chat in self._sent
+        )
+        double = sum(
+            sum(f"did {mark}" in text for text in self._answers().get(message_id, [])) > 1
+            for mark, message_id, _chat in self._sent
+        )
+        return (
+            f"{len(self._sent)} turns, {dict(self.kills)} killed: {len(acted)} acted on, "
+            f"{sum(count > 1 for count in acted.values())} twice, {answered} answered, "
+            f"{double} answered double, {len(self._sent) - answered} told of a loss"
+        )
+
+    def replies_to(self, mark: str) -> list[str]:
+        """Return what quotes a message, for whoever looks for a mistake."""
+        (message_id,) = [each for name, each, _chat in self._sent if name == mark]
+        return self._answers().get(message_id, [])
+
+    def check(self) -> None:
+        """Assert what must hold."""
+        assert {mark: n for mark, n in self._acted().items() if n > 1} == {}
+        assert self.untold() == []
