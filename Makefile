@@ -48,6 +48,7 @@ bench: $(VENV)/.dev
 
 bench-quick: $(VENV)/.dev
 	$(BIN)/python bench/compare.py --quick
+	$(BIN)/python bench/whatsapp.py --quick
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/soak -rP

@@ -77,7 +77,7 @@ class Receiver:
         on_live: Callable[[float], None] = lambda _sent_at: None,
     ) -> None:
         self._on_live = on_live
-        self._live_at: float | None = None
+        self._live: deque[float] = deque()
         self._journal = journal
         self._inbox = journal.inbox
         self._changes = Changes(journal.inbox)
@@ -118,7 +118,7 @@ class Receiver:
         if not is_new:
             self._duplicates.append(raw)
         elif self._is_settled.is_set():
-            self._live_at = event.Info.Timestamp / 1000
+            self._live.append(event.Info.Timestamp / 1000)
         self._wake()
 
     async def hand_over(self, translator: Translator) -> None:
@@ -163,9 +163,8 @@ class Receiver:
             logger.error("an event of %d bytes cannot be read; kept as %s", len(raw), made_up)
 
     def _note_time(self) -> None:
-        if (sent_at := self._live_at) is not None:
-            self._live_at = None
-            self._on_live(sent_at)
+        while self._live:
+            self._on_live(self._live.popleft())
 
     def _wake(self) -> None:
         """Wake the loop for new events; waking it takes longer than storing one."""
