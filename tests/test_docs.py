@@ -1,6 +1,5 @@
 """What the documents say is true."""
 
-import configparser
 import os
 import re
 import shutil
@@ -12,7 +11,6 @@ import pytest
 
 import butler
 from butler.app import read_setup
-from butler.cli.exit_status import WRONG
 from butler.cli.parser import make_parser
 
 pytestmark = pytest.mark.timeout(300)  # it builds and installs a plugin
@@ -166,19 +164,6 @@ def test_the_shortest_configuration_of_the_readme_is_one(tmp_path):
     (tmp_path / "config.toml").write_text(config)
 
     assert read_setup(tmp_path / "config.toml").config.repo_folders
-
-
-def test_the_service_of_the_readme_runs_the_daemon():
-    (unit,) = blocks(README, "ini")
-    service = configparser.ConfigParser(interpolation=None)
-    service.read_string(unit)
-    program, *arguments = service["Service"]["ExecStart"].split()
-
-    options = make_parser().parse_args(arguments)
-
-    assert program == "%h/butler/.venv/bin/butler"
-    assert (arguments[0], str(options.config)) == ("run", "%h/butler/config.toml")
-    assert int(service["Service"]["RestartPreventExitStatus"]) == WRONG
 
 
 def test_every_attack_is_tried_by_the_test_that_is_named():

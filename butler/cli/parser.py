@@ -40,6 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("unlink", "Unlink the WhatsApp account, and delete its messages and credentials here.")
     add("check", "Check the configuration and everything that it names.")
     _sessions_options(add("sessions", "List the sessions of all chats, or clear one."))
+    _service_options(add("service", "Run Butler as a service, by systemd or launchd."))
     status = add("status", "Show the daemon, its link to WhatsApp, and its backlog.")
     status.add_argument("--json", action="store_true", help="print a line of JSON, for programs")
     status.add_argument(
@@ -129,6 +130,17 @@ def _workers_options(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("name", metavar="NAME", help="what it will be called in chats")
     removing = _action(actions, "remove", "Forget a worker.", "workers:remove")
     removing.add_argument("name", metavar="NAME", help="as listed by butler workers")
+
+
+def _service_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=lambda _options: _usage(parser))
+    actions = parser.add_subparsers(metavar="ACTION")
+    about = "Install and start the service; it keeps the PATH of this shell."
+    _action(actions, "install", about, "service:install")
+    _action(actions, "uninstall", "End the service and remove it.", "service:uninstall")
+    _action(actions, "status", "Show what the service manager knows.", "service:status")
+    logs = _action(actions, "logs", "Show the last 200 lines of the log.", "service:logs")
+    logs.add_argument("--follow", action="store_true", help="go on with what comes")
 
 
 def _action(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from butler.errors import LinkEndedError
 from butler.ops.data_files import DataFiles, watching
 from butler.ops.descendants import adopt
 from butler.ops.hubs import side_of
+from butler.ops.notify_socket import NotifySocket, telling
 from butler.ops.report import Inside, reporting
 from butler.ops.shutdown import LastResort, converse, end_what_is_left
 from butler.records.sqlite import SqliteRecords
@@ -62,6 +64,7 @@ async def serve(setup: Setup) -> None:
         if generation.is_restored:
             _ask_instead_of_repeating(folder)
         adopt()
+        manager = NotifySocket.taken_from(os.environ)
         files = DataFiles(data_dir)
 
         def inside() -> Inside:
@@ -79,6 +82,7 @@ async def serve(setup: Setup) -> None:
             transport,
             watching(files),
             reporting(data_dir, lambda: transport.state, lambda: _say_ready(setup), inside),
+            telling(manager, lambda: transport.state, lambda: transport.is_alive),
         ):
             with side_of(setup) as side:
                 await converse(

@@ -19,6 +19,7 @@ from butler.errors import DataError
 from butler.ops.clock import ClockComplaint, clock_offset, is_wrong
 from butler.ops.data_files import LEAST_FREE_BYTES, room
 from butler.ops.figures import JournalFigures, journal_figures, journal_lines
+from butler.ops.link_words import link_words
 from butler.storage.files import replace_file
 from butler.transports.whatsapp import LinkState, linked_account
 
@@ -231,15 +232,7 @@ def _daemon(status: Status) -> str:
 
 
 def _link(report: _Report) -> str:
-    tries = f", tries again at {_clock(report.retry_at)}" if report.retry_at else ""
-    reason = f" ({report.reason})" if report.reason else ""
-    return _line("link", f"{report.link} since {_clock(report.since)}{tries}{reason}")
-
-
-def _clock(seconds: float) -> str:
-    """Return a time of day, with its date unless that is today's."""
-    then, now = time.localtime(seconds), time.localtime()
-    return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
+    return _line("link", link_words(report.link, report.since, report.retry_at, report.reason))
 
 
 def _journal(path: Path) -> tuple[JournalFigures | None, str | None]:

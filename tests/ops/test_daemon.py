@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ from butler.cli.codes import CodeDisplay
 from butler.config.loading import Draft
 from butler.errors import DataError
 from butler.testing import make_working_copy
-from butler_process import run_butler
+from butler_process import PATIENCE_S, run_butler
 from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
@@ -51,14 +52,14 @@ async def linked(config, whatsapp_server, monkeypatch, mocker):
 class Daemon:
     """``butler run`` as a process of its own."""
 
-    def __init__(self, config, server):
+    def __init__(self, config, server, **environment):
         self._config = config
-        self._server = server
+        self._environment = {**server.environment(), **environment}
 
     async def __aenter__(self):
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "butler", "run", "--config", str(self._config)),
-            env=self._server.environment(),
+            env=self._environment,
             stderr=asyncio.subprocess.PIPE,
         )
         return self
@@ -185,3 +186,19 @@ async def test_without_a_linked_account_run_says_how_to_link_one(config, whatsap
 
     assert daemon.status == 2
     assert daemon.log == b"No WhatsApp account is linked yet. Link one with: butler pair\n"
+
+
+async def test_a_service_manager_hears_of_the_link_and_that_butler_lives(linked, whatsapp_server):
+    address = str(linked.parent / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.setblocking(False)
+        watched = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"}
+        heard = []
+        async with Daemon(linked, whatsapp_server, **watched), asyncio.timeout(PATIENCE_S):
+            while heard.count("WATCHDOG") < 2 or "READY" not in heard:
+                said = await asyncio.get_running_loop().sock_recv(manager, 4096)
+                heard.append(said.decode().partition("=")[0])
+
+    assert {*heard} <= {"READY", "STATUS", "WATCHDOG"}
+    assert heard.count("READY") == 1

@@ -74,7 +74,7 @@ def utc(monkeypatch):
 
 async def test_a_link_that_waits_says_since_when_and_when_it_tries_again(config, data, utc, mocker):
     mocker.patch(
-        "butler.ops.report.time.localtime", side_effect=lambda *_: time.gmtime(*_ or (9e4,))
+        "butler.ops.link_words.time.localtime", side_effect=lambda *_: time.gmtime(*_ or (9e4,))
     )
     state = LinkState("waiting", 89_280.0, "WhatsApp has banned the account.", 92_880.0)
     with locked(data / "daemon.lock", "Another Butler"):

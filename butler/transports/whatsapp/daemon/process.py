@@ -48,6 +48,12 @@ class GatewayProcess:
         self._reader = reader
         self._writer = writer
         self._fault = ""
+        self._heard_at = asyncio.get_running_loop().time()
+
+    @property
+    def silent_s(self) -> float:
+        """For how long it has said nothing, not even in answer to a ping."""
+        return asyncio.get_running_loop().time() - self._heard_at
 
     @property
     def end(self) -> str:
@@ -76,6 +82,7 @@ class GatewayProcess:
         pinging = asyncio.create_task(self._ping_forever(), name="gateway-ping")
         try:
             while (frame := await self._next()) is not None:
+                self._heard_at = asyncio.get_running_loop().time()
                 logger.debug("from the gateway: %s", type(frame).__name__)
                 if not isinstance(frame, Pong):
                     yield frame

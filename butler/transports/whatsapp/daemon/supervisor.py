@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from butler.errors import LinkEndedError
-from butler.transports.whatsapp.daemon.process import GatewayProcess, gateway
+from butler.transports.whatsapp.daemon.process import SILENCE_LIMIT_S, GatewayProcess, gateway
 from butler.transports.whatsapp.protocol.frames import (
     Connection,
     Ended,
@@ -71,6 +71,11 @@ class Supervisor:
         """Send a frame; dropped if there is no gateway."""
         if self._process is not None:
             self._process.send(frame)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the gateway answers; also while none runs, as then the back-off is waited for."""
+        return self._process is None or self._process.silent_s <= SILENCE_LIMIT_S
 
     async def hold(self) -> None:
         """Start the gateway, and restart it whenever it ends.

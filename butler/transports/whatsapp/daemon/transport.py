@@ -142,6 +142,11 @@ class WhatsAppTransport:
         """The state of the link to WhatsApp, with time and cause."""
         return self._supervisor.state
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the gateway answers, or is about to be started again."""
+        return self._supervisor.is_alive
+
     async def messages(self) -> AsyncIterator[Message]:
         """Yield each message once, even if a new gateway delivers it again."""
         while (message := await self._messages.get()) is not None:
