@@ -13,7 +13,7 @@ import pytest
 from butler_run.agents import AcpAgent, Finished, Mode, Reason, Started, Text, Wishes
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(90),
     pytest.mark.live_agents,
     pytest.mark.skipif("BUTLER_LIVE_AGENTS" not in os.environ, reason="make test-agents"),
 ]
@@ -70,6 +70,7 @@ async def test_it_answers(play, model):
     assert events[-1] == Finished(Reason.DONE)
 
 
+@pytest.mark.parametrize("name", ["codex"], indirect=True)  # Gemini CLI answers no such prompt here
 async def test_a_conversation_is_resumed(play):
     (begun,) = (e.conversation_id for e in await play("hello") if isinstance(e, Started))
 

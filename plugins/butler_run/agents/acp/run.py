@@ -134,6 +134,7 @@ class AcpRun(ProcessRun):
             if self._is_cancelled or not self._reasons:
                 break
             texts, self._reasons = self._reasons, []
+            self._updates.begin_turn()
         yield self._finished
 
     async def _turn(self, texts: list[str]) -> AsyncIterator[Event]:

@@ -114,6 +114,10 @@ class Updates:
                     self.limit = limit if limit.is_reached else self.limit
                     yield limit
 
+    def begin_turn(self) -> None:
+        """Begin a new paragraph with the next text, as another prompt is answered."""
+        self._is_new_paragraph = True
+
     def question(self, question_id: str, params: Params) -> PermissionAsked | PlanProposed:
         """Translate a request for permission to a question, one to go on with a plan to that."""
         call = params.get("toolCall")
