@@ -45,6 +45,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python bench/fuzz.py
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/whatsapp.py
+	$(BIN)/python bench/fleet.py
 
 bench-quick: $(VENV)/.dev
 	$(BIN)/python bench/compare.py --quick

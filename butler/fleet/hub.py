@@ -42,7 +42,7 @@ from butler.fleet.placing import Everywhere, Placing, There
 from butler.fleet.registry import Registry
 from butler.fleet.streams import Reader, of_hub
 from butler.fleet.tasks import end
-from butler.fleet.turn_ids import turn_id
+from butler.fleet.turn_ids import digest_of, turn_id
 from butler.fleet.wire import StaleError, WireError, sender_of
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class Hub:
         self, message: Message, role: Role, verdict: Call | Hear, is_meant: Callable[[], bool]
     ) -> Placed:
         """Have a message handled where it belongs; return what is left to do here."""
-        turn = turn_id(self._options.name, message)
+        turn = self._turn(message)
         known = self._journal.placement(turn)
         if known is not None:
             return await self._again(turn, known, message, role)
@@ -199,6 +199,18 @@ class Hub:
         """Note that a question of this machine is closed."""
         self._registry.question_closed(question.chat_id, question.code)
 
+    def _turn(self, message: Message) -> str:
+        """Return the id of a message's turn; what had no effect may be edited, and has a new one.
+
+        What had one, or is not over, is never begun in another form.
+        """
+        turn = turn_id(self._options.name, message)
+        known, over = self._journal.placement(turn), self._journal.over(turn)
+        digest = digest_of(message.text)
+        if known is None or over is None or over.had_effect or known.digest == digest:
+            return turn
+        return turn_id(self._options.name, message, digest)
+
     async def _again(self, turn: str, known: Placement, message: Message, role: Role) -> Placed:
         """Go on with a turn that was handed over before its message came again."""
         member = self._directory.get(known.machine)
@@ -228,7 +240,9 @@ class Hub:
         else:
             await ctx.touch_session()
         command = verdict.command.name if isinstance(verdict, Call) else None
-        placement = Placement(member.name, command, place.argument, repo)
+        placement = Placement(
+            *(member.name, command, place.argument, repo, digest_of(message.text))
+        )
         self._journal.place(turn, placement, message.chat_id)
         sent = replace(message, is_to_bot=True) if place.is_prompt else message
         order = self._order(turn, placement, member, sent, ctx.role)
@@ -248,7 +262,9 @@ class Hub:
         if not member.is_online:
             return MachineReply(member.name, f"{texts.away(member)}.")
         turn = turn_id(self._options.name, message, member.name)
-        placement = Placement(member.name, call.command.name, call.argument, None)
+        placement = Placement(
+            *(member.name, call.command.name, call.argument, None, digest_of(message.text))
+        )
         self._journal.place(turn, placement, message.chat_id)
         order = self._order(turn, placement, member, message, role, is_joined=True)
         order.is_urgent = True

@@ -46,12 +46,16 @@ _MIGRATIONS = (
 
 
 class Placement(NamedTuple):
-    """Where a turn went, and with what; the same if its message comes again."""
+    """Where a turn went, and with what; the same if its message comes again.
+
+    ``digest`` is that of the text, which is another one if its sender edited it.
+    """
 
     machine: str
     command: str | None
     argument: str
     repo: str | None
+    digest: str
 
 
 class RunPlace(NamedTuple):

@@ -256,3 +256,20 @@ async def test_a_message_that_comes_again_is_not_acted_on_again(two):
     said = [each.reply.text for each in two.chat.transport.sent]
 
     assert said == ["This chat now works on *web* on laptop, on branch main."]
+
+
+async def test_an_edit_of_what_had_no_effect_on_a_laptop_is_acted_on(two):
+    await two.chat("/use web")
+
+    (mistake,) = await two.chat("/diff x", id="edited")
+    (said,) = await two.chat("/diff", id="edited")
+
+    assert mistake.startswith("x is not a whole number.")
+    assert said.startswith("*web* since its last commit")
+
+
+async def test_an_edit_of_what_had_an_effect_on_a_laptop_is_not_acted_on(two):
+    await two.chat("/use web", id="edited")
+
+    assert await two.chat("/use api", id="edited") == []
+    assert (await two.chat("/repo"))[0].startswith("*web* on laptop")
