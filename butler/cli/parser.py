@@ -62,6 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     _backup_options(add("backup", "Save the data and the configuration in one encrypted file."))
     _restore_options(add("restore", "Put a backup where there is no data yet."))
     add("init", "Write a commented config.toml with the repos found nearby.")
+    _report_options(add("report", "Write a redacted report to attach to an issue."))
     add("version", "Print what is installed.")
     update = add("update", "Say how to update Butler.")
     update.add_argument(
@@ -206,6 +207,19 @@ def _restore_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--identity", type=_path, metavar="FILE", help="the secret key of age or ssh"
     )
+
+
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", type=_path, nargs="?", metavar="FILE", help="default: butler-report-DATE-TIME.txt"
+    )
+    parser.add_argument(
+        "--log",
+        type=_path,
+        metavar="FILE",
+        help="the log, of which the last 500 lines are taken (default: the systemd journal)",
+    )
+    parser.add_argument("--yes", action="store_true", help="write it without asking")
 
 
 def _passphrase_options(parser: argparse.ArgumentParser) -> None:
