@@ -1,11 +1,12 @@
 """`butler unlink`: unlink the account."""
 
 import argparse
+from pathlib import Path
 
 from butler import app, logs
 from butler.cli.exit_status import run_to_the_end
 from butler.config.schema import Config
-from butler.errors import LinkEndedError
+from butler.errors import DataError, LinkEndedError
 from butler.ops.daemon import whatsapp_folder
 from butler.ops.report import forget
 from butler.transports.whatsapp import linked_account, unlink
@@ -18,9 +19,17 @@ def main(options: argparse.Namespace) -> int:
     return run_to_the_end(_unlink(setup.config))
 
 
+def _account(folder: Path) -> str | None:
+    """Return what to call the account; None if there is none."""
+    try:
+        return linked_account(folder)
+    except DataError:
+        return "The account, whose credentials cannot be read,"
+
+
 async def _unlink(config: Config) -> None:
     with whatsapp_folder(config) as folder:
-        account = linked_account(folder)
+        account = _account(folder)
         if account is None:
             raise LinkEndedError("No WhatsApp account is linked.")
         problem = await unlink(folder, config.whatsapp.device_name)

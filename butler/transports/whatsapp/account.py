@@ -72,7 +72,10 @@ def read_account(folder: Path) -> Account | None:
                 return None
             row = db.execute("SELECT jid, lid FROM whatsmeow_device ORDER BY rowid DESC").fetchone()
     except sqlite3.Error as error:
-        raise DataError(f"The WhatsApp credentials in {path} cannot be read: {error}.") from error
+        raise DataError(
+            f"The WhatsApp credentials in {path} cannot be read: {error}. "
+            "If that stays so, link the account again: butler unlink, then butler pair"
+        ) from error
     return _account(*row) if row else None
 
 
