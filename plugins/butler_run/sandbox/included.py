@@ -16,6 +16,8 @@ _LIMIT_S = 5.0
 _MAX_BYTES = 1_000_000
 _KEYS = r"^(include(if\..*)?\.path|core\.hookspath)$"
 _HOOKS = "core.hookspath"
+# Git reports to files that its configuration names, before it looks at what it is asked.
+_NO_OTHER_CONFIGURATION = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
 _CONFIGURATION = (".gitconfig", ".config/git/config")
 
 
@@ -58,7 +60,12 @@ def _values(file: Path, top: Path) -> Iterator[tuple[str, Path]]:
     command = ("git", "config", "--file", str(file), "--null", "--no-includes", "--get-regexp")
     try:
         asked = subprocess.run(
-            [*command, _KEYS], capture_output=True, timeout=_LIMIT_S, check=False, cwd="/"
+            [*command, _KEYS],
+            capture_output=True,
+            timeout=_LIMIT_S,
+            check=False,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), **_NO_OTHER_CONFIGURATION},
         )
     except (OSError, subprocess.TimeoutExpired):
         return
