@@ -301,11 +301,12 @@ def test_who_may_do_what_is_said(tmp_path):
 
     assert lines == [
         "owners (the linked account, +4915112345678) may use every command",
-        "users (+4930123456) may use, in every chat, every command but /allow, /deny, /who, /why",
+        "users (+4930123456) may use, in every chat, every command but /allow, /deny, /who, /why, "
+        "/machines",
         "in 120363405395407771@g.us (Team), everybody may use every command but /allow, /deny, "
-        "/who, /why",
+        "/who, /why, /machines",
         "in 120363405395407772@g.us, +4930123457 may use every command but /clear, /allow, "
-        "/deny, /who, /why",
+        "/deny, /who, /why, /machines",
     ]
 
 
