@@ -13,7 +13,7 @@ import pytest
 from butler_run.agents import AcpAgent, Finished, Mode, Reason, Started, Text, Wishes
 
 pytestmark = [
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(300),
     pytest.mark.live_agents,
     pytest.mark.skipif("BUTLER_LIVE_AGENTS" not in os.environ, reason="make test-agents"),
 ]

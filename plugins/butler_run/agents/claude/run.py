@@ -10,6 +10,18 @@ from typing import Any
 from butler_run.agents.agent import Offer
 from butler_run.agents.base import Patience, ProcessRun
 from butler_run.agents.claude.asked import PLAN, decided, fields_of, filled
+from butler_run.agents.claude.messages import (
+    ALLOW,
+    INITIALIZE,
+    REJECT,
+    complaint,
+    context_size,
+    decision,
+    initialization,
+    input_of,
+    tasks_of,
+    tokens_in,
+)
 from butler_run.agents.claude.offers import offer_of
 from butler_run.agents.claude.todos import TOOLS, TodoList
 from butler_run.agents.complaints import is_too_long, limit_sentence
@@ -26,7 +38,6 @@ from butler_run.agents.events import (
     PlanProposed,
     Reason,
     Started,
-    Tasks,
     Text,
     Tool,
     Usage,
@@ -48,10 +59,7 @@ MODES = {
     Mode.PLAN: "plan",
     Mode.BYPASS: "bypassPermissions",
 }
-_ALLOW, _REJECT = "allow", "reject"
-_INITIALIZE = "i1"
 _PLANS = "/.claude/plans/"
-_MOST_TASKS = 50
 _RATE_LIMITED = 429
 
 
@@ -63,12 +71,12 @@ async def initialized(process: AgentProcess, limit_s: float) -> Offer:
     """
     messages = Messages(process)
     request = {"subtype": "initialize"}
-    _send(process, {"type": "control_request", "request_id": _INITIALIZE, "request": request})
+    _send(process, {"type": "control_request", "request_id": INITIALIZE, "request": request})
     try:
         async with asyncio.timeout(limit_s):
             async for several in messages:
                 for message in several:
-                    if (response := _initialization(message)) is not None:
+                    if (response := initialization(message)) is not None:
                         return offer_of(response)
     except TimeoutError:
         raise messages.not_started(limit_s) from None
@@ -101,7 +109,7 @@ class ClaudeRun(ProcessRun):
 
     def prompt(self, *texts: str) -> None:
         """Send the prompt, the last of ``texts``, with the texts before it."""
-        self._control(_INITIALIZE, {"subtype": "initialize"})
+        self._control(INITIALIZE, {"subtype": "initialize"})
         content = [{"type": "text", "text": text} for text in texts]
         self._send({"type": "user", "message": {"role": "user", "content": content}})
 
@@ -153,7 +161,7 @@ class ClaudeRun(ProcessRun):
             case {"type": "rate_limit_event"}:
                 yield self._limited(message.get("rate_limit_info"))
             case {"type": "system", "subtype": "background_tasks_changed", "tasks": list(tasks)}:
-                yield _tasks(tasks)
+                yield tasks_of(tasks)
             case {"type": "control_request", "request_id": str(id), "request": dict(request)}:
                 yield from self._requested(id, request)
             case {"type": "result"}:
@@ -163,12 +171,12 @@ class ClaudeRun(ProcessRun):
 
     def _note_commands(self, message: dict[str, Any]) -> None:
         """Note the slash commands in the answer to ``initialize``; it describes them."""
-        match _initialization(message):
+        match initialization(message):
             case {"commands": list(offers)}:
                 self._commands = offers
 
     def _note_context(self, usage: object) -> None:
-        if isinstance(usage, dict) and (tokens := _tokens(usage)):
+        if isinstance(usage, dict) and (tokens := tokens_in(usage)):
             self._context_tokens = tokens
 
     def _limited(self, info: object) -> Event:
@@ -192,10 +200,10 @@ class ClaudeRun(ProcessRun):
                 case {"type": "image" | "document"}:
                     yield from embedded(block)
                 case {"type": "tool_use", "id": str(id), "name": str(name)} if name in TOOLS:
-                    yield self._todos.called(id, name, _input(block)) or Working()
+                    yield self._todos.called(id, name, input_of(block)) or Working()
                 case {"type": "tool_use", "id": str(id), "name": str(name)}:
-                    self._note_plan(name, _input(block))
-                    self._titles[id] = self._title(name, _input(block))
+                    self._note_plan(name, input_of(block))
+                    self._titles[id] = self._title(name, input_of(block))
                     self._answer.end_section()
                     yield Tool(id, self._titles[id])
                 case _:
@@ -234,7 +242,7 @@ class ClaudeRun(ProcessRun):
             error = {"subtype": "error", "request_id": request_id, "error": "not supported"}
             self._send({"type": "control_response", "response": error})
             return
-        tool_input = _input(request)
+        tool_input = input_of(request)
         self._requests[request_id] = request
         match request.get("tool_name"):
             case "AskUserQuestion" if fields := fields_of(tool_input):
@@ -248,9 +256,9 @@ class ClaudeRun(ProcessRun):
                 yield self._permission(request_id, request)
 
     def _permission(self, request_id: str, request: dict[str, Any]) -> PermissionAsked:
-        tool_input = _input(request)
+        tool_input = input_of(request)
         name = str(request.get("display_name") or request.get("tool_name") or "a tool")
-        options = [(_ALLOW, "allow", OptionKind.ALLOW_ONCE), (_REJECT, "reject", OptionKind.REJECT)]
+        options = [(ALLOW, "allow", OptionKind.ALLOW_ONCE), (REJECT, "reject", OptionKind.REJECT)]
         return PermissionAsked(
             request_id,
             self._title(name, tool_input),
@@ -268,7 +276,7 @@ class ClaudeRun(ProcessRun):
 
     def _ended(self, result: dict[str, Any]) -> Iterator[Event]:
         yield self._usage(result)
-        subtype, said = result.get("subtype"), _complaint(result)
+        subtype, said = result.get("subtype"), complaint(result)
         if subtype == "error_max_turns":
             yield Finished(Reason.CUT_SHORT, "The agent reached its turn limit.")
         elif not result.get("is_error") and subtype == "success":
@@ -288,10 +296,10 @@ class ClaudeRun(ProcessRun):
     def _usage(self, result: Mapping[str, Any]) -> Usage:
         counts, cost = result.get("usage"), result.get("total_cost_usd")
         return Usage(
-            _tokens(counts) if isinstance(counts, dict) else 0,
+            tokens_in(counts) if isinstance(counts, dict) else 0,
             float(cost) if isinstance(cost, int | float) else None,
             self._context_tokens,
-            _context_size(result.get("modelUsage")),
+            context_size(result.get("modelUsage")),
         )
 
     def _said_at_last(self, text: object) -> Iterator[Event]:
@@ -316,13 +324,13 @@ class ClaudeRun(ProcessRun):
         raise AgentError(epitaph)
 
     def _reply(self, permission_id: str, option_id: str | None) -> None:
-        self._respond(permission_id, _decision(self._requests[permission_id], option_id))
+        self._respond(permission_id, decision(self._requests[permission_id], option_id))
 
     def _fill(self, input_id: str, values: Mapping[str, Value] | None, note: str) -> None:
-        self._respond(input_id, filled(_input(self._requests[input_id]), values, note))
+        self._respond(input_id, filled(input_of(self._requests[input_id]), values, note))
 
     def _decide(self, plan_id: str, decision: Decision, reason: str) -> None:
-        self._respond(plan_id, decided(_input(self._requests[plan_id]), decision, reason))
+        self._respond(plan_id, decided(input_of(self._requests[plan_id]), decision, reason))
 
     def _respond(self, request_id: str, decision: dict[str, Any]) -> None:
         del self._requests[request_id]
@@ -342,52 +350,3 @@ class ClaudeRun(ProcessRun):
 
 def _send(process: AgentProcess, message: dict[str, Any]) -> None:
     process.write(json.dumps(message).encode() + b"\n")
-
-
-def _initialization(message: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the answer to ``initialize``; None if it is another message."""
-    match message:
-        case {"response": {"request_id": str(id), "response": dict(response)}}:
-            return response if id == _INITIALIZE else None
-    return None
-
-
-def _tasks(tasks: list[Any]) -> Tasks:
-    kinds = [each.get("task_type") for each in tasks if isinstance(each, dict)]
-    commands = [
-        on_one_line(str(each.get("description", "")), 80)
-        for each in tasks[:_MOST_TASKS]
-        if isinstance(each, dict) and each.get("task_type") == "local_bash"
-    ]
-    return Tasks(kinds.count("local_agent"), tuple(commands))
-
-
-def _input(holder: Mapping[str, Any]) -> dict[str, Any]:
-    tool_input = holder.get("input")
-    return tool_input if isinstance(tool_input, dict) else {}
-
-
-def _decision(request: dict[str, Any], option_id: str | None) -> dict[str, Any]:
-    if option_id is None:
-        return {"behavior": "deny", "message": "The run was stopped.", "interrupt": True}
-    if option_id == _REJECT:
-        return {"behavior": "deny", "message": "The user said no."}
-    return {"behavior": "allow", "updatedInput": _input(request)}
-
-
-def _complaint(result: dict[str, Any]) -> str:
-    said = result.get("result") or result.get("errors") or result.get("subtype") or ""
-    return on_one_line("; ".join(map(str, said)) if isinstance(said, list) else str(said))
-
-
-def _tokens(counts: Mapping[str, Any]) -> int:
-    return sum(
-        count for key, count in counts.items() if key.endswith("_tokens") and isinstance(count, int)
-    )
-
-
-def _context_size(usage_by_model: object) -> int | None:
-    """Return the size of the largest context among the models of a run."""
-    usages = usage_by_model.values() if isinstance(usage_by_model, dict) else ()
-    sizes = [each.get("contextWindow") for each in usages if isinstance(each, dict)]
-    return max((each for each in sizes if isinstance(each, int)), default=None)
