@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from butler.sessions import Session as Session
     from butler.storage.file_lock import FileLock as FileLock
     from butler.storage.files import open_database as open_database
+    from butler.storage.pruning import Pruning as Pruning
 
 _HOMES = {
     "At": "butler.core.place",
@@ -69,6 +70,7 @@ _HOMES = {
     "Person": "butler.chat.message",
     "Plugin": "butler.core.plugin",
     "PluginError": "butler.errors",
+    "Pruning": "butler.storage.pruning",
     "Reply": "butler.chat.message",
     "Repo": "butler.repos.registry",
     "Role": "butler.access.rules",

@@ -12,6 +12,7 @@ from contextlib import (
     contextmanager,
 )
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 from butler.access.grants import StoredGrants
@@ -38,6 +39,7 @@ from butler.repos.registry import RepoRegistry
 from butler.sessions import MemoryStore, SessionManager, SessionStore, SqliteStore, StoreError
 from butler.storage.files import private_folder
 from butler.storage.generation import Generation
+from butler.storage.pruning import Pruning
 
 logger = logging.getLogger(__name__)
 
@@ -268,10 +270,14 @@ async def _enter(stack: AsyncExitStack, plugin: Plugin[Settings], name: str) -> 
 
 @asynccontextmanager
 async def _purging(sessions: SessionManager) -> AsyncIterator[None]:
+    pruning = Pruning(inf)
+
     async def purge_forever() -> None:
         while True:
             try:
-                await asyncio.to_thread(sessions.purge_expired)
+                # What has expired counts as absent anyway, but a clock may be wrong for a while.
+                if pruning.is_due:
+                    await asyncio.to_thread(sessions.purge_expired)
             except StoreError as error:
                 logger.warning("expired sessions stay for now: %s", error)
             await asyncio.sleep(PURGE_EVERY_S)

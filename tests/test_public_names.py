@@ -26,6 +26,7 @@ NAMES = {
     "Person",
     "Plugin",
     "PluginError",
+    "Pruning",
     "Reply",
     "Repo",
     "Role",

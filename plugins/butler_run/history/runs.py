@@ -1,13 +1,15 @@
 """The run history, on disk."""
 
+import logging
 import os
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from butler import ButlerError, Finding, Message, Person
+from butler import ButlerError, DataError, Finding, Message, Person, Pruning
 from butler_run.agents import Usage
 from butler_run.history.chats import CHATS_SCHEMA, Chats
 from butler_run.history.contexts import Contexts
@@ -18,6 +20,8 @@ from butler_run.history.past import AT_WORK, Past, Request, State
 from butler_run.history.preferences import Preferences
 from butler_run.history.process_ids import is_there, name_of
 from butler_run.history.slash_commands import SlashCommands
+
+logger = logging.getLogger(__name__)
 
 FILE_NAME = "runs.sqlite3"
 
@@ -48,6 +52,7 @@ _REQUEST = (
     "SELECT number, message_id, chat_id, phone, lid, text, sent_at, is_own, repo, agent, prompt "
     "FROM runs JOIN details USING (number) "
 )
+_OLDEST_TEXT = "SELECT min(ended_at) FROM runs JOIN details USING (number) WHERE prompt != ''"
 _DETAILS_KEPT = 1_000
 _LONGEST_NAME = 100
 _UNTOLD_KEPT_S = 24 * 3600.0
@@ -75,7 +80,7 @@ class History:
     """
 
     def __init__(self, path: Path, keep_s: float | None = None) -> None:
-        self._keep_s = keep_s
+        self._pruning = Pruning(inf if keep_s is None else keep_s)
         self._process = name_of(os.getpid())
         self._file = HistoryFile(path, f"{_SCHEMA}{CHATS_SCHEMA}{_UNDONE}{_NAMES}")
         self._unsaved: dict[int, dict[str, Any]] = {}
@@ -90,12 +95,17 @@ class History:
 
     def forget_texts(self) -> None:
         """Forget what was asked and answered in runs that ended too long ago; the rest is kept."""
-        if self._keep_s is None:
+        if not self._pruning.is_due:
+            return
+        try:
+            until = self._pruning.until(self._file.rows(_OLDEST_TEXT)[0][0])
+        except DataError as error:
+            logger.warning("texts of old runs stay for now: %s", error)
             return
         self._file.note(
             "UPDATE details SET text = '', prompt = '', untold = NULL WHERE prompt != '' "
             "AND number IN (SELECT number FROM runs WHERE ended_at < ?)",
-            time.time() - self._keep_s,
+            until,
         )
 
     def close(self) -> None:

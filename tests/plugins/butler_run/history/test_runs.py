@@ -14,13 +14,21 @@ def clock(mocker):
     return mocker.patch("butler_run.history.runs.time.time", return_value=1_000_000.0)
 
 
+@pytest.fixture
+def steady(mocker):
+    return mocker.patch("butler.storage.pruning.time.clock_gettime", return_value=0.0)
+
+
 @pytest.mark.parametrize("keep_s", [90 * DAY_S, None])
-def test_what_was_asked_in_a_run_is_gone_from_the_files_once_it_is_too_old(tmp_path, clock, keep_s):
+def test_what_was_asked_in_a_run_is_gone_from_the_files_once_it_is_too_old(
+    tmp_path, clock, steady, keep_s
+):
     history = History(tmp_path / FILE_NAME, keep_s)
     message = make_message("/run a-secret-plan")
     number = history.add(message, "api", tmp_path, "claude", "a-secret-plan")
     history.end(number, State.DONE, answer="a-secret-answer")
     clock.return_value += 91 * DAY_S
+    steady.return_value += 91 * DAY_S
     history.forget_texts()
     history.close()
 
@@ -28,10 +36,23 @@ def test_what_was_asked_in_a_run_is_gone_from_the_files_once_it_is_too_old(tmp_p
     assert (b"a-secret" in content) is (keep_s is None)
 
 
-def test_what_was_asked_in_a_run_that_is_not_over_is_kept(tmp_path, clock):
+def test_a_clock_that_is_ahead_costs_no_text(tmp_path, clock, steady):
+    history = History(tmp_path / FILE_NAME, 90 * DAY_S)
+    number = history.add(make_message("/run it"), "api", tmp_path, "claude", "it")
+    history.end(number, State.DONE)
+    clock.return_value += 91 * DAY_S
+    steady.return_value += 7_200
+    history.forget_texts()
+
+    assert history.request(number).prompt == "it"
+    history.close()
+
+
+def test_what_was_asked_in_a_run_that_is_not_over_is_kept(tmp_path, clock, steady):
     history = History(tmp_path / FILE_NAME, 90 * DAY_S)
     number = history.add(make_message("/run it"), "api", tmp_path, "claude", "it")
     clock.return_value += 91 * DAY_S
+    steady.return_value += 91 * DAY_S
     history.forget_texts()
 
     assert history.request(number).prompt == "it"
