@@ -227,7 +227,7 @@ def test_a_session_that_stands_in_one_of_the_two_only_can_be_deleted(server, sto
 def test_more_sessions_than_can_be_listed_are_an_error(store, mocker):
     limit = str(redis_sessions.MAX_LIST_BYTES)
     assert limit in redis_sessions._LIST.text
-    smaller = Script(redis_sessions._LIST.text.replace(limit, "1000"))
+    smaller = Script(redis_sessions._LIST.text.replace(limit, "500"))
     mocker.patch.object(redis_sessions, "_LIST", smaller)
     for number in range(30):
         store.put(Session(f"{number}@g.us", "api", "/src/api", 1.0))
