@@ -96,3 +96,26 @@ async def test_with_a_reply_that_waits_behind_one_that_is_stuck(whatsapp_server,
 
     assert [each.quoted_id for each in whatsapp_server.replies] == [stuck.id, waits.id]
     assert query(config, "SELECT DISTINCT state FROM inbox") == [("done",)]
+
+
+async def test_with_a_backlog_it_ends_well_and_the_next_start_goes_on(whatsapp_server, tmp_path):
+    alice = whatsapp_server.person("Alice")
+    config = write_config(tmp_path, people=[alice])
+    await link(whatsapp_server, config)
+
+    async with Butler(config, whatsapp_server, "run") as butler:
+        whatsapp_server.faults.hold_acknowledgements()
+        sent = [await whatsapp_server.send_text("/use api", sender=alice) for _ in range(50)]
+        await whatsapp_server.next_reply()
+        assert await _ends_in_time(butler) == 0
+
+    whatsapp_server.faults.release_acknowledgements()
+    await whatsapp_server.wait_offline()
+    async with Butler(config, whatsapp_server, "run"):
+        is_open = "SELECT count(*) FROM inbox WHERE state != 'done'"
+        await eventually(lambda: query(config, is_open) == [(0,)], 60)
+
+    answered = [each.quoted_id for each in whatsapp_server.replies]
+    assert len(answered) == len(set(answered))
+    assert set(answered) <= {each.id for each in sent}
+    assert "Traceback" not in butler.log
