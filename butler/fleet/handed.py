@@ -182,8 +182,16 @@ class HandedRecords:
 class WorkerFleet:
     """What a worker's bot asks of its fleet; nothing is handed on from here."""
 
-    def __init__(self, broker: Broker, name: str, jobs: set[tuple[str, int]], links: Links) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        name: str,
+        jobs: set[tuple[str, int]],
+        links: Links,
+        show: Callable[[], None],
+    ) -> None:
         self.works_at = name
+        self._show = show
         self._broker = broker
         self._jobs = jobs
         self._links = links
@@ -214,11 +222,13 @@ class WorkerFleet:
     def job_began(self, chat_id: str, number: int) -> None:
         """Tell the hub."""
         self._jobs.add((chat_id, number))
+        self._show()
         self._links.report(chat_id, JobBegan(number))
 
     def job_ended(self, chat_id: str, number: int) -> None:
         """Tell the hub."""
         self._jobs.discard((chat_id, number))
+        self._show()
         self._links.report(chat_id, JobEnded(number))
 
     def question_asked(self, question: OpenQuestion) -> None:

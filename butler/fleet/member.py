@@ -64,7 +64,7 @@ class Member:
         self._last = (0, 0)
         self._card_place = (0, 0)
         self._card_data = b""
-        self._card_life = 0
+        self._card_of = (0, 0)
         self.is_new = True
         self.name = name
         self.card: Card | None = None
@@ -79,8 +79,9 @@ class Member:
 
     @property
     def is_known(self) -> bool:
-        """Whether its present process has said what it is, and can be used."""
-        return self.card is not None and self._card_life == self.life and not self.problem
+        """Whether it has said what it is in its present epoch, and can be used."""
+        is_of_now = self._card_of == (self.life, self.epoch)
+        return self.card is not None and is_of_now and not self.problem
 
     @property
     def knows_hub(self) -> bool:
@@ -109,7 +110,7 @@ class Member:
             return
         self._card_place, self.card, self.problem = place, card, ""
         self.life, self.epoch = address.life, address.epoch
-        self._card_life = address.life
+        self._card_of = address.life, address.epoch
         self.seen_at = time.time()
 
     def open(self, received: Received) -> list[ToHub]:

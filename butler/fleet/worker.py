@@ -188,6 +188,10 @@ class WorkerTransport:
         )
         self._end(message.chat_id, over)
 
+    def show_soon(self) -> None:
+        """Show the hubs soon what has changed on the card."""
+        self._membership.beat_soon()
+
     def call_last(self) -> None:
         """Take no more turns, and wait no longer for what hubs may not say soon."""
         self._is_last_call = True

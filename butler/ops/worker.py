@@ -103,7 +103,9 @@ async def at_work(
     sessions = HandedSessions(links)
     transport.on_turn = lambda turn: sessions.take(turn.message.chat_id, turn.frame.repo)
     side = FleetSide(
-        fleet=lambda _services: _opened(WorkerFleet(broker, name, transport.jobs, links)),
+        fleet=lambda _services: _opened(
+            WorkerFleet(broker, name, transport.jobs, links, transport.show_soon)
+        ),
         judge=HandedJudge(turns, setup.router, links, name, setup.config.machine.repos),
         sessions=sessions,
         machine=name,
