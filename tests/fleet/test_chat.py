@@ -273,3 +273,13 @@ async def test_an_edit_of_what_had_an_effect_on_a_laptop_is_not_acted_on(two):
 
     assert await two.chat("/use api", id="edited") == []
     assert (await two.chat("/repo"))[0].startswith("*web* on laptop")
+
+
+async def test_a_laptop_obeys_its_own_ceiling_of_agents(fleet):
+    await fleet.start_hub("infra")
+    await fleet.start_worker("laptop", "web", more='repos.web.agents = ["scripted"]\n')
+    await fleet.chat("/use web")
+
+    assert await fleet.chat("/agent codex") == [
+        "codex may not work in *web*. Agents that may: scripted."
+    ]
