@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from butler.testing.agents.messages import Message, encoded, receive, send
+from butler.testing.agents.messages import Message, api_retry, encoded, receive, send
 from butler.testing.agents.script import (
     Player,
     Script,
@@ -128,6 +128,11 @@ class AcpVoice:
         content = {"type": "text", "text": text}
         meta = {"claudeCode": {"parentToolUseId": "t-0"}}
         send(self._update("agent_message_chunk", content=content, _meta=meta))
+
+    def tell_retry(self, retry: Mapping[str, Any]) -> None:
+        """See ``Voice``; as claude-agent-acp passes it on."""
+        params = {"sessionId": self._conversation_id, "message": api_retry(retry)}
+        send({"jsonrpc": "2.0", "method": "_claude/sdkMessage", "params": params})
 
     def tell_limit(self, limit: Mapping[str, Any]) -> None:
         """See ``Voice``."""

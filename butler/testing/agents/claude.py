@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from butler.testing.agents.messages import Message, encoded, receive, send
+from butler.testing.agents.messages import Message, api_retry, encoded, receive, send
 from butler.testing.agents.script import (
     Player,
     Script,
@@ -90,6 +90,10 @@ class ClaudeVoice:
     def said_by_sub_agent(self, text: str) -> None:
         """See ``Voice``."""
         send({**_assistant({"type": "text", "text": text}), "parent_tool_use_id": "t-0"})
+
+    def tell_retry(self, retry: Mapping[str, Any]) -> None:
+        """See ``Voice``."""
+        send(api_retry(retry))
 
     def tell_limit(self, limit: Mapping[str, Any]) -> None:
         """See ``Voice``."""

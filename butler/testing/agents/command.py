@@ -51,6 +51,13 @@ class CommandVoice:
     def said_by_sub_agent(self, text: str) -> None:
         """See ``Voice``."""
 
+    def tell_retry(self, retry: Mapping[str, Any]) -> None:
+        """See ``Voice``: a line on stderr."""
+        which = f"attempt {retry['attempt']}/{retry['of']}"
+        when = f"in {retry['delay_s']} seconds"
+        sys.stderr.write(f"API Error ({retry['error']}) - Retrying {when} ({which})\n")
+        sys.stderr.flush()
+
     def tell_limit(self, limit: Mapping[str, Any]) -> None:
         """See ``Voice``."""
 

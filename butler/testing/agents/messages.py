@@ -2,11 +2,25 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from butler.testing.agents.script import write
 
 Message = dict[str, Any]
+
+
+def api_retry(retry: Mapping[str, Any]) -> Message:
+    """Return what Claude Code says of a retry."""
+    return {
+        "type": "system",
+        "subtype": "api_retry",
+        "attempt": retry["attempt"],
+        "max_retries": retry["of"],
+        "retry_delay_ms": retry["delay_s"] * 1000,
+        "error_status": retry.get("status", 529),
+        "error": retry["error"],
+    }
 
 
 def encoded(message: Message) -> bytes:

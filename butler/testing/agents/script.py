@@ -39,6 +39,7 @@ A step is an object with one of these keys:
     tasks            {"sub_agents": a number, "background": commands}: what works beside it
     sub_agent_says   a text of another agent, which nobody should see
     usage_limit      {"kind", "used" (0 to 1), "resets_at"}: a report on a usage limit
+    retry            {"attempt", "of", "delay_s", "error", "status"}: it tries a request again
     limited          the turn ends at a usage limit; "resets_at" beside it
     too_long         the turn ends as the conversation no longer fits
     write, delete    a file, relative to the working copy; "content"
@@ -164,6 +165,10 @@ class Voice(Protocol):
         """Pass on what another agent says."""
         ...
 
+    def tell_retry(self, retry: Mapping[str, Any]) -> None:
+        """Tell that a request is tried again."""
+        ...
+
     def tell_limit(self, limit: Mapping[str, Any]) -> None:
         """Report on a usage limit."""
         ...
@@ -247,6 +252,9 @@ class Player:
 
     def _usage_limit(self, limit: Step, _: Step) -> None:
         self._voice.tell_limit(limit)
+
+    def _retry(self, retry: Step, _: Step) -> None:
+        self._voice.tell_retry(retry)
 
     def _limited(self, _value: object, step: Step) -> None:
         raise TurnLimitedError(step.get("resets_at"))

@@ -15,6 +15,7 @@ from butler_run.agents.errors import (
     AgentError,
     ConversationLostError,
     LimitReachedError,
+    NotReadyError,
 )
 from butler_run.agents.events import (
     AgentCommand,
@@ -23,6 +24,7 @@ from butler_run.agents.events import (
     Change,
     CommandsAnnounced,
     Decision,
+    Delayed,
     Event,
     Field,
     FieldKind,
@@ -78,6 +80,7 @@ __all__ = [
     "CommandsAnnounced",
     "ConversationLostError",
     "Decision",
+    "Delayed",
     "Event",
     "Field",
     "FieldKind",
@@ -89,6 +92,7 @@ __all__ = [
     "LimitedRun",
     "Login",
     "Mode",
+    "NotReadyError",
     "Notice",
     "Offer",
     "Option",

@@ -18,6 +18,7 @@ from butler_run.agents.events import (
     Value,
 )
 from butler_run.agents.process.process import AgentProcess
+from butler_run.agents.signs import Signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,11 @@ class ProcessRun(ABC):
     Adapters implement ``_events``, ``_reply``, ``_fill``, ``_decide`` and ``_ask_to_stop``.
     """
 
-    def __init__(self, process: AgentProcess, patience: Patience) -> None:
+    def __init__(
+        self, process: AgentProcess, patience: Patience, *, is_plain: bool = False
+    ) -> None:
         self._process = process
+        self._signs = Signs(process, is_plain=is_plain)
         self._patience = patience
         self._questions: dict[str, Asked] = {}
         self._is_cancelled = False
@@ -49,7 +53,7 @@ class ProcessRun(ABC):
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yield the events, see ``Run``."""
         try:
-            async for event in self._events():
+            async for event in self._signs.among(self._events()):
                 yield self._noted(event)
         finally:
             self._reject_all()

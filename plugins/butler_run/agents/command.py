@@ -99,7 +99,7 @@ def _filled(argument: str, previous: str, prompt: str) -> str:
 
 class _CommandRun(ProcessRun):
     def __init__(self, process: AgentProcess, patience: Patience) -> None:
-        super().__init__(process, patience)
+        super().__init__(process, patience, is_plain=True)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     async def _events(self) -> AsyncIterator[Event]:

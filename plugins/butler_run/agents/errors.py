@@ -5,6 +5,7 @@
     UserError
     └── AgentError                   the agent cannot be started, or failed
         ├── ConversationLostError    the conversation cannot be resumed; a fresh one can be started
+        ├── NotReadyError            not logged in, no credit, overloaded
         └── LimitReachedError        the run was ended because it reached a limit
 """
 
@@ -13,6 +14,10 @@ from butler import UserError
 
 class AgentError(UserError):
     """The agent cannot work; the text says why, with the way out if there is one."""
+
+
+class NotReadyError(AgentError):
+    """The agent said that it cannot work now; the text says it in the user's words."""
 
 
 class ConversationLostError(AgentError):

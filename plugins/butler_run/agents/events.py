@@ -269,6 +269,13 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Delayed:
+    """What the agent waits for, such as an overloaded model; over with its next output."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Working:
     """A sign of life without visible output, such as a thought."""
 
@@ -305,6 +312,7 @@ Event = (
     | UsageLimit
     | Usage
     | Notice
+    | Delayed
     | Working
     | Finished
 )

@@ -11,6 +11,7 @@ from butler import Context, DataError, Reply, Repo, UserError, duration
 from butler_run.agents import (
     CommandsAnnounced,
     ConversationLostError,
+    Delayed,
     Event,
     InputAsked,
     LimitedRun,
@@ -360,6 +361,8 @@ class Run:
                 self._progress.list_todos(event.items)
             case Tasks():
                 self._progress.count_tasks(event)
+            case Delayed():
+                self._show(event.reason)
             case PermissionAsked() | InputAsked() | PlanProposed():
                 self._show("waiting for an answer")
             case _:

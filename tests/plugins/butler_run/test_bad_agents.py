@@ -213,3 +213,15 @@ async def test_an_agent_that_closes_its_output_and_stays_is_left(chat, script, r
     await chat("/use api")
 
     assert "closed its output before it had answered." in await run(chat)
+
+
+async def test_the_status_shows_that_the_agent_tries_again(chat, script, wait_for, mocker):
+    mocker.patch("butler_run.runs.progress.EDIT_EVERY_S", 0.0)
+    retry = {"attempt": 3, "of": 10, "delay_s": 8, "error": "overloaded"}
+    script.turns({"retry": retry}, {"wait": True})
+    await chat("/use api")
+
+    await chat("/run x")
+
+    await wait_for(chat, "the model is overloaded, tries again 3 of 10 in 8 s")
+    await chat("/stop")

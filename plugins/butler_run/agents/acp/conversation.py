@@ -41,7 +41,10 @@ _MOST_SESSIONS = 20
 _TITLE_LENGTH = 80
 
 # Keeps claude-agent-acp from .claude and .mcp.json of a working copy; other agents ignore it.
-_USER_SETTINGS = {"claudeCode": {"options": {"settingSources": ["user"]}}}
+_USER_SETTINGS = {"options": {"settingSources": ["user"]}}
+
+# Lets claude-agent-acp say when Claude tries a request again; other agents ignore it.
+_RETRIES = {"emitRawSDKMessages": [{"type": "system", "subtype": "api_retry"}]}
 
 _CAUSES = ("details", "message", "error")
 _LOST = re.compile(
@@ -242,7 +245,8 @@ class Opening:
     @property
     def _settings(self) -> dict[str, Any]:
         """The ``_meta`` of each request that opens a session; none persists across requests."""
-        return {} if self._wanted.is_trusted else _USER_SETTINGS
+        own = {} if self._wanted.is_trusted else _USER_SETTINGS
+        return {"claudeCode": {**_RETRIES, **own}}
 
     @property
     def _cwd(self) -> str:

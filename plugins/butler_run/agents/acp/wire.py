@@ -13,6 +13,7 @@ from typing import Any
 
 from butler_run.agents.acp.elicitation import form_of
 from butler_run.agents.acp.updates import Updates
+from butler_run.agents.delays import delay_of_claude
 from butler_run.agents.errors import AgentError
 from butler_run.agents.events import Event
 from butler_run.agents.process.json_lines import Messages
@@ -102,6 +103,8 @@ class Wire:
         params = _object(message, "params")
         if message["method"] == "session/update":
             return self._updated(_object(params, "update"))
+        if message["method"] == "_claude/sdkMessage":
+            return self._retried(_object(params, "message"))
         if "id" not in message:
             return ()
         if message["method"] == "session/request_permission":
@@ -119,6 +122,12 @@ class Wire:
             return self._updates.events(update)
         self._updates.note_commands(update)
         return ()
+
+    def _retried(self, message: Params) -> Iterable[Event]:
+        if message.get("subtype") != "api_retry":
+            return ()
+        self.messages.check_retry(message)
+        return () if self.is_deaf else (delay_of_claude(message),)
 
     def _input_asked(self, request_id: Any, params: Params) -> Iterable[Event]:
         question_id = json.dumps(request_id)

@@ -25,6 +25,7 @@ from butler_run.agents.claude.messages import (
 from butler_run.agents.claude.offers import offer_of
 from butler_run.agents.claude.todos import TOOLS, TodoList
 from butler_run.agents.complaints import is_too_long, limit_sentence
+from butler_run.agents.delays import delay_of_claude
 from butler_run.agents.embedded import embedded
 from butler_run.agents.errors import AgentError, ConversationLostError
 from butler_run.agents.events import (
@@ -148,9 +149,10 @@ class ClaudeRun(ProcessRun):
 
     def _events_of(self, message: dict[str, Any]) -> Iterator[Event]:
         match message:
-            case {"type": "system", "subtype": "init", "session_id": str(conversation_id)}:
-                yield Started(conversation_id)
-                yield from self._announced(message.get("slash_commands"))
+            case {"type": "system"}:
+                yield from self._told_by_system(message)
+            case {"type": "assistant", "error": str()}:
+                yield Working()  # the result says it again
             case {"type": "assistant" | "user", "parent_tool_use_id": str()}:
                 yield Working()  # what other agents do is counted, not streamed
             case {"type": "assistant", "message": {"content": list(blocks)}}:
@@ -160,12 +162,23 @@ class ClaudeRun(ProcessRun):
                 yield from self._tool_results(blocks)
             case {"type": "rate_limit_event"}:
                 yield self._limited(message.get("rate_limit_info"))
-            case {"type": "system", "subtype": "background_tasks_changed", "tasks": list(tasks)}:
-                yield tasks_of(tasks)
             case {"type": "control_request", "request_id": str(id), "request": dict(request)}:
                 yield from self._requested(id, request)
             case {"type": "result"}:
                 yield from self._ended(message)
+            case _:
+                yield Working()
+
+    def _told_by_system(self, message: dict[str, Any]) -> Iterator[Event]:
+        match message:
+            case {"subtype": "init", "session_id": str(conversation_id)}:
+                yield Started(conversation_id)
+                yield from self._announced(message.get("slash_commands"))
+            case {"subtype": "api_retry"}:
+                self._messages.check_retry(message)
+                yield delay_of_claude(message)
+            case {"subtype": "background_tasks_changed", "tasks": list(tasks)}:
+                yield tasks_of(tasks)
             case _:
                 yield Working()
 

@@ -1,11 +1,12 @@
 """JSON objects of an agent, one per line."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from butler_run.agents.complaints import explained
-from butler_run.agents.errors import AgentError
+from butler_run.agents.delays import refusal_of_claude
+from butler_run.agents.errors import AgentError, NotReadyError
 from butler_run.agents.process.process import AgentProcess
 from butler_run.agents.text import on_one_line
 
@@ -53,6 +54,8 @@ class Messages:
 
     def not_started(self, limit_s: float) -> AgentError:
         """Return the error for a process that did not start in time."""
+        if known := self.known(f"{self.stray} {self._process.stderr_tail}"):
+            return known
         sentence = f"{self._process.name} did not start within {limit_s:g} s."
         said = self.stray or self._process.stderr_tail
         return AgentError(f"{sentence} It wrote: {said}" if said else sentence)
@@ -64,7 +67,17 @@ class Messages:
     def known(self, said: str) -> AgentError | None:
         """Return the error for a known text, in the user's words; None for others."""
         sentence = explained(self._process.name, said, self._process.variables)
-        return None if sentence is None else AgentError(sentence)
+        return None if sentence is None else NotReadyError(sentence)
+
+    def check_retry(self, message: Mapping[str, Any]) -> None:
+        """Check that a retry of Claude Code may help.
+
+        Raises:
+            NotReadyError: It may not.
+        """
+        refusal = refusal_of_claude(message)
+        if refusal is not None and (known := self.known(refusal)) is not None:
+            raise known
 
     def _messages_in(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         for line in lines:

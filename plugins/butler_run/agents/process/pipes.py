@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 _HIGH_WATER_BYTES = 128 * 1024
 _TAIL_BYTES = 16 * 1024
+_MOST_LINES = 8
 
 
 class Output(asyncio.Protocol):
@@ -55,11 +57,21 @@ class Tail(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.kept = bytearray()
+        self._unfinished = b""
+        self.listen(lambda _lines: None)
+
+    def listen(self, heard: Callable[[Sequence[str]], None]) -> None:
+        """Pass on the lines as they come, of many at once only the last."""
+        self._heard = heard
 
     def data_received(self, data: bytes) -> None:
         """Append the data and drop the oldest, see asyncio."""
         self.kept += data
         del self.kept[:-_TAIL_BYTES]
+        *lines, rest = (self._unfinished + data[-_TAIL_BYTES:]).split(b"\n")
+        self._unfinished = rest[-_TAIL_BYTES:]
+        if lines:
+            self._heard([line.decode(errors="replace") for line in lines[-_MOST_LINES:]])
 
 
 class ReaperLine(asyncio.Protocol):

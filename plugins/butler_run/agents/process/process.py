@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from butler import listed
+from butler_run.agents.delays import runner_of
 from butler_run.agents.errors import AgentError, LimitReachedError
 from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure, Launch
 from butler_run.agents.process.lines import LineSplitter
@@ -57,9 +58,14 @@ class AgentProcess:
     """A running program. Its stdout can be read once, by one task."""
 
     def __init__(
-        self, name: str, limits: ProcessLimits, variables: frozenset[str] = frozenset()
+        self,
+        name: str,
+        limits: ProcessLimits,
+        variables: frozenset[str] = frozenset(),
+        runner: str = "",
     ) -> None:
         self.name = name
+        self.runner = runner
         self.token = secrets.token_hex(8)
         self.variables = variables
         self._limits = limits
@@ -113,6 +119,10 @@ class AgentProcess:
         async for piece in self.pieces():
             yield splitter.feed(piece)
         yield splitter.rest()
+
+    def on_stderr(self, heard: Callable[[Sequence[str]], None]) -> None:
+        """Pass on the lines of stderr as they come, of many at once only the last."""
+        self._tail.listen(heard)
 
     def write(self, data: bytes) -> None:
         """Write to stdin; ignored after the end of the process."""
@@ -260,7 +270,8 @@ async def spawned(
         AgentError: The program is not installed, or the folder does not exist.
     """
     program = found(command[0], folder, environment, how_to_get)
-    process = AgentProcess(usual_name(command), limits, frozenset(environment))
+    runner = runner_of(tuple(command))
+    process = AgentProcess(usual_name(command), limits, frozenset(environment), runner)
     around = enclosure.around((program, *command[1:]), folder=folder, environment=environment)
     async with around as launch:
         started = time.perf_counter()

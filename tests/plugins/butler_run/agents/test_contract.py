@@ -16,8 +16,10 @@ from butler_run.agents import (
     CommandAgent,
     CommandsAnnounced,
     ConversationLostError,
+    Delayed,
     Finished,
     LimitReachedError,
+    NotReadyError,
     OptionKind,
     Patience,
     PermissionAsked,
@@ -43,6 +45,32 @@ async def test_a_run_starts_says_and_finishes(events_of, kind):
     assert isinstance(events[0], Started)
     assert [e for e in events if isinstance(e, Text)] == [Text("Done: a\nb")]
     assert events[-1] == Finished(Reason.DONE)
+
+
+async def test_the_retries_of_an_agent_are_told(events_of, kind, said):
+    retry = {"attempt": 3, "of": 10, "delay_s": 8, "error": "overloaded"}
+
+    events = await events_of(kind, {"turns": [[{"retry": retry}, {"pause": 0.1}, {"say": "x"}]]})
+
+    assert Delayed("the model is overloaded, tries again 3 of 10 in 8 s") in events
+    assert said(events) == "x"
+
+
+async def test_a_download_before_the_start_is_told(
+    scripts, folder, environment, kind, mocker, tmp_path
+):
+    mocker.patch("butler_run.agents.signs.DOWNLOAD_S", 0.0)
+    npx = tmp_path / "npx"
+    npx.write_text('#!/bin/sh\nsleep 0.2; shift; exec "$@"\n')
+    npx.chmod(0o755)
+    command = [str(npx), "an-agent", *scripted_agent(kind, scripts, {"turns": [[{"say": "x"}]]})]
+    agent = {"acp": AcpAgent, "claude": ClaudeAgent, "command": CommandAgent}[kind](command)
+
+    async with agent.start("p", folder=folder, environment=environment) as run:
+        events = [event async for event in run]
+
+    told = Delayed("npx is downloading the agent") in events
+    assert told is (kind != "command")  # of any program it is not known what its start is
 
 
 @pytest.mark.parametrize("prompt", ["--help", "-x", "", "ä€🙂", "{prompt}", "y" * 65_536])
@@ -262,6 +290,29 @@ class TestConversing:
     async def test_not_being_logged_in_is_said(self, events_of, kind):
         with pytest.raises(AgentError, match="is not logged in on this machine: "):
             await events_of(kind, {"logged_in": False, "turns": [[]]})
+
+    async def test_a_key_that_is_refused_again_ends_the_run_at_once(self, events_of, kind):
+        retries = [
+            {"retry": {"attempt": n, "of": 10, "delay_s": 1, "error": error, "status": 401}}
+            for n, error in enumerate(["authentication_failed"] * 2, 1)
+        ]
+
+        with pytest.raises(NotReadyError, match="is not logged in on this machine: "):
+            await events_of(kind, {"turns": [[*retries, {"hang": True}]]})
+
+    async def test_a_complaint_ends_a_start_that_does_not_come(self, events_of, kind, mocker):
+        mocker.patch("butler_run.agents.signs.COMPLAINT_S", 0.01)
+        script = {"before": [{"stderr": "Error: not logged in"}, {"hang": True}]}
+
+        with pytest.raises(NotReadyError, match="is not logged in on this machine: "):
+            await events_of(kind, script, limits=QUICK)
+
+    async def test_what_an_mcp_server_lacks_ends_nothing(self, events_of, kind, said, mocker):
+        mocker.patch("butler_run.agents.signs.COMPLAINT_S", 0.0)
+        line = 'MCP server "mail": authentication required'
+        script = {"before": [{"stderr": line}, {"pause": 0.1}], "turns": [[{"say": "x"}]]}
+
+        assert said(await events_of(kind, script)) == "x"
 
     async def test_garbage_instead_of_protocol_is_said(self, events_of, kind):
         script = {"before": [{"garbage": "Welcome!", "times": 50}, {"hang": True}]}
