@@ -62,8 +62,17 @@ class Lingering(Plugin):
             self.found.append(await ctx.session())
 
 
-async def test_a_job_that_is_cancelled_still_reaches_sessions_in_redis(butler_toml, tmp_path):
-    server, lingering = Server(tmp_path / "valkey").start(), Lingering()
+@pytest.fixture
+def server(tmp_path):
+    server = Server(tmp_path / "valkey").start()
+    yield server
+    server.kill()
+
+
+async def test_a_job_that_is_cancelled_still_reaches_sessions_in_redis(
+    butler_toml, tmp_path, server
+):
+    lingering = Lingering()
     path = tmp_path / "butler.toml"
     path.touch(0o600)
     path.write_text(
@@ -76,5 +85,4 @@ async def test_a_job_that_is_cancelled_still_reaches_sessions_in_redis(butler_to
         await bot.handle(make_message("/use api", "team@g.us"))
         await bot.handle(make_message("good morning", "team@g.us"))
 
-    server.kill()
     assert [each and each.active_repo for each in lingering.found] == ["api"]

@@ -268,8 +268,15 @@ def test_many_sessions_are_listed_in_pages_of_the_script(store):
     assert [each.chat_id for each in store.recent(2, 1_500)] == ["chat 0999", "chat 0998"]
 
 
-def test_away_it_says_that_nothing_was_changed_and_back_it_works(tmp_path):
+@pytest.fixture
+def durable(tmp_path):
     server = Server(tmp_path, "appendonly yes").start()
+    yield server
+    server.kill()
+
+
+def test_away_it_says_that_nothing_was_changed_and_back_it_works(durable):
+    server = durable
     sessions = SessionManager(RedisStore(RedisPlace(parse(server.url)), "+49"))
     sessions.set_active_repo("group", "api", "/src/api")
     server.kill()
@@ -286,4 +293,3 @@ def test_away_it_says_that_nothing_was_changed_and_back_it_works(tmp_path):
     sessions._store._redis._again_at = 0.0
     assert sessions.get_active_repo("group") == ("api", "/src/api")
     sessions.close()
-    server.kill()
