@@ -27,7 +27,7 @@ _REACHED = re.compile(
     r"|hit your .{0,30}limit|exceed your .{0,40}rate limit|limit reached"
     r"|rate[ _-]limit(?:ed|_error)"
     r"|usage_limit|resource_exhausted|resource has been exhausted|quota exceeded"
-    r"|exceeded your current quota|too many requests"
+    r"|exhausted your .{0,30}(?:quota|capacity)|exceeded your current quota|too many requests"
     r"|\(429\)|(?:error|status|code):? 429\b",
     re.IGNORECASE,
 )
