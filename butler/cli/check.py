@@ -1,6 +1,7 @@
 """`butler check`: check everything that the configuration names."""
 
 import argparse
+from collections.abc import Sequence
 
 from butler.app import read_setup
 from butler.cli.exit_status import OK, WRONG
@@ -14,7 +15,11 @@ _MIN_WIDTH, _MAX_WIDTH = 14, 40
 
 def main(options: argparse.Namespace) -> int:
     """Print a line for each check and their sum; return the exit status."""
-    found = checks.findings(read_setup(options.config))
+    return show_findings(checks.findings(read_setup(options.config)))
+
+
+def show_findings(found: Sequence[Finding]) -> int:
+    """Print a line for each finding and their sum; return the exit status."""
     longest = max(len(each.subject) for each in found)
     width = min(max(longest, _MIN_WIDTH), _MAX_WIDTH)
     is_coloured = has_colours()

@@ -62,6 +62,8 @@ def make_parser() -> argparse.ArgumentParser:
     _backup_options(add("backup", "Save the data and the configuration in one encrypted file."))
     _restore_options(add("restore", "Put a backup where there is no data yet."))
     add("init", "Write a commented config.toml with the repos found nearby.")
+    doctor = add("doctor", "Check also what is alive and what was left behind.")
+    doctor.add_argument("--fix", action="store_true", help="mend what does no harm")
     _report_options(add("report", "Write a redacted report to attach to an issue."))
     add("version", "Print what is installed.")
     update = add("update", "Say how to update Butler.")
