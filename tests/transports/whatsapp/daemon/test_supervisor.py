@@ -323,12 +323,13 @@ async def test_what_a_turn_did_is_on_record_before_its_reply_leaves(scenario, tm
     scenario("commands")
     async with daemon(tmp_path, echoes=False) as bot:
         message = await anext(bot.transport.messages())
-        mocker.patch.object(bot.records, "flush", happened.flush)
+        mocker.patch.object(bot.records, "flushed", happened.flushed)
+        happened.flushed.side_effect = mocker.AsyncMock()
         mocker.patch.object(bot.transport._delivery, "deliver_all", happened.deliver)
         happened.deliver.side_effect = mocker.AsyncMock(return_value="id")
         await bot.transport.send("1@lid", Reply("x", message))
 
-    assert [name for name, *_ in happened.mock_calls] == ["flush", "deliver"]
+    assert [name for name, *_ in happened.mock_calls] == ["flushed", "deliver"]
 
 
 async def test_what_was_over_while_there_was_no_gateway_is_told_to_the_next(scenario, tmp_path):
