@@ -58,6 +58,7 @@ class Setup:
     router: Router
     gate: Gate
     grants: StoredGrants
+    text: str
 
     def introduce(self, plugin: Plugin[Settings]) -> None:
         """Tell a plugin what is around it."""
@@ -67,15 +68,19 @@ class Setup:
         plugin.keep_s = self.config.records.keep
 
 
-def read_setup(path: Path | None = None) -> Setup:
+def read_setup(path: Path | None = None, kept: Path | None = None) -> Setup:
     """Read the configuration and create everything that it names.
+
+    Args:
+        path: The file; by default the usual one.
+        kept: A copy of an earlier version, to be read in its place.
 
     Raises:
         ConfigError: The file has errors; the exception lists all of them.
         PluginError: A handler breaks a rule, or two commands share a name.
     """
     path = loading.find(path)
-    draft = Draft(path)
+    draft = Draft(path, kept)
     loaded = _load_plugins(draft)
     options = _repo_options(draft, loaded)
     _check_commands(draft, loaded)
@@ -93,11 +98,11 @@ def read_setup(path: Path | None = None) -> Setup:
         config.prefix,
     )
     repos = RepoRegistry(config.configured_repos(options), config.repo_folders)
-    gate = Gate(access, router, *_buckets(config.limits), LoopGuard(time.monotonic))
-    return Setup(config, path, plugins, repos, router, gate, grants)
+    gate = Gate(access, router, *buckets(config.limits), LoopGuard(time.monotonic))
+    return Setup(config, path, plugins, repos, router, gate, grants, draft.text)
 
 
-def _buckets(limits: LimitsConfig) -> tuple[Buckets, Buckets]:
+def buckets(limits: LimitsConfig) -> tuple[Buckets, Buckets]:
     """Return the rate limits of people and of chats."""
     return (
         Buckets(limits.person_per_minute, limits.person_burst, time.monotonic),

@@ -21,5 +21,5 @@ def pytest_collection_modifyitems(items):
 def _own_home(tmp_path_factory, monkeypatch):
     """Keep every test, and the processes it starts, away from the user's own files."""
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-    for variable in ("BUTLER_CONFIG", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+    for variable in ("BUTLER_CONFIG", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(variable, raising=False)

@@ -29,6 +29,10 @@ class AccessPlugin(Plugin):
         self._rules = rules
         self._grants = grants
 
+    def follow(self, rules: AccessRules) -> None:
+        """Go by these rules from now on."""
+        self._rules = rules
+
     @command(needs=Role.OWNER, at=At.HUB)
     async def allow(self, ctx: Context, *, whom: str | None = None) -> str:
         """Let a chat or a person use Butler.

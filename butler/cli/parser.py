@@ -34,7 +34,13 @@ def make_parser() -> argparse.ArgumentParser:
         added.set_defaults(command=_late(place or name))
         return added
 
-    add("run", "Run the daemon for the linked WhatsApp account until SIGTERM or Ctrl-C.")
+    run = add("run", "Run the daemon for the linked WhatsApp account until SIGTERM or Ctrl-C.")
+    run.add_argument(
+        "--strict",
+        action="store_true",
+        help="do not start with the last good configuration if the file has mistakes",
+    )
+    add("reload", "Let the daemon read its configuration again.")
     _console_options(add("console", "Chat with the bot in this terminal, without a phone."))
     _pair_options(add("pair", "Link a WhatsApp account by a QR code or a code to type."))
     add("unlink", "Unlink the WhatsApp account, and delete its messages and credentials here.")

@@ -2,9 +2,10 @@
 
 import argparse
 
-from butler import app, logs
+from butler import app
 from butler.cli.exit_status import run_to_the_end
 from butler.errors import ConfigError
+from butler.ops.log_setup import configure_log
 
 
 def main(options: argparse.Namespace) -> int:
@@ -19,10 +20,7 @@ def join(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace, code: str | None) -> int:
     setup = app.read_setup(options.config)
-    log = setup.config.log
-    packages = {type(each).__module__.partition(".")[0] for each in setup.plugins.values()}
-    levels = {name: level.upper() for name, level in log.loggers.items()}
-    logs.configure(log.level.upper(), {"butler", *packages}, levels)
+    configure_log(setup)
     if setup.config.redis.place is None:
         raise ConfigError("A worker needs a Redis that its hub reaches, too: set url in [redis].")
     try:

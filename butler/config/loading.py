@@ -87,17 +87,22 @@ def _is_there(path: Path) -> bool:
 class Draft:
     """A configuration file and the mistakes found in it so far.
 
+    Args:
+        path: The file.
+        kept: A copy of an earlier version, to be read in its place.
+
     Attributes:
         path: The file.
+        text: What was read.
         mistakes: One sentence each.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: Path | None = None) -> None:
         self.path = path
-        text, self._is_readable_by_others = _read(path)
-        self._data = _parsed(path, text)
+        self.text, self._is_readable_by_others = _read(kept or path)
+        self._data = _parsed(path, self.text)
         self.mistakes: list[str] = []
-        self._secrets = [f"line {number}" for number in lines_with_secrets(text)]
+        self._secrets = [f"line {number}" for number in lines_with_secrets(self.text)]
         self._plugin_keys = _take_plugin_keys(self._data)
         self._known_keys = set(RepoConfig.model_fields)
         self._config = self._validated(Config, self._data, ())

@@ -349,6 +349,12 @@ class Bot:
         except TransportError as error:
             logger.warning("a reply was not sent: %s", error)
 
+    async def tell_owner(self, text: str) -> None:
+        """Tell the owner something of Butler itself, as soon as it can be sent."""
+        owner_chat_id = self._services.transport.owner_chat_id
+        if owner_chat_id is not None:
+            await self._send(owner_chat_id, Reply(text, waits=True))
+
     async def _tell_owner(self, text: str) -> None:
         owner_chat_id = self._services.transport.owner_chat_id
         if owner_chat_id is not None:

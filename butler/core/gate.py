@@ -82,8 +82,11 @@ class Gate:
 
     Owners have no rate limit: they could stop Butler altogether anyway.
 
+    Attributes:
+        access: The access rules of now.
+
     Args:
-        access: The access rules.
+        access: The access rules to begin with.
         router: The commands.
         per_person: Rate limit of each person.
         per_chat: Rate limit of each chat, all its members together.
@@ -103,6 +106,10 @@ class Gate:
         self._per_person = per_person
         self._per_chat = per_chat
         self._loop_guard = loop_guard
+
+    def limit(self, per_person: Buckets, per_chat: Buckets) -> None:
+        """Decide by these rate limits from now on."""
+        self._per_person, self._per_chat = per_person, per_chat
 
     @property
     def has_audiences(self) -> bool:

@@ -136,6 +136,13 @@ class Plugin(Generic[SettingsT]):
         """Return what /help adds to the docstring of one of the plugin's commands; nothing."""
         return ""
 
+    def reload(self, settings: SettingsT) -> Iterable[str]:
+        """Take new options while running; return the keys whose values wait for a restart.
+
+        They are complete and checked. By default, all that differ wait. Must not block.
+        """
+        return differing(self.settings, settings)
+
     def at_work(self) -> int:
         """Return how many runs would be cut off if Butler ended now; by default none."""
         return 0
@@ -156,6 +163,12 @@ class Plugin(Generic[SettingsT]):
             reopen: Returns a context to continue a message from before the start, with the
                 permissions that its sender has now.
         """
+
+
+def differing(old: BaseModel, new: BaseModel) -> list[str]:
+    """Return the keys in which two values of a model differ."""
+    keys = type(old).model_fields
+    return [key for key in keys if getattr(old, key) != getattr(new, key)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,13 @@ from butler.errors import LinkEndedError
 from butler.ops.data_files import DataFiles, watching
 from butler.ops.descendants import adopt
 from butler.ops.hubs import side_of
+from butler.ops.last_good import keep
+from butler.ops.log_setup import configure_log
 from butler.ops.notify_socket import NotifySocket, telling
+from butler.ops.reloading import Reloader, has_terminal
 from butler.ops.report import Inside, reporting
 from butler.ops.shutdown import LastResort, converse, end_what_is_left
+from butler.records.model import Records
 from butler.records.sqlite import SqliteRecords
 from butler.storage.files import is_there, locked, private_folder
 from butler.storage.generation import Generation
@@ -30,8 +34,12 @@ from butler.transports.whatsapp import (
 logger = logging.getLogger(__name__)
 
 
-async def serve(setup: Setup) -> None:
+async def serve(setup: Setup, news: str = "") -> None:
     """Serve the linked account until a signal asks to stop.
+
+    Args:
+        setup: The checked configuration.
+        news: What its owner has to be told of it.
 
     Raises:
         LinkEndedError: No account is linked, or only a person can restore the link.
@@ -44,27 +52,20 @@ async def serve(setup: Setup) -> None:
         for problem in setup.repos.problems():
             logger.warning("%s", problem)
         logger.info("serving %s with %d repos", account, len(setup.repos))
-        whatsapp = setup.config.whatsapp
         kept = setup.config.records
         records = SqliteRecords(
             setup.config.data_dir / "records.sqlite3", kept.max_bytes, kept.keep
         )
-        transport = WhatsAppTransport(
-            folder,
-            device_name=whatsapp.device_name,
-            records=records,
-            is_for_bot=setup.gate.concerns,
-            max_message_age_s=whatsapp.max_message_age,
-            pacing=Pacing(
-                whatsapp.burst, whatsapp.messages_per_second, whatsapp.messages_per_minute
-            ),
-        )
+        transport = _transport(setup, folder, records)
         data_dir = setup.config.data_dir
         generation = Generation(data_dir)
         if generation.is_restored:
             _ask_instead_of_repeating(folder)
         adopt()
         manager = NotifySocket.taken_from(os.environ)
+        if not news:
+            await asyncio.to_thread(keep, setup)
+        reloader = Reloader(setup, manager, configure_log, news, is_in_terminal=has_terminal())
         files = DataFiles(data_dir)
 
         def inside() -> Inside:
@@ -90,10 +91,23 @@ async def serve(setup: Setup) -> None:
                     on_start=lambda _bot: generation.settle(),
                     name="the daemon",
                     side=side,
+                    reloader=reloader,
                 )
     await asyncio.to_thread(end_what_is_left)
     last_resort.disarm()
     logger.info("Stopped.")
+
+
+def _transport(setup: Setup, folder: Path, records: Records) -> WhatsAppTransport:
+    whatsapp = setup.config.whatsapp
+    return WhatsAppTransport(
+        folder,
+        device_name=whatsapp.device_name,
+        records=records,
+        is_for_bot=setup.gate.concerns,
+        max_message_age_s=whatsapp.max_message_age,
+        pacing=Pacing(whatsapp.burst, whatsapp.messages_per_second, whatsapp.messages_per_minute),
+    )
 
 
 def _ask_instead_of_repeating(folder: Path) -> None:

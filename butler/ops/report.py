@@ -278,6 +278,12 @@ def _read_report(path: Path) -> _Report | None:
         return None
 
 
+def daemon_process(folder: Path) -> int | None:
+    """Return the id of the daemon's process on a data folder; None if there is none."""
+    holder = _holder(folder / "daemon.lock")
+    return int(holder) if holder and holder.isdecimal() else None
+
+
 def _holder(path: Path) -> str | None:
     """Return the id of the process that locks the data folder; None if there is none."""
     try:

@@ -5,8 +5,9 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from typing import Any, Protocol
 
 from butler.app import ALONE, FleetSide, Setup, open_bot
 from butler.chat.text import listed
@@ -25,6 +26,28 @@ END_LIMIT_S = 9.0
 """From a stop signal to the end of the process, whatever still holds it up."""
 
 _BRIEFLY_S = 0.4
+
+
+Answers = Callable[[str, str], Awaitable[str]]
+
+
+class Reloads(Protocol):
+    """Reads the configuration again while the bot runs."""
+
+    @property
+    def on_hangup(self) -> Callable[[], None] | None:
+        """What SIGHUP does; None where it ends the bot."""
+        ...
+
+    def watching(
+        self, tell_owner: Callable[[str], Coroutine[Any, Any, None]]
+    ) -> AbstractAsyncContextManager[None]:
+        """Return a block while which the file is watched."""
+        ...
+
+    def answering(self, others: Answers) -> Answers:
+        """Return what answers other processes; what is not about this goes to ``others``."""
+        ...
 
 
 class LastResort:
@@ -66,8 +89,12 @@ def end_what_is_left() -> None:
 
 
 @contextmanager
-def _stopping_on_signals(bot: Bot, on_stop: Callable[[], None]) -> Iterator[None]:
+def _stopping_on_signals(
+    bot: Bot, on_stop: Callable[[], None], on_hangup: Callable[[], None] | None = None
+) -> Iterator[None]:
     """Let SIGINT, SIGTERM and the end of the terminal (SIGHUP) end the bot.
+
+    With ``on_hangup``, SIGHUP calls that instead.
 
     Turns may complete for 6 s or until a second signal; then they are cancelled, and their
     messages stay unacknowledged: the next start goes on with them. So to be cut off after SIGTERM
@@ -88,10 +115,12 @@ def _stopping_on_signals(bot: Bot, on_stop: Callable[[], None]) -> Iterator[None
         deadline.append(loop.call_later(0 if deadline else SHUTDOWN_S, main.cancel))
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
-        numbers.append(signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, on_signal, number)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        numbers.append(signal.SIGHUP)
+        hang_up = on_hangup or (lambda: on_signal(signal.SIGHUP))
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
     try:
         yield
     except asyncio.CancelledError:
@@ -114,6 +143,7 @@ async def converse(
     on_start: Callable[[Bot], None] = lambda _bot: None,
     name: str = "another Butler",
     side: FleetSide = ALONE,
+    reloader: Reloads | None = None,
 ) -> None:
     """Serve the messages from ``transport`` until it closes or a stop signal arrives.
 
@@ -125,9 +155,15 @@ async def converse(
         on_start: Called with the bot before it serves.
         name: This process, for others that share the data folder.
         side: What is different where there are other machines.
+        reloader: Reads the configuration again when it is asked to.
     """
-    async with open_bot(setup, transport, records, name, side) as bot:
+    async with open_bot(setup, transport, records, name, side) as bot, AsyncExitStack() as stack:
         on_start(bot)
-        async with answering(setup.config.data_dir, bot.ask):
-            with _stopping_on_signals(bot, on_stop):
-                await bot.serve()
+        answer: Answers = bot.ask
+        on_hangup = None
+        if reloader is not None:
+            await stack.enter_async_context(reloader.watching(bot.tell_owner))
+            answer, on_hangup = reloader.answering(bot.ask), reloader.on_hangup
+        await stack.enter_async_context(answering(setup.config.data_dir, answer))
+        with _stopping_on_signals(bot, on_stop, on_hangup):
+            await bot.serve()

@@ -133,6 +133,22 @@ class RepoRegistry:
         ]
         return [*broken, *self._problems, *self._skipped]
 
+    def follow(self, repos: Iterable[Repo], folders: Iterable[Path]) -> None:
+        """Hold these repos and folders from now on; a repo that is as before stays known."""
+        with self._refreshing:
+            before, self._configured = self._configured, {}
+            for repo in repos:
+                known = before.get(key := folded(repo.name))
+                self._configured[key] = known if known is not None and known == repo else repo
+                self._configured[key].problem()
+            self._folders = tuple(folders)
+        self.refresh()
+
+    @property
+    def configured(self) -> tuple[Repo, ...]:
+        """The repos that are configured by name."""
+        return tuple(self._configured.values())
+
     def refresh(self) -> None:
         """Scan the folders again; reads the disk."""
         with self._refreshing:

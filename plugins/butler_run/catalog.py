@@ -46,6 +46,10 @@ class Catalog:
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
 
+    def follow(self, settings: RunSettings) -> None:
+        """Go by these settings from now on."""
+        self._settings = settings
+
     @property
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""

@@ -62,7 +62,7 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
         self._history = History(self.data_folder / FILE_NAME, self.keep_s)
         self._standing = StandingGrants(self.data_folder)
         self._questions = Questions(self._standing)
-        secrets = Redactor(self._catalog.secrets)
+        secrets = self._secrets = Redactor(self._catalog.secrets)
         folder = SnapshotFolder(self.data_folder / "snapshots", self.settings.max_snapshot_mb)
         surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)
         self._choices = Choices(self._catalog, self._history)
@@ -87,6 +87,14 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
         await asyncio.gather(self._noting, return_exceptions=True)
         self._standing.close()
         self._history.close()
+
+    def reload(self, settings: RunSettings) -> list[str]:
+        """Take new agents, budgets and limits; runs that have begun go on as they began."""
+        old, self.settings = self.settings, settings
+        self._catalog.follow(settings)
+        self._runs.follow(settings)
+        self._secrets.follow(self._catalog.secrets)
+        return ["max_snapshot_mb"] if old.max_snapshot_mb != settings.max_snapshot_mb else []
 
     def at_work(self) -> int:
         """Return how many runs are queued or active."""

@@ -17,6 +17,10 @@ class Budget:
         self._settings = settings
         self._history = history
 
+    def follow(self, settings: RunSettings) -> None:
+        """Go by these limits from now on."""
+        self._settings = settings
+
     def check(self, ctx: Context) -> None:
         """Check the limits for one more run, unless an owner lifted them.
 

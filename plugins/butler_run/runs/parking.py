@@ -39,12 +39,12 @@ class Parking:
     def __init__(self, history: History, go_on: GoOn, *, is_default: bool) -> None:
         self._history = history
         self._go_on = go_on
-        self._is_default = is_default
+        self.is_default = is_default
 
     def is_on(self, chat_id: str) -> bool:
         """Return whether runs of a chat are parked."""
         chosen = self._history.preferences.get(chat_id, PARK)
-        return self._is_default if chosen is None else chosen == "on"
+        return self.is_default if chosen is None else chosen == "on"
 
     def choose(self, chat_id: str, *, is_on: bool) -> None:
         """Choose whether runs of a chat are parked."""

@@ -32,6 +32,11 @@ class Queue:
         self._running: list[Place] = []
         self._closed: set[Path] = set()
 
+    def follow(self, max_runs: int) -> None:
+        """Let so many run at a time from now on; what runs goes on."""
+        self._max_runs = max_runs
+        self._admit()
+
     def join(self, number: int, folder: Path, chat_id: str) -> Place:
         """Join the queue; ``turn`` leaves it."""
         place = Place(number, folder, chat_id)

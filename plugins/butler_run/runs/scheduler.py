@@ -73,6 +73,13 @@ class Scheduler:
         self._live: dict[int, _Live] = {}
         self.parking = Parking(history, self._go_on, is_default=settings.park)
 
+    def follow(self, settings: RunSettings) -> None:
+        """Go by these settings from now on; what runs goes on as it began."""
+        self._settings = settings
+        self._budget.follow(settings)
+        self._queue.follow(settings.max_runs)
+        self.parking.is_default = settings.park
+
     @property
     def at_work(self) -> int:
         """The number of queued and active runs."""

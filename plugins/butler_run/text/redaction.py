@@ -28,6 +28,13 @@ class Redactor:
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
+        self._values: set[str] = set()
+        self.follow(values)
+
+    def follow(self, values: Iterable[str]) -> None:
+        """Redact these values from now on, and those from before, which may still be shown."""
+        self._values |= set(values)
+        values = self._values
         hidden = sorted({value for value in values if len(value) >= _SHORTEST_VALUE}, key=len)
         exact = [re.escape(value) for value in reversed(hidden)]
         self._pattern = re.compile("|".join([*exact, _KEY_BLOCK, SECRET_SHAPES]))

@@ -1,0 +1,22 @@
+"""`butler reload`: let the daemon read its configuration again."""
+
+import argparse
+import asyncio
+
+from butler import app
+from butler.cli.exit_status import OK
+from butler.cli.output import show_lines
+from butler.errors import DataError
+from butler.ops.control import ask_process
+from butler.ops.reloading import RELOAD, SELF
+from butler.ops.report import daemon_process
+
+
+def main(options: argparse.Namespace) -> int:
+    """Check the configuration, then let the daemon put it into force."""
+    folder = app.read_setup(options.config).config.data_dir
+    process = daemon_process(folder)
+    if process is None:
+        raise DataError("No Butler runs here. Start it with: butler run")
+    show_lines([asyncio.run(ask_process(folder, process, SELF, RELOAD))])
+    return OK
