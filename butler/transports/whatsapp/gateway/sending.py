@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
-from butler.transports.whatsapp.gateway import exit_reasons, replies
+from butler.transports.whatsapp.gateway import exit_reasons
+from butler.transports.whatsapp.gateway.composing import Composer
 from butler.transports.whatsapp.gateway.lanes import Lanes
 from butler.transports.whatsapp.gateway.pacing import PacedQueue, Pacer, Ranked
 from butler.transports.whatsapp.gateway.preparation import Preparation, SilentChatError
@@ -63,7 +64,6 @@ class Sender:
         on_set_aside: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
-        self._journal = journal
         self._outbox = journal.outbox
         self._tell = tell
         self._paced = PacedQueue(pacer)
@@ -78,6 +78,7 @@ class Sender:
         self._free_at = 0.0
         self._gap_s = pacer.gap_s
         self._preparation = Preparation(client, on_subject)
+        self._composer = Composer(journal.inbox, self._preparation)
         self._set_aside = journal.set_aside
         self._lanes = Lanes(self._ready.put_nowait)
         self._begun: dict[str, asyncio.Future[str]] = {}
@@ -180,7 +181,7 @@ class Sender:
             return False
         if time.monotonic() < self._free_at or not self._paced.is_free(request.chat_id, now):
             return False
-        content = self._content(request)
+        content = self._composer.content(request)
         if not self._outbox.begin_new(request.key, request.chat_id):
             return False
         self._is_idle = False
@@ -297,7 +298,7 @@ class Sender:
     async def _attempt(self, request: Send) -> str:
         call = self._begun.pop(request.key, None)
         if call is None:
-            content = await persisted(self._content, request)
+            content = await persisted(self._composer.content, request)
             await asyncio.sleep(self._free_at - time.monotonic())
             await persisted(self._outbox.begin, request.key, request.chat_id)
             call = self._called(request, content)
@@ -320,34 +321,6 @@ class Sender:
     async def _unknown(self, request: Send, reason: str) -> Outcome:
         await persisted(self._outbox.unknown, request.key, reason)
         return Outcome(None, reason)
-
-    def _content(self, request: Send) -> Content:
-        context, author = None, None
-        if (quoted := request.answers) is not None:
-            author = self._journal.inbox.author(quoted.id, quoted.chat_id)
-            context = replies.quote(quoted, author)
-        if addresses := _mentioned(request, author):
-            text, context = replies.mentioning(request.text, context, addresses)
-            return replies.text(text, context)
-        if request.file_name is not None:
-            upload = self._preparation.take_upload(request.key)
-            return replies.document(upload, request.file_name, context)
-        content = replies.text(request.text, context)
-        if request.edits is not None:
-            return replies.edit(request.chat_id, request.edits, content)
-        return content
-
-
-def _mentioned(request: Send, author: str | None) -> list[str]:
-    """Return the addresses to mention; that of the quoted sender is the one of this chat."""
-    if request.file_name is not None:
-        return []
-    quoted = request.answers and request.answers.sender
-    found = (
-        author if author and person == quoted else replies.address_of(person)
-        for person in request.mentions
-    )
-    return [address for address in found if address]
 
 
 def _answer(key: str, outcome: Outcome | str) -> Sent | NotSent:

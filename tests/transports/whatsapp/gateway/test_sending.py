@@ -8,7 +8,7 @@ from butler.transports.whatsapp.gateway import preparation, receiving, sending
 from butler.transports.whatsapp.gateway.pacing import Pacer
 from butler.transports.whatsapp.gateway.send_errors import GatewayEnd, SendError
 from butler.transports.whatsapp.gateway.sending import Sender
-from butler.transports.whatsapp.journal import outbox
+from butler.transports.whatsapp.journal import outbox, set_aside
 from butler.transports.whatsapp.journal.database import Journal
 from butler.transports.whatsapp.protocol.frames import NotSent, Send, Sent
 from whatsapp_daemon import eventually
@@ -334,3 +334,31 @@ async def test_an_upload_that_takes_too_long_is_given_up(journal, monkeypatch):
         told = await at_work.told.get()
 
     assert told == NotSent("k1", "WhatsApp rejected a reply: the upload timed out.")
+
+
+async def test_a_reply_that_nothing_waits_before_is_stored_as_being_sent_in_one_step(
+    journal, mocker
+):
+    asked = mocker.spy(journal.outbox, "ask")
+    async with Sending(journal) as at_work:
+        await asyncio.sleep(0)
+        at_work.client.is_deaf = True
+        at_work.sender.ask(FIRST)
+        states = journal.rows("SELECT key, state FROM outbox")
+        at_work.sender.ask(SECOND)
+        await at_work.client.taken.get()
+
+    assert states == [("k1", "sending")]
+    assert [call.args[1][0][0] for call in asked.call_args_list] == ["k2"]
+
+
+async def test_a_chat_that_is_set_aside_waits_in_order_while_the_others_go_on(journal, monkeypatch):
+    monkeypatch.setattr(set_aside, "FIRST_WAIT_S", 0.3)
+    journal.set_aside.add("1@lid")
+    async with Sending(journal) as at_work:
+        for request in (FIRST, SECOND, Send("k3", "2@lid", "three")):
+            at_work.sender.ask(request)
+        told = [(await at_work.told.get()).key for _ in range(3)]
+
+    assert told == ["k3", "k1", "k2"]
+    assert journal.set_aside.chats == ()
