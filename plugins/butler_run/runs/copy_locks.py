@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from butler import FileLock, UserError
@@ -34,17 +34,25 @@ class CopyLocks:
         return holder
 
     @asynccontextmanager
-    async def held(self, copy: Path, may_try: Callable[[], bool]) -> AsyncIterator[None]:
+    async def held(
+        self,
+        copy: Path,
+        may_try: Callable[[], bool],
+        meanwhile: AbstractAsyncContextManager[None],
+    ) -> AsyncIterator[None]:
         """Wait until no other process works in a working copy, and keep others out meanwhile.
 
         Args:
             copy: The working copy.
             may_try: Returns whether it is this process's turn, as far as others wait too.
+            meanwhile: Entered only if there is a wait.
         """
         lock = self._lock(copy)
-        while not may_try() or lock.acquire() is not None:  # noqa: ASYNC110
-            await asyncio.sleep(LOOK_AGAIN_S)  # what others do is no event of this loop
         try:
+            if not _is_taken(lock, may_try):
+                async with meanwhile:
+                    while not _is_taken(lock, may_try):  # noqa: ASYNC110
+                        await asyncio.sleep(LOOK_AGAIN_S)  # what others do is no event here
             yield
         finally:
             lock.release()
@@ -69,3 +77,7 @@ class CopyLocks:
     def _lock(self, copy: Path) -> FileLock:
         name = hashlib.sha256(bytes(copy)).hexdigest()[:32]
         return FileLock(self._folder / name, self._process)
+
+
+def _is_taken(lock: FileLock, may_try: Callable[[], bool]) -> bool:
+    return may_try() and lock.acquire() is None

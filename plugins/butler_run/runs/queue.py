@@ -30,6 +30,7 @@ class Queue:
         self._max_runs = max_runs
         self._waiting: list[Place] = []
         self._running: list[Place] = []
+        self._aside: list[Place] = []
         self._closed: set[Path] = set()
 
     def follow(self, max_runs: int) -> None:
@@ -49,7 +50,7 @@ class Queue:
         if place.has_come.is_set():
             return []
         before = self._waiting[: self._waiting.index(place)]
-        same = [each for each in [*self._running, *before] if each.folder == place.folder]
+        same = [each for each in [*self._begun, *before] if each.folder == place.folder]
         return same or [*self._running, *before]
 
     def waiting_of(self, chat_id: str) -> int:
@@ -63,13 +64,29 @@ class Queue:
             await place.has_come.wait()
             yield
         finally:
-            holder = self._running if place in self._running else self._waiting
-            holder.remove(place)
+            holders = (self._running, self._waiting, self._aside)
+            next(each for each in holders if place in each).remove(place)
             self._admit()
+
+    @asynccontextmanager
+    async def aside(self, place: Place) -> AsyncIterator[None]:
+        """Count ``place`` as none of the runs while the block waits; then wait for its turn again.
+
+        It is the first in the queue then, and nothing else starts in its folder meanwhile.
+        """
+        self._running.remove(place)
+        self._aside.append(place)
+        self._admit()
+        yield
+        place.has_come.clear()
+        self._aside.remove(place)
+        self._waiting.insert(0, place)
+        self._admit()
+        await place.has_come.wait()
 
     def is_free(self, folder: Path) -> bool:
         """Return whether a folder has no queued or active runs, and is not closed."""
-        taken = {place.folder for place in [*self._waiting, *self._running]}
+        taken = {place.folder for place in [*self._waiting, *self._begun]}
         return folder not in taken | self._closed
 
     @contextmanager
@@ -82,8 +99,12 @@ class Queue:
             self._closed.remove(folder)
             self._admit()
 
+    @property
+    def _begun(self) -> list[Place]:
+        return [*self._aside, *self._running]
+
     def _admit(self) -> None:
-        busy = {place.folder for place in self._running} | self._closed
+        busy = {place.folder for place in self._begun} | self._closed
         for place in list(self._waiting):
             if len(self._running) >= self._max_runs:
                 return

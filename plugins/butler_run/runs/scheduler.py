@@ -266,7 +266,9 @@ class Scheduler:
 
         state = State.QUEUED
         try:
-            async with self._queue.turn(place), self._copies.held(place.folder, may_try):
+            meanwhile = self._queue.aside(place)
+            held = self._copies.held(place.folder, may_try, meanwhile)
+            async with self._queue.turn(place), held:
                 place.has_begun.set()
                 if not await ctx.is_still_admitted():
                     logger.info(

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from butler.app import read_setup
+from butler.testing import open_chat
 from butler.testing.agents import scripted_agent
 from butler_process import PATIENCE_S, run_butler, start_butler, write_config
 from butler_run.runs.copy_locks import FOLDER_NAME, CopyLocks
@@ -39,6 +41,25 @@ async def test_a_run_that_waits_for_another_process_can_be_stopped(chat, daemon,
         await chat("/run do it")
         assert await chat("/stop") == ["Run 1 will not start."]
         assert "stopped" in (await chat("/runs"))[0]
+
+
+async def test_runs_elsewhere_go_on_while_one_waits_for_another_process(
+    butler_toml, tmp_path, script, api, wait_for
+):
+    script.turns({"say": "Done."})
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml.replace("max_runs = 2", "max_runs = 1"))
+    async with open_chat(read_setup(path)) as chat:
+        other = chat.chat("other@g.us")
+        await chat("/use api")
+        await other("/use web")
+
+        with CopyLocks(tmp_path / "data" / FOLDER_NAME, DAEMON).held_at_once(api):
+            await chat("/run do it")
+            await other("/run do it")
+            await wait_for(other, "Done.")
+
+        await wait_for(chat, "Done.")
 
 
 async def test_nothing_is_undone_where_another_process_works(chat, daemon, api, run):

@@ -216,3 +216,26 @@ async def test_a_run_waits_until_an_undo_is_over(chat, script, run, gate, wait_f
     assert texts.index("Run 1 in *api* was undone: made.txt.") < texts.index(
         "Run 2 started in *api* (Scripted)"
     )
+
+
+async def test_a_run_that_waits_for_another_process_takes_no_place_of_others(tmp_path):
+    queue = Queue(max_runs=1)
+    held_up = queue.join(1, tmp_path / "api", "team@g.us")
+    same = queue.join(2, tmp_path / "api", "team@g.us")
+    other = queue.join(3, tmp_path / "web", "team@g.us")
+    last = queue.join(4, tmp_path / "docs", "team@g.us")
+
+    async with queue.turn(held_up):
+        async with asyncio.TaskGroup() as tasks, queue.aside(held_up):
+            assert other.has_come.is_set()
+            assert not same.has_come.is_set()
+            assert not queue.is_free(tmp_path / "api")
+            tasks.create_task(_used(queue, other))
+        assert not last.has_come.is_set()
+
+    assert same.has_come.is_set()
+
+
+async def _used(queue, place):
+    async with queue.turn(place):
+        pass
