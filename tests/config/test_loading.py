@@ -198,7 +198,7 @@ def test_a_wrong_value_comes_with_what_was_expected(mistakes, text, sentence):
             "access.commands.x = 'owner'\nplugins.enabled = []",
             (
                 "access.commands.x: no enabled plugin has such a command; "
-                "known here: allow, deny, help, who, why"
+                "known here: allow, deny, help, machines, who, why"
             ),
         ),
     ],

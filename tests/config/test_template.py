@@ -79,7 +79,7 @@ def test_the_example_with_every_line_in_force_is_loaded_too(in_force):
 
     assert setup.config.repo_folders == ()
     assert setup.config.access.chats == ("120363405395407771@g.us",)
-    assert set(setup.plugins) == {"help", "access", "session", "run"}
+    assert set(setup.plugins) == {"help", "access", "machines", "session", "run"}
 
 
 @pytest.mark.parametrize("key", list(keys_of(Config)))
