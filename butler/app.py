@@ -17,6 +17,7 @@ from pathlib import Path
 
 from butler.access.grants import StoredGrants
 from butler.access.loop_guard import LoopGuard
+from butler.access.pins import StoredPins
 from butler.access.rate_limits import Buckets
 from butler.builtin.access import AccessPlugin
 from butler.builtin.help import HelpPlugin
@@ -97,7 +98,8 @@ def read_setup(path: Path | None = None, kept: Path | None = None) -> Setup:
         (each for name, plugin in plugins.items() for each in commands_of(plugin, name)),
         config.prefix,
     )
-    repos = RepoRegistry(config.configured_repos(options), config.repo_folders)
+    pins = StoredPins(config.data_dir)
+    repos = RepoRegistry(config.configured_repos(options), config.repo_folders, pins)
     gate = Gate(access, router, *buckets(config.limits), LoopGuard(time.monotonic))
     return Setup(config, path, plugins, repos, router, gate, grants, draft.text)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from butler.chat.text import folded, in_natural_order, printable
 from butler.errors import UnknownRepoError, UnusableRepoError
 from butler.repos.agent_settings import Brought, brought_by
-from butler.repos.working_copy import Pin
+from butler.repos.working_copy import Pin, Pins
 
 MAX_NAME_LENGTH = 64
 _NAME = re.compile(r"\w[\w.+-]*")
@@ -56,6 +56,10 @@ class Repo:
         except OSError as error:
             return f"cannot be read ({error.strerror})"
 
+    def keep_pin_in(self, pins: Pins) -> None:
+        """Remember over restarts which working copy it is."""
+        self._pin.keep_in(pins)
+
     def brought(self) -> Brought:
         """Check the disk; return what it brings that would have agents, or git, run programs."""
         return brought_by(self.path)
@@ -79,13 +83,19 @@ class RepoRegistry:
     folder. Thread-safe: :meth:`refresh` replaces the found repos in one step.
     """
 
-    def __init__(self, repos: Iterable[Repo] = (), folders: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        repos: Iterable[Repo] = (),
+        folders: Iterable[Path] = (),
+        pins: Pins | None = None,
+    ) -> None:
         self._configured = {folded(repo.name): repo for repo in repos}
         self._folders = tuple(folders)
+        self._pins = pins
         self._refreshing = threading.Lock()
         self._by_name = dict(self._configured)
         for repo in self._configured.values():
-            repo.problem()  # from here on it has to stay the working copy that it is
+            _pin(repo, pins)
         self._problems: tuple[str, ...] = ()
         self._skipped: tuple[str, ...] = ()
         self.refresh()
@@ -152,7 +162,7 @@ class RepoRegistry:
     def refresh(self) -> None:
         """Scan the folders again; reads the disk."""
         with self._refreshing:
-            found = _Finds(self._configured, self._by_name)
+            found = _Finds(self._configured, self._by_name, self._pins)
             for folder in self._folders:
                 found.look_in(folder)
             self._problems, self._skipped = tuple(found.problems), tuple(found.skipped)
@@ -162,11 +172,14 @@ class RepoRegistry:
 class _Finds:
     """The result of a scan through the folders."""
 
-    def __init__(self, configured: Mapping[str, Repo], before: Mapping[str, Repo]) -> None:
+    def __init__(
+        self, configured: Mapping[str, Repo], before: Mapping[str, Repo], pins: Pins | None
+    ) -> None:
         self.repos = dict(configured)
         self.problems: list[str] = []
         self.skipped: list[str] = []
         self._before = before
+        self._pins = pins
         self._taken = {_resolved(repo.path) for repo in configured.values()}
 
     def look_in(self, folder: Path) -> None:
@@ -196,13 +209,20 @@ class _Finds:
             key, found = folded(name), Repo(name, entry)
             known = self._before.get(key)
             self.repos[key] = known if known == found else found
-            self.repos[key].problem()
+            _pin(self.repos[key], self._pins)
 
     def _refuse(self, entry: Path, why: str) -> None:
         name = printable(entry.name)
         self.skipped.append(
             f"{name} in {entry.parent} is skipped: {why}. Configure it under [repos.<name>]."
         )
+
+
+def _pin(repo: Repo, pins: Pins | None) -> None:
+    """Hold a repo to the working copy that it is, or was before a restart."""
+    if pins is not None:
+        repo.keep_pin_in(pins)
+    repo.problem()
 
 
 def _unknown(name: str, known: Iterable[Repo]) -> str:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from butler.errors import GitError
 
@@ -33,11 +34,30 @@ class WorkingCopy:
     common_folder: Path
 
 
+class Pins(Protocol):
+    """Keeps over restarts which working copies repos were."""
+
+    def first(self, folder: Path, copy: WorkingCopy) -> tuple[WorkingCopy, Path | None]:
+        """Return the first working copy that ``folder`` was, and the file that says so.
+
+        That is ``copy`` if none is known yet; None if it is not kept.
+
+        Raises:
+            GitError: It cannot be told.
+        """
+
+
 class Pin:
-    """The working copy that a repo was when it was configured or found."""
+    """The working copy that a repo was when it was first configured or found."""
 
     def __init__(self) -> None:
+        self._pins: Pins | None = None
         self._copy: WorkingCopy | None = None
+        self._kept_at: Path | None = None
+
+    def keep_in(self, pins: Pins) -> None:
+        """Keep it over restarts from now on."""
+        self._pins = pins
 
     def problem(self, folder: Path) -> str | None:
         """Look at the disk: return why ``folder`` is not what it was, or None if it is.
@@ -46,17 +66,26 @@ class Pin:
         """
         try:
             copy = working_copy(folder)
+            if copy is None:
+                return None
+            first = self._first(folder, copy)
         except GitError as error:
             return f"cannot be trusted: {str(error).rstrip('.')}"
-        if copy is None:
-            return None
+        return None if copy == first else self._difference(first, copy)
+
+    def _first(self, folder: Path, copy: WorkingCopy) -> WorkingCopy:
         if self._copy is None:
             self._copy = copy
-        if copy == self._copy:
-            return None
+        if self._pins is not None and (self._kept_at is None or copy != self._copy):
+            known = self._copy if self._kept_at is None else copy
+            self._copy, self._kept_at = self._pins.first(folder, known)
+        return self._copy
+
+    def _difference(self, first: WorkingCopy, copy: WorkingCopy) -> str:
+        way_out = "restart Butler" if self._kept_at is None else f"remove {self._kept_at}"
         return (
-            f"belonged to {_in_words(self._copy)} and now belongs to {_in_words(copy)}; "
-            "if that is as it should be, restart Butler"
+            f"belonged to {_in_words(first)} and now belongs to {_in_words(copy)}; "
+            f"if that is as it should be, {way_out}"
         )
 
 
