@@ -46,7 +46,8 @@ async def run(
     Raises:
         GitError: Git is not installed, failed, or wrote more than 64 MiB.
     """
-    process = await _start(folder, arguments, environment, has_stdin=stdin is not None)
+    start = _start(folder, arguments, environment, has_stdin=stdin is not None)
+    process = await _whole(asyncio.ensure_future(start))
     try:
         output, stderr = await _talk(process, stdin)
     finally:
@@ -55,6 +56,18 @@ async def run(
         said = stderr.decode(errors="replace").strip()
         raise GitError(_sentence(folder, said), status=process.returncode, stderr=said)
     return output
+
+
+async def _whole(
+    starting: asyncio.Future[asyncio.subprocess.Process],
+) -> asyncio.subprocess.Process:
+    """Wait for a start; one that is cancelled halfway would leave the children of git behind."""
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with suppress(GitError):
+            await _end(await starting)
+        raise
 
 
 async def _start(

@@ -148,6 +148,36 @@ async def test_git_dies_with_the_task_that_asked(api, own_git, tmp_path):
     assert not is_alive(process_id.strip())
 
 
+async def test_git_that_is_given_up_while_it_starts_dies_with_its_children(
+    api, own_git, tmp_path, mocker
+):
+    os.mkfifo(tmp_path / "started")
+    own_git(f"sleep 60 & echo $! $$ > {tmp_path}/started; wait")
+    real = asyncio.create_subprocess_exec
+
+    async def start_slowly(*arguments, **options):
+        process = await real(*arguments, **options)
+        if options["env"].get("GIT_DIR") != os.devnull:  # its children are there, but not it
+            ids = await asyncio.to_thread((tmp_path / "started").read_text)
+            started.set_result(ids.split())
+            await is_given_up.wait()
+        return process
+
+    mocker.patch("asyncio.create_subprocess_exec", start_slowly)
+    started, is_given_up = asyncio.get_running_loop().create_future(), asyncio.Event()
+    asking = asyncio.create_task(run_git(api, "log"))
+    child, git = await started
+
+    asking.cancel()
+    is_given_up.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not is_alive(git)
+    while is_alive(child):  # noqa: ASYNC110 - other processes set no event
+        await asyncio.sleep(0)
+
+
 async def test_git_that_writes_without_end_is_refused(api, own_git, mocker):
     mocker.patch("butler.repos.git_process.MAX_OUTPUT_BYTES", 2**20)
     own_git("head -c 3000000 /dev/zero")
