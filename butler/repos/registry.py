@@ -150,7 +150,7 @@ class RepoRegistry:
             for repo in repos:
                 known = before.get(key := folded(repo.name))
                 self._configured[key] = known if known is not None and known == repo else repo
-                self._configured[key].problem()
+                _pin(self._configured[key], self._pins)
             self._folders = tuple(folders)
         self.refresh()
 

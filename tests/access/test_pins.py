@@ -104,6 +104,16 @@ def test_a_pin_of_another_repo_is_refused(tmp_path, start, api, data_folder):
         start().get("api").check_usable()
 
 
+def test_a_repo_that_is_configured_while_butler_runs_is_held_after_a_restart(api, data_folder):
+    repos = RepoRegistry(pins=StoredPins(data_folder))
+
+    repos.follow([Repo("api", api)], [])
+
+    become_another(api)
+    with pytest.raises(UnusableRepoError, match="now belongs to"):
+        RepoRegistry([Repo("api", api)], pins=StoredPins(data_folder)).get("api").check_usable()
+
+
 def test_pins_are_private(start, data_folder):
     start()
 
