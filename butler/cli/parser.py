@@ -50,6 +50,9 @@ def make_parser() -> argparse.ArgumentParser:
     status = add("status", "Show the daemon, its link to WhatsApp, and its backlog.")
     status.add_argument("--json", action="store_true", help="print a line of JSON, for programs")
     status.add_argument(
+        "--disk", action="store_true", help="show each file of the data folder and its limit"
+    )
+    status.add_argument(
         "--healthy",
         action="store_true",
         help="print nothing; exit with 0 if the link is up and messages can be read, else 1",

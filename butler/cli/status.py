@@ -5,14 +5,19 @@ import argparse
 from butler.cli.exit_status import FAILED, OK
 from butler.cli.json_lines import json_line
 from butler.cli.output import show_lines
-from butler.ops import report
+from butler.config import loading
+from butler.ops import disk_use, report
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the status; fail if no daemon runs, or no account is linked.
 
-    With ``--healthy`` print nothing, and fail unless messages come in and go out.
+    With ``--disk`` print the files of the data folder. With ``--healthy`` print nothing, and fail
+    unless messages come in and go out.
     """
+    if options.disk:
+        show_lines(disk_use.lines(disk_use.disk_use(loading.read(options.config))))
+        return OK
     status = report.status(options.config)
     if options.healthy:
         return OK if status.is_healthy else FAILED
