@@ -177,7 +177,13 @@ class FleetSeries:
         return Counter(line for file in files if file.exists() for line in file.read_text().split())
 
     def untold(self) -> list[str]:
-        """Return the marks whose chats were told neither an answer nor of a loss."""
+        """Return the marks whose chats were told neither an answer nor of a loss.
+
+        The library confirms messages before the gateway sees them, and a gateway ends with its
+        hub: what never reached the journal is none of the fleet's, see ``crash_series``.
+        """
+        config = self._folder / "server" / "config.toml"
+        received = {row[0] for row in query(config, "SELECT message_id FROM inbox")}
         answers = self._answers()
         notices = Counter(
             id(reply.chat)
@@ -187,6 +193,8 @@ class FleetSeries:
         untold = []
         for mark, message_id, chat in self._sent:
             said = answers.get(message_id, [])
+            if message_id not in received:
+                continue
             if any(f"did {mark}" in text or _NOTICE.search(text) for text in said):
                 continue
             if notices[chat]:
@@ -211,7 +219,8 @@ class FleetSeries:
         return (
             f"{len(self._sent)} turns, {dict(self.kills)} killed: {len(acted)} acted on, "
             f"{sum(count > 1 for count in acted.values())} twice, {answered} answered, "
-            f"{double} answered double, {len(self._sent) - answered} told of a loss"
+            f"{double} answered double, {len(self._sent) - answered} not answered, "
+            f"{len(self.untold())} of them received and told nothing"
         )
 
     def replies_to(self, mark: str) -> list[str]:
