@@ -10,6 +10,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import in_terminal
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import print_formatted_text
@@ -59,9 +60,16 @@ class PromptConsole(Typed):
                         await asyncio.wait_for(self._turn_over.wait(), ANSWER_WAIT_S)
 
     async def send(self, chat_id: str, reply: Reply) -> str:
-        """Print ``reply`` above the prompt."""
+        """Print ``reply`` above the prompt; an edit shows below it until the next reply.
+
+        What is printed cannot be edited, and would be there twice.
+        """
+        self._prompt.bottom_toolbar = ANSI(styled(reply.text)) if reply.edits else None
+        if reply.edits:
+            self._prompt.app.invalidate()
+            return reply.edits
         await self._print(styled(reply.text) + "\n")
-        return reply.edits or self._author.next_id()
+        return self._author.next_id()
 
     async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         """Show the prompt again."""

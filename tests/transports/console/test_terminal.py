@@ -171,6 +171,14 @@ command = {json.dumps(command)}
     return console
 
 
+def test_a_stop_is_one_message(at_work):
+    at_work.send("/stop\r")
+    at_work.expect(r"/stop(.*)Run 1 stopped after .* No files changed\.")
+
+    assert "api" not in at_work.match[1]
+    assert end(at_work) == 0
+
+
 @pytest.mark.parametrize("key", [CTRL_D, CTRL_C])
 def test_ctrl_d_while_a_run_works_asks_once_and_then_stops_it(at_work, key):
     at_work.send(CTRL_D)
@@ -235,6 +243,19 @@ def keyboard(screen):
         output = Vt100_Output(screen, lambda: Size(24, 80), term="dumb")
         with create_app_session(input=pipe, output=output):
             yield pipe
+
+
+async def test_an_edit_is_not_printed_again(tmp_path, keyboard, screen):
+    console = PromptConsole(tmp_path / "history", DummyCompleter(), "team")
+    messages = console.messages()
+    keyboard.send_text("/run x\r")
+    await anext(messages)
+    first = await console.send("team", Reply("Run 1 started"))
+
+    assert await console.send("team", Reply("Run 1 started · 5 s", edits=first)) == first
+    await console.send("team", Reply("Done."))
+
+    assert screen.getvalue().endswith("Run 1 started\n\nDone.\n\n")
 
 
 async def test_a_reply_is_above_the_prompt_once_it_is_sent(tmp_path, keyboard, screen):
