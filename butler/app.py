@@ -261,7 +261,15 @@ async def open_bot(
         listeners = (
             each for name, plugin in setup.plugins.items() for each in listeners_of(plugin, name)
         )
-        yield Bot(services, setup.plugins, listeners, setup.grants.announce, setup.grants.take_news)
+        grants = setup.grants
+        yield Bot(
+            services,
+            setup.plugins,
+            listeners,
+            grants.announce,
+            grants.take_news,
+            grants.take_learned,
+        )
 
 
 async def _enter(stack: AsyncExitStack, plugin: Plugin[Settings], name: str) -> None:

@@ -119,6 +119,7 @@ class StoredGrants:
         self._owners: dict[str, str] = {}
         self._strange_owners: dict[str, str] = {}
         self._news: list[str] = []
+        self._learned: list[str] = []
         self._seal = Seal(b"", is_new=False)
         self._version = 0
         self._looked_at = 0.0
@@ -192,6 +193,7 @@ class StoredGrants:
         known = self._owners.get(person.phone)
         if known is None:
             self._keep_owner(person.phone, person.lid)
+            self._learned.append(f"{person.lid} is the owner {person.phone} from now on")
         elif known != person.lid and self._strange_owners.get(person.phone) != person.lid:
             self._strange_owners[person.phone] = person.lid
             logger.warning("the owner %s has another LID and is not obeyed", person.phone)
@@ -216,6 +218,13 @@ class StoredGrants:
             return []
         news, self._news = self._news, []
         return news
+
+    def take_learned(self) -> list[str]:
+        """Return what was kept of addresses because somebody wrote, for the audit, once."""
+        if not self._learned:
+            return []
+        learned, self._learned = self._learned, []
+        return learned
 
     def allow_chat(self, chat_id: str, by: str, *, is_view_only: bool = False) -> None:
         """Open the chat to all its members, or let them look."""
@@ -338,6 +347,10 @@ class StoredGrants:
             self._give(grant, whole)
         except DataError as error:
             logger.error("cannot save the other address of %s: %s", known, error)
+        else:
+            new = whole.lid if known.phone else whole.phone
+            decision = "allowed" if grant.is_allowed else "denied"
+            self._learned.append(f"{new} is {decision}, too, as the other address of {known}")
 
     def _settle(self) -> None:
         """Let no address have two decisions, as it could in a file of an older version."""

@@ -32,6 +32,9 @@ MAX_TURNS = 1_000
 IGNORED_AT_A_TIME = 50
 """Number of ignored messages after which the reader yields to the turns in progress."""
 
+ADDRESSES = "(addresses)"
+"""The records' word for what Butler keeps of the addresses of people because they wrote."""
+
 TURN_LIMIT_S = 120.0
 _HINTED = (NOT_A_COMMAND.rule, FORWARDED.rule)
 APOLOGY = "Sorry, something went wrong on my side. The log has the details."
@@ -56,6 +59,7 @@ class Bot:
         listeners: Receive text that is not a command, in order.
         announce: Returns a code for a person who may be announced to the owner.
         news: Returns what else the owner has to be told, once.
+        learned: Returns what a look at the author of a message made Butler keep, once.
         turn_limit_s: Timeout of a handler, so that it cannot block its chat.
     """
 
@@ -66,12 +70,14 @@ class Bot:
         listeners: Iterable[Listener] = (),
         announce: Callable[[Person], str | None] = lambda _person: None,
         news: Callable[[], list[str]] = list,
+        learned: Callable[[], list[str]] = list,
         turn_limit_s: float = TURN_LIMIT_S,
     ) -> None:
         self._services = services
         self._plugins = plugins
         self._listeners = tuple(listeners)
         self._news = news
+        self._learned = learned
         self._notices = OwnerNotices(services.transport, announce)
         self._turn_limit_s = turn_limit_s
         self._hints = Hints(services, plugins.values(), time.monotonic)
@@ -173,6 +179,8 @@ class Bot:
     def _judged(self, message: Message, role: Role) -> Verdict:
         """Return the verdict on a message, and log it."""
         verdict = self._decided(message, role)
+        for said in self._learned():
+            self._services.records.done(message, ADDRESSES, "", "kept", said)
         if logger.isEnabledFor(logging.DEBUG):
             shown = message.id, message.chat_id, role.name.lower(), _decision(verdict)
             logger.debug("message %s in %s, by one who is %s: %s", *shown)

@@ -303,6 +303,29 @@ async def test_the_audit_says_whom_and_what_was_let_in_or_shut_out(chat):
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "decision"), [(f"/allow {ANNA}", "allowed"), (f"/deny {ANNA}", "denied")]
+)
+async def test_the_audit_says_which_address_came_to_a_decision(chat, words, decision):
+    await chat(words)
+    await chat("/repos", sender=Person(ANNA, "333@lid"))
+    await chat("/repos", sender=Person(ANNA, "333@lid"))
+
+    assert [each.detail for each in chat.records.audit if each.result == "kept"] == [
+        f"333@lid is {decision}, too, as the other address of {ANNA}"
+    ]
+
+
+async def test_the_audit_says_which_lid_an_owner_is_held_to(chat):
+    await chat("/repos", sender=Person(OWNER.phone, "1@lid"))
+    await chat("/repos", sender=Person(OWNER.phone, "1@lid"))
+    await chat("/repos", sender=Person(OWNER.phone, "2@lid"))
+
+    assert [each.detail for each in chat.records.audit if each.result == "kept"] == [
+        f"1@lid is the owner {OWNER.phone} from now on"
+    ]
+
+
 async def test_why_shows_each_message_on_one_line_whatever_its_values(chat):
     refusal = Refusal("deleted", "message 1)\n• 26 Nov 10:00, +4930111111: not allowed (\u202e")
     chat.records.ignored(chat.message("hello"), refusal)

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from butler.app import read_setup
-from butler.testing import open_chat
+from butler.testing import OWNER, open_chat
 
 WRITE = {"ask": {"path": "made.txt", "old": "", "new": "made"}}
 
@@ -50,6 +50,20 @@ async def test_always_holds_after_a_restart_and_can_be_revoked(granted, butler, 
         await chat("/run do it")
         await wait_for(chat, "1 or 👍 yes")
         await chat("/stop")
+
+
+async def test_the_audit_says_what_was_revoked_and_by_whom(granted, butler):
+    async with butler() as chat:
+        await chat("/grants revoke 7")
+        await chat("/grants revoke 1")
+        await chat("/grants revoke all")
+
+        found = [(each.result, each.detail, each.sender) for each in chat.records.audit]
+        assert found == [
+            ("refused", "grants revoked: none", str(OWNER)),
+            ("done", "grants revoked: 1", str(OWNER)),
+            ("refused", "grants revoked: none", str(OWNER)),
+        ]
 
 
 @pytest.mark.parametrize(
