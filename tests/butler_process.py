@@ -48,7 +48,7 @@ def write_config(folder, more=""):
             make_working_copy(folder / name)
     path = folder / "config.toml"
     path.write_text(
-        f'data_dir = "data"\n[repos.api]\npath = "api"\n[repos.web]\npath = "web"\n{more}'
+        f'data_dir = "data"\nnotify.restarts = false\n[repos.api]\npath = "api"\n[repos.web]\npath = "web"\n{more}'
     )
     return path
 

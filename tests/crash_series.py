@@ -35,6 +35,7 @@ Victim = Literal["gateway", "daemon"]
 
 _CONFIG = """\
 data_dir = "data"
+notify.restarts = false
 [access]
 chats = {groups}
 users = {people}

@@ -101,7 +101,7 @@ class FleetSeries:
         people = [f"+{person.phone}" for person in self._people]
         path = home / "config.toml"
         path.write_text(
-            f'data_dir = "data"\nmachine.name = "{name}"\nredis.url = "{self._redis.url}"\n'
+            f'data_dir = "data"\nnotify.restarts = false\nmachine.name = "{name}"\nredis.url = "{self._redis.url}"\n'
             f"access.users = {people}\n{tables}{more}"
         )
         path.chmod(0o600)

@@ -67,6 +67,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _worker_options(add("worker", "Work in the repos here for the chats of another machine."))
     _workers_options(add("workers", "List the workers of this machine, add or remove one."))
+    notify = add("notify", "Try the ways of [notify] to reach you beside WhatsApp.")
+    notify.add_argument("--test", action="store_true", required=True, help="send a test notice")
     add("plugins", "List the installed plugins and their commands.")
     _backup_options(add("backup", "Save the data and the configuration in one encrypted file."))
     _restore_options(add("restore", "Put a backup where there is no data yet."))

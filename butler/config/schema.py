@@ -12,16 +12,20 @@ from pydantic_core import PydanticCustomError
 
 from butler.access.rules import AccessRules, Audience, ChatRules, Grants, People, Role
 from butler.chat.text import folded
+from butler.config.secrets import Secret
 from butler.config.values import (
     ChatId,
     ConfiguredPath,
     ConfiguredPerson,
     ConfiguredRole,
     DifferentNames,
+    EmailAddress,
     MachineName,
     Prefix,
     RedisUrl,
     Seconds,
+    SmtpUrl,
+    WebUrl,
 )
 from butler.repos.registry import Repo
 from butler.storage.redis_url import RedisPlace, parse
@@ -154,6 +158,29 @@ class RecordsConfig(_Section):
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
+class NotifyConfig(_Section):
+    """``[notify]``: how the owner hears of trouble while WhatsApp is what broke."""
+
+    ntfy: WebUrl | None = None
+    ntfy_token: Secret | None = None
+    webhook: WebUrl | None = None
+    webhook_secret: Secret | None = None
+    smtp: SmtpUrl | None = None
+    email_to: tuple[EmailAddress, ...] = Field(default=(), strict=False)
+    email_from: EmailAddress | None = None
+    command: tuple[str, ...] = Field(default=(), strict=False)
+    apprise: Secret | None = None
+    ping: WebUrl | None = None
+    restarts: bool = True
+
+    @model_validator(mode="after")
+    def _check_email(self) -> Self:
+        if self.smtp is not None and not self.email_to:
+            said = "smtp is set, but email_to does not say to whom"
+            raise PydanticCustomError("butler", "{expected}", {"expected": said})
+        return self
+
+
 class LogConfig(_Section):
     """``[log]``."""
 
@@ -180,6 +207,7 @@ class Config(_Section):
     whatsapp: WhatsAppConfig = WhatsAppConfig()
     plugins: PluginsConfig = PluginsConfig()
     records: RecordsConfig = RecordsConfig()
+    notify: NotifyConfig = NotifyConfig()
     log: LogConfig = LogConfig()
 
     @model_validator(mode="after")

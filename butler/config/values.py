@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -131,6 +132,33 @@ def _machine_name(value: str) -> str:
     return value
 
 
+def _web_url(value: Secret) -> Secret:
+    return _url(value, ("http", "https"), 'expected an address such as "https://example.org/x"')
+
+
+def _smtp_url(value: Secret) -> Secret:
+    said = 'expected an address such as "smtps://user:password@mail.example.org"'
+    return _url(value, ("smtp", "smtps"), said)
+
+
+def _url(value: Secret, schemes: tuple[str, ...], said: str) -> Secret:
+    text = value.get_secret_value()
+    try:
+        parts = urlsplit(text)
+        is_right = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_right = False
+    if not is_right or not text.isascii() or not text.isprintable() or " " in text:
+        raise _wrong(said)
+    return value
+
+
+def _email_address(value: str) -> str:
+    if not re.fullmatch(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,255}", value):
+        raise _wrong('expected an address such as "anna@example.org"')
+    return value
+
+
 ConfiguredPath = Annotated[Path, BeforeValidator(_expanded_path)]
 Seconds = Annotated[float | None, BeforeValidator(_seconds)]
 ConfiguredPerson = Annotated[Person, BeforeValidator(_person)]
@@ -138,5 +166,8 @@ ConfiguredRole = Annotated[Role, BeforeValidator(_role)]
 ChatId = Annotated[str, AfterValidator(_chat_id)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 DifferentNames = Annotated[tuple[str, ...], AfterValidator(_all_different)]
+WebUrl = Annotated[Secret, AfterValidator(_web_url)]
+SmtpUrl = Annotated[Secret, AfterValidator(_smtp_url)]
+EmailAddress = Annotated[str, AfterValidator(_email_address)]
 RedisUrl = Annotated[Secret, AfterValidator(_redis_url)]
 MachineName = Annotated[str, AfterValidator(_machine_name)]

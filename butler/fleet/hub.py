@@ -66,6 +66,7 @@ class HubOptions:
         workers: The workers that are invited and paired.
         journal_path: Where the journal is.
         max_age_s: For so long messages are kept for a machine that is away.
+        note_worker: Called with a worker that has gone or is back.
     """
 
     machine: str
@@ -73,6 +74,7 @@ class HubOptions:
     workers: WorkerKeys
     journal_path: Path
     max_age_s: float = MAX_AGE_S
+    note_worker: Callable[..., None] = lambda _name, **_is_away: None
 
 
 class Hub:
@@ -335,11 +337,13 @@ class Hub:
             elif run.number in self._lost:
                 self._tell(run.chat_id, texts.returned(member, run.number))
             self._lost.discard(run.number)
+        self._options.note_worker(member.name, is_away=False)
         self._turns.ask_again(member)
         self._handover.note_back(member)
 
     def _note_away(self, member: Member) -> None:
         """Tell the chats what was lost with a worker, as far as is known."""
+        self._options.note_worker(member.name, is_away=True)
         self._turns.lose(member)
         self._events.forget(member)
         for run in self._registry.live_runs(machine=member.name):

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from butler.app import Setup
@@ -12,9 +13,11 @@ from butler.config.schema import Config
 from butler.errors import LinkEndedError
 from butler.ops.data_files import DataFiles, watching
 from butler.ops.descendants import adopt
+from butler.ops.figures import waiting_messages
 from butler.ops.hubs import side_of
 from butler.ops.last_good import keep
 from butler.ops.log_setup import configure_log
+from butler.ops.notices import Notices
 from butler.ops.notify_socket import NotifySocket, telling
 from butler.ops.reloading import Reloader, has_terminal
 from butler.ops.report import Inside, reporting
@@ -65,7 +68,14 @@ async def serve(setup: Setup, news: str = "") -> None:
         manager = NotifySocket.taken_from(os.environ)
         if not news:
             await asyncio.to_thread(keep, setup)
-        reloader = Reloader(setup, manager, configure_log, news, is_in_terminal=has_terminal())
+        notices = Notices(setup.config, lambda: transport.state, lambda: transport.is_alive)
+
+        def follow(new: Setup) -> None:
+            configure_log(new)
+            notices.config = new.config.notify
+
+        reloader = Reloader(setup, manager, follow, news, is_in_terminal=has_terminal())
+        reloader.at_start = partial(notices.say_back, waiting_messages(folder))
         files = DataFiles(data_dir)
 
         def inside() -> Inside:
@@ -84,8 +94,9 @@ async def serve(setup: Setup, news: str = "") -> None:
             watching(files),
             reporting(data_dir, lambda: transport.state, lambda: _say_ready(setup), inside),
             telling(manager, lambda: transport.state, lambda: transport.is_alive),
+            notices.watching(),
         ):
-            with side_of(setup) as side:
+            with side_of(setup, note_worker=notices.note_worker) as side:
                 await converse(
                     *(setup, transport, records, on_stop),
                     on_start=lambda _bot: generation.settle(),

@@ -13,6 +13,7 @@ from butler.fleet.broker import Broker
 from butler.fleet.hub import MAX_AGE_S, Hub, HubOptions
 from butler.fleet.keys import WorkerKeys, fleet_folder
 from butler.fleet.redis_broker import RedisBroker
+from butler.ops.hubs import NoteWorker, ignore
 from butler.storage.files import locked
 from butler.storage.redis import open_async
 from butler.storage.redis_errors import explain
@@ -44,16 +45,17 @@ async def open_broker(config: Config) -> AsyncIterator[Broker]:
 
 
 @contextmanager
-def hub_side(setup: Setup, kind: str = "") -> Iterator[FleetSide]:
+def hub_side(setup: Setup, kind: str = "", note_worker: NoteWorker = ignore) -> Iterator[FleetSide]:
     """Yield what makes a bot a hub; nothing where no Redis is configured.
 
     Args:
         setup: The checked configuration.
+        note_worker: Called with a worker that has gone or is back.
         kind: Tells several hubs of a machine apart; each number of it is used once at a time.
     """
     config = setup.config
     with _name(fleet_folder(config.data_dir), config.machine.name, kind) as name:
-        yield FleetSide(fleet=lambda services: _open_hub(config, name, services))
+        yield FleetSide(fleet=lambda services: _open_hub(config, name, services, note_worker))
 
 
 @contextmanager
@@ -76,7 +78,9 @@ def _name(folder: Path, machine: str, kind: str) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def _open_hub(config: Config, name: str, services: Services) -> AsyncIterator[Fleet]:
+async def _open_hub(
+    config: Config, name: str, services: Services, note_worker: NoteWorker
+) -> AsyncIterator[Fleet]:
     folder = fleet_folder(config.data_dir)
     options = HubOptions(
         config.machine.name,
@@ -84,6 +88,7 @@ async def _open_hub(config: Config, name: str, services: Services) -> AsyncItera
         WorkerKeys(folder),
         folder / f"{name}.sqlite3",
         config.whatsapp.max_message_age or MAX_AGE_S,
+        note_worker,
     )
     async with open_broker(config) as broker, Hub(broker, options, services) as hub:
         yield hub

@@ -24,7 +24,7 @@ SELF, RELOAD = "butler", "reload"
 
 TellOwner = Callable[[str], Coroutine[Any, Any, None]]
 
-_LIVE = ("access", "limits", "repos", "repo_folders", "log")
+_LIVE = ("access", "limits", "repos", "repo_folders", "notify", "log")
 _Stamp = tuple[int, int, int] | None
 
 
@@ -58,6 +58,7 @@ class Reloader:
         self._is_asked = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._had_mistakes = bool(news)
+        self.at_start: Callable[[TellOwner], Coroutine[Any, Any, None]] | None = None
 
     @property
     def on_hangup(self) -> Callable[[], None] | None:
@@ -81,15 +82,15 @@ class Reloader:
         """Look at the file every 2 seconds while the block runs, and obey SIGHUP."""
         tasks = [
             asyncio.create_task(self._watch(tell_owner), name="configuration"),
-            asyncio.create_task(tell_owner(self._news)) if self._news else None,
+            *([asyncio.create_task(tell_owner(self._news))] if self._news else []),
+            *([asyncio.create_task(self.at_start(tell_owner))] if self.at_start else []),
         ]
         try:
             yield
         finally:
-            running = [each for each in tasks if each is not None]
-            for each in running:
+            for each in tasks:
                 each.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def reload(self) -> str:
         """Read the file, and put it into force; return what has changed.

@@ -25,7 +25,10 @@ def config(tmp_path):
     for name in ("api", "web"):
         make_working_copy(tmp_path / name)
     path = tmp_path / "config.toml"
-    path.write_text('data_dir = "data"\nrepos.api.path = "api"\nrepos.web.path = "web"\n')
+    path.write_text(
+        'notify.restarts = false\ndata_dir = "data"\n'
+        'repos.api.path = "api"\nrepos.web.path = "web"\n'
+    )
     return path
 
 

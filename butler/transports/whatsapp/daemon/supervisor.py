@@ -35,6 +35,8 @@ class LinkState:
         since: The time of the last change, in Unix seconds.
         reason: The cause, if known.
         retry_at: When a new gateway will be started, in Unix seconds; only while it waits.
+        rule: The cause in a word, as the gateway names it.
+        failures: How many gateways in a row ended soon after their start.
         health: What the gateway last said of it besides.
     """
 
@@ -42,6 +44,8 @@ class LinkState:
     since: float
     reason: str = ""
     retry_at: float | None = None
+    rule: str = ""
+    failures: int = 0
     health: Health = field(default_factory=Health)
 
 
@@ -87,10 +91,13 @@ class Supervisor:
         while True:
             started = time.monotonic()
             ended = await self._run()
+            is_steady = time.monotonic() - started > STEADY_S
+            failures = 1 if is_steady else self.state.failures + 1
+            self.state = replace(self.state, rule=ended.rule, failures=failures)
             if ended.is_final:
                 self._note("ended", ended.sentence)
                 raise LinkEndedError(ended.sentence)
-            if time.monotonic() - started > STEADY_S:
+            if is_steady:
                 wait_s = FIRST_WAIT_S
             pause_s = max(wait_s, ended.wait_s)
             self._note("waiting", ended.sentence, retry_at=time.time() + pause_s)
@@ -138,4 +145,4 @@ class Supervisor:
     ) -> None:
         is_news = "connected" in (name, self.state.name)
         since = time.time() if is_news else self.state.since
-        self.state = LinkState(name, since, reason, retry_at, self.state.health)
+        self.state = replace(self.state, name=name, since=since, reason=reason, retry_at=retry_at)
