@@ -48,7 +48,8 @@ def write_config(folder, more=""):
             make_working_copy(folder / name)
     path = folder / "config.toml"
     path.write_text(
-        f'data_dir = "data"\nnotify.restarts = false\n[repos.api]\npath = "api"\n[repos.web]\npath = "web"\n{more}'
+        'data_dir = "data"\nnotify.restarts = false\n'
+        f'[repos.api]\npath = "api"\n[repos.web]\npath = "web"\n{more}'
     )
     return path
 

@@ -101,7 +101,8 @@ class FleetSeries:
         people = [f"+{person.phone}" for person in self._people]
         path = home / "config.toml"
         path.write_text(
-            f'data_dir = "data"\nnotify.restarts = false\nmachine.name = "{name}"\nredis.url = "{self._redis.url}"\n'
+            'data_dir = "data"\nnotify.restarts = false\n'
+            f'machine.name = "{name}"\nredis.url = "{self._redis.url}"\n'
             f"access.users = {people}\n{tables}{more}"
         )
         path.chmod(0o600)
