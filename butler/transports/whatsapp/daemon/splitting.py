@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from butler.transports.whatsapp.protocol.frames import MAX_TEXT_CHARS
+from butler.transports.whatsapp.protocol.frames import MAX_DOCUMENT_BYTES, MAX_TEXT_CHARS
 
 LIMIT = 4_000
 LEFT_OUT = "(The rest was cut off.)"
@@ -38,6 +38,15 @@ def bounded(text: str) -> str:
     if len(whole) <= MAX_TEXT_CHARS:
         return whole
     return f"{whole[: MAX_TEXT_CHARS - len(LEFT_OUT) - 2]}\n\n{LEFT_OUT}"
+
+
+def bounded_document(text: str) -> str:
+    """Return ``text`` fit to be sent as a document: of its maximum size, see ``bounded``."""
+    data = text.encode(errors="replace")
+    if len(data) <= MAX_DOCUMENT_BYTES:
+        return data.decode()
+    end = f"\n\n{LEFT_OUT}"
+    return data[: MAX_DOCUMENT_BYTES - len(end)].decode(errors="ignore") + end
 
 
 def fewer(pieces: Sequence[str]) -> list[str]:

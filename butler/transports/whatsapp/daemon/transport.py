@@ -31,7 +31,7 @@ from butler.transports.whatsapp.daemon.notices import (
     ONLY_ON_PHONE,
     Notices,
 )
-from butler.transports.whatsapp.daemon.splitting import bounded, parts
+from butler.transports.whatsapp.daemon.splitting import bounded, bounded_document, parts
 from butler.transports.whatsapp.daemon.started_marks import FILE_NAME, StartedMarks
 from butler.transports.whatsapp.daemon.supervisor import LinkState, Supervisor
 from butler.transports.whatsapp.daemon.turns import Turns, place
@@ -164,20 +164,21 @@ class WhatsAppTransport:
         """
         if reply.answers is not None and reply.answers in self._turns:
             await self._records.flushed()
-        text = bounded(reply.text)
-        pieces = parts(text)
-        file_name = reply.file_name
-        if len(pieces) > MOST_PARTS and reply.edits is None:
-            file_name = file_name or DOCUMENT_NAME
-        if file_name:
+        pieces = [] if reply.file_name else parts(bounded(reply.text))
+        if reply.file_name or (len(pieces) > MOST_PARTS and reply.edits is None):
             try:
-                request = whole(self._turns, chat_id, reply, text, file_name)
-                return await self._delivery.deliver(request, waits=reply.waits)
+                return await self._send_document(chat_id, reply)
             except RefusedError as error:
                 logger.warning("sending a document in parts instead: %s", error)
+        pieces = pieces or parts(bounded(reply.text))
         requests = in_parts(self._turns, chat_id, reply, pieces)
         message_id = await self._delivery.deliver_all(requests, waits=reply.waits)
         return reply.edits or message_id
+
+    async def _send_document(self, chat_id: str, reply: Reply) -> str:
+        text, name = bounded_document(reply.text), reply.file_name or DOCUMENT_NAME
+        request = whole(self._turns, chat_id, reply, text, name)
+        return await self._delivery.deliver(request, waits=reply.waits)
 
     def call_last(self) -> None:
         """Shorten all timeouts, as Butler is shutting down."""

@@ -10,7 +10,8 @@ import msgspec
 
 from butler.transports.whatsapp.protocol.frames import Frame
 
-MAX_FRAME_BYTES = 16 * 1024 * 1024
+MAX_FRAME_BYTES = 100 * 1024 * 1024
+"""Room for a document of which every byte is escaped to six."""
 _PIECE_BYTES = 64 * 1024
 
 _LENGTH = struct.Struct(">I")

@@ -9,6 +9,9 @@ from butler.chat.message import Message, Person
 MAX_TEXT_CHARS = 1024 * 1024
 """Maximum length of a delivered text; escaped in JSON it still fits into a frame."""
 
+MAX_DOCUMENT_BYTES = 16_000_000
+"""Maximum size of a text that is sent as a document."""
+
 MOST_QUOTED_CHARS = 1_000
 """Maximum length of a quoted text in a reply."""
 

@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butler.transports.whatsapp.daemon.splitting import LEFT_OUT, MOST_PARTS, bounded, fewer, parts
-from butler.transports.whatsapp.protocol.frames import MAX_TEXT_CHARS
+from butler.transports.whatsapp.daemon.splitting import (
+    LEFT_OUT,
+    MOST_PARTS,
+    bounded,
+    bounded_document,
+    fewer,
+    parts,
+)
+from butler.transports.whatsapp.protocol.codec import MAX_FRAME_BYTES, encoded
+from butler.transports.whatsapp.protocol.frames import MAX_DOCUMENT_BYTES, MAX_TEXT_CHARS, Send
 
 
 @pytest.mark.parametrize(
@@ -73,6 +81,18 @@ def test_a_text_without_end_is_cut_and_says_so():
 
     assert bounded(whole) == whole
     assert bounded(whole + "x") == f"{whole[: -len(LEFT_OUT) - 2]}\n\n{LEFT_OUT}"
+
+
+@pytest.mark.parametrize("character", ["x", "ä", "😀", "\n", "\x01"])
+def test_a_document_of_16_mb_is_whole_and_fits_into_a_frame(character):
+    whole = character * (MAX_DOCUMENT_BYTES // len(character.encode()))
+    request = Send("1", "team@g.us", bounded_document(whole), file_name="a.txt")
+
+    assert request.text == whole
+    assert len(encoded(request)) < MAX_FRAME_BYTES
+    cut = bounded_document(whole + character)
+    assert cut.endswith(f"\n\n{LEFT_OUT}")
+    assert len(cut.encode()) <= MAX_DOCUMENT_BYTES
 
 
 def test_so_many_parts_are_sent_and_no_more():

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -170,6 +171,21 @@ async def test_what_a_gateway_prints_is_logged_within_bounds(scenario, tmp_path,
     assert lines[0].getMessage() == "gateway: library: a line"
     assert len(lines) == 200
     assert lines[-1].getMessage().endswith("further output is dropped for the rest of this minute")
+
+
+async def test_frames_and_the_gateway_show_at_debug_and_no_text_does(scenario, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    scenario("again")
+
+    async with daemon(tmp_path) as bot:
+        await eventually(lambda: bot.turns_over == 2)
+
+    own = [each for each in caplog.records if each.name.endswith("daemon.process")]
+    lines = [each.getMessage() for each in own if each.levelno == logging.DEBUG]
+    assert any(line.startswith("the gateway is process ") for line in lines)
+    assert any(re.fullmatch(r"to the gateway: Options, \d+ bytes", line) for line in lines)
+    assert "from the gateway: Connection" in lines
+    assert not [line for line in lines if "one" in line.split()]
 
 
 async def test_a_message_that_is_in_hand_is_not_yielded_again(scenario, tmp_path):
