@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,9 +13,11 @@ from butler.chat.text import readable, tidied, without_controls
 from butler.config.secrets import lines_with_secrets
 from butler.core.commands import _next_words
 from butler.core.router import Router
+from butler.ops.redaction import Redaction
 from butler.transports.console.terminal import styled
 from butler_run.agents import Decision, Field, FieldKind, PlanProposed
 from butler_run.agents.complaints import is_too_long
+from butler_run.agents.delays import delay_in
 from butler_run.agents.usage_limits import limit_in
 from butler_run.inquiries.forms import Answer, FieldForm, PlanForm
 from butler_run.text.html import without_tags
@@ -63,6 +66,8 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "quotations": (lambda text: quoted(text, 20, 1_500), "*_~`\n a>"),
     "labels": (lambda text: in_one_line(text, 100), "*_~`\n a>"),
     "usage limits": (limit_in, "limit reached|1 try again in 2h3m 429 hit your exceed"),
+    "retries": (delay_in, "retrying in 1.5 s after attempt 3/4 "),
+    "reports": (Redaction({"api": "repo"}, Path("/home/a")).line, "“'\"a@b.c://+1 eyJ3EB0"),
     "full contexts": (is_too_long, "context length exceed token count too long"),
 }
 

@@ -10,13 +10,16 @@ from typing import Final
 _HASH_LENGTH: Final = 8
 _SHORTEST_NAME: Final = 3
 _MAX_LINE: Final = 2_000
+_MAX_READ: Final = 10_000
 _ADDRESS: Final = re.compile(
     r"(?<![\w.])[\w.+:-]{1,64}@(?:lid|g\.us|s\.whatsapp\.net|c\.us|newsletter|broadcast|bot)\b"
 )
 _EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _PHONE: Final = re.compile(r"(?<![\w+.:-])\+?\d{8,15}(?![\w.:-])|\+\d(?:[ ()/-]?\d){6,14}(?!\d)")
 _MESSAGE_ID: Final = re.compile(r"(?<![0-9A-Za-z])(?:3EB0|3A|AC|BA)[0-9A-F]{14,36}(?![0-9A-Za-z])")
-_QUOTED: Final = re.compile(r"“([^”]{1,400})”|‘([^’]{1,400})’|\"([^\"]{1,400})\"|'([^']{1,400})'")
+_QUOTED: Final = re.compile(
+    r"“([^”]{1,2000})”|‘([^’]{1,2000})’|\"([^\"]{1,2000})\"|'([^']{1,2000})'"
+)
 _SECRET: Final = re.compile(
     r"\b(?:sk|ghp|gho|ghs|glpat|xox[abp]|AKIA|AIza)[\w-]{10,200}|\beyJ[\w.-]{20,2000}"
     r"|(?<=://)[^\s/@]{1,200}@",
@@ -46,7 +49,7 @@ class Redaction:
 
     def line(self, text: str) -> str:
         """Return one line, redacted; what is longer than 2,000 characters is cut."""
-        text = text[:_MAX_LINE]
+        text = text[:_MAX_READ]  # what is cut in half would no longer look like what it is
         text = _SECRET.sub("<secret>", text)
         text = _ADDRESS.sub(lambda found: self._hash("id", found[0]), text)
         text = _EMAIL.sub(lambda found: self._hash("address", found[0]), text)
@@ -55,7 +58,7 @@ class Redaction:
         text = _QUOTED.sub(_length, text)
         if self._kinds and self._names:
             text = self._names.sub(lambda found: self._hash(self._kinds[found[0]], found[0]), text)
-        return text.replace(self._home, "~")
+        return text.replace(self._home, "~")[:_MAX_LINE]
 
     def _hash(self, kind: str, text: str) -> str:
         digest = hashlib.blake2b(text.encode(errors="replace"), key=self._salt).hexdigest()

@@ -48,3 +48,26 @@ def test_the_same_is_the_same_hash_within_a_report_and_another_one_in_the_next(r
 
 def test_a_line_without_end_is_cut(redaction):
     assert len(redaction.line("x" * 100_000)) == 2_000
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "r://hunter2-hunter2-hunter2@example.org",
+        "sk-" + "a1b2c3" * 20,
+        "anna.musterfrau@example.org",
+        "4915112345678@s.whatsapp.net",
+        "“drop the tables now, all of them”",
+    ],
+)
+@pytest.mark.parametrize("seen", [6, 9, 20])
+def test_what_is_cut_off_is_hidden_before(redaction, secret, seen):
+    begin = "- " * ((2_000 - seen) // 2)
+
+    shown = redaction.line(f"{begin}{secret}")
+
+    assert secret[:seen] not in shown
+
+
+def test_a_long_quotation_is_hidden_whole(redaction):
+    assert redaction.line(f"it said “{'drop it ' * 100}”") == "it said <800 characters>"
