@@ -11,6 +11,8 @@ FORGED = "printf '[core]\\n\\tfsmonitor = touch /tmp/run\\n' >"
     ("made", "name"),
     [
         ("mkfifo sub-pipe", "sub-pipe"),
+        # The kernel lets anybody make this one device, which no program can open.
+        ("mknod whiteout c 0 0", "whiteout"),
         ("mkdir -p a/b; mkfifo a/b/pipe", "a/b/pipe"),
         (
             "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"sock\")'",
