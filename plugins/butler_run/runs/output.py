@@ -63,10 +63,12 @@ class Output:
         return shortened(whatsapp(last), room), False
 
     def _printed(self, room: int) -> tuple[str, bool]:
-        text = printed(self.full())
+        text = self.full()
         block = fenced(text) if text else ""
         return (block, True) if len(block) <= room else (tail(block, room), False)
 
     def _texts(self) -> list[str]:
         sections = ("".join(section) for section in self._sections)
-        return [self._hide(text).strip("\n" if self._is_output else None) for text in sections]
+        if self._is_output:  # before the rest, which takes each overwritten state for a line
+            return [self._hide(printed(text)) for text in sections]
+        return [self._hide(text).strip() for text in sections]

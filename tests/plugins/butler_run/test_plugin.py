@@ -219,3 +219,12 @@ async def test_a_file_in_an_answer_is_sent_as_a_document(chat, script, answer, w
     assert (await answer(chat)).reply.text.startswith("See [notes.md, in a document]\n")
     assert document.reply.file_name == "notes.md"
     assert "AKIA" not in document.reply.text
+
+
+async def test_of_a_progress_bar_only_its_last_state_is_shown(chat, run):
+    await chat("/use api")
+    await chat("/agent shell")
+
+    text = await run(chat, r"printf '1%%\r50%%\r100%%\n\033[31m+ new\033[0m\n'")
+
+    assert text.startswith("```\n100%\n+ new\n```")
