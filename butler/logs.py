@@ -1,15 +1,28 @@
-"""The log: one line per event, with its chat; never the text of a message.
+"""The log: one event a line, with its chat and message; never the text of a message.
 
 Unprintable characters are escaped, as external names and errors may contain line breaks.
 """
 
+import json
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from types import TracebackType
 
 chat_of_log: ContextVar[str] = ContextVar("chat_of_log", default="")
 """The id of the chat whose message is being handled; empty outside of a turn."""
+
+message_of_log: ContextVar[str] = ContextVar("message_of_log", default="")
+"""The ``Message.trace`` of the message that is being handled; empty outside of a turn."""
+
+FILES_KEPT = 3
+"""Full log files that are kept beside the current one."""
 
 _FORMAT = "%(asctime)s %(levelname)-7s %(chat)s%(name)s: %(message)s"
 _ExceptionInfo = (
@@ -17,22 +30,47 @@ _ExceptionInfo = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How the log is written, and where besides stderr.
+
+    Attributes:
+        is_json: Each event is an object in JSON.
+        file: It is also written there.
+        max_bytes: The size at which a new file is begun.
+    """
+
+    is_json: bool = False
+    file: Path | None = None
+    max_bytes: int = 10_000_000
+
+
 def configure(
-    level: str = "INFO", own: Iterable[str] = ("butler",), levels: Mapping[str, str] | None = None
+    level: str = "INFO",
+    own: Iterable[str] = ("butler",),
+    levels: Mapping[str, str] | None = None,
+    target: Target = Target(),
 ) -> None:
-    """Write the log to stderr.
+    """Write the log.
 
     Args:
         level: From this level upwards what Butler itself and its plugins say.
         own: Their packages. Of others there are only warnings, as nobody asked for theirs.
         levels: The levels of single loggers, by name.
+        target: How it is written, and where.
+
+    Raises:
+        OSError: The file cannot be opened; the log is as before.
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Lines(_FORMAT))
-    handler.addFilter(_add_chat)
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if target.file is not None:
+        handlers.append(_File(target.file, target.max_bytes))
+    for handler in handlers:
+        handler.setFormatter(_Objects() if target.is_json else _Lines(_FORMAT))
+        handler.addFilter(_add_place)
     # By its name, an unknown level is an error here.
     least = max(logging.getLevelNamesMapping()[level], logging.WARNING)
-    logging.basicConfig(level=least, handlers=[handler], force=True)
+    logging.basicConfig(level=least, handlers=handlers, force=True)
     for name, its_level in {**dict.fromkeys(own, level), **(levels or {})}.items():
         logging.getLogger(name).setLevel(its_level)
 
@@ -71,13 +109,45 @@ class _Lines(logging.Formatter):
         return "\n".join(f"  {_escaped(line)}" for line in lines)
 
 
+class _Objects(logging.Formatter):
+    """An object in JSON a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "chat": chat_of_log.get(),
+            "message": message_of_log.get(),
+            "text": record.getMessage(),
+            "error": self.formatException(record.exc_info) if record.exc_info else "",
+        }
+        return json.dumps({key: value for key, value in event.items() if value})
+
+
+class _File(RotatingFileHandler):
+    """A file for its owner only; what it cannot take is on stderr all the same."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        super().__init__(path, maxBytes=max_bytes, backupCount=FILES_KEPT, encoding="utf-8")
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return open(  # noqa: PTH123 - a descriptor
+            descriptor, "a", encoding="utf-8", errors="backslashreplace"
+        )
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say nothing: a full disk would be said at each line."""
+
+
 def _escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _add_chat(record: logging.LogRecord) -> bool:
-    chat_id = chat_of_log.get()
-    record.chat = f"[{chat_id}] " if chat_id else ""
+def _add_place(record: logging.LogRecord) -> bool:
+    place = " ".join(filter(None, (chat_of_log.get(), message_of_log.get())))
+    record.chat = f"[{place}] " if place else ""
     return True

@@ -1,5 +1,6 @@
 """Message, Person and Reply."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -90,6 +91,12 @@ class Message:
     is_to_bot: bool = False
     mentions: tuple[Person, ...] = ()
     media: str = ""
+
+    @property
+    def trace(self) -> str:
+        """A short id that is the same in the logs of every process and machine."""
+        known = f"{self.chat_id}\0{self.id}".encode(errors="surrogatepass")
+        return hashlib.sha256(known).hexdigest()[:8]
 
     @property
     def author(self) -> str:

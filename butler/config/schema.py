@@ -185,6 +185,9 @@ class LogConfig(_Section):
     """``[log]``."""
 
     level: LogLevel = "info"
+    format: Literal["text", "json"] = "text"
+    file: ConfiguredPath | None = None
+    max_mb: Annotated[int, Field(ge=1, le=10_000)] = 10
     loggers: dict[str, LogLevel] = {}
 
 

@@ -20,7 +20,7 @@ from butler.core.router import Call
 from butler.core.services import Services
 from butler.core.within import within
 from butler.errors import DataError, TransportError, UnknownRepoError, UsageError, UserError
-from butler.logs import chat_of_log
+from butler.logs import chat_of_log, message_of_log
 
 logger = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ class Bot:
         return self._notices.muting(message) if verdict.mutes else ""
 
     async def _leave_alone(self, message: Message, verdict: Ignore, news: str) -> None:
-        chat_of_log.set(message.chat_id)
+        _mark_log(message)
         if news:
             await self._tell_owner(news)
         await self._services.transport.acknowledge(message, had_effect=verdict.is_stranger)
@@ -203,7 +203,7 @@ class Bot:
 
     async def _take_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> None:
         chat_id, turns = message.chat_id, self._services.turns
-        chat_of_log.set(chat_id)
+        _mark_log(message)
         if turns.take(chat_id):
             had_effect = await self._in_turn(message, role, verdict)
         elif self._overtakes(message, role, verdict):
@@ -367,6 +367,11 @@ class Bot:
         owner_chat_id = self._services.transport.owner_chat_id
         if owner_chat_id is not None:
             await self._send(owner_chat_id, Reply(text))
+
+
+def _mark_log(message: Message) -> None:
+    chat_of_log.set(message.chat_id)
+    message_of_log.set(message.trace)
 
 
 def _decision(verdict: Verdict) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from butler.app import Setup
 from butler.config.schema import Config
-from butler.errors import LinkEndedError
+from butler.errors import ConfigError, LinkEndedError
 from butler.ops.data_files import DataFiles, watching
 from butler.ops.descendants import adopt
 from butler.ops.figures import waiting_messages
@@ -71,7 +71,10 @@ async def serve(setup: Setup, news: str = "") -> None:
         notices = Notices(setup.config, lambda: transport.state, lambda: transport.is_alive)
 
         def follow(new: Setup) -> None:
-            configure_log(new)
+            try:
+                configure_log(new)
+            except ConfigError as error:
+                logger.error("the log goes on as before: %s", error)
             notices.config = new.config.notify
 
         reloader = Reloader(setup, manager, follow, news, is_in_terminal=has_terminal())

@@ -139,9 +139,9 @@ class Launchd:
         return "tail", "-n", "200", *(["-F"] if follows else []), str(self._log_file)
 
 
-def service_here() -> Service:
+def service_here(config: Config) -> Service:
     """Return the service of this user on this machine."""
-    return Launchd(None) if sys.platform == "darwin" else Systemd()
+    return Launchd(config.log.file) if sys.platform == "darwin" else Systemd()
 
 
 def install(service: Service, config: Config, config_path: Path) -> list[str]:

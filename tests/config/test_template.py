@@ -99,6 +99,8 @@ def test_what_the_example_shows_as_a_default_is_the_default(in_force):
     defaults = Config().model_dump()
     shown = Draft(in_force).finish().model_dump()
 
+    assert shown["log"].pop("file") is not None  # an example
+    del defaults["log"]["file"]
     for section in ("limits", "sessions", "whatsapp", "log", "prefix", "data_dir"):
         assert shown[section] == defaults[section]
     assert shown["plugins"]["enabled"] == defaults["plugins"]["enabled"]

@@ -45,6 +45,9 @@ from butler_run.snapshots.of_run import RunSnapshots
 
 logger = logging.getLogger(__name__)
 
+TRACE = "BUTLER_TRACE"
+"""The variable by which an agent knows the message that it works for, as the log names it."""
+
 LAST_EVENTS_S = 5.0
 """How long a run may take to end once all its processes are dead."""
 
@@ -314,7 +317,7 @@ class Run:
         starting = self._choice.agent.start(
             self._prompt,
             folder=self._repo.path,
-            environment=self._choice.environment,
+            environment={**self._choice.environment, TRACE: self._ctx.message.trace},
             conversation_id=conversation_id,
             wishes=wishes,
             instructions=told,

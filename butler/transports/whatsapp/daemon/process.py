@@ -11,8 +11,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 
+from butler.chat.message import Message
 from butler.transports.whatsapp.protocol.codec import ProtocolError, encoded, read_frame
-from butler.transports.whatsapp.protocol.frames import Frame, Options, Ping, Pong, ToGateway
+from butler.transports.whatsapp.protocol.frames import (
+    Frame,
+    Ignored,
+    Incoming,
+    Options,
+    Ping,
+    Pong,
+    Send,
+    ToGateway,
+    Unreadable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +85,8 @@ class GatewayProcess:
         """Send a frame; dropped if the gateway has ended."""
         if not self._writer.is_closing():
             data = encoded(frame)
-            logger.debug("to the gateway: %s, %d bytes", type(frame).__name__, len(data))
+            shown = type(frame).__name__, _about(frame), len(data)
+            logger.debug("to the gateway: %s%s, %d bytes", *shown)
             self._writer.write(data)
 
     async def frames(self) -> AsyncIterator[Frame]:
@@ -83,7 +95,7 @@ class GatewayProcess:
         try:
             while (frame := await self._next()) is not None:
                 self._heard_at = asyncio.get_running_loop().time()
-                logger.debug("from the gateway: %s", type(frame).__name__)
+                logger.debug("from the gateway: %s%s", type(frame).__name__, _about(frame))
                 if not isinstance(frame, Pong):
                     yield frame
             with suppress(TimeoutError):
@@ -107,6 +119,16 @@ class GatewayProcess:
         while True:
             self.send(Ping())
             await asyncio.sleep(PING_EVERY_S)
+
+
+def _about(frame: Frame | ToGateway) -> str:
+    """Return the message that a frame is about, by the id that it has in the log."""
+    match frame:
+        case Incoming() | Ignored() | Unreadable():
+            return f" of {frame.message.trace}"
+        case Send(answers=Message() as answered):
+            return f" in answer to {answered.trace}"
+    return ""
 
 
 @asynccontextmanager
