@@ -141,8 +141,12 @@ def _system(home: Path) -> Iterator[Mount]:
     resolver = _RESOLVER.resolve()
     if resolver.is_relative_to("/run") and resolver.is_file():
         yield Bind(resolver)
-    for folder in {*(each.resolve() for each in _HOMES), _home_of_user()} - {home}:
-        if folder.is_dir() and folder != Path("/"):
+    emptied: list[Path] = []
+    for folder in sorted({*(each.resolve() for each in _HOMES), _home_of_user()} - {home}):
+        # What is below another one is gone with it, and could no longer be mounted on.
+        is_gone = any(folder.is_relative_to(each) for each in emptied)
+        if folder.is_dir() and folder != Path("/") and not is_gone:
+            emptied.append(folder)
             yield Empty(folder)
     yield Empty(home, is_writable=True)
 

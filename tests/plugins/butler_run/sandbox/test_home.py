@@ -8,6 +8,7 @@ import pytest
 
 from butler import Repo
 from butler_run.agents import PRESETS
+from butler_run.sandbox import places
 from butler_run.sandbox.boundary import Boundary
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
 
@@ -106,3 +107,16 @@ async def test_settings_that_the_user_has_not_cannot_be_made_for_them(inside, ho
 
     assert not (home / ".codex").exists()
     assert [each.name for each in (home / ".claude").iterdir()] == ["projects"]
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("z", "z/b"), ("homes", "homes/anna")])
+async def test_a_home_folder_of_the_user_below_another_one_starts_all_the_same(
+    inside, outside, mocker, names
+):
+    above, below = (outside / name for name in names)
+    below.mkdir(parents=True)
+    (below / "secret").write_text("hush")
+    mocker.patch.object(places, "_HOMES", (above, below))
+    mocker.patch.object(places, "_home_of_user", return_value=below)
+
+    assert await inside("claude", f"ls {above}; echo end") == "end\n"
