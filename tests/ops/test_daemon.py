@@ -205,3 +205,26 @@ async def test_a_service_manager_hears_of_the_link_and_that_butler_lives(linked,
 
     assert {*heard} <= {"READY", "STATUS", "WATCHDOG"}
     assert heard.count("READY") == 1
+
+
+async def test_a_changed_configuration_is_read_again_and_a_broken_one_is_told(
+    linked, whatsapp_server
+):
+    good = linked.read_text()
+    async with Daemon(linked, whatsapp_server):
+        await ask(whatsapp_server, "/repos", whatsapp_server.owner)
+        unchanged = await asyncio.to_thread(run_butler, "reload", "--config", linked)
+        linked.write_text(f"{good}prefixx = 1\n")
+        told = await whatsapp_server.next_reply()
+    async with Daemon(linked, whatsapp_server):
+        told_at_start = await whatsapp_server.next_reply()
+    linked.write_text(good.replace("notify.restarts = false\n", ""))
+    async with Daemon(linked, whatsapp_server):
+        back = await whatsapp_server.next_reply()
+
+    assert (unchanged.returncode, unchanged.stdout) == (0, "Nothing has changed.\n")
+    assert told.chat is whatsapp_server.owner
+    assert "the old one stays in force" in told.text
+    assert "prefixx" in told.text
+    assert "NOT in force" in told_at_start.text
+    assert back.text.startswith("Back since ")
