@@ -30,6 +30,7 @@ _LEFT_OUT: Final = {
     "working-copies",
     "snapshots",
     "status.json",
+    "notices.json",
     str(_MARK),
 }
 _SIDE_FILES: Final = (".lock", "-wal", "-shm", "-journal", ".new")

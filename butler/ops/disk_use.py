@@ -27,6 +27,7 @@ _LIMITS: Final = {
     "daemon.lock": "the id of the daemon",
     "backup.lock": "the id of what makes a backup",
     "status.json": "replaced at each change",
+    "notices.json": "of a few lines, replaced every 10 seconds",
     "generation.json": "of a fixed size",
     f"whatsapp/{CREDENTIALS}": "the library's: keys of people and groups; of messages, 30 days",
     "whatsapp/journal.sqlite3": "30 days of messages, their texts until they are done",
