@@ -1,12 +1,13 @@
 """What a process shows beside its protocol: complaints on stderr, and a slow start."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 
 from butler_run.agents.complaints import explained
 from butler_run.agents.delays import delay_in, downloading
 from butler_run.agents.errors import NotReadyError
-from butler_run.agents.events import Delayed, Event, Started
+from butler_run.agents.events import Delayed, Event, Started, Text, Working
 from butler_run.agents.process.process import AgentProcess
 
 DOWNLOAD_S = 3.0
@@ -14,6 +15,8 @@ DOWNLOAD_S = 3.0
 
 COMPLAINT_S = 5.0
 """How long an agent may go on trying to start after it said that it is not ready."""
+
+_MOST_AHEAD = 8
 
 
 class Signs:
@@ -34,6 +37,8 @@ class Signs:
         self._give_up_at: float | None = None
         self._sign: Delayed | None = None
         self._is_woken = asyncio.Event()
+        self._read_ahead: deque[Event] = deque()
+        self._has_room = asyncio.Event()
 
     async def among(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         """Yield ``events`` and the signs between them.
@@ -42,24 +47,42 @@ class Signs:
             NotReadyError: The agent said that it cannot start, and did not.
         """
         self._process.on_stderr(self._heard)
-        reading = asyncio.create_task(_next(events))
+        reading = asyncio.create_task(self._read(events))
+        reading.add_done_callback(self._wake)
         try:
             while True:
-                reading.add_done_callback(self._wake)
-                await self._something()
-                if self._sign is not None and not reading.done():
+                if self._read_ahead:
+                    yield self._taken()
+                elif self._sign is not None:
                     sign, self._sign = self._sign, None
                     yield sign
                 elif reading.done():
-                    event = reading.result()
-                    self._has_started = self._has_started or isinstance(event, Started)
-                    reading = asyncio.create_task(_next(events))
-                    yield event
-        except StopAsyncIteration:
-            return
+                    reading.result()
+                    return
+                else:
+                    await self._something()
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+
+    async def _read(self, events: AsyncIterator[Event]) -> None:
+        """Read a few pieces of text ahead: a task for each would halve the speed of reading.
+
+        All other events wait for the consumer, as adapters go on from what it made of them.
+        """
+        async for event in events:
+            self._read_ahead.append(event)
+            self._wake()
+            if len(self._read_ahead) >= _MOST_AHEAD or not isinstance(event, Text | Working):
+                self._has_room.clear()
+                await self._has_room.wait()
+
+    def _taken(self) -> Event:
+        event = self._read_ahead.popleft()
+        if not self._read_ahead:
+            self._has_room.set()
+        self._has_started = self._has_started or isinstance(event, Started)
+        return event
 
     async def _something(self) -> None:
         """Wait for an event, a line on stderr, or the time of a sign."""
@@ -97,7 +120,3 @@ class Signs:
 
     def _wake(self, *_: object) -> None:
         self._is_woken.set()
-
-
-async def _next(events: AsyncIterator[Event]) -> Event:
-    return await anext(events)
