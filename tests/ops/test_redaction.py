@@ -35,7 +35,7 @@ def redaction():
     ],
 )
 def test_who_and_where_become_hashes_and_the_rest_stays(redaction, text, shape):
-    assert re.sub(r"(?<= )[0-9a-f]{8}(?=>)", "H", redaction.line(text)) == shape
+    assert re.sub(r"(?<= )h[0-9a-f]{7}(?=>)", "H", redaction.line(text)) == shape
 
 
 def test_the_same_is_the_same_hash_within_a_report_and_another_one_in_the_next(redaction):
@@ -71,3 +71,9 @@ def test_what_is_cut_off_is_hidden_before(redaction, secret, seen):
 
 def test_a_long_quotation_is_hidden_whole(redaction):
     assert redaction.line(f"it said “{'drop it ' * 100}”") == "it said <800 characters>"
+
+
+def test_no_hash_is_taken_for_a_number_in_its_turn():
+    for _ in range(300):
+        said = Redaction({}, Path("/")).line("message 3EB0A1B2C3D4E5F60718")
+        assert re.fullmatch(r"message <message h[0-9a-f]{7}>", said)
