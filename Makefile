@@ -73,6 +73,8 @@ $(VENV)/.run: pyproject.toml requirements.lock
 	@echo "Setting up $(VENV); the first time this takes a minute or two." >&2
 	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments here: apt-get install python3-venv."; exit 1; }
 	@$(INSTALL) --require-hashes --requirement requirements.lock
+	@# Before it had its present name: two of them would register each plugin twice.
+	@! test -d $(VENV)/lib/python3*/site-packages/butler-0.1.0.dist-info || $(BIN)/pip uninstall --quiet --yes butler
 	@$(INSTALL) --no-deps --editable .
 	@touch $@
 

@@ -3,7 +3,7 @@
 import importlib.metadata
 from typing import Final
 
-NAME: Final = "butler"
+NAME: Final = "butler-whatsapp"
 
 
 def version() -> str:
@@ -12,5 +12,5 @@ def version() -> str:
 
 
 def extra(name: str) -> str:
-    """Return the command that installs an extra, as a sentence for the operator needs it."""
+    """Return the command that installs an extra."""
     return f"pip install '{NAME}[{name}]'"

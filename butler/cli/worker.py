@@ -4,6 +4,7 @@ import argparse
 
 from butler import app
 from butler.cli.exit_status import run_to_the_end
+from butler.distribution import extra
 from butler.errors import ConfigError
 from butler.ops.log_setup import configure_log
 
@@ -26,5 +27,5 @@ def _serve(options: argparse.Namespace, code: str | None) -> int:
     try:
         from butler.ops.worker import serve
     except ImportError as error:
-        raise ConfigError(f"[redis] needs: pip install 'butler[redis]' ({error}).") from error
+        raise ConfigError(f"[redis] needs: {extra('redis')} ({error}).") from error
     return run_to_the_end(serve(setup, options.name, code))

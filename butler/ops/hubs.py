@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from butler.app import ALONE, FleetSide, Setup
+from butler.distribution import extra
 from butler.errors import ConfigError
 
 
@@ -38,6 +39,6 @@ def side_of(setup: Setup, kind: str = "", note_worker: NoteWorker = ignore) -> I
     try:
         from butler.ops.fleet import hub_side
     except ImportError as error:
-        raise ConfigError(f"[redis] needs: pip install 'butler[redis]' ({error}).") from error
+        raise ConfigError(f"[redis] needs: {extra('redis')} ({error}).") from error
     with hub_side(setup, kind, note_worker) as side:
         yield side

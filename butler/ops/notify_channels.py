@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from butler.config.schema import NotifyConfig
 from butler.config.secrets import Secret
+from butler.distribution import extra
 from butler.errors import ButlerError
 
 LIMIT_S = 15.0
@@ -185,7 +186,7 @@ def _apprise(config: NotifyConfig, notice: Notice) -> None:
     try:
         sender = importlib.import_module("apprise").Apprise()
     except ImportError:
-        raise NotSentError("it needs: pip install 'butler[apprise]'") from None
+        raise NotSentError(f"it needs: {extra('apprise')}") from None
     if not sender.add(_set(config.apprise).get_secret_value()):
         raise NotSentError("apprise does not know such an address")
     if not sender.notify(title=notice.title, body=notice.text):

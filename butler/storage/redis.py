@@ -237,7 +237,7 @@ def open_async(place: RedisPlace, *, wait_s: float = 0.0) -> "redis.asyncio.Redi
         wait_s: How long its commands may block on purpose.
 
     Raises:
-        ImportError: The extra ``butler[redis]`` is not installed.
+        ImportError: The extra ``redis`` is not installed.
     """
     from redis import ConnectionError as RedisConnectionError
     from redis.asyncio import Redis, Sentinel
