@@ -69,7 +69,7 @@ def test_each_mistake_says_file_and_key(read, tmp_path):
         ),
         ("[access]\nowner = []", "access.owner: unknown key; did you mean owners?"),
         ("[sessions]\nstor = 'x'", "sessions.stor: unknown key; did you mean store?"),
-        ("[log]\nx = 1", "log.x: unknown key; known here: level"),
+        ("[log]\nx = 1", "log.x: unknown key; known here: file"),
         (
             "[repos.api]\npath = '.'\ndescripton = ''",
             "repos.api.descripton: unknown key; did you mean description?",
