@@ -39,6 +39,8 @@ def end_all(limit_s: float) -> list[str]:
         if time.monotonic() > give_up_at:
             return [_name(each) for each in sorted(_others())]
         time.sleep(_LOOK_AGAIN_S)
+    for process_id in _children(os.getpid()):
+        _reap(process_id)
     return []
 
 

@@ -38,7 +38,7 @@ def test_both_ways_keep_their_data_in_the_data_folder(config, way):
     assert [each.rule for each in records.last_ignored(9)] == ["not a command"]
 
 
-@pytest.mark.parametrize("text", ["hello there", "/modell", "/etc/passwd is readable"])
+@pytest.mark.parametrize("text", ["hello there", "/zzzzzzzz", "/etc/passwd is readable"])
 def test_nobody_meets_silence_in_the_console(config, text):
     ended = run_butler("console", "--config", config, text=f"{text}\n")
 

@@ -331,13 +331,14 @@ def test_a_secret_that_others_can_read_is_said_with_what_to_type(tmp_path):
         tmp_path, f'[plugins.run.agents.mine]\ncommand = ["agent", "--key", "{token}"]\n'
     )
 
+    number = next(n for n, text in enumerate(config.read_text().splitlines(), 1) if token in text)
     refused = run_butler("check", "--config", config)
     config.chmod(0o600)
     closed = run_butler("check", "--config", config)
 
     assert refused.returncode == 2
     assert refused.stderr == (
-        f"{config}: holds a secret (line 7) and is readable by others. "
+        f"{config}: holds a secret (line {number}) and is readable by others. "
         f"Protect it: chmod 600 {config}\n"
     )
     assert "configuration" in closed.stdout

@@ -432,9 +432,9 @@ async def test_linking_that_goes_wrong_is_said(scenario, tmp_path, name, said):
 
 async def test_cancelled_linking_leaves_no_process(scenario, tmp_path):
     scenario("serves")
-    started = []
+    others, started = set(_children()), []
     linking = asyncio.create_task(pair(tmp_path, "Butler", on_qr=pytest.fail, on_code=pytest.fail))
-    await eventually(lambda: _children() and not started.extend(_children()))
+    await eventually(lambda: started.extend(set(_children()) - others) or started)
     linking.cancel()
     await asyncio.gather(linking, return_exceptions=True)
 

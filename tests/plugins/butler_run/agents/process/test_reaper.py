@@ -138,9 +138,8 @@ def test_a_program_that_is_killed_is_not_asked_first(watch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there are sandboxes on Linux only")
 def test_a_sandbox_gets_no_signal_that_is_meant_for_what_runs_in_it():
-    box = (
-        "trap 'echo box' INT TERM; setsid sh -c \"trap 'exit 3' INT; echo ready; cat\" <&0; exit 4"
-    )
+    agent = "trap 'exit 3' INT; echo ready; while :; do sleep 0.05; done"
+    box = f"trap 'echo box' INT TERM; setsid sh -c \"{agent}\"; exit 4"
     line = Line(["sh", "-c", box], [reaper.__file__], is_boxed="1")
     line.process.stdout.readline()
 
