@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 
 import pytest
@@ -39,4 +40,4 @@ async def test_after_a_freeze_the_gateway_lives_and_the_reply_in_flight_has_arri
         assert (await whatsapp_server.next_reply()).quoted_id == again.id
         assert not butler.has_new_gateway(gateway)
 
-    assert "frozen for 40 s" in butler.log
+    assert re.search(r"frozen for (39|4\d) s", butler.log)

@@ -13,7 +13,7 @@ from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]
 
 IS_OPEN = "SELECT count(*) FROM inbox WHERE state != 'done'"
 
@@ -45,7 +45,7 @@ async def test_what_is_written_while_the_disk_fails_is_answered_once_it_works(
         await eventually(lambda: said in butler.log, 30)
         await server.wait_offline()
         disk.fail(0)
-        await eventually(lambda: len(server.replies) > len(meanwhile), 60)
+        await eventually(lambda: len(server.replies) > len(meanwhile), 150)
         await eventually(lambda: query(config, IS_OPEN) == [(0,)], 60)
         assert butler.process.returncode is None
 
