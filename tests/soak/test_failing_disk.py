@@ -13,7 +13,7 @@ from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 
 IS_OPEN = "SELECT count(*) FROM inbox WHERE state != 'done'"
 
