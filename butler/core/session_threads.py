@@ -56,7 +56,7 @@ def _carry_out(
 
 
 def _tell(future: "asyncio.Future[Any]", tell: Callable[[Any], None], outcome: object) -> None:
-    """Set the outcome of a call on its event loop, unless nobody waits any more."""
+    """Set the outcome of a call on its event loop, unless the caller stopped waiting."""
 
     def told() -> None:
         if not future.done():

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
 MISSES = 2
-"""So many looks in a row have to miss a worker before it counts as away."""
+"""Consecutive looks that must miss a worker before it counts as away."""
 
 
 class Directory:

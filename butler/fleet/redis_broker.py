@@ -73,7 +73,7 @@ return number
 """
 
 Connect = Callable[[float], "Redis"]
-"""Makes a client whose commands may block for so many seconds."""
+"""Creates a client whose commands may block for the given number of seconds."""
 
 
 class RedisBroker:

@@ -171,7 +171,7 @@ class CommandCompleter(Completer):
 
 
 def _parameter(command: Command, index: int) -> Parameter | None:
-    """Return the parameter that takes the next word after so many; None for text and none."""
+    """Return the parameter that takes the word at ``index``; None if there is none, or for text."""
     parameters = command.parameters
     if parameters and parameters[-1].kind is Kind.MANY:
         index = min(index, len(parameters) - 1)

@@ -17,7 +17,7 @@ from butler.transports.whatsapp.protocol.frames import Ended
 
 LOOK_EVERY_S = 1.0
 WRITE_EVERY = 10
-"""Every so many looks, the disk is tried by writing to it."""
+"""Number of looks between attempts to write to the disk."""
 
 
 class DiskSpace:

@@ -68,7 +68,7 @@ def not_started(reason: str) -> Ended:
 
 
 def suspended(seconds: float) -> Ended:
-    """Return the exit reason for a connection that was left alone for that long."""
+    """Return the exit reason for a connection that was suspended for ``seconds``."""
     return Ended(
         "suspended", f"This machine or process stood still for {duration(seconds)}: reconnecting."
     )

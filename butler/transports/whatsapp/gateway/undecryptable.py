@@ -18,7 +18,7 @@ from butler.transports.whatsapp.protocol.frames import ToDaemon, Unreadable
 logger = logging.getLogger(__name__)
 
 DEAF_AFTER = 3
-"""So many messages in a row that stay undecryptable are no longer the fault of their senders."""
+"""Number of consecutive undecryptable messages that are no longer the fault of their senders."""
 
 
 class UndecryptableMessages:
