@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from butler.errors import UserError
+
 HEARTBEAT_S = 5.0
 TIME_TO_LIVE_S = 15.0
 
@@ -96,3 +98,17 @@ class Broker(Protocol):
     async def aclose(self) -> None:
         """Close the connections."""
         ...
+
+
+async def next_run_number(broker: Broker, after: int) -> int:
+    """Return the number of the next run on any machine.
+
+    Raises:
+        UserError: Redis does not give one.
+    """
+    try:
+        return await broker.next_number(after)
+    except BrokerError as error:
+        raise UserError(
+            f"Redis cannot be reached, so nothing was started: {error}. Try again."
+        ) from error

@@ -9,8 +9,8 @@ from butler.core.commands import Command
 from butler.core.fleet import Machine, OpenQuestion, Placed
 from butler.core.gate import HEAR, Hear, Say, TakesCommand, Verdict
 from butler.core.router import Call, Router
-from butler.errors import TransportError, UserError
-from butler.fleet.broker import Broker, BrokerError
+from butler.errors import TransportError
+from butler.fleet.broker import Broker, next_run_number
 from butler.fleet.frames import (
     Asked,
     Audited,
@@ -212,12 +212,7 @@ class WorkerFleet:
 
     async def next_number(self, after: int) -> int:
         """Return the number of the next run on any machine."""
-        try:
-            return await self._broker.next_number(after)
-        except BrokerError as error:
-            raise UserError(
-                f"Redis cannot be reached, so nothing was started: {error}. Try again."
-            ) from error
+        return await next_run_number(self._broker, after)
 
     def job_began(self, chat_id: str, number: int) -> None:
         """Tell the hub."""

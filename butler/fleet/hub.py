@@ -26,9 +26,9 @@ from butler.core.fleet import (
 from butler.core.gate import Hear, Say, unheard
 from butler.core.router import Call
 from butler.core.services import Services
-from butler.errors import DataError, TransportError, UnknownRepoError, UserError
+from butler.errors import DataError, TransportError, UnknownRepoError
 from butler.fleet import texts
-from butler.fleet.broker import Broker, BrokerError
+from butler.fleet.broker import Broker, BrokerError, next_run_number
 from butler.fleet.directory import LOOK_EVERY_S, Directory
 from butler.fleet.frames import Over, Turn
 from butler.fleet.handover import Handover, Order
@@ -178,12 +178,7 @@ class Hub:
 
     async def next_number(self, after: int) -> int:
         """Return the number of the next run on any machine."""
-        try:
-            return await self._broker.next_number(after)
-        except BrokerError as error:
-            raise UserError(
-                f"Redis cannot be reached, so nothing was started: {error}. Try again."
-            ) from error
+        return await next_run_number(self._broker, after)
 
     def job_began(self, chat_id: str, number: int) -> None:
         """Note a run of this machine."""

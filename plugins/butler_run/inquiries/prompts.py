@@ -1,9 +1,7 @@
 """Asks an agent's own questions and plans in the chat and passes the answers on."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +19,9 @@ from butler_run.inquiries.forms import (
     PlanForm,
 )
 from butler_run.inquiries.inquiry import Inquiry
+from butler_run.permissions.asking import Asking
 from butler_run.permissions.questions import Questions
 from butler_run.runs.chat import RunChat
-
-logger = logging.getLogger(__name__)
 
 MOST_PLAN = 200_000
 """Maximum number of characters of a plan that is sent."""
@@ -65,25 +62,16 @@ class InquiryPrompts:
         self._questions = questions
         self._chat = chat
         self._turn = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._asking = Asking(told.number)
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
+    def open(self) -> AbstractAsyncContextManager[None]:
         """Accept questions while the block runs."""
-        try:
-            yield
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            for result in await asyncio.gather(*self._tasks, return_exceptions=True):
-                if isinstance(result, Exception):
-                    number = self._told.number
-                    logger.error("a question of run %d failed", number, exc_info=result)
+        return self._asking.open()
 
     def ask(self, run: LimitedRun, asked: InputAsked | PlanProposed) -> None:
         """Ask the chat and pass the answer to ``run``."""
         asking = self._fill(run, asked) if isinstance(asked, InputAsked) else self._plan(run, asked)
-        self._tasks.add(asyncio.create_task(asking))
+        self._asking.begin(asking)
 
     async def _fill(self, run: LimitedRun, asked: InputAsked) -> None:
         fields = asked.fields

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from butler_run.agents import LimitedRun, Mode, PermissionAsked
 from butler_run.choice import Choice
 from butler_run.history.past import State
 from butler_run.history.runs import History
+from butler_run.permissions.asking import Asking
 from butler_run.permissions.details import MOST, details, wish
 from butler_run.permissions.questions import Question, Questions, Way, allowance, rejection
 from butler_run.permissions.standing import Scope
@@ -61,26 +61,18 @@ class PermissionPrompts:
         self._history = history
         self._questions = questions
         self._chat = chat
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._asking = Asking(number)
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
+    def open(self) -> AbstractAsyncContextManager[None]:
         """Accept questions while the block runs."""
-        try:
-            yield
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            for result in await asyncio.gather(*self._tasks, return_exceptions=True):
-                if isinstance(result, Exception):
-                    logger.error("a question of run %d failed", self._number, exc_info=result)
+        return self._asking.open()
 
     def ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
         """Ask the chat and pass the answer to ``run``.
 
         The answer is no if the question cannot be shown in full.
         """
-        self._tasks.add(asyncio.create_task(self._ask(run, asked)))
+        self._asking.begin(self._ask(run, asked))
 
     async def _ask(self, run: LimitedRun, asked: PermissionAsked) -> None:
         allowed, rejected = allowance(asked), rejection(asked)
