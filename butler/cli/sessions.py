@@ -89,7 +89,7 @@ def copied_to_redis(config_path: Path | None) -> str:
         f"Copied {sum(adopted):,} of {len(adopted):,} sessions to Redis at {place.address}{kept}."
     )
     if config.sessions.store != "redis":
-        said += ' To use them: store = "redis" under [sessions], then start Butler anew.'
+        said += ' To use them: store = "redis" under [sessions], then restart Butler.'
     return said
 
 

@@ -221,7 +221,7 @@ class HubEvents:
         outcome: Confirmed | Delivered = Confirmed(*_place(event))
         if isinstance(event.what, Send):
             known = self._journal.outcome(member.name, life, event)
-            outcome = known or Delivered(*_place(event), None, "It is not known any more.")
+            outcome = known or Delivered(*_place(event), None, "Its outcome is no longer known.")
         self._confirm(member, life, event, outcome)
 
 

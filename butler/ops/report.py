@@ -255,7 +255,9 @@ def _health_lines(status: Status) -> list[str]:
     report, found = status.report, list[tuple[str, str]]()
     if report is not None and status.is_running:
         if report.is_deaf:
-            found.append(("messages", "none can be decrypted; link anew with: butler pair"))
+            found.append(
+                ("messages", "none can be decrypted; link again: butler unlink, then butler pair")
+            )
         elif report.undecryptable:
             found.append(("messages", f"{report.undecryptable:,} could not be decrypted"))
         if report.set_aside:

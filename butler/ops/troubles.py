@@ -37,7 +37,7 @@ def _of_link(state: LinkState) -> Iterator[tuple[str, str]]:
     elif state.name != "connected" and time.time() - state.since > AWAY_S:
         yield "away", f"WhatsApp has been out of reach for more than 10 min: {reason}"
     if state.health.is_deaf:
-        yield "deaf", "No message can be decrypted. Link anew with: butler pair"
+        yield "deaf", "No message can be decrypted. Link again: butler unlink, then butler pair"
 
 
 def _of_machine(free_bytes: int | None) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ class Pruning:
     def __init__(
         self,
         keep_s: float,
-        clock: Callable[[], float] = lambda: time.time(),  # noqa: PLW0108 - looked up anew
+        clock: Callable[[], float] = lambda: time.time(),  # noqa: PLW0108 - looked up at each call
         steady: Callable[[], float] = boot_time,
     ) -> None:
         self._keep_s = keep_s

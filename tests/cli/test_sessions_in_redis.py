@@ -74,7 +74,7 @@ def test_sessions_in_sqlite_are_copied_exactly_and_only_once(config, server, sql
 
     assert copied_to_redis(config) == (
         f"Copied 3 of 3 sessions to {where}. "
-        'To use them: store = "redis" under [sessions], then start Butler anew.'
+        'To use them: store = "redis" under [sessions], then restart Butler.'
     )
     assert sorted(redis.all()) == sorted(sqlite.all()) == sorted(SESSIONS)
 

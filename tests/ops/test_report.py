@@ -173,7 +173,10 @@ async def test_a_link_that_is_deaf_says_how_to_make_it_hear(config, data):
     with locked(data / "daemon.lock", "Another Butler"):
         async with reporting(data, lambda: state):
             await asyncio.sleep(0)
-            assert "messages  none can be decrypted; link anew with: butler pair" in lines(config)
+            assert (
+                "messages  none can be decrypted; link again: butler unlink, then butler pair"
+                in lines(config)
+            )
 
 
 def test_a_journal_that_cannot_be_read_is_said(config, data):
