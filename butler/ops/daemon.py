@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from butler.storage.files import is_there, locked, private_folder
 from butler.storage.generation import Generation
 from butler.transports.whatsapp import (
     MOVED,
+    LinkState,
     Pacing,
     WhatsAppTransport,
     ask_about_open_turns,
@@ -55,61 +56,94 @@ async def serve(setup: Setup, news: str = "") -> None:
         for problem in setup.repos.problems():
             logger.warning("%s", problem)
         logger.info("serving %s with %d repos", account, len(setup.repos))
-        kept = setup.config.records
-        records = SqliteRecords(
-            setup.config.data_dir / "records.sqlite3", kept.max_bytes, kept.keep
-        )
-        transport = _transport(setup, folder, records)
-        data_dir = setup.config.data_dir
-        generation = Generation(data_dir)
-        if generation.is_restored:
-            _ask_instead_of_repeating(folder)
-        adopt()
-        manager = NotifySocket.taken_from(os.environ)
+        daemon = _Daemon(setup, folder)
         if not news:
             await asyncio.to_thread(keep, setup)
-        notices = Notices(setup.config, lambda: transport.state, lambda: transport.is_alive)
+        await daemon.serve(news)
+    await asyncio.to_thread(end_what_is_left)
+    daemon.last_resort.disarm()
+    logger.info("Stopped.")
 
-        def follow(new: Setup) -> None:
-            try:
-                configure_log(new)
-            except ConfigError as error:
-                logger.error("the log goes on as before: %s", error)
-            notices.config = new.config.notify
 
-        reloader = Reloader(setup, manager, follow, news, is_in_terminal=has_terminal())
-        reloader.at_start = partial(notices.say_back, waiting_messages(folder))
-        files = DataFiles(data_dir)
+class _Daemon:
+    """The parts of a daemon, and what each of them has to know of the others.
 
-        def inside() -> Inside:
-            waiting = records.waiting if records.problem else 0
-            return Inside(waiting, tuple(files.lost))
+    Args:
+        setup: The checked configuration.
+        folder: The folder of the linked account.
 
-        last_resort = LastResort(records.flush)
+    Attributes:
+        last_resort: Ends the process if its shutdown takes too long.
+    """
 
-        def on_stop() -> None:
-            last_resort.arm()
-            transport.call_last()
+    def __init__(self, setup: Setup, folder: Path) -> None:
+        config = setup.config
+        self._setup = setup
+        self._folder = folder
+        self._records = SqliteRecords(
+            config.data_dir / "records.sqlite3", config.records.max_bytes, config.records.keep
+        )
+        self._transport = _transport(setup, folder, self._records)
+        self._files = DataFiles(config.data_dir)
+        self._generation = Generation(config.data_dir)
+        self._manager = NotifySocket.taken_from(os.environ)
+        self._notices = Notices(config, self._state, self._is_alive)
+        self.last_resort = LastResort(self._records.flush)
 
-        async with (
-            records.flushing(),
-            transport,
-            watching(files),
-            reporting(data_dir, lambda: transport.state, lambda: _say_ready(setup), inside),
-            telling(manager, lambda: transport.state, lambda: transport.is_alive),
-            notices.watching(),
-        ):
-            with side_of(setup, note_worker=notices.note_worker) as side:
+    async def serve(self, news: str) -> None:
+        """Serve until the link ends or a signal asks to stop."""
+        if self._generation.is_restored:
+            _ask_instead_of_repeating(self._folder)
+        adopt()
+        reloader = Reloader(
+            *(self._setup, self._manager, self._follow, news), is_in_terminal=has_terminal()
+        )
+        reloader.at_start = partial(self._notices.say_back, waiting_messages(self._folder))
+        async with self._watched():
+            with side_of(self._setup, note_worker=self._notices.note_worker) as side:
                 await converse(
-                    *(setup, transport, records, on_stop),
-                    on_start=lambda _bot: generation.settle(),
+                    *(self._setup, self._transport, self._records, self._on_stop),
+                    on_start=lambda _bot: self._generation.settle(),
                     name="the daemon",
                     side=side,
                     reloader=reloader,
                 )
-    await asyncio.to_thread(end_what_is_left)
-    last_resort.disarm()
-    logger.info("Stopped.")
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        """Hold the link while the block runs, and let others see how it is."""
+        data_dir = self._setup.config.data_dir
+        async with (
+            self._records.flushing(),
+            self._transport,
+            watching(self._files),
+            reporting(data_dir, self._state, lambda: _say_ready(self._setup), self._inside),
+            telling(self._manager, self._state, self._is_alive),
+            self._notices.watching(),
+        ):
+            yield
+
+    def _follow(self, new: Setup) -> None:
+        """Take a new configuration."""
+        try:
+            configure_log(new)
+        except ConfigError as error:
+            logger.error("the log goes on as before: %s", error)
+        self._notices.config = new.config.notify
+
+    def _on_stop(self) -> None:
+        self.last_resort.arm()
+        self._transport.call_last()
+
+    def _state(self) -> LinkState:
+        return self._transport.state
+
+    def _is_alive(self) -> bool:
+        return self._transport.is_alive
+
+    def _inside(self) -> Inside:
+        waiting = self._records.waiting if self._records.problem else 0
+        return Inside(waiting, tuple(self._files.lost))
 
 
 def _transport(setup: Setup, folder: Path, records: Records) -> WhatsAppTransport:
