@@ -3,7 +3,8 @@
 import re
 import time
 
-from butler.access.grants import CODE_LENGTH, StoredGrants
+from butler.access.announcements import CODE_LENGTH
+from butler.access.grants import StoredGrants
 from butler.access.rules import AccessRules, Role
 from butler.chat.message import Message, Person
 from butler.chat.text import folded, listed, printable
