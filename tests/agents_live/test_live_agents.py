@@ -29,7 +29,9 @@ from butler_run.agents import (
     Text,
     Wishes,
 )
-from butler_run.snapshots.snapshots import Moment, SnapshotFolder, Undone, summary
+from butler_run.snapshots.changes import summary
+from butler_run.snapshots.restoration import Undone
+from butler_run.snapshots.snapshots import Moment, SnapshotFolder
 
 pytestmark = [
     pytest.mark.timeout(300),

@@ -4,7 +4,8 @@ import asyncio
 import logging
 
 from butler import GitError, Repo, listed
-from butler_run.snapshots.snapshots import Moment, SnapshotFolder, summary
+from butler_run.snapshots.changes import summary
+from butler_run.snapshots.snapshots import Moment, SnapshotFolder
 from butler_run.snapshots.working_copy import has_git
 
 logger = logging.getLogger(__name__)

@@ -11,34 +11,21 @@ Until version 0.1 snapshots were in the repository itself, under the same names.
 found, and removed once they are old.
 """
 
-import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Collection, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn, TypeVar
 
-from butler import GitError, UserError, listed, run_git
-from butler_run.snapshots.changes import NO_FILE, Diff, Entry, FileChange, shown, summary
-from butler_run.snapshots.files import in_the_way, remove
-from butler_run.snapshots.store import Repository, Store, opened
-
-__all__ = [
-    "ChangedSinceError",
-    "Diff",
-    "FileChange",
-    "Head",
-    "Moment",
-    "SnapshotFolder",
-    "Snapshots",
-    "Undone",
-    "summary",
-]
-
-T = TypeVar("T")
+from butler import GitError, run_git
+from butler_run.snapshots import comparison
+from butler_run.snapshots.capture import capture
+from butler_run.snapshots.changes import Diff, FileChange
+from butler_run.snapshots.repository import Repository
+from butler_run.snapshots.restoration import Undone, by_hand, undo
+from butler_run.snapshots.store import Store, opened
 
 KEPT_S = 30 * 24 * 3600.0
 MAX_FILE_MB = 100
@@ -67,31 +54,6 @@ class Head:
     commit: str
     branch: str
     is_moved_by_others: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What became of the files of a run that was undone.
-
-    Attributes:
-        paths: Those that were put back.
-        kept: Those that no snapshot holds, so they stay as they are.
-    """
-
-    paths: tuple[str, ...]
-    kept: tuple[str, ...] = ()
-
-
-class ChangedSinceError(UserError):
-    """Files were changed after the run, so it is not undone.
-
-    Attributes:
-        paths: Which, relative to the working copy.
-    """
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self.paths = tuple(sorted(paths))
-        super().__init__(f"Nothing was undone. Changed since the run: {listed(self.paths)}.")
 
 
 class SnapshotFolder:
@@ -130,7 +92,7 @@ class Snapshots:
             said = [f"run {run}, {moment}\n", f"Branch: {branch}"]
             said += [f"Head: {store.repository.head}"] * bool(store.repository.head)
             said += [_BY_OTHERS] * is_moved_by_others
-            tree = await store.tree()
+            tree = await capture(store)
             commit = await store.git("commit-tree", tree, "-m", "\n".join(said))
             await store.git("update-ref", "--", f"{_REFS}/{run}/{moment}", commit)
         return commit
@@ -172,7 +134,7 @@ class Snapshots:
             GitError: Git cannot read the working copy, or a snapshot is gone.
         """
         async with self._opened() as store:
-            return await store.diff(before, after or await store.tree())
+            return await comparison.diff(store, before, after or await capture(store))
 
     async def files(self, before: str, after: str) -> tuple[FileChange, ...]:
         """Return which files changed between two snapshots, for less than ``diff``.
@@ -181,7 +143,7 @@ class Snapshots:
             GitError: A snapshot is gone.
         """
         async with self._opened() as store:
-            return await store.files(before, after)
+            return await comparison.changed_files(store, before, after)
 
     async def opaque(self, before: str, after: str) -> tuple[str, ...]:
         """Return what changed between two snapshots and is held by none of them.
@@ -190,7 +152,7 @@ class Snapshots:
             GitError: A snapshot is gone.
         """
         async with self._opened() as store:
-            return await store.opaque(before, after)
+            return await comparison.opaque_paths(store, before, after)
 
     async def uncommitted(self) -> Diff:
         """Return what the working copy has beyond its last commit.
@@ -200,7 +162,7 @@ class Snapshots:
         """
         async with self._opened() as store:
             head = store.repository.head or await store.git("mktree", stdin=b"")
-            found = await store.diff(head, await store.tree())
+            found = await comparison.diff(store, head, await capture(store))
             return Diff(found.text, found.files)
 
     async def by_hand(self, commit: str, paths: str) -> str:
@@ -209,13 +171,8 @@ class Snapshots:
         Raises:
             GitError: Git cannot read the repository.
         """
-        restore = f"restore --source={commit[:12]} -- {paths}"
         async with self._opened() as store:
-            try:
-                await store.git("cat-file", "-e", commit)
-            except GitError:
-                return f"git {restore}"
-            return f"git --git-dir={store.folder} --work-tree={store.top} {restore}"
+            return await by_hand(store, commit, paths)
 
     async def undo(self, before: str, after: str) -> Undone:
         """Put back what changed between two snapshots.
@@ -228,44 +185,7 @@ class Snapshots:
             UserError: Git cannot write it, and whether the files are as they were.
         """
         async with self._opened() as store:
-            now = await store.tree()
-            changed = await _checked(store.checked_entries(before, after))
-            kept = [entry.path for entry in changed if entry.is_opaque]
-            changed = [entry for entry in changed if not entry.is_opaque]
-            since = {entry.path for entry in await store.entries(after, now)}
-            undone = {entry.path for entry in changed} - {
-                entry.path for entry in await store.entries(before, now)
-            }
-            wanted = [entry for entry in changed if entry.path not in undone]
-            _refuse_changed({entry.path for entry in wanted}, since - undone - {*kept})
-            there = [entry.path for entry in wanted if entry.modes[0] != NO_FILE]
-            gone = {entry.path for entry in wanted} - {*there}
-            _refuse_lost(await asyncio.to_thread(in_the_way, store.top, there, gone))
-            await _checked(store.check_files(wanted))
-            try:
-                await _put(store, wanted, side=0)
-            except GitError as error:
-                await self._go_back(store, after, wanted, error)
-        paths = sorted(entry.path for entry in wanted)
-        return Undone(tuple(paths), tuple(map(shown, kept)))
-
-    async def _go_back(
-        self, store: Store, after: str, wanted: Collection[Entry], error: GitError
-    ) -> NoReturn:
-        """Make the files what they were before an undo that broke off, as on a disk that is full.
-
-        Raises:
-            UserError: Always; the text says whether that went well.
-        """
-        try:
-            await _put(store, wanted, side=1)
-        except GitError:
-            command = await self.by_hand(after, ".")
-            raise UserError(
-                f"The undo broke off in the middle: {error} Some files are damaged; Butler still "
-                f"has them: {command} brings back what the run left."
-            ) from error
-        raise UserError(f"Nothing was undone: {error}") from error
+            return await undo(store, before, after)
 
     async def prune(self, kept_s: float = KEPT_S) -> int:
         """Delete the snapshots older than ``kept_s`` and return their number."""
@@ -297,50 +217,3 @@ def _older(listing: str, kept_s: float) -> list[str]:
 
 def _deletion(names: Iterable[str]) -> bytes:
     return "".join(f"delete {name}\n" for name in names).encode()
-
-
-async def _checked(checking: Awaitable[T]) -> T:
-    """Wait for what checks snapshots.
-
-    Raises:
-        UserError: They are damaged.
-    """
-    try:
-        return await checking
-    except GitError as error:
-        raise UserError(f"Nothing was undone: {error}") from error
-
-
-async def _put(store: Store, entries: Collection[Entry], side: int) -> None:
-    """Make files what they are on one side of their entries."""
-    there = [entry for entry in entries if entry.modes[side] != NO_FILE]
-    gone = {entry.path for entry in entries} - {entry.path for entry in there}
-    try:
-        await asyncio.to_thread(remove, store.top, gone)
-    except OSError as error:
-        raise GitError(f"a file cannot be removed: {error.strerror}.") from None
-    await store.put(there, side)
-
-
-def _refuse_lost(paths: Iterable[str]) -> None:
-    if lost := sorted(map(shown, paths)):
-        raise UserError(
-            f"Nothing was undone. A folder is in the place of a file, and in it is what git "
-            f"ignores: {listed(lost)}."
-        )
-
-
-def _refuse_changed(wanted: set[str], since: set[str]) -> None:
-    """Raise if a file was changed since, or was replaced by a folder."""
-    folders_wanted = {folder for path in wanted for folder in _folders(path)}
-    folders_since = {folder for path in since for folder in _folders(path)}
-    in_the_way = (since & folders_wanted) | {
-        path for path in since if folders_since & wanted & set(_folders(path))
-    }
-    if changed := (wanted & since) | in_the_way:
-        raise ChangedSinceError(map(shown, changed))
-
-
-def _folders(path: str) -> list[str]:
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: end + 1]) for end in range(len(parts))]

@@ -6,7 +6,8 @@ from butler import Context, Reply, Repo, UserError, fenced, listed
 from butler_run.history.past import Past
 from butler_run.history.runs import History
 from butler_run.snapshots.changes import Diff, shown, summary
-from butler_run.snapshots.snapshots import SnapshotFolder, Snapshots, Undone
+from butler_run.snapshots.restoration import Undone
+from butler_run.snapshots.snapshots import SnapshotFolder, Snapshots
 from butler_run.text.redaction import Redactor
 
 SMALL_DIFF = 2_000

@@ -9,8 +9,8 @@ import pytest
 from butler import GitError, UserError
 from butler.app import read_setup
 from butler.testing import make_working_copy, open_chat
+from butler_run.snapshots.checked_objects import CheckedObjects
 from butler_run.snapshots.snapshots import Moment, SnapshotFolder
-from butler_run.snapshots.store import Store
 
 ASK = {"ask": {"command": "ls"}}
 
@@ -380,7 +380,7 @@ class TestBreakingOff:
         before = await snapshots_of(copy).take(1, Moment.BEFORE)
         (copy / "large").write_bytes(b"2")
         after = await snapshots_of(copy).take(1, Moment.AFTER)
-        mocker.patch.object(Store, "put", side_effect=GitError("the disk is full."))
+        mocker.patch.object(CheckedObjects, "put", side_effect=GitError("the disk is full."))
 
         with pytest.raises(UserError, match="brings back what the run left") as refused:
             await snapshots_of(copy).undo(before, after)

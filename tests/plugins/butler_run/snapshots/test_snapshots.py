@@ -7,13 +7,9 @@ from pathlib import Path
 import pytest
 
 from butler import GitError
-from butler_run.snapshots.snapshots import (
-    ChangedSinceError,
-    Moment,
-    SnapshotFolder,
-    Undone,
-    summary,
-)
+from butler_run.snapshots.changes import summary
+from butler_run.snapshots.restoration import ChangedSinceError, Undone
+from butler_run.snapshots.snapshots import Moment, SnapshotFolder
 
 
 def snapshots_of(folder, max_file_mb=100):

@@ -8,7 +8,9 @@ import pytest
 
 from butler import GitError, UserError
 from butler_run.snapshots import contents
-from butler_run.snapshots.snapshots import Moment, SnapshotFolder, Undone, summary
+from butler_run.snapshots.changes import summary
+from butler_run.snapshots.restoration import Undone
+from butler_run.snapshots.snapshots import Moment, SnapshotFolder
 
 
 def snapshots_of(folder, max_file_mb=100):
@@ -197,7 +199,7 @@ class TestOddFiles:
             os.mkfifo(copy / "new.txt")
             return found
 
-        mocker.patch("butler_run.snapshots.store.contents", look_and_change)
+        mocker.patch("butler_run.snapshots.capture.contents", look_and_change)
         commit = await snapshots.take(1, Moment.BEFORE)
 
         listed = ask_store("ls-tree", "-r", "--name-only", commit).split()
@@ -278,7 +280,7 @@ class TestStore:
         assert len((await snapshots.undo(before, after)).paths) == 3
 
     async def test_more_files_than_git_is_given_at_a_time_are_kept(self, snapshots, copy, mocker):
-        mocker.patch("butler_run.snapshots.store._FILES_AT_A_TIME", 7)
+        mocker.patch("butler_run.snapshots.capture._FILES_AT_A_TIME", 7)
 
         before, after = await _run(
             snapshots, lambda: _write(copy, {f"many/{number}": "x" for number in range(50)})

@@ -10,8 +10,8 @@ import pytest
 
 from butler import GitError, UserError
 from butler.testing import make_working_copy
+from butler_run.snapshots.checked_objects import CheckedObjects
 from butler_run.snapshots.snapshots import Moment, SnapshotFolder
-from butler_run.snapshots.store import Store
 
 
 @pytest.fixture
@@ -114,14 +114,14 @@ async def test_an_undo_that_breaks_off_takes_itself_back(copy, tmp_path, work, m
     (copy / "link").symlink_to("folder")
     before, after = await _run(copy, work)
     left = _all_of(copy)
-    put, calls = Store.put, itertools.count()
+    put, calls = CheckedObjects.put, itertools.count()
 
     async def break_off_once(self, entries, side):
         await put(self, entries, side)
         if next(calls) == 0:
             raise GitError("the disk is full.")
 
-    mocker.patch.object(Store, "put", break_off_once)
+    mocker.patch.object(CheckedObjects, "put", break_off_once)
 
     with pytest.raises(UserError, match=r"^Nothing was undone: the disk is full"):
         await snapshots_of(copy).undo(before, after)
