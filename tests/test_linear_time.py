@@ -14,7 +14,9 @@ from butler.config.secrets import lines_with_secrets
 from butler.core.commands import _next_words
 from butler.core.router import Router
 from butler.ops.redaction import Redaction
+from butler.testing import make_message
 from butler.transports.console.terminal import styled
+from butler.transports.console.typed import OWN_MENTIONS
 from butler_run.agents import Decision, Field, FieldKind, PlanProposed
 from butler_run.agents.complaints import is_too_long
 from butler_run.agents.delays import delay_in
@@ -44,6 +46,10 @@ def _parsed(form: FieldForm | PlanForm, text: str) -> Answer:
         return Answer(decision=Decision.NO)
 
 
+def _without_mentions(text: str) -> str:
+    return OWN_MENTIONS.removed(make_message(text)).text
+
+
 READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "answers": (lambda text: said(text, is_reaction=False), "yes no1.! \t"),
     "reactions": (lambda text: said(text, is_reaction=True), "\U0001f44d\ufe0f\U0001f3fb "),
@@ -51,6 +57,7 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "foreign commands": (ROUTER.foreign, "/a:.!? \u200b\u2060-"),
     "words": (_next_words, "a \"'\u201c\u201d\u00ab"),
     "single words": (tidied, '*_~`"a.\u200b'),
+    "mentions": (_without_mentions, "@bot \n,a"),
     "names": (readable, "a*_ \u200d\ufe0f"),
     "controls": (without_controls, "\r\n\x00\u202ea"),
     "terminal": (styled, "*_ a\n"),

@@ -15,6 +15,7 @@ INVISIBLE = (
 
 _NUMBERED = re.compile(r"([^0-9]*)([0-9]*)")
 _NOTHING = dict.fromkeys(map(ord, INVISIBLE))
+_SENTENCE_ENDS = ".,;!?\u2026\u3002"
 _WRAPPINGS = "\"'\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a\u2039\u203a*_~`"
 
 MAX_NAME_LENGTH = 60
@@ -45,12 +46,12 @@ def printable(text: str, limit: int = 64) -> str:
 def tidied(word: str) -> str:
     """Return a single word as it was meant: unseen characters and what is put around it removed.
 
-    That is a final full stop, quotation marks, and WhatsApp's mark-up.
+    That is what ends a sentence, quotation marks, and WhatsApp's mark-up.
     """
     seen = word.translate(_NOTHING).strip()
-    bare = seen.removesuffix(".")
+    bare = seen.rstrip(_SENTENCE_ENDS)
     while len(bare) > 1 and bare[0] in _WRAPPINGS and bare[-1] in _WRAPPINGS:
-        bare = bare[1:-1].removesuffix(".")
+        bare = bare[1:-1].rstrip(_SENTENCE_ENDS)
     return bare or seen
 
 

@@ -20,6 +20,7 @@ from butler.config.messages import unknown_key, wording
 from butler.records.model import Records
 from butler.transports.console.seen import Key, SeenMessages
 from butler.transports.console.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
+from butler.transports.console.typed import OWN_MENTIONS
 
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
@@ -130,7 +131,7 @@ class JsonLines:
         parsed = _Line.model_validate_json(line)
         if parsed.reaction and parsed.quoted is None:
             raise ValueError("reaction: needs the id of a message in quoted.")
-        return parsed, Message(
+        message = Message(
             id=parsed.id or next(self._ids),
             chat_id=parsed.chat,
             sender=_person(parsed.sender) if parsed.sender is not None else Person(),
@@ -141,6 +142,7 @@ class JsonLines:
             quoted_id=parsed.quoted,
             is_reaction=parsed.reaction,
         )
+        return parsed, OWN_MENTIONS.removed(message)
 
     def _is_new(self, message: Message) -> bool:
         key = _key(message)

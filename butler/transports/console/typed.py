@@ -4,8 +4,12 @@ import itertools
 import secrets
 import time
 
+from butler.chat.mentions import OwnMentions
 from butler.chat.message import Message, Person
 from butler.chat.transport import NO_NAMES
+
+OWN_MENTIONS = OwnMentions(("bot",))
+"""Here, who writes ``@bot`` mentions the linked account."""
 
 
 class Author:
@@ -23,7 +27,7 @@ class Author:
 
     def message(self, text: str) -> Message:
         """Return ``text`` as a message in the chat."""
-        return Message(
+        message = Message(
             id=self.next_id(),
             chat_id=self.chat_id,
             sender=self._sender or Person(),
@@ -31,6 +35,7 @@ class Author:
             time=time.time(),
             is_own=self._sender is None,
         )
+        return OWN_MENTIONS.removed(message)
 
 
 class Typed:

@@ -300,6 +300,25 @@ def test_a_line_can_quote_a_message_or_react_to_it(transport):
     assert (reaction.quoted_id, reaction.is_reaction) == ("q1", True)
 
 
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("/repo @bot", "/repo"),
+        ("yes @Bot", "yes"),
+        ("@bot, /use api", "/use api"),
+        ("/use @bot api", "/use api"),
+        ("mend it, @bot.", "mend it,."),
+        ("ask @botany, me@bot.org or @bot-2", "ask @botany, me@bot.org or @bot-2"),
+    ],
+)
+def test_a_mention_of_the_bot_is_cut_off_wherever_it_stands(transport, text, rest):
+    lines, _out = transport
+
+    _line, message = lines._parse(json.dumps({"chat": "a", "text": text}).encode())
+
+    assert (message.text, message.is_to_bot) == (rest, rest != text)
+
+
 async def test_what_was_done_is_on_record_before_its_message_counts_as_handled(transport, mocker):
     lines, _out = transport
     happened = mocker.Mock()

@@ -8,6 +8,7 @@ from neonize.proto.Neonize_pb2 import JID
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
 
 from butler.access.rules import Refusal
+from butler.chat.mentions import OwnMentions
 from butler.chat.message import Message, Person
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.gateway.contents import body
@@ -19,8 +20,6 @@ from butler.transports.whatsapp.journal.outbox import Outbox
 from butler.transports.whatsapp.protocol.frames import MAX_TEXT_CHARS
 
 _PHONES, _LIDS = "s.whatsapp.net", "lid"
-_LEADING_MENTION = re.compile(r"\s*@([0-9]{5,20})\b[\s,:]*")
-_MENTION = re.compile(r"(?<!\s)\s{0,9}@([0-9]{5,20})\b")
 _DEVICE = re.compile(r"[.:][0-9.:]+(?=@)")
 
 
@@ -56,6 +55,7 @@ class Translator:
         self._own_names = {account.phone.removeprefix("+")}
         if account.lid:
             self._own_names.add(account.lid.partition("@")[0])
+        self._own_mentions = OwnMentions(self._own_names)
 
     def message(self, event: MessageEvent) -> Message:
         """Translate ``event``; the text is empty if it has none."""
@@ -73,7 +73,7 @@ class Translator:
         )
         if found.kind == "reactionMessage":
             return self._reaction(message, found.part)
-        return self._without_own_name(self._in_context(message, found.context))
+        return self._own_mentions.removed(self._in_context(message, found.context))
 
     def refusal(self, event: MessageEvent, message: Message) -> Refusal | None:
         """Return why ``message``, translated from ``event``, is not handled; None if it is."""
@@ -133,17 +133,6 @@ class Translator:
         own = self._account.person
         pairs = ((person.phone, own.phone), (person.lid, own.lid))
         return person != own and any(one and other for one, other in pairs)
-
-    def _without_own_name(self, message: Message) -> Message:
-        """Return the message without mentions of the linked account, wherever they stand."""
-        text = message.text
-        leading = _LEADING_MENTION.match(text)
-        if leading is not None and leading[1] in self._own_names:
-            text = text[leading.end() :]
-        text = _MENTION.sub(lambda each: "" if each[1] in self._own_names else each[0], text)
-        if text == message.text:
-            return message
-        return replace(message, text=text, is_to_bot=True)
 
     def _named(self, jid: str) -> Person | None:
         try:

@@ -255,7 +255,7 @@ def test_of_an_account_whose_lid_is_not_known_replies_by_lid_count(journal):
     ("text", "rest"),
     [
         ("@15550100000 /use api", "/use api"),
-        ("  @900: /use api", "  @900: /use api"),
+        ("  @900: /use api", "/use api"),
         ("@15550100000, /use api", "/use api"),
         ("@155501000001 /use api", "@155501000001 /use api"),
         ("hello @15550100000", "hello"),
