@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from butler.access.seal import Seal as Seal
     from butler.chat.answer import Said as Said
     from butler.chat.answer import said as said
+    from butler.chat.content_type import content_type as content_type
+    from butler.chat.message import Attachment as Attachment
     from butler.chat.message import Message as Message
     from butler.chat.message import Person as Person
     from butler.chat.message import Reply as Reply
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "At": "butler.core.place",
+    "Attachment": "butler.chat.message",
     "ButlerError": "butler.errors",
     "ChatNames": "butler.core.chat_names",
     "Command": "butler.core.commands",
@@ -86,6 +89,7 @@ _HOMES = {
     "ask_process": "butler.ops.control",
     "ago": "butler.chat.text",
     "command": "butler.core.plugin",
+    "content_type": "butler.chat.content_type",
     "duration": "butler.chat.text",
     "fenced": "butler.chat.text",
     "folded": "butler.chat.text",

@@ -27,6 +27,8 @@ from butler.config import loading
 from butler.config.loading import Draft
 from butler.config.schema import Config, LimitsConfig, StoreKind
 from butler.core import loader
+from butler.core.albums import GATHER_S
+from butler.core.attachments import FileRules
 from butler.core.bot import Bot
 from butler.core.fleet import Fleet
 from butler.core.gate import Gate, Judge
@@ -220,6 +222,7 @@ async def open_bot(
     records: Records,
     name: str = "another Butler",
     side: FleetSide = ALONE,
+    gather_s: float = GATHER_S,
 ) -> AsyncIterator[Bot]:
     """Open the sessions and the plugins; on exit, wait for the jobs, then close them.
 
@@ -229,6 +232,7 @@ async def open_bot(
         records: The log of handled and ignored messages.
         name: This process, for others that share the data folder.
         side: What is different where there are other machines.
+        gather_s: How long files of one person are waited for, to be one message.
     """
     async with AsyncExitStack() as stack:
         if side.sessions is None:
@@ -254,6 +258,7 @@ async def open_bot(
             transport,
             jobs,
             records,
+            file_rules=FileRules(setup.config.media.max_bytes, setup.config.media.per_run),
         )
         if side.fleet is not None:
             fleet = await stack.enter_async_context(side.fleet(services))
@@ -269,6 +274,7 @@ async def open_bot(
             grants.announce,
             grants.take_news,
             grants.take_learned,
+            gather_s=gather_s,
         )
 
 

@@ -7,6 +7,7 @@ import butler
 
 NAMES = {
     "At",
+    "Attachment",
     "ButlerError",
     "ChatNames",
     "Command",
@@ -41,6 +42,7 @@ NAMES = {
     "ago",
     "ask_process",
     "command",
+    "content_type",
     "duration",
     "fenced",
     "folded",

@@ -1,8 +1,9 @@
-"""Message, Person and Reply."""
+"""Message, Person, Attachment and Reply."""
 
 import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Self
 
 _PHONE = re.compile(r"\+?([0-9]{5,20})(?:@s\.whatsapp\.net)?", re.ASCII)
@@ -57,6 +58,30 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a message brings.
+
+    Attributes:
+        kind: What it is, in a word: ``picture``, ``video``, ``document``, ``voice message``,
+            ``audio file`` or ``sticker``.
+        name: The name that its sender gave it: decoration, never a path.
+        media_type: The type that its sender gave it, such as ``image/jpeg``: decoration, too.
+        size: In bytes, as announced.
+        digest: The SHA-256 of the file in hexadecimal; empty if it was not announced.
+        duration_s: The length of a recording, as announced.
+        path: The file, once it is fetched: see ``takes_files`` of ``command`` and ``Plugin``.
+    """
+
+    kind: str
+    name: str = ""
+    media_type: str = ""
+    size: int = 0
+    digest: str = ""
+    duration_s: float = 0.0
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A received text.
 
@@ -74,7 +99,8 @@ class Message:
         is_reaction: It is not a text but a reaction, such as 👍, to the quoted message.
         is_to_bot: It mentions the linked account itself.
         mentions: The people mentioned in it.
-        media: What it brings besides text, in a word such as ``picture``; that itself is left out.
+        media: What it brings besides text, in a word such as ``picture``.
+        attachments: The files among that.
     """
 
     id: str
@@ -91,6 +117,7 @@ class Message:
     is_to_bot: bool = False
     mentions: tuple[Person, ...] = ()
     media: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def trace(self) -> str:
@@ -129,6 +156,8 @@ class Reply(NamedTuple):
         mentions: Who is mentioned, so that their phone rings even in a muted group; it is ignored
             in direct chats and in edits.
         key: Where the network can tell, a reply with the same key is not sent twice.
+        attachment: A file to send with the text below it, under ``file_name`` or its own name:
+            pictures as pictures, everything else as documents.
         waits: While the network cannot be reached, it waits however long, until Butler ends;
             others are given up after ten minutes.
     """
@@ -141,3 +170,4 @@ class Reply(NamedTuple):
     mentions: tuple[Person, ...] = ()
     key: str | None = None
     waits: bool = False
+    attachment: Path | None = None

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from butler.chat.message import Message, Reply
+from butler.chat.message import Attachment, Message, Reply
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
@@ -32,6 +32,14 @@ class Transport(Protocol):
 
         Raises:
             TransportError: The network rejected it.
+        """
+        ...
+
+    async def fetch(self, message: Message) -> tuple[Attachment, ...]:
+        """Return the attachments of ``message``, each with its file; fetched at most once.
+
+        Raises:
+            UserError: One cannot be had; the text says why, and what to do.
         """
         ...
 

@@ -135,6 +135,19 @@ class WhatsAppConfig(_Section):
     burst: Annotated[int, Field(ge=1, le=1_000)] = 5
 
 
+class MediaConfig(_Section):
+    """``[media]``: pictures, documents and the like that people send."""
+
+    max_mb: Annotated[int, Field(ge=1, le=100)] = 16
+    per_run: Annotated[int, Field(ge=0, le=100)] = 10
+    keep: Seconds = 7 * 86_400.0
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest file in bytes."""
+        return self.max_mb * 1_000_000
+
+
 class PluginsConfig(_Section):
     """``[plugins]``; the options of each are read by its own model."""
 
@@ -208,6 +221,7 @@ class Config(_Section):
     redis: RedisConfig = RedisConfig()
     machine: MachineConfig = Field(default_factory=MachineConfig)
     whatsapp: WhatsAppConfig = WhatsAppConfig()
+    media: MediaConfig = MediaConfig()
     plugins: PluginsConfig = PluginsConfig()
     records: RecordsConfig = RecordsConfig()
     notify: NotifyConfig = NotifyConfig()

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeVarTuple
 
 from butler.access.rules import Refusal, Role
 from butler.chat.message import Message, Person, Reply
+from butler.core.albums import GATHER_S, Albums
+from butler.core.attachments import with_files
 from butler.core.commands import PASS, Answer, Command, Pass
 from butler.core.context import Context
 from butler.core.fleet import Fleet, Handed, Joined, Placed
@@ -61,6 +63,7 @@ class Bot:
         news: Returns what else the owner has to be told, once.
         learned: Returns what a look at the author of a message made Butler keep, once.
         turn_limit_s: Timeout of a handler, so that it cannot block its chat.
+        gather_s: How long more files of the same person are waited for, to be one message.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Bot:
         news: Callable[[], list[str]] = list,
         learned: Callable[[], list[str]] = list,
         turn_limit_s: float = TURN_LIMIT_S,
+        gather_s: float = GATHER_S,
     ) -> None:
         self._services = services
         self._plugins = plugins
@@ -80,6 +84,7 @@ class Bot:
         self._learned = learned
         self._notices = OwnerNotices(services.transport, announce)
         self._turn_limit_s = turn_limit_s
+        self._albums = Albums(gather_s)
         self._hints = Hints(services, plugins.values(), time.monotonic)
         self._room = asyncio.Semaphore(MAX_TURNS)
         self._reader: asyncio.Task[None] | None = None
@@ -202,17 +207,30 @@ class Bot:
         return Context(message, await self._services.gate.role_now(message), self._services)
 
     async def _take_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> None:
-        chat_id, turns = message.chat_id, self._services.turns
         _mark_log(message)
-        if turns.take(chat_id):
-            had_effect = await self._in_turn(message, role, verdict)
-        elif self._overtakes(message, role, verdict):
-            had_effect = await self._act(message, role, verdict, overtakes=True)
+        if not message.attachments or isinstance(verdict, Say):
+            had_effect = await self._turned(message, role, verdict)
+        elif (album := self._albums.joined_by(message)) is not None:
+            await album.over()
+            had_effect = album.had_effect
         else:
-            await turns.wait(chat_id)
-            had_effect = await self._in_turn(message, role, verdict)
+            with self._albums.begun_by(message) as album:
+                had_effect = await self._turned(message, role, verdict)
+                album.had_effect = had_effect
         if had_effect is not None:
             await self._services.transport.acknowledge(message, had_effect=had_effect)
+
+    async def _turned(
+        self, message: Message, role: Role, verdict: Call | Say | Hear
+    ) -> bool | None:
+        """Carry out the verdict in the turn of the message, as ``_act`` does."""
+        chat_id, turns = message.chat_id, self._services.turns
+        if turns.take(chat_id):
+            return await self._in_turn(message, role, verdict)
+        if self._overtakes(message, role, verdict):
+            return await self._act(message, role, verdict, overtakes=True)
+        await turns.wait(chat_id)
+        return await self._in_turn(message, role, verdict)
 
     async def _in_turn(
         self, message: Message, role: Role, verdict: Call | Say | Hear
@@ -243,6 +261,11 @@ class Bot:
         services = self._services
         if services.transport.is_withdrawn(message):
             return True
+        if message.attachments and not isinstance(verdict, Say):
+            withdrawable = message
+            message, verdict = await self._with_files(message, role, verdict)
+            if services.transport.is_withdrawn(withdrawable):
+                return True
         ctx = Context(message, role, services, overtakes=overtakes)
         placed: Placed = verdict
         if services.fleet is not None and not isinstance(verdict, Say):
@@ -258,6 +281,33 @@ class Bot:
                 answer = answer._replace(is_urgent=True)
             await self._send(message.chat_id, answer)
         return outcome.had_effect
+
+    async def _with_files(
+        self, first: Message, role: Role, verdict: Call | Hear
+    ) -> tuple[Message, Call | Say | Hear]:
+        """Wait for the rest of an album, and fetch what is meant for a handler."""
+        message = await self._albums.completed(first)
+        if message.text != first.text:
+            judged = self._judged(message, role)
+            if isinstance(judged, Ignore | Say):
+                return message, Say("", judged.refusal) if isinstance(judged, Ignore) else judged
+            verdict = judged
+        if not self._takes_files(message, role, verdict):
+            return message, verdict
+        parts = self._albums.parts(first)
+        try:
+            message = await with_files(
+                self._services.transport, message, parts, self._services.file_rules
+            )
+        except UserError as error:
+            return message, Say(str(error), Refusal("no file", str(error)))
+        return message, verdict
+
+    def _takes_files(self, message: Message, role: Role, verdict: Call | Hear) -> bool:
+        if isinstance(verdict, Call):
+            return verdict.command.takes_files
+        ctx = Context(message, role, self._services)
+        return any(plugin.takes_files(ctx) for plugin in self._plugins.values())
 
     async def _placed(self, fleet: Fleet, ctx: Context, verdict: Call | Hear) -> Placed:
         """Return what is left to do here, once the message is where it belongs."""
@@ -307,7 +357,7 @@ class Bot:
         return None
 
     async def _begun(self, ctx: Context, call: Call) -> Answer:
-        self._services.transport.begin(ctx.message)
+        self._begin(ctx.message)
         return await call.command.call(ctx, call.argument)
 
     async def _heard(self, ctx: Context) -> _Outcome:
@@ -324,12 +374,18 @@ class Bot:
 
     async def _first_answer(self, ctx: Context) -> Answer | Pass:
         if self._listeners:
-            self._services.transport.begin(ctx.message)
+            self._begin(ctx.message)
         for listener in self._listeners:
             answer = await listener(ctx)
             if answer is not PASS:
                 return answer
         return PASS
+
+    def _begin(self, message: Message) -> None:
+        self._services.transport.begin(message)
+        if message.attachments:
+            for part in self._albums.parts(message)[1:]:
+                self._services.transport.begin(part, is_told=False)
 
     async def _bounded(self, work: Coroutine[None, None, Answer | Pass]) -> _Outcome:
         """Return what came of ``work``."""

@@ -115,6 +115,7 @@ class Command:
         overtakes: It does not wait for the earlier messages of its chat.
         only_reads: It changes nothing, so that it may run where nothing can be recorded.
         at: Where it is handled when there are several machines.
+        takes_files: The attachments of its message are fetched before it is called.
         more_help: Returns what its plugin adds to the help in a chat, see ``Plugin.more_help``.
     """
 
@@ -129,6 +130,7 @@ class Command:
     overtakes: bool = False
     only_reads: bool = False
     at: At = At.REPO
+    takes_files: bool = False
     more_help: Callable[..., Awaitable[str]] | None = None
 
     @property

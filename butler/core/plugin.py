@@ -117,6 +117,14 @@ class Plugin(Generic[SettingsT]):
         """
         return False
 
+    def takes_files(self, ctx: Context) -> bool:
+        """Return whether the attachments of a message like this are meant for the plugin here.
+
+        They are not by default. Where they are, they are fetched before the listeners are called.
+        Must not block.
+        """
+        return False
+
     def text_hint(self, ctx: Context) -> str:
         """Return a sentence on what to write in place of plain text; empty by default."""
         return ""
@@ -180,6 +188,7 @@ class _Mark:
     overtakes: bool
     only_reads: bool
     at: At
+    takes_files: bool
 
 
 def command(
@@ -191,6 +200,7 @@ def command(
     only_reads: bool = False,
     overtakes: bool = False,
     at: At = At.REPO,
+    takes_files: bool = False,
 ) -> Callable[[HandlerT], HandlerT]:
     """Make a method of a plugin the handler of a command.
 
@@ -211,11 +221,14 @@ def command(
             something must not; ``Context.caught_up`` waits for them.
         at: Where it is handled when repos are on several machines; a first argument of type
             ``Repo`` decides before it.
+        takes_files: The attachments of the message are fetched before the handler is called; if
+            one cannot be had, the chat is told so instead.
     """
 
     def mark(handler: HandlerT) -> HandlerT:
         reads = only_reads or needs is Role.VIEWER
-        setattr(handler, _MARK, _Mark(name, aliases, needs, needs_like, overtakes, reads, at))
+        found = _Mark(name, aliases, needs, needs_like, overtakes, reads, at, takes_files)
+        setattr(handler, _MARK, found)
         return handler
 
     return mark
@@ -319,4 +332,5 @@ def _command(handler: Handler, mark: _Mark, plugin_name: str) -> Command:
         overtakes=mark.overtakes,
         only_reads=mark.only_reads,
         at=mark.at,
+        takes_files=mark.takes_files,
     )

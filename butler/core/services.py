@@ -7,6 +7,7 @@ from typing import TypeVar, TypeVarTuple
 from butler.chat.message import Reply
 from butler.chat.text import without_controls
 from butler.chat.transport import Transport
+from butler.core.attachments import FileRules
 from butler.core.fleet import Fleet
 from butler.core.gate import Judge
 from butler.core.jobs import Jobs
@@ -34,6 +35,7 @@ class Services:
     records: Records
     turns: Turns = field(default_factory=Turns)
     fleet: Fleet | None = None
+    file_rules: FileRules = field(default_factory=FileRules)
     session_threads: SessionThreads = field(default_factory=SessionThreads)
 
     async def in_session_thread(self, operation: Callable[[*Ts], T], *args: *Ts) -> T:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from butler import distribution
-from butler.chat.message import Message, Reply
+from butler.chat.message import Attachment, Message, Reply
 from butler.chat.transport import NO_NAMES
 from butler.errors import TransportError
 from butler.fleet.broker import Broker
@@ -151,6 +151,10 @@ class WorkerTransport:
             turn.reply = reply.text
             return ""
         return await self.links.deliver(chat_id, reply)
+
+    async def fetch(self, message: Message) -> tuple[Attachment, ...]:
+        """Return the attachments of ``message``; no message has any yet."""
+        return message.attachments
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Show or hide the typing indicator in a chat of a hub."""

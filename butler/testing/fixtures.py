@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from butler.app import Setup, open_bot, read_setup
-from butler.chat.message import Message, Person
+from butler.chat.message import Message, Person, Reply
 from butler.core.bot import Bot
 from butler.records.model import Ignored, MemoryRecords
 from butler.testing.messages import OWNER, make_message
@@ -53,7 +53,7 @@ class Chat:
         self.transport.receive(message)
         await self.transport.wait_until_acknowledged(message)
         sent = self.transport.sent[before:]
-        return [each.reply.text for each in sent if each.reply.answers is message]
+        return [each.reply.text for each in sent if _answers(each.reply, message)]
 
     def chat(self, chat_id: str) -> "Chat":
         """Return the same person in another chat."""
@@ -78,6 +78,12 @@ class Chat:
         return self.records.entries
 
 
+def _answers(reply: Reply, message: Message) -> bool:
+    """Return whether a reply answers a message, which may have got its files since."""
+    answered = reply.answers
+    return answered is not None and (answered.id, answered.chat_id) == (message.id, message.chat_id)
+
+
 @asynccontextmanager
 async def open_chat(setup: Setup) -> AsyncIterator[Chat]:
     """Run a bot for the time of the block; leaving waits 20 s at most for its turns and jobs.
@@ -86,7 +92,8 @@ async def open_chat(setup: Setup) -> AsyncIterator[Chat]:
         ExceptionGroup: With a TimeoutError in it: a turn or a job did not end.
     """
     transport, records = FakeTransport(), MemoryRecords()
-    async with open_bot(setup, transport, records) as bot, asyncio.TaskGroup() as group:
+    opening = open_bot(setup, transport, records, gather_s=0.0)
+    async with opening as bot, asyncio.TaskGroup() as group:
         serving = group.create_task(bot.serve())
         try:
             yield Chat(transport, records, bot)

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from butler.chat.message import Message, Reply
+from butler.chat.message import Attachment, Message, Reply
+from butler.errors import UserError
 
 ANSWER_LIMIT_S = 20.0
 
@@ -21,9 +22,16 @@ class Sent:
 
 
 class FakeTransport:
-    """A chat network in memory; a ``Transport``."""
+    """A chat network in memory; a ``Transport``.
+
+    Attributes:
+        fetched: The messages whose attachments were fetched.
+        unfetchable: Why attachments cannot be fetched; empty if they can.
+    """
 
     def __init__(self) -> None:
+        self.fetched: list[Message] = []
+        self.unfetchable = ""
         self.sent: list[Sent] = []
         self.begun: list[tuple[Message, bool]] = []
         self.withdrawn: set[str] = set()
@@ -47,6 +55,17 @@ class FakeTransport:
         self.sent.append(sent)
         await self._announce()
         return sent.id
+
+    async def fetch(self, message: Message) -> tuple[Attachment, ...]:
+        """Append ``message`` to ``fetched``; its attachments come with their files.
+
+        Raises:
+            UserError: ``unfetchable`` is set; it is the text.
+        """
+        self.fetched.append(message)
+        if self.unfetchable:
+            raise UserError(self.unfetchable)
+        return message.attachments
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Update the count of the chat in ``typing``."""

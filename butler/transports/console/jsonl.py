@@ -1,23 +1,26 @@
 """The JSON lines transport, for programs."""
 
+import asyncio
 import itertools
 import json
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from butler.access.rules import Refusal
-from butler.chat.message import Message, Person, Reply
+from butler.chat.message import Attachment, Message, Person, Reply
 from butler.chat.text import printable
 from butler.chat.transport import NO_NAMES
 from butler.config.messages import unknown_key, wording
 from butler.records.model import Records
+from butler.transports.console import files
 from butler.transports.console.seen import Key, SeenMessages
 from butler.transports.console.streams import MAX_LINE_BYTES, LineReader, LineWriter, ended
 from butler.transports.console.typed import OWN_MENTIONS
@@ -25,11 +28,14 @@ from butler.transports.console.typed import OWN_MENTIONS
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
 
+_Path = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
+
 
 class _Line(BaseModel):
     """A line of input; ``sender`` defaults to an owner, ``id`` is generated if omitted.
 
     ``quoted`` is the id of the message that it replies to, or with ``reaction`` reacts to.
+    ``attachments`` are the paths of files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -41,6 +47,7 @@ class _Line(BaseModel):
     name: Annotated[str, Field(max_length=256)] = ""
     quoted: _Id | None = None
     reaction: bool = False
+    attachments: list[_Path] = []
 
 
 class JsonLines:
@@ -75,6 +82,8 @@ class JsonLines:
                 continue
             try:
                 parsed, message = self._parse(line)
+                if parsed.attachments:
+                    message = await asyncio.to_thread(_with_files, message, parsed.attachments)
             except ValueError as error:
                 await self._write({"error": _problem(error), "line": number})
                 continue
@@ -93,10 +102,20 @@ class JsonLines:
             written["edit"] = True
         if reply.file_name:
             written["file_name"] = reply.file_name
+        if reply.attachment:
+            written["attachment"] = str(reply.attachment)
         if reply.mentions:
             written["mentions"] = [str(each) for each in reply.mentions]
         await self._write(written)
         return str(written["id"])
+
+    async def fetch(self, message: Message) -> tuple[Attachment, ...]:
+        """Return the attachments; their files are on this machine.
+
+        Raises:
+            UserError: One cannot be read.
+        """
+        return await files.fetched(message)
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Do nothing: there is nobody to show it to."""
@@ -169,6 +188,14 @@ class JsonLines:
 
 def _key(message: Message) -> Key:
     return message.chat_id, str(message.sender), message.id
+
+
+def _with_files(message: Message, paths: Sequence[str]) -> Message:
+    try:
+        found = [files.attachment(Path(each).expanduser()) for each in paths]
+    except OSError as error:
+        raise ValueError(f"attachments: {error.filename}: {error.strerror}.") from None
+    return files.with_attachments(message, found)
 
 
 @lru_cache(maxsize=4096)

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 
 from butler.chat.message import Message, Person, Reply
+from butler.transports.console.files import attached
 from butler.transports.console.streams import LineReader, LineWriter, ended
-from butler.transports.console.typed import Author, Typed
+from butler.transports.console.typed import Author, Typed, shown
 
 
 class PipedConsole(Typed):
@@ -21,11 +22,12 @@ class PipedConsole(Typed):
         """Yield a message for each line that is not empty."""
         async for line in self._reader.lines():
             if line is not None and line.strip():
-                yield self._author.message(line.decode(errors="replace").strip("\r"))
+                typed = self._author.message(line.decode(errors="replace").strip("\r"))
+                yield await attached(typed)
 
     async def send(self, chat_id: str, reply: Reply) -> str:
         """Write the text of ``reply``; wait while the output is not read."""
-        await self._writer.write(reply.text.encode("utf-8", "backslashreplace") + b"\n\n")
+        await self._writer.write(shown(reply).encode("utf-8", "backslashreplace") + b"\n\n")
         return reply.edits or self._author.next_id()
 
     async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:

@@ -22,7 +22,8 @@ from butler.core.commands import Command, Kind, Parameter
 from butler.core.plugin import Plugin, Settings
 from butler.core.router import Router
 from butler.repos.registry import RepoRegistry
-from butler.transports.console.typed import Author, Typed
+from butler.transports.console.files import attached
+from butler.transports.console.typed import Author, Typed, shown
 
 ANSWER_WAIT_S = 0.5
 """Maximum wait for a reply before the prompt returns."""
@@ -55,7 +56,7 @@ class PromptConsole(Typed):
             while (text := await self._typed()) is not None:
                 if text.strip():
                     self._turn_over.clear()
-                    yield self._author.message(text)
+                    yield await attached(self._author.message(text))
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._turn_over.wait(), ANSWER_WAIT_S)
 
@@ -68,7 +69,7 @@ class PromptConsole(Typed):
         if reply.edits:
             self._prompt.app.invalidate()
             return reply.edits
-        await self._print(styled(reply.text) + "\n")
+        await self._print(styled(shown(reply)) + "\n")
         return self._author.next_id()
 
     async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:

@@ -5,8 +5,9 @@ import secrets
 import time
 
 from butler.chat.mentions import OwnMentions
-from butler.chat.message import Message, Person
+from butler.chat.message import Attachment, Message, Person, Reply
 from butler.chat.transport import NO_NAMES
+from butler.transports.console import files
 
 OWN_MENTIONS = OwnMentions(("bot",))
 """Here, who writes ``@bot`` mentions the linked account."""
@@ -44,6 +45,14 @@ class Typed:
     owner_chat_id: str | None = None
     chat_names = NO_NAMES
 
+    async def fetch(self, message: Message) -> tuple[Attachment, ...]:
+        """Return the attachments; their files are on this machine.
+
+        Raises:
+            UserError: One cannot be read.
+        """
+        return await files.fetched(message)
+
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Do nothing: there is nobody to show it to."""
 
@@ -53,3 +62,10 @@ class Typed:
     def is_withdrawn(self, message: Message) -> bool:
         """Return False: typed lines cannot be withdrawn."""
         return False
+
+
+def shown(reply: Reply) -> str:
+    """Return the text of a reply, and where the file is that it brings."""
+    if reply.attachment is None:
+        return reply.text
+    return f"{reply.text}\n[{reply.attachment}]".lstrip("\n")

@@ -106,7 +106,8 @@ def test_a_sender_is_a_phone_number_or_a_lid(talk, config, sender):
         (b'{"chat": "a", "text": "", "txet": 1}', "txet: unknown key; did you mean text?"),
         (
             b'{"chat": "a", "text": "", "zzz": 1}',
-            "zzz: unknown key; known here: chat, id, name, quoted, reaction, sender, text.",
+            "zzz: unknown key; known here: attachments, chat, id, name, quoted, reaction, sender, "
+            "text.",
         ),
         (
             b'{"chat": "a", "text": "", "sender": "me"}',

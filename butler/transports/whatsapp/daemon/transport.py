@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from butler.access.rules import Refusal
-from butler.chat.message import Message, Reply
+from butler.chat.message import Attachment, Message, Reply
 from butler.chat.text import duration
 from butler.errors import TransportError
 from butler.records.model import Records
@@ -183,6 +183,10 @@ class WhatsAppTransport:
     def call_last(self) -> None:
         """Shorten all timeouts, as Butler is shutting down."""
         self._delivery.call_last()
+
+    async def fetch(self, message: Message) -> tuple[Attachment, ...]:
+        """Return the attachments of ``message``; no message has any yet."""
+        return message.attachments
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Show or hide the typing indicator."""
