@@ -7,12 +7,10 @@ from typing import Self
 
 from butler import (
     PASS,
-    ButlerError,
     Context,
     Finding,
     Message,
     Pass,
-    Reply,
     Repo,
     Send,
     UserError,
@@ -25,7 +23,7 @@ from butler_run.commands.conversations import ConversationCommands
 from butler_run.commands.grants import GrantCommands
 from butler_run.commands.modes import ModeCommands
 from butler_run.commands.runs import RUNS_SHOWN, RunCommands
-from butler_run.history.past import Past, Request, State
+from butler_run.history.past import State
 from butler_run.history.runs import FILE_NAME, History, history_finding
 from butler_run.inquiries.answers import replied
 from butler_run.permissions.answer import answered, may_run
@@ -36,13 +34,13 @@ from butler_run.runs.copy_locks import FOLDER_NAME as COPIES
 from butler_run.runs.copy_locks import CopyLocks
 from butler_run.runs.offers import Offers
 from butler_run.runs.prompts import Prompts
+from butler_run.runs.restart import Restart
 from butler_run.runs.scheduler import Scheduler
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
 from butler_run.sandbox.findings import sandbox_findings
 from butler_run.settings import RepoRunSettings, RunSettings
 from butler_run.snapshots.snapshots import SnapshotFolder
 from butler_run.snapshots.undo import Changes
-from butler_run.snapshots.working_copy import working_copy
 from butler_run.text.redaction import Redactor
 
 logger = logging.getLogger(__name__)
@@ -77,8 +75,11 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
         self._listed = {}
         self._prompts = Prompts(self._choices, self._history)
         self._changes = Changes(self._history, secrets, folder)
-        self._cut_off = self._history.cut_off(with_queued=self.is_restored)
-        self._untold = self._history.take_untold()
+        self._restart = Restart(
+            *(self._history, self._runs, self._choices),
+            machine=self.machine,
+            is_restored=self.is_restored,
+        )
         self._noting = asyncio.create_task(self._history.keep_noting(), name="run notes")
         return self
 
@@ -119,50 +120,7 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
 
     async def ready(self, send: Send, reopen: Callable[[Message], Awaitable[Context]]) -> None:
         """Resume the runs that the last daemon had queued; report its other runs to the chats."""
-        for request in self._history.take_queued():
-            await self._go_on(send, await reopen(request.message), request)
-        for parked in self._history.parked.of(None):
-            asked = self._history.request(parked.number)
-            if asked is not None and not self._history.is_of_another_process(parked.number):
-                self._runs.parking.wait(await reopen(asked.message), parked)
-        for run in self._cut_off:
-            stopped = f"{self.machine} is back. It" if self.machine else "Butler"
-            said_so = f"{stopped} was stopped while run {run.number} was working in *{run.repo}*."
-            text = f"{said_so} /retry {run.number} runs it again."
-            await _told(send, run.number, run.chat_id, Reply(text))
-        for run, answer in self._untold:
-            text = f"{self._recalled(run)} had finished when {self._stopped}."
-            text = f"{text} In case you missed its answer:\n\n{answer}"
-            if await _told(send, run.number, run.chat_id, Reply(text, waits=True)):
-                self._history.note_told(run.number)
-
-    def _recalled(self, run: Past) -> str:
-        """Return the beginning of a sentence about a run of an earlier process."""
-        back = f"{self.machine} is back. " if self.machine else ""
-        return f"{back}Run {run.number} in *{run.repo}*"
-
-    @property
-    def _stopped(self) -> str:
-        return "it stopped" if self.machine else "Butler stopped"
-
-    async def _go_on(self, send: Send, ctx: Context, request: Request) -> None:
-        """Queue a run again, if its sender still has permission."""
-        if not may_run(ctx):
-            logger.info(
-                "run %d is not resumed: its sender no longer has permission", request.number
-            )
-            self._history.end(request.number, State.CUT_OFF)
-            return
-        try:
-            repo = await ctx.repo(request.repo)
-            copy = await asyncio.to_thread(working_copy, repo)
-            choice = self._choices.choose(ctx, repo, request.agent)
-        except UserError as error:
-            self._history.end(request.number, State.CUT_OFF)
-            reply = Reply(f"Run {request.number} was queued and cannot start: {error}", ctx.message)
-            await _told(send, request.number, ctx.chat_id, reply)
-            return
-        self._runs.line_up(ctx, request.number, repo, copy, request.prompt, choice)
+        await self._restart.go_on(send, reopen)
 
     def overtakes(self, ctx: Context) -> bool:
         """Return whether the message rejects every open question of its chat."""
@@ -222,12 +180,3 @@ class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommand
     def _is_cut_off(self, chat_id: str, number: int | None) -> bool:
         past = self._history.run(number, chat_id) if number is not None else None
         return past is not None and past.state is State.CUT_OFF
-
-
-async def _told(send: Send, number: int, chat_id: str, reply: Reply) -> bool:
-    try:
-        await send(chat_id, reply)
-    except ButlerError as error:
-        logger.warning("run %d: cannot report its end: %s", number, error)
-        return False
-    return True

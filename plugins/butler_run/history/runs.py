@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -209,20 +209,27 @@ class History:
         conversation_id: str | None = None,
         answer: str | None = None,
     ) -> None:
-        """Record the end of a run, and the answer that is about to be sent."""
+        """Record the end of a run, and the answer that is about to be sent.
+
+        The answer comes first, so that no run is over whose chat would not be told.
+        """
         cost_usd = usage and usage.cost_usd
-        self._note(number, state=state, ended_at=time.time(), after=after, cost_usd=cost_usd)
         self._file.note(
             "UPDATE details SET conversation_id = ?, tokens = ?, untold = ? WHERE number = ?",
             *(conversation_id, usage and usage.tokens, answer, number),
         )
+        self._note(number, state=state, ended_at=time.time(), after=after, cost_usd=cost_usd)
         self.forget_texts()
+
+    def note_untold(self, number: int, text: str) -> None:
+        """Record what the chat of a run is about to be told."""
+        self._file.note("UPDATE details SET untold = ? WHERE number = ?", text, number)
 
     def note_told(self, number: int) -> None:
         """Record that the answer of a run was sent."""
         self._file.note("UPDATE details SET untold = NULL WHERE number = ?", number)
 
-    def take_untold(self) -> list[tuple[Past, str]]:
+    def untold(self) -> list[tuple[Past, str]]:
         """Return the runs of the last day whose answer may not have been sent, with the answer.
 
         Skips runs of a process that is still running.
@@ -233,12 +240,15 @@ class History:
         runs = self._runs(where, time.time() - _UNTOLD_KEPT_S)
         return [(run, answers[run.number]) for run in runs if not self._is_under_way(run.number)]
 
-    def cut_off(self, *, with_queued: bool = False) -> list[Past]:
-        """Mark the runs of dead processes as cut off; return them.
+    def cut_off(
+        self, notice: Callable[[Past], str], *, with_queued: bool = False
+    ) -> list[tuple[Past, str]]:
+        """Mark the runs of dead processes as cut off; return them with what the chat is to be told.
 
         Includes queued runs whose request is no longer recorded.
 
         Args:
+            notice: Returns what the chat of a run is to be told, which is kept until it was.
             with_queued: Include all queued ones: they may have begun since this copy was made.
         """
         where = (
@@ -246,9 +256,9 @@ class History:
             "OR (state = ? AND (? OR number NOT IN (SELECT number FROM details)))"
         )
         began = self._runs(where, *AT_WORK, State.QUEUED, with_queued)
-        runs = [run for run in began if not self._is_under_way(run.number)]
-        for run in runs:
-            self.end(run.number, State.CUT_OFF)
+        runs = [(run, notice(run)) for run in began if not self._is_under_way(run.number)]
+        for run, text in runs:
+            self.end(run.number, State.CUT_OFF, answer=text)
         return runs
 
     def take_queued(self) -> list[Request]:

@@ -32,8 +32,7 @@ class RunChat:
 
     async def send(self, reply: Reply) -> str | None:
         """Send ``reply`` to the chat; return its id, or None if it could not be sent."""
-        text = await self.fit(reply.text)
-        return await self.show(Reply(text, reply.answers, reply.edits, reply.file_name))
+        return await self.show(reply._replace(text=await self.fit(reply.text)))
 
     async def show(self, reply: Reply) -> str | None:
         """Send ``reply``, whose secrets are already hidden, see ``send``."""

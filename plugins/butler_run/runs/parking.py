@@ -95,9 +95,15 @@ class Parking:
         self._history.end(parked.number, State.LIMITED)
         if time.time() - parked.resume_at > LATE_S:
             late = f"Run {parked.number} was to go on while Butler was away, too long ago."
-            await ctx.reply(f"{late} /retry {parked.number} runs it again.")
+            await self._tell(ctx, parked.number, f"{late} /retry {parked.number} runs it again.")
             return
         try:
             await self._go_on(ctx, parked)
         except UserError as error:
-            await ctx.reply(f"Run {parked.number} does not go on: {error}")
+            await self._tell(ctx, parked.number, f"Run {parked.number} does not go on: {error}")
+
+    async def _tell(self, ctx: Context, number: int, text: str) -> None:
+        """Tell the chat of a run; if that is cut off, the next process does."""
+        self._history.note_untold(number, text)
+        await ctx.reply(text)
+        self._history.note_told(number)

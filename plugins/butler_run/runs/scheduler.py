@@ -282,13 +282,12 @@ class Scheduler:
         except DataError as error:
             logger.error("run %d does not start: %s", place.number, error)
             state = State.FAILED
-            self._history.end(place.number, state)
-            await ctx.reply(_unrecorded(place.number, error))
+            await self._fail(ctx, place.number, _unrecorded(place.number, error))
             return
         except Exception:
             state = State.FAILED
-            self._history.end(place.number, state)
-            await ctx.reply(f"Run {place.number} failed on my side. The log has the details.")
+            failed = f"Run {place.number} failed on my side. The log has the details."
+            await self._fail(ctx, place.number, failed)
             raise
         finally:
             del self._live[place.number]
@@ -303,6 +302,12 @@ class Scheduler:
             if parked.number == place.number:
                 self.parking.wait(ctx, parked)
         await work.tidy_up()
+
+    async def _fail(self, ctx: Context, number: int, text: str) -> None:
+        """Tell the chat of a failed run; if that is cut off, the next process does."""
+        self._history.end(number, State.FAILED, answer=text)
+        await ctx.reply(text)
+        self._history.note_told(number)
 
 
 def _numbered(numbers: Sequence[int]) -> str:

@@ -335,3 +335,30 @@ async def test_what_is_queued_in_a_copy_that_was_put_back_is_asked_about_and_not
         await wait_for(chat, "was stopped while run 2 was working")
 
     assert not (tmp_path / "api" / "made.txt").exists()
+
+
+async def test_a_run_that_was_cut_off_is_said_by_the_next_butler_if_this_one_is_killed_before(
+    cut_off, butler, wait_for, mocker
+):
+    await cut_off("/run do it")
+    sending = mocker.patch.object(FakeTransport, "send", side_effect=TransportError("killed"))
+    async with butler():
+        pass
+    mocker.stop(sending)
+
+    async with butler() as chat:
+        await wait_for(chat, CUT_OFF)
+
+
+async def test_that_a_queued_run_cannot_start_is_said_by_the_next_butler_if_it_was_not_sent(
+    cut_off, butler, api, wait_for, mocker
+):
+    await cut_off("/run first", "/run second")
+    api.rename(api.with_name("moved"))
+    sending = mocker.patch.object(FakeTransport, "send", side_effect=TransportError("killed"))
+    async with butler():
+        pass
+    mocker.stop(sending)
+
+    async with butler() as chat:
+        await wait_for(chat, "Run 2 was queued and cannot start: ")
