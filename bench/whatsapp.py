@@ -21,10 +21,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from harness import ratio
 
-from butler.app import read_setup
-from butler.ops import daemon
 from crash_series import Butler, link, write_config
 from whatsapp_server import Person, WhatsAppServer
 from whatsapp_server.bot_process import BotProcess
@@ -52,6 +51,8 @@ TUNED = "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=20000&_synchronous=NO
 LIMIT = "echo bot, database as ours"
 STARTS = 7
 COMMANDS = ("/use api", "/use web")
+UNPACED = (str(Path(__file__).parent / "workers" / "unpaced.py"),)
+AS_USUAL = ("-m", "butler", "run")
 
 
 Act = Callable[[WhatsAppServer], Awaitable[None]]
@@ -115,7 +116,7 @@ async def _before_start(server: WhatsAppServer) -> None:
 
 @asynccontextmanager
 async def butler(
-    folder: Path, checkout: Path | None = None
+    folder: Path, checkout: Path | None = None, start: Sequence[str] = UNPACED
 ) -> AsyncIterator[tuple[Contender, Butler]]:
     """Butler without pacing, this one or that of another checkout."""
     async with WhatsAppServer() as server:
@@ -127,7 +128,7 @@ async def butler(
         await _before_start(server)
         process = Butler(
             *(config, server),
-            start=(str(Path(__file__)), "--serve"),
+            start=start,
             environment=_path(server, checkout) if checkout else {},
         )
         async with process:
@@ -163,12 +164,6 @@ async def echo_bot(folder: Path, name: str, options: str = "") -> AsyncIterator[
         finally:
             process.kill()
             await process.wait()
-
-
-def serve(config: Path) -> None:
-    """Do what ``butler run`` does, without pacing."""
-    daemon.Pacing = lambda *_limits: None
-    asyncio.run(daemon.serve(read_setup(config)))
 
 
 async def compare_round_trips(contenders: list[Contender]) -> None:
@@ -213,11 +208,14 @@ def proportional_mb(process_ids: list[int]) -> float:
     return sum(int(line.split()[1]) for line in lines) * 1024 / 1_000_000
 
 
-async def compare_starts(folder: Path) -> None:
+async def compare_starts(folder: Path, against: Path | None) -> None:
     """Print the time from the start of a process to the answer to a message that waits for it."""
-    times: dict[str, list[float]] = {"Butler": [], LIMIT: []}
+    starts: dict[str, Start] = {"Butler": partial(butler, start=AS_USUAL), LIMIT: _tuned}
+    if against is not None:
+        starts["the other"] = partial(butler, checkout=against, start=AS_USUAL)
+    times: dict[str, list[float]] = {name: [] for name in starts}
     for number in range(STARTS):
-        for name, start in (("Butler", butler), (LIMIT, _tuned)):
+        for name, start in starts.items():
             where = folder / f"{number} {name}"
             where.mkdir()
             times[name].append(await _first_answer(where, start))
@@ -289,19 +287,16 @@ async def run(folder: Path, against: Path | None, *, is_quick: bool) -> None:
         await compare_bursts(contenders)
         size_mb = proportional_mb([process.process.pid, await process.gateway()])
         print(f"{'Butler':<27} both processes, in proportion   {size_mb:6.1f} MB")
-    await compare_starts(folder)
+    await compare_starts(folder, against)
     if against is None:
         async with butler(folder / "memory") as (ours, process):
             await measure_memory(ours, process, 0)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--serve"]:
-        serve(Path(sys.argv[-1]))
-    else:
-        parser = argparse.ArgumentParser()
-        parser.add_argument("--against", type=Path)
-        parser.add_argument("--quick", action="store_true")
-        options = parser.parse_args()
-        with tempfile.TemporaryDirectory() as temporary:
-            asyncio.run(run(Path(temporary), options.against, is_quick=options.quick))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        asyncio.run(run(Path(temporary), options.against, is_quick=options.quick))

@@ -30,6 +30,7 @@ from butler.transports.whatsapp import (
     MOVED,
     LinkState,
     Pacing,
+    Spawned,
     WhatsAppTransport,
     ask_about_open_turns,
     linked_account,
@@ -38,12 +39,13 @@ from butler.transports.whatsapp import (
 logger = logging.getLogger(__name__)
 
 
-async def serve(setup: Setup, news: str = "") -> None:
+async def serve(setup: Setup, news: str = "", gateway: Spawned | None = None) -> None:
     """Serve the linked account until a signal asks to stop.
 
     Args:
         setup: The checked configuration.
         news: What its owner has to be told of it.
+        gateway: The process of the first gateway, if it was started before.
 
     Raises:
         LinkEndedError: No account is linked, or only a person can restore the link.
@@ -56,7 +58,7 @@ async def serve(setup: Setup, news: str = "") -> None:
         for problem in setup.repos.problems():
             logger.warning("%s", problem)
         logger.info("serving %s with %d repos", account, len(setup.repos))
-        daemon = _Daemon(setup, folder)
+        daemon = _Daemon(setup, folder, gateway)
         if not news:
             await asyncio.to_thread(keep, setup)
         await daemon.serve(news)
@@ -71,19 +73,20 @@ class _Daemon:
     Args:
         setup: The checked configuration.
         folder: The folder of the linked account.
+        gateway: The process of the first gateway, if it was started before.
 
     Attributes:
         last_resort: Ends the process if its shutdown takes too long.
     """
 
-    def __init__(self, setup: Setup, folder: Path) -> None:
+    def __init__(self, setup: Setup, folder: Path, gateway: Spawned | None = None) -> None:
         config = setup.config
         self._setup = setup
         self._folder = folder
         self._records = SqliteRecords(
             config.data_dir / "records.sqlite3", config.records.max_bytes, config.records.keep
         )
-        self._transport = _transport(setup, folder, self._records)
+        self._transport = _transport(setup, folder, self._records, gateway)
         self._files = DataFiles(config.data_dir)
         self._generation = Generation(config.data_dir)
         self._manager = NotifySocket.taken_from(os.environ)
@@ -146,7 +149,9 @@ class _Daemon:
         return Inside(waiting, tuple(self._files.lost))
 
 
-def _transport(setup: Setup, folder: Path, records: Records) -> WhatsAppTransport:
+def _transport(
+    setup: Setup, folder: Path, records: Records, gateway: Spawned | None
+) -> WhatsAppTransport:
     whatsapp = setup.config.whatsapp
     return WhatsAppTransport(
         folder,
@@ -155,6 +160,7 @@ def _transport(setup: Setup, folder: Path, records: Records) -> WhatsAppTranspor
         is_for_bot=setup.gate.concerns,
         max_message_age_s=whatsapp.max_message_age,
         pacing=Pacing(whatsapp.burst, whatsapp.messages_per_second, whatsapp.messages_per_minute),
+        spawned=gateway,
     )
 
 

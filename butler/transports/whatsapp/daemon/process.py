@@ -5,13 +5,14 @@ import logging
 import os
 import re
 import signal
-import socket
-import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
+from typing import IO, TYPE_CHECKING
 
 from butler.chat.message import Message
+from butler.transports.whatsapp.daemon.spawning import Spawned
 from butler.transports.whatsapp.protocol.codec import ProtocolError, encoded, read_frame
 from butler.transports.whatsapp.protocol.frames import (
     Frame,
@@ -25,6 +26,9 @@ from butler.transports.whatsapp.protocol.frames import (
     Unreadable,
 )
 
+if TYPE_CHECKING:
+    from subprocess import Popen
+
 logger = logging.getLogger(__name__)
 
 PING_EVERY_S = 10.0
@@ -34,9 +38,6 @@ LAST_BREATH_S = 1.0
 
 GRACE_S = 3.0
 """From SIGTERM to SIGKILL."""
-
-COMMAND = (sys.executable, "-P", "-m", "butler.transports.whatsapp.gateway")
-"""Command line of a gateway; its socket's descriptor and the daemon's process id follow."""
 
 _LOG_LINE = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", re.DOTALL)
 _CHATTER = "Press Ctrl+C to exit"
@@ -51,7 +52,7 @@ class GatewayProcess:
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        process: "_Process",
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -132,16 +133,23 @@ def _about(frame: Frame | ToGateway) -> str:
 
 
 @asynccontextmanager
-async def gateway(options: Options) -> AsyncIterator[GatewayProcess]:
-    """Run a gateway for the duration of the block; the process is dead afterwards."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
+async def gateway(
+    options: Options, spawned: Spawned | None = None
+) -> AsyncIterator[GatewayProcess]:
+    """Run a gateway for the duration of the block; the process is dead afterwards.
+
+    Args:
+        options: The first frame to it.
+        spawned: A process that was started before; by default a new one.
+    """
+    with spawned or Spawned() as started:
+        reader, writer = await asyncio.open_unix_connection(sock=started.socket)
         with closing(writer):
-            process = await _started(theirs)
+            process = _Process(started.process)
             logger.debug("the gateway is process %d", process.pid)
-            theirs.close()
-            logging_task = asyncio.create_task(_log_output(process.stdout), name="gateway-log")
+            logging_task = asyncio.create_task(
+                _log_output(await _read(started.process.stdout)), name="gateway-log"
+            )
             try:
                 handle = GatewayProcess(process, reader, writer)
                 handle.send(options)
@@ -153,20 +161,41 @@ async def gateway(options: Options) -> AsyncIterator[GatewayProcess]:
                 logging_task.cancel()
 
 
-async def _started(theirs: socket.socket) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *COMMAND,
-        str(theirs.fileno()),
-        str(os.getpid()),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        pass_fds=[theirs.fileno()],
-        start_new_session=True,
+class _Process:
+    """A process whose end can be awaited, on whatever loop and whenever it was started."""
+
+    def __init__(self, process: "Popen[bytes]") -> None:
+        self._process = process
+        self.pid = process.pid
+        self._loop = asyncio.get_running_loop()
+        self._has_ended = asyncio.Event()
+        threading.Thread(target=self._watch, name="gateway-end", daemon=True).start()
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.returncode
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    async def wait(self) -> None:
+        await self._has_ended.wait()
+
+    def _watch(self) -> None:
+        self._process.wait()
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._has_ended.set)
+
+
+async def _read(pipe: IO[bytes] | None) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
     )
+    return reader
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: _Process) -> None:
     if process.returncode is None:
         # Not `terminate`, which would reap a dead process before asyncio does.
         with suppress(ProcessLookupError):
@@ -201,9 +230,9 @@ class _Log:
         logger.log(logging.getLevelNamesMapping()[level], "gateway: %s", text[:_LONGEST_LINE])
 
 
-async def _log_output(output: asyncio.StreamReader | None) -> None:
+async def _log_output(output: asyncio.StreamReader) -> None:
     log, rest = _Log(), b""
-    while output and (chunk := await output.read(65_536)):
+    while chunk := await output.read(65_536):
         *lines, rest = (rest + chunk).split(b"\n")
         rest = rest[-65_536:]
         for line in lines:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from butler.errors import LinkEndedError
 from butler.transports.whatsapp.daemon.process import SILENCE_LIMIT_S, GatewayProcess, gateway
+from butler.transports.whatsapp.daemon.spawning import Spawned
 from butler.transports.whatsapp.protocol.frames import (
     Connection,
     Ended,
@@ -56,6 +57,7 @@ class Supervisor:
         options: The first frame to each gateway.
         on_frame: Called with each frame from the gateway.
         on_start: Called when a new gateway has started.
+        first: The process of the first gateway, if it was started before.
     """
 
     def __init__(
@@ -63,10 +65,12 @@ class Supervisor:
         options: Options,
         on_frame: Callable[[Frame], None],
         on_start: Callable[[], None],
+        first: Spawned | None = None,
     ) -> None:
         self._options = options
         self._on_frame = on_frame
         self._on_start = on_start
+        self._next = first
         self._process: GatewayProcess | None = None
         self.state = LinkState("starting", time.time())
         self._said = ""
@@ -113,7 +117,8 @@ class Supervisor:
     async def _run(self) -> Ended:
         self._note("starting", self.state.reason)
         ended: Ended | None = None
-        async with gateway(self._options) as process:
+        spawned, self._next = self._next, None
+        async with gateway(self._options, spawned) as process:
             self._process = process
             self._on_start()
             try:

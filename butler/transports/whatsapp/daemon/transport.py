@@ -31,6 +31,7 @@ from butler.transports.whatsapp.daemon.notices import (
     ONLY_ON_PHONE,
     Notices,
 )
+from butler.transports.whatsapp.daemon.spawning import Spawned
 from butler.transports.whatsapp.daemon.splitting import bounded, bounded_document, parts
 from butler.transports.whatsapp.daemon.started_marks import FILE_NAME, StartedMarks
 from butler.transports.whatsapp.daemon.supervisor import LinkState, Supervisor
@@ -78,6 +79,7 @@ class WhatsAppTransport:
         pacing: Rate limit of outgoing messages; None for no limit.
         send_limit_s: Timeout of a reply while WhatsApp cannot be reached.
         limits: Timeouts of the gateway.
+        spawned: The process of the first gateway, if it was started before.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class WhatsAppTransport:
         pacing: Pacing | None = Pacing(),  # noqa: B008 - frozen
         send_limit_s: float = SEND_LIMIT_S,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        spawned: Spawned | None = None,
     ) -> None:
         account = read_account(folder)
         self.owner_chat_id = account.chat_id if account else None
@@ -99,7 +102,7 @@ class WhatsAppTransport:
         self._is_for_bot = is_for_bot
         self._max_age_s = math.inf if max_message_age_s is None else max_message_age_s
         options = Options(str(folder.absolute()), device_name, limits, pacing)
-        self._supervisor = Supervisor(options, self._take, self._greet)
+        self._supervisor = Supervisor(options, self._take, self._greet, spawned)
         self._delivery = Delivery(self._supervisor.send, send_limit_s)
         self._typing = TypingIndicator(self._supervisor.send)
         self._notices = Notices(self._delivery.deliver, self._finish, self._note_interrupted)

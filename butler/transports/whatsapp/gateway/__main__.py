@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -49,9 +50,24 @@ def main() -> NoReturn:
     )
     for handler in logging.getLogger().handlers:
         handler.addFilter(is_news)
+    problem = _load_library()
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=FreezeAwareLoop) as runner:
-        runner.run(_serve(descriptor))
+        runner.run(_serve(descriptor, problem))
     os._exit(1)
+
+
+def _load_library() -> TransportError | None:
+    """Import neonize, which takes long, while the daemon prepares; return why it cannot be used."""
+    try:
+        installation.check()
+    except TransportError as problem:
+        return problem
+    unused_imports.leave_out()
+    import_module("butler.transports.whatsapp.gateway.service")
+    logging.getLogger("neonize.utils.log").setLevel(logging.WARNING)
+    # It warns that ffmpeg is missing, which only media need.
+    logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
+    return None
 
 
 def _end_with(daemon: int) -> None:
@@ -68,11 +84,11 @@ def _watch(daemon: int) -> None:
     os._exit(1)
 
 
-async def _serve(descriptor: int) -> None:
+async def _serve(descriptor: int, problem: TransportError | None) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="library"))
     reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=descriptor))
-    ended = await _serve_daemon(reader, writer)
+    ended = await _serve_daemon(reader, writer, problem)
     if ended is not None:
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
@@ -82,12 +98,15 @@ async def _serve(descriptor: int) -> None:
     os._exit(0)
 
 
-async def _serve_daemon(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Ended | None:
+async def _serve_daemon(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, problem: TransportError | None
+) -> Ended | None:
     try:
         options = await read_frame(reader)
         if not isinstance(options, Options):
             return None
-        installation.check()
+        if problem is not None:
+            raise problem
         folder = Path(options.folder)
         # First, so that a disk that fails is not taken for a folder of somebody else.
         if folder.is_dir() and (ended := lack(folder)) is not None:  # noqa: ASYNC240 - nothing waits yet
@@ -114,13 +133,9 @@ async def _serve_account(
     writer: asyncio.StreamWriter,
 ) -> Ended | None:
     account = await asyncio.to_thread(read_account, Path(options.folder))
-    unused_imports.leave_out()
-    # Imported here: it takes long and must not happen before the installation is checked.
+    # Imported here: it must not happen before the installation is checked.
     from butler.transports.whatsapp.gateway.service import Service
 
-    logging.getLogger("neonize.utils.log").setLevel(logging.WARNING)
-    # It warns that ffmpeg is missing, which only media need.
-    logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
     if cut_short := journal.outbox.recover():
         logger.warning("%d replies were interrupted; whether they arrived is unknown", cut_short)
     service = Service(options, journal, account, reader, writer)

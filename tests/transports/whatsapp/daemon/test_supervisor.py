@@ -14,7 +14,7 @@ import pytest
 from butler.chat.message import Message, Person, Reply
 from butler.errors import TransportError
 from butler.transports.whatsapp import linked_account, pair
-from butler.transports.whatsapp.daemon import pairing, process, supervisor
+from butler.transports.whatsapp.daemon import pairing, process, spawning, supervisor
 from butler.transports.whatsapp.daemon.notices import INTERRUPTED
 from butler.transports.whatsapp.protocol.frames import Connection, Health, Options
 from crash_series import is_alive
@@ -28,7 +28,7 @@ def scenario(monkeypatch):
     """Makes every gateway that is started play a scenario."""
 
     def play(name):
-        monkeypatch.setattr(process, "COMMAND", (sys.executable, str(FAKE), name))
+        monkeypatch.setattr(spawning, "COMMAND", (sys.executable, str(FAKE), name))
 
     return play
 
