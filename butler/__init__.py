@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from butler.core.commands import Pass as Pass
     from butler.core.context import Context as Context
     from butler.core.fleet import Machine as Machine
+    from butler.core.overview import LiveRun as LiveRun
+    from butler.core.overview import OpenInquiry as OpenInquiry
+    from butler.core.overview import Overview as Overview
+    from butler.core.overview import RunReport as RunReport
+    from butler.core.overview import RunSummary as RunSummary
+    from butler.core.overview import Way as Way
     from butler.core.place import At as At
     from butler.core.plugin import Plugin as Plugin
     from butler.core.plugin import Send as Send
@@ -66,8 +72,11 @@ _HOMES = {
     "Finding": "butler.core.check_result",
     "ForeignCall": "butler.core.router",
     "GitError": "butler.errors",
+    "LiveRun": "butler.core.overview",
     "Machine": "butler.core.fleet",
     "Message": "butler.chat.message",
+    "OpenInquiry": "butler.core.overview",
+    "Overview": "butler.core.overview",
     "PASS": "butler.core.commands",
     "Pass": "butler.core.commands",
     "Person": "butler.chat.message",
@@ -78,6 +87,8 @@ _HOMES = {
     "Repo": "butler.repos.registry",
     "Role": "butler.access.rules",
     "Said": "butler.chat.answer",
+    "RunReport": "butler.core.overview",
+    "RunSummary": "butler.core.overview",
     "SECRET_SHAPES": "butler.config.secrets",
     "Seal": "butler.access.seal",
     "Seconds": "butler.config.values",
@@ -86,6 +97,7 @@ _HOMES = {
     "Session": "butler.sessions",
     "Settings": "butler.core.plugin",
     "UserError": "butler.errors",
+    "Way": "butler.core.overview",
     "ask_process": "butler.ops.control",
     "ago": "butler.chat.text",
     "command": "butler.core.plugin",

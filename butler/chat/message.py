@@ -101,6 +101,7 @@ class Message:
         mentions: The people mentioned in it.
         media: What it brings besides text, in a word such as ``picture``.
         attachments: The files among that.
+        source: Where the owner wrote it, if not in the chat, such as ``panel``.
     """
 
     id: str
@@ -118,6 +119,7 @@ class Message:
     mentions: tuple[Person, ...] = ()
     media: str = ""
     attachments: tuple[Attachment, ...] = ()
+    source: str = ""
 
     @property
     def trace(self) -> str:
@@ -129,7 +131,12 @@ class Message:
     def author(self) -> str:
         """The sender, for records and lists."""
         sender = self.sender
-        return sender.phone or sender.lid or ("the owner" if self.is_own else str(sender))
+        return (
+            self.source
+            or sender.phone
+            or sender.lid
+            or ("the owner" if self.is_own else str(sender))
+        )
 
     @property
     def is_to_self(self) -> bool:

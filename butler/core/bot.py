@@ -4,18 +4,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from copy import copy
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVarTuple
 
 from butler.access.rules import Refusal, Role
 from butler.chat.message import Message, Person, Reply
+from butler.chat.transport import Transport
 from butler.core.albums import GATHER_S, Albums
+from butler.core.aside import Aside
 from butler.core.attachments import with_files
 from butler.core.commands import PASS, Answer, Command, Pass
 from butler.core.context import Context
 from butler.core.fleet import Fleet, Handed, Joined, Placed
 from butler.core.gate import FORWARDED, NOT_A_COMMAND, Hear, Ignore, Say, Verdict, unheard
 from butler.core.hints import Hints
+from butler.core.overview import Overview
 from butler.core.owner_notices import OwnerNotices
 from butler.core.plugin import Listener, Plugin, Settings
 from butler.core.router import Call
@@ -124,6 +129,29 @@ class Bot:
         if plugin not in self._plugins:
             raise UserError(f"The plugin {plugin} is not enabled there.")
         return await self._plugins[plugin].asked(text)
+
+    async def say(self, message: Message) -> list[Reply]:
+        """Handle a message that came from elsewhere than its chat; return what answers it."""
+        aside = Aside(self._services.transport, message)
+        try:
+            await self._beside(aside).handle(message)
+        finally:
+            aside.is_over = True
+        await self._services.records.flushed()
+        return aside.replies
+
+    def _beside(self, transport: Transport) -> "Bot":
+        """Return this bot with another transport; all the rest is shared."""
+        twin = copy(self)
+        twin._services = replace(self._services, transport=transport)  # noqa: SLF001 - its own
+        return twin
+
+    def overview(self) -> Overview:
+        """Return what is in progress."""
+        return Overview(
+            [run for plugin in self._plugins.values() for run in plugin.overview().runs],
+            [each for plugin in self._plugins.values() for each in plugin.overview().inquiries],
+        )
 
     async def handle(self, message: Message) -> None:
         """Handle ``message`` after the earlier ones of its chat.

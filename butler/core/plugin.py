@@ -15,6 +15,7 @@ from butler.chat.message import Message, Reply
 from butler.core.check_result import Finding
 from butler.core.commands import Answer, Command, Handler, Pass
 from butler.core.context import Context
+from butler.core.overview import Observable
 from butler.core.place import At
 from butler.core.signature import parameters_of
 from butler.errors import PluginError, UserError
@@ -39,7 +40,7 @@ Send = Callable[[str, Reply], Awaitable[str]]
 """Sends a reply to the chat with this id; returns the id of the message."""
 
 
-class Plugin(Generic[SettingsT]):
+class Plugin(Observable, Generic[SettingsT]):
     """A set of handlers that share state.
 
     A bot has one instance of each plugin, created with its settings. It is entered

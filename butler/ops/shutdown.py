@@ -15,6 +15,7 @@ from butler.chat.transport import Transport
 from butler.core.bot import Bot
 from butler.ops.control import answering
 from butler.ops.descendants import end_all
+from butler.ops.door import Door
 from butler.records.model import Records
 
 logger = logging.getLogger(__name__)
@@ -164,6 +165,7 @@ async def converse(
         if reloader is not None:
             await stack.enter_async_context(reloader.watching(bot.tell_owner))
             answer, on_hangup = reloader.answering(bot.ask), reloader.on_hangup
-        await stack.enter_async_context(answering(setup.config.data_dir, answer))
+        door = Door(setup.plugins.values(), bot)
+        await stack.enter_async_context(answering(setup.config.data_dir, answer, door))
         with _stopping_on_signals(bot, on_stop, on_hangup):
             await bot.serve()

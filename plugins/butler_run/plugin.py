@@ -22,6 +22,7 @@ from butler_run.commands.choices import ChoiceCommands
 from butler_run.commands.conversations import ConversationCommands
 from butler_run.commands.grants import GrantCommands
 from butler_run.commands.modes import ModeCommands
+from butler_run.commands.observed import ObservedRuns
 from butler_run.commands.runs import RUNS_SHOWN, RunCommands
 from butler_run.history.past import State
 from butler_run.history.runs import FILE_NAME, History, history_finding
@@ -46,7 +47,9 @@ from butler_run.text.redaction import Redactor
 logger = logging.getLogger(__name__)
 
 
-class RunPlugin(GrantCommands, ModeCommands, ChoiceCommands, ConversationCommands, RunCommands):
+class RunPlugin(
+    GrantCommands, ModeCommands, ChoiceCommands, ConversationCommands, RunCommands, ObservedRuns
+):
     """Runs coding agents in the chats' active repos."""
 
     settings_type = RunSettings

@@ -11,6 +11,7 @@ from typing import Any
 
 from butler import ButlerError, DataError, Finding, Message, Person, Pruning
 from butler_run.agents import Usage
+from butler_run.history.answers import Answers
 from butler_run.history.chats import CHATS_SCHEMA, Chats
 from butler_run.history.contexts import Contexts
 from butler_run.history.file import HistoryFile
@@ -76,6 +77,7 @@ class History:
         preferences: What chats prefer, in the same file.
         parked: The runs that go on after a usage limit, in the same file.
         forks: The conversations to continue in a copy, in the same file.
+        answers: What runs answered, in the same file.
         contexts: The sizes and costs of conversations, in the same file.
     """
 
@@ -88,6 +90,7 @@ class History:
         self.slash_commands = SlashCommands(self._file)
         self.preferences = Preferences(self._file)
         self.parked = ParkedRuns(self._file)
+        self.answers = Answers(self._file)
         self.contexts = Contexts(self._file)
         self.forks = Forks(self._file)
         self.keep_noting = self._file.keep_noting
@@ -107,6 +110,7 @@ class History:
             "AND number IN (SELECT number FROM runs WHERE ended_at < ?)",
             until,
         )
+        self.answers.forget_ended_before(until)
 
     def close(self) -> None:
         """Close the file."""
@@ -219,6 +223,8 @@ class History:
             *(conversation_id, usage and usage.tokens, answer, number),
         )
         self._note(number, state=state, ended_at=time.time(), after=after, cost_usd=cost_usd)
+        if answer is not None:
+            self.answers.keep(number, answer)
         self.forget_texts()
 
     def note_untold(self, number: int, text: str) -> None:

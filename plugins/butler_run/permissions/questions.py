@@ -202,6 +202,10 @@ class Questions:
         """Return the other open questions of a chat."""
         return [each for each in self._of(chat_id) if not isinstance(each, Question)]
 
+    def all_asked(self) -> list[tuple[Open, float]]:
+        """Return the open questions that reached their chats, and when, oldest first."""
+        return [(each, self._asked[each][1]) for each in self._open if each in self._asked]
+
     def is_any_in(self, chat_id: str) -> bool:
         """Return whether anything is open in a chat."""
         return bool(self._of(chat_id))

@@ -46,6 +46,11 @@ class Progress:
         self._message_id: str | None = None
         self._changed = asyncio.Event()
 
+    @property
+    def activity(self) -> tuple[str, list[str]]:
+        """What the agent does now, and its to-do list."""
+        return self._doing, _listed(self._todos)
+
     def show(self, doing: str) -> None:
         """Show the agent's current activity."""
         if doing != self._doing:

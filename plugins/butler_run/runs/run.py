@@ -129,6 +129,12 @@ class Run:
         where = f"*{repo.name}*{ctx.on_machine}"
         self._progress = Progress(chat, f"Run {number} started in {where} ({choice.label})")
 
+    @property
+    def activity(self) -> tuple[str, list[str]]:
+        """What the agent does now, and its to-do list, without secrets."""
+        doing, todos = self._progress.activity
+        return self._chat.hidden(doing), [self._chat.hidden(each) for each in todos]
+
     async def stop(self) -> None:
         """End the run and all its processes; return once they are dead and none can follow.
 

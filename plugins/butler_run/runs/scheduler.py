@@ -42,6 +42,16 @@ class _Live:
     job: asyncio.Task[None]
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a queued or active run does now."""
+
+    number: int
+    chat_id: str
+    doing: str
+    todos: list[str]
+
+
 class Scheduler:
     """Starts, queues and stops runs.
 
@@ -84,6 +94,13 @@ class Scheduler:
     def at_work(self) -> int:
         """The number of queued and active runs."""
         return len(self._live)
+
+    def activities(self) -> list[Activity]:
+        """Return what the queued and active runs do now, oldest first."""
+        return [
+            Activity(number, live.place.chat_id, *live.work.activity)
+            for number, live in sorted(self._live.items())
+        ]
 
     @contextmanager
     def at_rest(self, copy: Path) -> Iterator[None]:
