@@ -215,7 +215,7 @@ def test_a_scope_counts_what_prlimit_would_count_for_each_process_alone():
 def test_the_processes_below_one_are_found_with_their_threads():
     script = "import threading, sys; threading.Thread(target=sys.stdin.read).start()"
     with subprocess.Popen(
-        [sys.executable, "-c", f"{script}; print(); sys.stdin.read()"],
+        [sys.executable, "-c", f"{script}; print(flush=True); sys.stdin.read()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as child:
