@@ -9,12 +9,13 @@ never followed, because that would expose their targets.
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from butler_run.sandbox.bubblewrap import Bind, Mount
 from butler_run.sandbox.included import named_by, users_configuration
+from butler_run.sandbox.placeholders import placeholder
 from butler_run.sandbox.probe import SandboxError
 
 _MAX_FOLDERS = 10_000
@@ -83,10 +84,10 @@ def prepared(folders: GitFolders) -> Iterator[GitMounts]:
     Raises:
         SandboxError: A file that git takes commands from is a link.
     """
-    made: list[Path] = []
-    for folder in _with_submodules(folders):
-        _complete(folder, made)
-    try:
+    with ExitStack() as stack:
+        for folder in _with_submodules(folders):
+            _complete(folder)
+            stack.enter_context(placeholder(folder / "commondir", _HERE))
         yield GitMounts(
             tuple(_writable(folders)),
             (
@@ -95,12 +96,6 @@ def prepared(folders: GitFolders) -> Iterator[GitMounts]:
                 *(Bind(path) for path in _included(folders) if path.is_file()),
             ),
         )
-    finally:
-        if not _entries(folders.common / "worktrees"):
-            # Unlinking a mount point lifts it in every sandbox: another worktree may be in one.
-            for path in made:
-                with suppress(OSError):
-                    path.unlink()
 
 
 def run_by_git(folders: GitFolders) -> Iterator[Path]:
@@ -164,11 +159,8 @@ def _pins(folder: Path) -> Iterator[Mount]:
     return (Bind(folder / name) for name in _RUN_BY_GIT if _is_plain(folder / name))
 
 
-def _complete(folder: Path, made: list[Path]) -> None:
+def _complete(folder: Path) -> None:
     (folder / "hooks").mkdir(exist_ok=True)
-    if not os.path.lexists(folder / "commondir"):
-        (folder / "commondir").write_text(_HERE)
-        made.append(folder / "commondir")
     worktree = folder / "config.worktree"
     # An empty one is as good as none; without the extension git does not look at it.
     is_known = "worktreeconfig" in _text(folder / "config").lower()

@@ -1,5 +1,6 @@
 """Git in a sandbox: its work is done, and what it takes commands from stays as it was."""
 
+import fcntl
 import os
 import subprocess
 
@@ -7,9 +8,10 @@ import pytest
 
 from butler.testing import make_working_copy
 from butler_run.sandbox.boundary import Limits
+from butler_run.sandbox.bubblewrap import Bind, Box, command_line
 from butler_run.sandbox.git_folders import git_folders, prepared
 from butler_run.sandbox.look_back import LookBack
-from butler_run.sandbox.probe import SandboxError
+from butler_run.sandbox.probe import SandboxError, find
 from butler_run.sandbox.watch import Watch
 
 GIT = "git -c user.name=A -c user.email=a@b"
@@ -132,15 +134,66 @@ def test_a_git_folder_that_is_a_link_is_refused(api, outside):
         git_folders(api)
 
 
-def test_a_configuration_that_is_a_pipe_is_refused_at_once(api):
-    (api / ".git" / "config").unlink()
-    os.mkfifo(api / ".git" / "config")
+@pytest.mark.parametrize("name", ["config", "commondir"])
+def test_a_configuration_that_is_a_pipe_is_refused_at_once(api, name):
+    (api / ".git" / name).unlink(missing_ok=True)
+    os.mkfifo(api / ".git" / name)
 
     with (
         pytest.raises(SandboxError, match="is neither a file nor a folder"),
         prepared(git_folders(api)),
     ):
         pass
+
+
+def test_the_end_of_one_sandbox_opens_nothing_in_another(api):
+    looking, working = prepared(git_folders(api)), prepared(git_folders(api))
+    looking.__enter__()
+    with working as git_mounts:
+        mounts = (Bind(api, is_writable=True), *git_mounts.writable, *git_mounts.pins)
+        command = [
+            "sh",
+            "-c",
+            "echo there; read line; echo ../evil > .git/commondir; echo status $?",
+        ]
+        with subprocess.Popen(
+            command_line(find().program, Box(api, mounts), command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as box:
+            box.stdout.readline()
+            looking.__exit__(None, None, None)
+            said, _ = box.communicate("go\n")
+
+    assert said != "status 0\n"
+    assert not (api / ".git" / "commondir").exists()
+
+
+def test_what_a_sandbox_left_behind_when_it_was_killed_is_removed_by_the_next_one(api):
+    (api / ".git" / "commondir").write_text(".\n")
+
+    with prepared(git_folders(api)):
+        assert (api / ".git" / "commondir").exists()
+
+    assert not (api / ".git" / "commondir").exists()
+
+
+def test_a_file_that_an_agent_keeps_locked_is_waited_for_in_vain_not_for_ever(api, mocker):
+    mocker.patch("butler_run.sandbox.placeholders._PAUSE_S", 0.0)
+    with prepared(git_folders(api)), (api / ".git" / "commondir").open() as held:
+        # Whoever made the file has read and locked it before, as a sandbox does.
+        fcntl.flock(held, fcntl.LOCK_SH)
+
+        with prepared(git_folders(api)):
+            pass
+        assert (api / ".git" / "commondir").exists()
+
+    (api / ".git" / "commondir").write_text(".\n")
+    with (api / ".git" / "commondir").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(SandboxError, match="is locked by another"), prepared(git_folders(api)):
+            pass
 
 
 def test_a_git_file_that_leads_elsewhere_is_refused(api, outside):
