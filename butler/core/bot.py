@@ -254,6 +254,8 @@ class Bot:
         """Carry out the verdict in the turn of the message, as ``_act`` does."""
         chat_id, turns = message.chat_id, self._services.turns
         if turns.take(chat_id):
+            if isinstance(verdict, Call) and verdict.command.overtakes:
+                turns.let_pass(chat_id)
             return await self._in_turn(message, role, verdict)
         if self._overtakes(message, role, verdict):
             return await self._act(message, role, verdict, overtakes=True)
@@ -270,7 +272,8 @@ class Bot:
 
     def _overtakes(self, message: Message, role: Role, verdict: Call | Say | Hear) -> bool:
         if isinstance(verdict, Call):
-            return verdict.command.overtakes
+            command, can_pass = verdict.command, self._services.turns.can_be_passed
+            return command.overtakes or (command.only_reads and can_pass(message.chat_id))
         if not isinstance(verdict, Hear):
             return False
         ctx, fleet = Context(message, role, self._services), self._services.fleet

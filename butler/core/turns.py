@@ -23,6 +23,7 @@ class Turns:
     def __init__(self) -> None:
         # The waiters of each chat that has a turn in progress; None while there are none.
         self._queues: dict[str, _Queue | None] = {}
+        self._passable: set[str] = set()
 
     def __len__(self) -> int:
         """Return the number of chats with a turn in progress."""
@@ -34,6 +35,14 @@ class Turns:
             return False
         self._queues[chat_id] = None
         return True
+
+    def let_pass(self, chat_id: str) -> None:
+        """Let what only reads pass the turn that was just taken, as long as nothing else waits."""
+        self._passable.add(chat_id)
+
+    def can_be_passed(self, chat_id: str) -> bool:
+        """Return whether the only turn of the chat is one that lets others pass."""
+        return chat_id in self._passable and not self._queues.get(chat_id)
 
     async def wait(self, chat_id: str) -> None:
         """Wait for the turn in a chat where another one is in progress."""
@@ -57,6 +66,7 @@ class Turns:
 
     def end(self, chat_id: str) -> None:
         """End the turn in the chat and hand it to the longest waiter."""
+        self._passable.discard(chat_id)
         queue = self._queues[chat_id]
         while queue:
             turn = queue.popleft()

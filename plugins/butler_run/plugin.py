@@ -153,7 +153,7 @@ class RunPlugin(
             return PASS
         if self._questions.is_any_in(ctx.chat_id):
             raise UserError(
-                "An agent is waiting for an answer here: yes, no or a number. "
+                "Answer with yes, no or a number: an agent is waiting for it. "
                 "/run <prompt> starts another run anyway."
             )
         return await self._start(ctx, await self._prompts.text(ctx))

@@ -35,9 +35,17 @@ class HaltPlugin(Plugin):
         """Answer nothing."""
         self.entered.append("note")
 
+    @command(only_reads=True)
+    async def look(self, ctx: Context) -> str:
+        """Change nothing."""
+        return ", ".join(self.entered) or "Nothing."
+
     @command(overtakes=True)
-    async def halt(self, ctx: Context, when: Literal["now", "later"] = "now") -> str:
+    async def halt(self, ctx: Context, when: Literal["now", "later", "slowly"] = "now") -> str:
         """End something."""
+        if when == "slowly":
+            self.has_entered.set()
+            await self.opened.wait()
         if when == "later" and await ctx.caught_up():
             return f"Halted after {', '.join(self.entered)}."
         return "Halted."
@@ -129,3 +137,27 @@ async def test_a_message_taken_back_does_not_overtake(talk, slow):
     await talk.transport.wait_until_acknowledged(message)
 
     assert talk.transport.sent == []
+
+
+async def test_what_only_reads_does_not_wait_for_what_ends_something(talk, plugin):
+    halt = asyncio.create_task(talk("/halt slowly"))
+    await plugin.has_entered.wait()
+
+    assert await talk("/look") == ["Nothing."]
+    note = asyncio.create_task(talk("/note"))
+    await asyncio.sleep(0)
+    look = asyncio.create_task(talk("/look"))
+    plugin.opened.set()
+
+    assert await halt == ["Halted."]
+    await note
+    assert await look == ["note"]
+
+
+async def test_what_only_reads_waits_for_what_changes_something(talk, slow, plugin):
+    look = asyncio.create_task(talk("/look"))
+    await talk("/halt")
+
+    plugin.opened.set()
+
+    assert await look == ["wait, note"]

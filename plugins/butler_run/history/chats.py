@@ -16,12 +16,16 @@ CREATE TABLE IF NOT EXISTS messages (
 """
 _MESSAGES_KEPT = 10_000
 
+ConversationKey = tuple[str, str, str]
+"""The chat, the repo and the agent of a conversation."""
+
 
 class Chats:
     """The chats' part of the run database; use it from one thread."""
 
     def __init__(self, file: HistoryFile) -> None:
         self._file = file
+        self._lost: set[ConversationKey] = set()
 
     def conversation(self, chat_id: str, repo: str, agent: str) -> str | None:
         """Return the id of the conversation that the next run continues."""
@@ -39,10 +43,17 @@ class Chats:
         query = "DELETE FROM conversations WHERE chat_id = ? AND repo = ? AND agent = ? RETURNING 1"
         return bool(self._file.change(query, chat_id, repo, agent))
 
-    def drop_conversation(self, chat_id: str, repo: str, agent: str) -> None:
-        """Note that the agent has lost the conversation."""
+    def lose_conversation(self, key: ConversationKey) -> bool:
+        """Note that the agent has lost the conversation; return whether also the last one."""
         query = "DELETE FROM conversations WHERE chat_id = ? AND repo = ? AND agent = ?"
-        self._file.note(query, chat_id, repo, agent)
+        self._file.note(query, *key)
+        is_lost_again = key in self._lost
+        self._lost.add(key)
+        return is_lost_again
+
+    def note_resumed(self, key: ConversationKey) -> None:
+        """Note that the agent has resumed the conversation."""
+        self._lost.discard(key)
 
     def agent_of(self, chat_id: str) -> str | None:
         """Return the agent that the chat chose."""

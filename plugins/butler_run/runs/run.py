@@ -18,7 +18,6 @@ from butler_run.agents import (
     Notice,
     PermissionAsked,
     PlanProposed,
-    Reason,
     Tasks,
     Text,
     Todos,
@@ -35,6 +34,7 @@ from butler_run.permissions.ask import PermissionPrompts
 from butler_run.permissions.questions import Questions
 from butler_run.runs.chat import RunChat
 from butler_run.runs.instructions import instructions
+from butler_run.runs.kept_conversation import KeptConversation
 from butler_run.runs.outcome import Outcome, Said
 from butler_run.runs.output import Output
 from butler_run.runs.parking import Parking
@@ -54,8 +54,6 @@ LAST_EVENTS_S = 5.0
 STOPPED_LIMIT_S = 5.0
 """How long an answer to a stop waits for what the run has changed."""
 
-UNRESUMABLE = ""
-"""Kept in place of a conversation's id where the agent has none that it could resume."""
 
 NEEDING_A_PERSON = frozenset({State.FAILED, State.LIMITED})
 """The ends after which somebody has to do something."""
@@ -116,7 +114,8 @@ class Run:
         self._inquiries = InquiryPrompts(told, history, questions, chat)
         self._snapshots = snapshots
         self._used_git = choice.is_program
-        self._is_resumable = True
+        key = ctx.chat_id, repo.name, choice.name
+        self._conversation = KeptConversation(history.chats, key)
         self._outcome = self._nothing_yet()
         self._said = Said("", is_all=True)
         self._run: LimitedRun | None = None
@@ -276,17 +275,14 @@ class Run:
 
     async def _run_agent(self) -> None:
         try:
-            kept_id = self._history.chats.conversation(*self._conversation_key)
-            self._is_resumable = kept_id != UNRESUMABLE
+            kept_id = self._conversation.read()
             continued_id = self._continued and self._continued.conversation_id
-            await self._converse(continued_id or kept_id or None)
+            await self._converse(continued_id or kept_id)
         except ConversationLostError as error:
-            self._history.chats.drop_conversation(*self._conversation_key)
-            await self._chat.send(Reply(f"{error} Starting a new one."))
+            if said := self._conversation.lose(error):
+                await self._chat.send(Reply(said))
             self._outcome = self._nothing_yet()
             await self._start_afresh()
-            if not error.can_resume_others:
-                self._history.chats.keep_conversation(*self._conversation_key, UNRESUMABLE)
         except UserError as error:
             self._outcome.problem = str(error)
         except DataError as error:
@@ -314,7 +310,7 @@ class Run:
             logger.warning("run %d left an agent behind that says nothing", self._number)
         finally:
             self._has_no_process.set()
-        self._keep_conversation()
+        self._conversation.keep(self._outcome.reason, self._outcome.conversation_id)
 
     async def _work_with_agent(self, conversation_id: str | None) -> None:
         is_told = conversation_id is not None or self._repo.is_trusted
@@ -345,7 +341,7 @@ class Run:
 
     async def _wishes(self, conversation_id: str | None) -> Wishes:
         """Return the wishes; a conversation that may be open elsewhere is continued in a copy."""
-        wishes, key = self._choice.wishes, self._conversation_key
+        wishes, key = self._choice.wishes, self._conversation.key
         if conversation_id is None:
             return wishes
         is_open = await asyncio.to_thread(is_open_elsewhere, self._choice, conversation_id)
@@ -381,16 +377,6 @@ class Run:
         if not self.is_stopped:
             self._progress.show(doing)
 
-    @property
-    def _conversation_key(self) -> tuple[str, str, str]:
-        return self._ctx.chat_id, self._repo.name, self._choice.name
-
-    def _keep_conversation(self) -> None:
-        reason, conversation_id = self._outcome.reason, self._outcome.conversation_id
-        is_kept = reason in {Reason.DONE, Reason.LIMITED, Reason.TOO_LONG}
-        if self._is_resumable and is_kept and conversation_id:
-            self._history.chats.keep_conversation(*self._conversation_key, conversation_id)
-
     def _state(self) -> State:
         return self._outcome.state(is_stopped=self.is_stopped)
 
@@ -399,6 +385,8 @@ class Run:
         if self.is_stopped:
             return f"Run {self._number} stopped after {elapsed}. {_sentence(changes)}".strip()
         parts = [*changes, elapsed]
+        if self._conversation.is_replaced_again:
+            parts.append("a new conversation")
         usage = self._outcome.usage
         if usage is not None and usage.cost_usd is not None:
             parts.append(f"${usage.cost_usd:.2f}")

@@ -104,10 +104,10 @@ class Changes:
 
 
 def _said(past: Past, undone: Undone) -> str:
-    said = f"Run {past.number} in *{past.repo}* has nothing to undo."
+    said = f"{_named(past)} has nothing to undo."
     if undone.paths:
         paths = listed(map(shown, undone.paths))
-        said = f"Run {past.number} in *{past.repo}* was undone: {paths}."
+        said = f"{_named(past)} was undone: {paths}."
     if not undone.kept:
         return said
     return (
@@ -128,25 +128,29 @@ async def _refused(past: Past, snapshots: Snapshots, before: str, after: str) ->
 
 def _before(past: Past) -> str:
     if past.started_at is None and not past.is_over:
-        raise UserError(f"Run {past.number} has not started yet.")
+        raise UserError(f"{_named(past)} has not started yet.")
     if past.before is None:
-        raise UserError(f"Run {past.number} has no snapshots, so its changes are unknown.")
+        raise UserError(f"{_named(past)} has no snapshots, so its changes are unknown.")
     return past.before
 
 
 def _heading(past: Past) -> str:
     if past.after is not None:
-        return f"Run {past.number} in *{past.repo}*"
+        return _named(past)
     if past.is_over:
         return f"*{past.repo}* since run {past.number} started"
-    return f"Run {past.number} in *{past.repo}* so far"
+    return f"{_named(past)} so far"
+
+
+def _named(past: Past) -> str:
+    return f"Run {past.number} in *{past.repo}*"
 
 
 def _cannot_be_told(past: Past, by_hand: str) -> str:
     if not past.is_over:
-        return f"Run {past.number} is still in progress. /stop it, or wait for its end."
+        return f"{_named(past)} is still in progress. /stop it, or wait for its end."
     return (
-        f"Run {past.number} did not finish, so its changes cannot be told apart from later "
+        f"{_named(past)} did not finish, so its changes cannot be told apart from later "
         f"ones. /diff {past.number} shows both; on the machine, "
         f"{by_hand} brings back a file as it was before."
     )

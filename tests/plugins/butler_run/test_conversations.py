@@ -24,7 +24,7 @@ async def test_a_conversation_that_is_lost_is_said_once_and_begun_afresh(chat, s
     script.turns({"say": "Afresh."})
 
     assert (await run(chat)).startswith("Afresh.")
-    assert [s for s in chat.transport.sent if "Starting a new one." in s.reply.text]
+    assert [s for s in chat.transport.sent if "Starting a new conversation." in s.reply.text]
 
 
 @pytest.mark.parametrize("way", ["crash", "lost", "refuse", "unsupported"])
@@ -41,8 +41,30 @@ async def test_a_conversation_that_cannot_be_resumed_does_not_spoil_later_runs(
     script["resume"] = "unsupported" if way == "unsupported" else "accept"
     script.turns({"say": "Once more."})
     assert (await run(chat)).startswith("Once more.")
-    said = [s for s in chat.transport.sent if "Starting a new one." in s.reply.text]
+    said = [s for s in chat.transport.sent if "Starting a new conversation." in s.reply.text]
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("way", ["crash", "lost", "refuse"])
+async def test_that_no_conversation_can_be_resumed_is_not_repeated_at_every_run(
+    chat, script, run, way
+):
+    script["resume"] = way
+    script.turns({"say": "Afresh."})
+    await chat("/use api")
+    ends = [(await run(chat)).splitlines()[-1] for _ in range(4)]
+    said = [s for s in chat.transport.sent if "Starting a new conversation." in s.reply.text]
+    assert len(said) == 1
+    assert ["a new conversation" in end for end in ends] == [False, False, True, True]
+
+    script["resume"] = "accept"
+    script.turns({"say": "Resumed."})
+    await run(chat)
+    script["resume"] = way
+    script.turns({"say": "Afresh."})
+    await run(chat)
+    said = [s for s in chat.transport.sent if "Starting a new conversation." in s.reply.text]
+    assert len(said) == 2
 
 
 async def test_a_fresh_conversation_that_cannot_be_begun_either_is_said(chat, script, run):

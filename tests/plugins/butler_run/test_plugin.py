@@ -192,7 +192,9 @@ async def test_a_folder_without_git_works_without_undo(chat, script, tmp_path, r
     await chat("/use plain")
 
     assert "no git, so no /undo" in await run(chat)
-    assert await chat("/diff 1") == ["Run 1 has no snapshots, so its changes are unknown."]
+    assert await chat("/diff 1") == [
+        "Run 1 in *plain* has no snapshots, so its changes are unknown."
+    ]
 
 
 async def test_a_working_copy_that_cannot_be_kept_is_worked_in_without_undo(chat, run, mocker):

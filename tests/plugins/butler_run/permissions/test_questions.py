@@ -456,7 +456,7 @@ async def test_what_is_no_answer_starts_nothing_while_a_question_is_open(
     await chat("/run do it")
     question = await wait_for(chat, "1 or 👍 yes")
     told = [
-        "An agent is waiting for an answer here: yes, no or a number. "
+        "Answer with yes, no or a number: an agent is waiting for it. "
         "/run <prompt> starts another run anyway."
     ]
 

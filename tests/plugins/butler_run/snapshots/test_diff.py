@@ -138,7 +138,7 @@ async def test_what_changed_since_a_run_that_was_cut_off_is_shown_and_not_undone
         assert diff.startswith("*api* since run 1 started: 2 files +2 −0\n")
         (said,) = await chat("/undo")
 
-    assert said.startswith("Run 1 did not finish, so its changes cannot be told")
+    assert said.startswith("Run 1 in *api* did not finish, so its changes cannot be told")
     (api / "README.md").unlink()
     restore = said.partition("on the machine, ")[2].partition(" <file>")[0].split()
     subprocess.run([*restore, "README.md"], cwd=api, check=True)
@@ -270,7 +270,7 @@ async def test_the_last_run_is_not_passed_over_where_it_has_no_snapshot(
     assert "no snapshot, so no /undo (git took too long)" in await run(chat, MADE.format("second"))
     mocker.stopall()
 
-    assert await chat("/undo") == ["Run 2 has no snapshots, so its changes are unknown."]
+    assert await chat("/undo") == ["Run 2 in *api* has no snapshots, so its changes are unknown."]
     assert (api / "first.txt").exists()
 
 
