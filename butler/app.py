@@ -42,11 +42,15 @@ from butler.repos.registry import RepoRegistry
 from butler.sessions import MemoryStore, SessionManager, SessionStore, SqliteStore, StoreError
 from butler.storage.files import private_folder
 from butler.storage.generation import Generation
+from butler.storage.kept_files import KeptFiles
 from butler.storage.pruning import Pruning
 
 logger = logging.getLogger(__name__)
 
 SESSIONS_FILE = "sessions.sqlite3"
+MEDIA_FOLDER = "media"
+"""The files that people sent, and those that Butler sends, below the data folder."""
+
 PURGE_EVERY_S = 3600.0
 
 
@@ -248,7 +252,8 @@ async def open_bot(
             plugin.machine = side.machine
             plugin.process_name = f"{name} (process {os.getpid()})"
             await _enter(stack, plugin, plugin_name)
-        await stack.enter_async_context(_purging(sessions))
+        files = KeptFiles(setup.config.data_dir / MEDIA_FOLDER, setup.config.media.keep)
+        await stack.enter_async_context(_purging(sessions, files))
         jobs = await stack.enter_async_context(Jobs())
         services = Services(
             sessions,
@@ -290,7 +295,7 @@ async def _enter(stack: AsyncExitStack, plugin: Plugin[Settings], name: str) -> 
 
 
 @asynccontextmanager
-async def _purging(sessions: SessionManager) -> AsyncIterator[None]:
+async def _purging(sessions: SessionManager, files: KeptFiles) -> AsyncIterator[None]:
     pruning = Pruning(inf)
 
     async def purge_forever() -> None:
@@ -301,6 +306,7 @@ async def _purging(sessions: SessionManager) -> AsyncIterator[None]:
                     await asyncio.to_thread(sessions.purge_expired)
             except StoreError as error:
                 logger.warning("expired sessions stay for now: %s", error)
+            await asyncio.to_thread(files.prune)
             await asyncio.sleep(PURGE_EVERY_S)
 
     purge = asyncio.create_task(purge_forever(), name="purge")

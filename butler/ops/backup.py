@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+from butler.app import MEDIA_FOLDER
 from butler.errors import DataError
 from butler.ops import archive
 from butler.ops.archive import ArchiveError, Manifest
@@ -29,6 +30,7 @@ _LEFT_OUT: Final = {
     "control",
     "working-copies",
     "snapshots",
+    MEDIA_FOLDER,
     "status.json",
     "notices.json",
     str(_MARK),

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
-from butler.app import Setup
+from butler.app import MEDIA_FOLDER, Setup
 from butler.config.schema import Config
 from butler.errors import ConfigError, LinkEndedError
 from butler.ops.data_files import DataFiles, watching
@@ -29,6 +29,7 @@ from butler.storage.generation import Generation
 from butler.transports.whatsapp import (
     MOVED,
     LinkState,
+    MediaPlace,
     Pacing,
     Spawned,
     WhatsAppTransport,
@@ -161,6 +162,7 @@ def _transport(
         max_message_age_s=whatsapp.max_message_age,
         pacing=Pacing(whatsapp.burst, whatsapp.messages_per_second, whatsapp.messages_per_minute),
         spawned=gateway,
+        media=MediaPlace(setup.config.data_dir / MEDIA_FOLDER, setup.config.media.max_bytes),
     )
 
 

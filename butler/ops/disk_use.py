@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
 
-from butler.app import SESSIONS_FILE
+from butler.app import MEDIA_FOLDER, SESSIONS_FILE
 from butler.chat.text import duration
 from butler.config.schema import Config
 from butler.ops import backup, control
@@ -35,6 +35,7 @@ _LIMITS: Final = {
     f"{backup.FOLDER_NAME}/": "only while a backup is made",
     f"{control.FOLDER_NAME}/": "a socket for each process",
     "working-copies/": "an empty file for each working copy",
+    f"{MEDIA_FOLDER}/": "files of messages",
     "snapshots/": "what runs of the last days changed; pruned when idle",
 }
 
@@ -74,7 +75,9 @@ def _configured_limits(config: Config) -> dict[str, str]:
     forever = sessions.expire_after is None
     idle = "no time limit" if forever else f"at most {duration(sessions.expire_after or 0)} idle"
     kept = duration(records.keep) if records.keep is not None else "no time limit"
+    media = duration(config.media.keep) if config.media.keep is not None else "no time limit"
     return {
+        f"{MEDIA_FOLDER}/": f"files of messages, {media} ([media] keep) and 2 GB",
         SESSIONS_FILE: f"a row for each chat, {idle} ([sessions] expire_after)",
         "records.sqlite3": f"{records.max_mb:,} MB, {kept} ([records] max_mb, keep)",
         "runs.sqlite3": f"{kept} ([records] keep)",

@@ -42,6 +42,17 @@ class Quotable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of a person on the media host, and what a message says about it."""
+
+    direct_path: str
+    media_key: bytes
+    sha256: bytes
+    enc_sha256: bytes
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """A message's protobuf and what its stanza says about it in the clear."""
 
@@ -93,41 +104,68 @@ def _context(quote: Quotable | None, mentions: Iterable[Person]) -> bytes:
     return encode((1, quote.id), (2, quote.author), (3, quote.raw), *mentioned)
 
 
-def image(caption: str = "", *, quote: Quotable | None = None) -> Content:
-    """A picture; there is no file behind it."""
+def image(
+    caption: str = "", *, quote: Quotable | None = None, file: StoredFile | None = None
+) -> Content:
+    """A picture; without a file there is none behind it, as with all that follow."""
     context = _context(quote, ()) or None
-    return _media(3, "image", (2, "image/jpeg"), (3, caption or None), (17, context))
+    return _media(3, "image", file, (2, "image/jpeg"), (3, caption or None), (17, context))
 
 
-def video(caption: str = "", *, quote: Quotable | None = None) -> Content:
-    """A film; there is no file behind it."""
+def video(
+    caption: str = "", *, quote: Quotable | None = None, file: StoredFile | None = None
+) -> Content:
+    """A film."""
     context = _context(quote, ()) or None
-    return _media(9, "video", (2, "video/mp4"), (7, caption or None), (17, context))
+    return _media(9, "video", file, (2, "video/mp4"), (7, caption or None), (17, context))
 
 
-def document(caption: str = "", file_name: str = "notes.txt") -> Content:
+def document(
+    caption: str = "", file_name: str = "notes.txt", *, file: StoredFile | None = None
+) -> Content:
     """A document as phones send it with a caption: inside a wrapper of its own."""
-    plain = _media(7, "document", (2, "text/plain"), (8, file_name), (20, caption or None))
+    plain = _media(7, "document", file, (2, "text/plain"), (8, file_name), (20, caption or None))
     return wrapped("documentWithCaption", plain) if caption else plain
 
 
-def video_note() -> Content:
-    """A round film; there is no file behind it."""
-    return _media(66, "ptv", (2, "video/mp4"))
+def video_note(*, file: StoredFile | None = None) -> Content:
+    """A round film."""
+    return _media(66, "ptv", file, (2, "video/mp4"))
 
 
-def audio(*, is_voice: bool = True) -> Content:
-    """A voice message or a piece of music; there is no file behind it."""
-    return _media(8, "audio", (2, "audio/ogg; codecs=opus"), (6, int(is_voice)))
+def audio(*, is_voice: bool = True, seconds: int = 3, file: StoredFile | None = None) -> Content:
+    """A voice message or a piece of music."""
+    fields = (2, "audio/ogg; codecs=opus"), (5, seconds), (6, int(is_voice))
+    return _media(8, "audio", file, *fields)
 
 
-def sticker() -> Content:
-    """A sticker; there is no file behind it."""
-    return _media(26, "sticker", (5, "image/webp"))
+def sticker(*, file: StoredFile | None = None) -> Content:
+    """A sticker."""
+    return _media(26, "sticker", file, (5, "image/webp"))
 
 
-def _media(number: int, media_type: str, *fields: tuple[int, int | str | bytes | None]) -> Content:
-    raw = encode((number, encode((1, "https://mmg.whatsapp.net/v/none"), *fields)))
+_FILE_FIELDS = {
+    3: (4, 5, 8, 9, 11),
+    7: (4, 5, 7, 9, 10),
+    8: (3, 4, 7, 8, 9),
+    9: (3, 4, 6, 11, 13),
+    66: (3, 4, 6, 11, 13),
+    26: (2, 9, 4, 3, 8),
+}
+"""Of each kind of media: digest, length, key, digest of the encrypted file, path."""
+
+
+def _media(
+    number: int,
+    media_type: str,
+    file: StoredFile | None,
+    *fields: tuple[int, int | str | bytes | None],
+) -> Content:
+    of_file: list[tuple[int, int | str | bytes | None]] = []
+    if file is not None:
+        values = (file.sha256, file.length, file.media_key, file.enc_sha256, file.direct_path)
+        of_file += zip(_FILE_FIELDS[number], values, strict=True)
+    raw = encode((number, encode((1, "https://mmg.whatsapp.net/v/none"), *fields, *of_file)))
     return Content(raw + _secret(), "media", media_type)
 
 

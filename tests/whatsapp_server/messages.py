@@ -68,6 +68,7 @@ class Document:
     file_name: str
     mime_type: str
     caption: str
+    kind: str = "document"
 
 
 @dataclass(eq=False, slots=True)

@@ -49,10 +49,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The answer to an HTTP request."""
+    """The answer to an HTTP request; a stalling one stops after the first half of the body."""
 
     status: int
     body: bytes = b""
+    is_stalling: bool = False
 
 
 SocketHandler = Callable[[WebSocket], Awaitable[None]]
@@ -178,7 +179,10 @@ class Proxy:
             whole = Request(request.method, request.target, request.headers, host, body)
             response = self._on_request(whole)
             size = {"Content-Length": str(len(response.body))}
-            transport.write(_head(response.status, "Status", size) + response.body)
+            half = len(response.body) // 2 if response.is_stalling else None
+            transport.write(_head(response.status, "Status", size) + response.body[:half])
+            if response.is_stalling:
+                await self._stall()
         if self.door is Door.NO_UPGRADE:
             await self._stall()
         transport.write(_upgrade(request))

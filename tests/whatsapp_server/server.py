@@ -59,7 +59,7 @@ class WhatsAppServer:
         self._environment = files.environment
         self._authority = Authority(files.root)
         self._xml = BinaryXml(files.tokens())
-        media = Media()
+        media = self.media = Media()
         self._line = Line(self.timeline)
         self._linking = Linking(self.world, self.timeline)
         self._inbox = Inbox(self.world, self._line, self.timeline)

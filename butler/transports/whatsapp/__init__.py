@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from butler.transports.whatsapp.account import MOVED as MOVED
     from butler.transports.whatsapp.account import Account as Account
     from butler.transports.whatsapp.account import linked_account as linked_account
+    from butler.transports.whatsapp.daemon.fetching import MediaPlace as MediaPlace
     from butler.transports.whatsapp.daemon.pairing import PAIRING_LIMIT_S as PAIRING_LIMIT_S
     from butler.transports.whatsapp.daemon.pairing import pair as pair
     from butler.transports.whatsapp.daemon.restored import (
@@ -30,6 +31,7 @@ _HOMES = {
     "PAIRING_LIMIT_S": "daemon.pairing",
     "Account": "account",
     "LinkState": "daemon.supervisor",
+    "MediaPlace": "daemon.fetching",
     "Pacing": "protocol.frames",
     "Spawned": "daemon.spawning",
     "WhatsAppTransport": "daemon.transport",

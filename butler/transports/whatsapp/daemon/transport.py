@@ -25,6 +25,7 @@ from butler.transports.whatsapp.daemon.delivery import (
     in_parts,
     whole,
 )
+from butler.transports.whatsapp.daemon.fetching import Fetching, MediaPlace
 from butler.transports.whatsapp.daemon.notices import (
     ASK_AGAIN,
     ASK_FOR_EDITED,
@@ -43,10 +44,12 @@ from butler.transports.whatsapp.protocol.frames import (
     WITHDRAWN,
     Acknowledged,
     ChatName,
+    Fetched,
     Frame,
     Ignored,
     Incoming,
     Limits,
+    NotFetched,
     NotSent,
     Options,
     Pacing,
@@ -80,6 +83,7 @@ class WhatsAppTransport:
         send_limit_s: Timeout of a reply while WhatsApp cannot be reached.
         limits: Timeouts of the gateway.
         spawned: The process of the first gateway, if it was started before.
+        media: Where the files of messages are kept; by default in the folder.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class WhatsAppTransport:
         send_limit_s: float = SEND_LIMIT_S,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         spawned: Spawned | None = None,
+        media: MediaPlace | None = None,
     ) -> None:
         account = read_account(folder)
         self.owner_chat_id = account.chat_id if account else None
@@ -101,9 +106,15 @@ class WhatsAppTransport:
         self._records = records
         self._is_for_bot = is_for_bot
         self._max_age_s = math.inf if max_message_age_s is None else max_message_age_s
-        options = Options(str(folder.absolute()), device_name, limits, pacing)
+        self._media = media or MediaPlace(folder / "media")
+        options = Options(
+            *(str(folder.absolute()), device_name, limits, pacing),
+            media_folder=str(self._media.folder.absolute()),
+            max_file_bytes=self._media.max_bytes,
+        )
         self._supervisor = Supervisor(options, self._take, self._greet, spawned)
         self._delivery = Delivery(self._supervisor.send, send_limit_s)
+        self._fetching = Fetching(self._media.folder, self._supervisor.send)
         self._typing = TypingIndicator(self._supervisor.send)
         self._notices = Notices(self._delivery.deliver, self._finish, self._note_interrupted)
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
@@ -188,8 +199,12 @@ class WhatsAppTransport:
         self._delivery.call_last()
 
     async def fetch(self, message: Message) -> tuple[Attachment, ...]:
-        """Return the attachments of ``message``; no message has any yet."""
-        return message.attachments
+        """Return the attachments of ``message``, fetched by the gateway and verified.
+
+        Raises:
+            UserError: One cannot be had; the text says why.
+        """
+        return await self._fetching.fetched(message, self._turns.row(message))
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Show or hide the typing indicator."""
@@ -230,6 +245,7 @@ class WhatsAppTransport:
             self._messages.put_nowait(None)
 
     def _greet(self) -> None:
+        self._fetching.ask_again()
         self._delivery.ask_again()
         self._acknowledgements.say_again()
 
@@ -246,6 +262,8 @@ class WhatsAppTransport:
                 self._marks.remove(*frame.rows)
             case Sent() | NotSent():
                 self._delivery.take(frame)
+            case Fetched() | NotFetched():
+                self._fetching.take(frame)
             case ChatName():
                 self.chat_names[frame.chat_id] = frame.name
 

@@ -37,6 +37,11 @@ class Turns:
         turn = self._rows.get(row) if row is not None else None
         return None if turn is None else turn.message
 
+    def row(self, message: Message) -> int | None:
+        """Return the row of a message, if its turn is pending or in progress."""
+        turn = self._turns.get(_key(message))
+        return None if turn is None else turn.row
+
     def begin(self, message: Message) -> int | None:
         """Mark the turn of a message as started; return its row, None if there is no such turn."""
         turn = self._turns.get(_key(message))

@@ -20,6 +20,7 @@ from butler.transports.whatsapp.gateway.events import Event
 from butler.transports.whatsapp.gateway.group_names import GroupNames
 from butler.transports.whatsapp.gateway.health import HealthReport
 from butler.transports.whatsapp.gateway.held_events import HeldEvents
+from butler.transports.whatsapp.gateway.media import Media, MediaFolder
 from butler.transports.whatsapp.gateway.pacing import Pacer
 from butler.transports.whatsapp.gateway.pairing import Pairing
 from butler.transports.whatsapp.gateway.receiving import Receiver
@@ -35,6 +36,7 @@ from butler.transports.whatsapp.protocol.frames import (
     Acknowledge,
     Connection,
     Ended,
+    Fetch,
     Frame,
     LastCall,
     Linked,
@@ -99,6 +101,8 @@ class Service:
             *(journal, self._tell, self._connection.is_settled, self._loop), clock.note
         )
         self._held = HeldEvents(self._receiver.keep, self._loop, self._stall_for_journal)
+        media_folder = MediaFolder(Path(options.media_folder), options.max_file_bytes)
+        self._media = Media(journal.inbox, media_folder, self._post)
         self._upkeep = Upkeep(journal, Path(options.folder))
         self._stalled: asyncio.Future[Ended] = self._loop.create_future()
         self._undecryptable = UndecryptableMessages(
@@ -228,6 +232,8 @@ class Service:
                 self._sender.call_last()
             case Acknowledge():
                 self._receiver.acknowledge(frame)
+            case Fetch():
+                self._media.ask(frame)
             case Typing() if self._connection.is_open.is_set():
                 self._typing.put_nowait(frame)
 

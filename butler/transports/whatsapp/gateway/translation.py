@@ -13,6 +13,7 @@ from butler.chat.message import Message, Person
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.gateway.contents import body
 from butler.transports.whatsapp.gateway.jids import address
+from butler.transports.whatsapp.gateway.media import attachments_of
 from butler.transports.whatsapp.gateway.refusals import not_own_words, textless, unanswered
 from butler.transports.whatsapp.journal.addresses import Addresses
 from butler.transports.whatsapp.journal.inbox import Key
@@ -70,6 +71,7 @@ class Translator:
             is_own=info.MessageSource.IsFromMe,
             is_forwarded=found.is_forwarded,
             media=found.media,
+            attachments=attachments_of(found),
         )
         if found.kind == "reactionMessage":
             return self._reaction(message, found.part)

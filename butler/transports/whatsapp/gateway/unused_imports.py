@@ -1,7 +1,7 @@
 """Leaves out what neonize imports for link previews, media and codes in a terminal.
 
-Butler uses none of that, and it takes 14 MB and a third of the start. In place of those packages
-stand empty ones; whatever is imported from them is a class that nothing can be made of.
+Butler needs none of that at the start, of which it takes a third, and 14 MB. In place of those
+packages stand empty ones; whatever is imported from them is a class that nothing can be made of.
 """
 
 import sys
@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 UNUSED = frozenset(
     {"PIL", "bs4", "httpx", "linkpreview", "magic", "phonenumbers", "requests", "segno"}
 )
+
+_brought_back: set[str] = set()
 
 
 class _Placeholder(type):
@@ -44,7 +46,7 @@ class _Finder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        is_unused = fullname.partition(".")[0] in UNUSED
+        is_unused = fullname.partition(".")[0] in UNUSED - _brought_back
         return ModuleSpec(fullname, self, is_package=True) if is_unused else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -57,3 +59,15 @@ class _Finder(MetaPathFinder, Loader):
 def leave_out() -> None:
     """Let every import of these packages, in this process, give an empty one."""
     sys.meta_path.insert(0, _Finder())
+
+
+def bring_back(package: str) -> None:
+    """Let later imports of a package give the real one; what has imported it keeps the empty one.
+
+    Butler itself needs it, though rarely.
+    """
+    if package not in _brought_back:
+        _brought_back.add(package)
+        for name in [each for each in sys.modules if each.partition(".")[0] == package]:
+            if isinstance(sys.modules[name], _EmptyModule):
+                del sys.modules[name]

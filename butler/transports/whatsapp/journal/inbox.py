@@ -147,6 +147,11 @@ class Inbox:
         found = self._db.rows(query, *key)
         return Entry(found[0][0], key, found[0][1], State(found[0][2])) if found else None
 
+    def event(self, row: int) -> bytes | None:
+        """Return the event in a row; None if its message is done."""
+        found = self._db.rows("SELECT event FROM inbox WHERE row = ?", row)
+        return found[0][0] if found else None
+
     def replace(self, row: int, event: bytes) -> None:
         """Replace the event of a row."""
         self._db.change("UPDATE inbox SET event = ? WHERE row = ?", event, row)

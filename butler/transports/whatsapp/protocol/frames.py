@@ -69,6 +69,8 @@ class Options:
     Attributes:
         phone: Link by a code for the phone with this number, instead of a QR code.
         is_unlinking: Log the device out instead of serving it.
+        media_folder: Where the files of messages go.
+        max_file_bytes: The largest one.
     """
 
     folder: str
@@ -78,6 +80,8 @@ class Options:
     is_pairing: bool = False
     phone: str | None = None
     is_unlinking: bool = False
+    media_folder: str = ""
+    max_file_bytes: int = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,29 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetch:
+    """Fetch the file of the message in the journal's ``row``."""
+
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The file of a message is at ``path``."""
+
+    row: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFetched:
+    """The file of a message cannot be had; ``reason`` is a full sentence for its sender."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledge:
     """Acknowledges these messages: their turns have ended, some ``without_effect``."""
 
@@ -285,7 +312,7 @@ class Ended:
     wait_s: float = 0.0
 
 
-ToGateway = Options | Ping | Send | SendAll | Retract | LastCall | Typing | Acknowledge
+ToGateway = Options | Ping | Send | SendAll | Retract | LastCall | Typing | Acknowledge | Fetch
 ToDaemon = (
     Pong
     | Sent
@@ -294,6 +321,8 @@ ToDaemon = (
     | Ignored
     | Unreadable
     | Acknowledged
+    | Fetched
+    | NotFetched
     | Connection
     | Health
     | ChatName
