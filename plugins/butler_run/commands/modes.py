@@ -7,7 +7,7 @@ from butler import Context, Repo, Role, UserError, command
 from butler_run.agents import Label, Mode
 from butler_run.choice import Choice
 from butler_run.commands.base import RunCommandsBase
-from butler_run.runs.choices import MODE, ONCE, preference
+from butler_run.runs.choices import MODE, ONCE, one_run, preference
 from butler_run.text.plain import in_one_line
 
 _MOST_LISTED = 20
@@ -56,16 +56,17 @@ class ModeCommands(RunCommandsBase):
         mode = Mode(name)
         _check_ceiling(repo, choice, mode)
         if mode is Mode.BYPASS:
-            return self._bypass(ctx, choice)
+            return self._bypass(ctx, repo, choice)
         self._history.preferences.set(ctx.chat_id, MODE, mode)
         return f"{choice.name} works in the mode *{mode}* here: {_MEANING[mode]}."
 
-    def _bypass(self, ctx: Context, choice: Choice) -> str:
+    def _bypass(self, ctx: Context, repo: Repo, choice: Choice) -> str:
         if ctx.role is not Role.OWNER:
             raise UserError("Only an owner can choose bypass. /mode lists the other modes.")
-        self._history.preferences.set(ctx.chat_id, ONCE, Mode.BYPASS)
+        self._history.preferences.set(ctx.chat_id, ONCE, one_run(ctx, repo, choice.name))
         return (
-            f"{choice.name} asks nothing in your next run here, and asks again after that. "
+            f"{choice.name} asks nothing in your next run in *{repo.name}*, and asks again after "
+            "that. "
             "/mode default takes it back."
         )
 
@@ -77,7 +78,8 @@ class ModeCommands(RunCommandsBase):
         lines = [f"• {mode}: {_MEANING[mode]}" for mode in allowed]
         once = self._history.preferences.get(ctx.chat_id, ONCE)
         now = f"{choice.name} works in the mode *{choice.wishes.mode}* in *{repo.name}*."
-        next_run = f" An owner's next run: {once}." if once else ""
+        is_meant = bool(once) and str(once).endswith(f"\n{repo.path}\n{choice.name}")
+        next_run = " An owner's next run: bypass." if is_meant else ""
         ceiling = f"More than {choice.ceiling} is not allowed in *{repo.name}*."
         is_limited = choice.ceiling is not Mode.BYPASS
         return "\n".join([now + next_run, *lines, *([ceiling] if is_limited else [])])

@@ -96,7 +96,9 @@ class RunCommands(RunCommandsBase):
         if request is None:
             raise UserError("There is no such run to restart in this chat. /runs lists the runs.")
         repo = await ctx.repo(request.repo)
-        choice = self._choices.choose_for_run(ctx, repo, request.agent)
+        is_own = request.message.author == ctx.message.author
+        choose = self._choices.choose_for_run if is_own else self._choices.choose
+        choice = choose(ctx, repo, request.agent)
         self._runs.parking.drop(ctx.chat_id, request.number)
         return await self._runs.start(ctx, repo, request.prompt, choice)
 

@@ -7,7 +7,7 @@ from butler_run.choice import Choice, Chosen
 from butler_run.history.runs import History
 
 MODE, ONCE = "mode", "once"
-"""The preferences of a chat: its mode, and one for the next run only."""
+"""The preferences of a chat: its mode, and whose next run asks nothing, where and with what."""
 
 
 class Choices:
@@ -26,10 +26,18 @@ class Choices:
         return self._chosen(ctx, repo, agent, self.mode_of(ctx.chat_id))
 
     def choose_for_run(self, ctx: Context, repo: Repo, agent: str | None = None) -> Choice:
-        """Return the same for a run that begins: an owner's mode for one run ends with that."""
+        """Return the same for a run that begins: an owner's mode for one run ends with that.
+
+        It holds in the repo and with the agent that the owner chose it for: others may have chosen
+        another one for the chat since.
+        """
         preferences = self._history.preferences
-        once = preferences.take(ctx.chat_id, ONCE) if ctx.role is Role.OWNER else None
-        mode = self.mode_of(ctx.chat_id) if once is None else Mode.BYPASS
+        once = preferences.get(ctx.chat_id, ONCE)
+        if once is None or ctx.role is not Role.OWNER or not once.startswith(_of_person(ctx)):
+            return self.choose(ctx, repo, agent)
+        preferences.take(ctx.chat_id, ONCE)
+        is_meant = once == one_run(ctx, repo, self._name(ctx, repo, agent))
+        mode = Mode.BYPASS if is_meant else self.mode_of(ctx.chat_id)
         return self._chosen(ctx, repo, agent, mode)
 
     def mode_of(self, chat_id: str) -> Mode | None:
@@ -38,8 +46,7 @@ class Choices:
         return None if mode is None else Mode(mode)
 
     def _chosen(self, ctx: Context, repo: Repo, agent: str | None, mode: Mode | None) -> Choice:
-        wanted = agent or self._history.chats.agent_of(ctx.chat_id)
-        name = self._catalog.name_in(repo, wanted)
+        name = self._name(ctx, repo, agent)
         preferred = self._history.preferences.get
         chosen = Chosen(
             mode,
@@ -47,6 +54,19 @@ class Choices:
             preferred(ctx.chat_id, preference("effort", name)),
         )
         return self._catalog.choose(repo, name, chosen)
+
+    def _name(self, ctx: Context, repo: Repo, agent: str | None) -> str:
+        wanted = agent or self._history.chats.agent_of(ctx.chat_id)
+        return self._catalog.name_in(repo, wanted)
+
+
+def one_run(ctx: Context, repo: Repo, agent: str) -> str:
+    """Return what names the next run of a person in a repo, with an agent."""
+    return f"{_of_person(ctx)}{repo.path}\n{agent}"
+
+
+def _of_person(ctx: Context) -> str:
+    return f"{ctx.message.author}\n"
 
 
 def preference(what: str, agent: str) -> str:

@@ -13,9 +13,14 @@ def butler_toml(butler_toml, tmp_path):
         [repos.low]
         path = "{tmp_path}/web"
         mode = "plan"
+        [repos.higher]
+        path = "{tmp_path}/api"
+        mode = "bypass"
         [repos.high]
         path = "{tmp_path}/web"
         mode = "bypass"
+        [plugins.run.agents.second]
+        command = {json.dumps(scripted_agent("acp", tmp_path, {"turns": [[]]}))}
         [plugins.run.agents.claude]
         kind = "claude"
         command = {json.dumps(scripted_agent("claude", tmp_path, {"turns": [[]]}))}
@@ -111,11 +116,43 @@ async def test_bypass_is_for_owners_and_for_one_run(chat, run):
     assert await anna("/mode bypass") == [
         "Only an owner can choose bypass. /mode lists the other modes."
     ]
-    assert "asks nothing in your next run here" in (await chat("/mode bypass"))[0]
+    assert "asks nothing in your next run in *high*" in (await chat("/mode bypass"))[0]
     assert "An owner's next run: bypass." in (await chat("/mode"))[0]
     assert "mode default." in await run(anna)
     assert "mode bypassPermissions." in await run(chat)
     assert "mode default." in await run(chat)
+
+
+@pytest.mark.usefixtures("offering")
+@pytest.mark.parametrize("steered", ["/use higher", "/agent second"])
+async def test_bypass_for_one_run_is_not_for_what_somebody_else_chose_since(chat, steered, run):
+    anna = chat.person("+4930111111")
+    await chat("/use high")
+    await chat("/mode ask")
+    await chat("/mode bypass")
+
+    await anna(steered)
+
+    assert "bypass" not in await run(chat)
+    await chat("/use high")
+    await chat("/agent scripted")
+    assert "mode default." in await run(chat)
+
+
+@pytest.mark.usefixtures("offering")
+async def test_bypass_for_one_run_is_not_for_somebody_elses_prompt(chat, run, script, answer):
+    anna = chat.person("+4930111111")
+    await chat("/use high")
+    await chat("/mode ask")
+    script.turns({"fail": "boom"})
+    await run(anna)
+    script.turns({"say": "mode {mode}."})
+    await chat("/mode bypass")
+
+    before = len(chat.transport.sent)
+    await chat("/retry")
+
+    assert "mode default." in (await answer(chat, before)).reply.text
 
 
 async def test_bypass_above_the_ceiling_is_refused_for_owners_too(chat):
