@@ -1,5 +1,7 @@
 # make run     set up what is missing and talk to Butler in this terminal
 # make test    set up what is missing, then all checks and tests that CI runs before the soak
+# make quick   all checks and the tests that take a minute, for the habit of every change
+# make matrix  the same on each of Python 3.11, 3.12 and 3.13 that is installed
 # make soak    what needs minutes by its nature: crash series, silent servers, codes that expire
 # make soak-open   the series over several machines that do not pass yet
 # make bench   the benchmarks, side by side; nothing fails if they are slow (bench-quick: a minute)
@@ -11,9 +13,12 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet --custom-compile-command 'make lock'
 TYPED := butler plugins/butler_session plugins/butler_run tests/whatsapp_server
 CHECKED := butler plugins tests bench
+PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+QUICK := $(addprefix tests/,access builtin chat config core records repos sessions test_app.py test_docs.py test_properties.py \
+    plugins/butler_session plugins/butler_run/history plugins/butler_run/runs plugins/butler_run/text)
 DEMO_GIT := git -C .demo -c user.name=Butler -c user.email=butler@localhost -c commit.gpgSign=false
 
-.PHONY: run test format lint types imports unit bench bench-quick soak soak-open test-agents lock clean
+.PHONY: run test quick matrix format lint types imports unit bench bench-quick soak soak-open test-agents lock clean
 
 run: $(VENV)/.run config.toml
 	@$(BIN)/butler console
@@ -34,11 +39,25 @@ types: $(VENV)/.dev
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
 
+# Measuring the coverage takes a third longer; CI does, with COVERAGE=yes.
 unit: $(VENV)/.dev
+ifdef COVERAGE
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/coverage run -m pytest $(PARALLEL)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+else
+	$(BIN)/python -m pytest $(PARALLEL)
+endif
+
+quick: lint types imports
+	$(BIN)/python -m pytest $(PARALLEL) $(QUICK)
+
+matrix:
+	@for version in 3.11 3.12 3.13; do \
+	    command -v python$$version > /dev/null || { echo "python$$version is not installed: skipped."; continue; }; \
+	    $(MAKE) quick PYTHON=python$$version VENV=.venv-$$version || exit 1; \
+	done
 
 bench: $(VENV)/.dev
 	$(BIN)/python bench/compare.py
@@ -83,8 +102,6 @@ $(VENV)/.run: pyproject.toml requirements.lock
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
-	@$(BIN)/python -c 'import ctypes.util, sys; sys.exit(0 if ctypes.util.find_library("magic") else "The tests need libmagic: apt-get install libmagic1 (Debian), brew install libmagic (macOS).")'
-	@test "$$(uname)" != Linux || command -v bwrap > /dev/null || { echo "The tests need bubblewrap: apt-get install bubblewrap (Debian)."; exit 1; }
 	@$(INSTALL) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 

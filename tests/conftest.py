@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from butler.testing import butler_toml, chat, clock
+from whatsapp_server import libmagic  # noqa: F401 - before any test imports neonize
 
 __all__ = ["butler_toml", "chat", "clock"]
 
