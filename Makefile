@@ -9,7 +9,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+# uv where it is there, else pip, whose warnings would bury the first answer.
+ifeq ($(shell command -v uv),)
+MAKE_VENV := $(PYTHON) -m venv
+INSTALL := $(BIN)/pip install -qq --disable-pip-version-check
+UNINSTALL := $(BIN)/pip uninstall --quiet --yes
+else
+MAKE_VENV := uv venv --quiet --allow-existing --python $(PYTHON)
+INSTALL := uv pip install --quiet --python $(BIN)/python
+UNINSTALL := uv pip uninstall --quiet --python $(BIN)/python
+endif
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet --custom-compile-command 'make lock'
 TYPED := butler plugins/butler_session plugins/butler_run tests/whatsapp_server
 CHECKED := butler plugins tests bench
@@ -94,10 +103,10 @@ config.toml: | .demo
 $(VENV)/.run: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Butler needs Python 3.11 or newer, this is %d.%d: install it, then make run PYTHON=python3.11." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@echo "Setting up $(VENV); the first time this takes a minute or two." >&2
-	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments here: apt-get install python3-venv."; exit 1; }
+	@$(MAKE_VENV) $(VENV) || { echo "Python cannot make virtual environments here: apt-get install python3-venv."; exit 1; }
 	@$(INSTALL) --require-hashes --requirement requirements.lock
 	@# Before it had its present name: two of them would register each plugin twice.
-	@! test -d $(VENV)/lib/python3*/site-packages/butler-0.1.0.dist-info || $(BIN)/pip uninstall --quiet --yes butler
+	@! test -d $(VENV)/lib/python3*/site-packages/butler-0.1.0.dist-info || $(UNINSTALL) butler
 	@$(INSTALL) --no-deps --editable .
 	@touch $@
 

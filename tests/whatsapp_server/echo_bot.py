@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import libmagic  # noqa: F401 - before neonize
+import libmagic  # type: ignore[import-not-found] # noqa: F401 - beside this script
 from neonize.aioze import events
 from neonize.aioze.client import NewAClient
 from neonize.proto.Neonize_pb2 import UndecryptableMessage
