@@ -18,7 +18,7 @@ from butler.logs import Complaint
 from butler.records.model import Done, Ignored
 from butler.records.tables import MIGRATIONS, delete_before, oldest, thin_out
 from butler.storage.connection import Connection
-from butler.storage.files import PATIENCE_S, data_error, file_id
+from butler.storage.files import data_error, file_id
 from butler.storage.pruning import Pruning
 from butler.storage.rows import insert_rows
 from butler.storage.sqlite import Database
@@ -32,6 +32,9 @@ CLOCKS_APART_S = 24 * 3600.0
 MAX_WAITING = 20_000
 MAX_BYTES = 50_000_000
 RETRY_S = 1.0
+PATIENCE_S = 0.3
+"""Timeout of a lock of another process, as replies wait with it; then records wait in memory."""
+
 QUICK_S = 0.005
 """What took longer the last time is done in a thread."""
 
@@ -111,8 +114,12 @@ class SqliteRecords:
                 self._flush()
 
     async def flushed(self) -> None:
-        """Write the queued records: at once where that is quick, else in a thread."""
-        if not self._flushed_at_once():
+        """Write the queued records: at once where that is quick, else in a thread.
+
+        Where the last attempt failed, the next one is up to ``flushing``: nobody waits for it.
+        """
+        is_left_to_flusher = self._held is not None and self._failure is not None
+        if not is_left_to_flusher and not self._flushed_at_once():
             await asyncio.to_thread(self.flush)
 
     def _flushed_at_once(self) -> bool:

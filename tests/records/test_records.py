@@ -458,6 +458,23 @@ def test_nobody_waits_for_a_locked_file_more_than_once_a_second(path, mocker):
     assert opening.call_count == 2
 
 
+async def test_replies_do_not_wait_for_a_file_that_is_known_to_be_locked(path, mocker):
+    mocker.patch("butler.records.sqlite.PATIENCE_S", 0.01)
+    records = SqliteRecords(path)
+    flushing = mocker.spy(records, "flush")
+
+    async with records.flushing(every_s=3600):
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in range(5):
+                records.done(message(number), "use", "api", "done")
+                await records.flushed()
+            other.execute("ROLLBACK")
+
+        assert flushing.call_count == 1
+    assert len(records.audit()) == 5
+
+
 def test_a_damaged_file_is_a_problem_at_once(path):
     records = SqliteRecords(path)
     for number in range(200):
