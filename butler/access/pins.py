@@ -86,6 +86,9 @@ def _write(path: Path, text: str) -> None:
     try:
         with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as to:
             to.write(text)
+            to.flush()
+            # Without it, a power cut may leave an empty file, and a repo that is not trusted.
+            os.fsync(to.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -61,6 +61,9 @@ def _create(path: Path) -> bool:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
+            file.flush()
+            # Without it, a power cut may leave an empty file, and void all that is sealed later.
+            os.fsync(file.fileno())
         with suppress(FileExistsError):
             path.hardlink_to(unfinished)
             return True

@@ -113,7 +113,7 @@ class WorkerKeys:
         with _locked(self._path):
             workers = _loaded(self._path, _workers, _Workers())
             yield workers
-            replace_file(self._path, msgspec.json.encode(workers))
+            replace_file(self._path, msgspec.json.encode(workers), is_durable=True)
             self._read_at = -1
 
 
@@ -154,7 +154,7 @@ class HubKeys:
         self._save()
 
     def _save(self) -> None:
-        replace_file(self._path, msgspec.json.encode(self._hubs))
+        replace_file(self._path, msgspec.json.encode(self._hubs), is_durable=True)
 
 
 def _loaded(path: Path, decoder: msgspec.json.Decoder[KindT], empty: KindT) -> KindT:

@@ -124,8 +124,13 @@ def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connecti
     return db
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, is_durable: bool = False) -> None:
     """Replace the file with ``data`` atomically, accessible to its owner only.
+
+    Args:
+        path: The file.
+        data: Its new content.
+        is_durable: Wait for the disk: without that, a power cut may leave an empty file.
 
     Raises:
         DataError: It cannot be written.
@@ -133,7 +138,11 @@ def replace_file(path: Path, data: bytes) -> None:
     unfinished = path.with_name(f".{path.name}.new")
     try:
         unfinished.touch(mode=0o600)
-        unfinished.write_bytes(data)
+        with unfinished.open("wb") as file:
+            file.write(data)
+            if is_durable:
+                file.flush()
+                os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}.") from None
