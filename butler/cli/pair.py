@@ -15,7 +15,7 @@ from butler.cli.exit_status import run_to_the_end
 from butler.config.schema import Config
 from butler.errors import LastingDataError, TransportError
 from butler.ops.daemon import whatsapp_folder
-from butler.ops.report import forget
+from butler.ops.reporting import forget
 from butler.transports.whatsapp import PAIRING_LIMIT_S, linked_account, pair
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from butler.cli.exit_status import run_to_the_end
 from butler.config.schema import Config
 from butler.errors import DataError, LinkEndedError
 from butler.ops.daemon import whatsapp_folder
-from butler.ops.report import forget
+from butler.ops.reporting import forget
 from butler.transports.whatsapp import linked_account, unlink
 
 

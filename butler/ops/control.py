@@ -84,7 +84,8 @@ async def answering(
         finally:
             server.close()
             await handler.end()
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # by now its disk may be read-only, or its folder gone
+                path.unlink()
 
 
 class _Server:

@@ -20,7 +20,7 @@ from butler.ops.log_setup import configure_log
 from butler.ops.notices import Notices
 from butler.ops.notify_socket import NotifySocket, telling
 from butler.ops.reloading import Reloader, has_terminal
-from butler.ops.report import Inside, reporting
+from butler.ops.reporting import Inside, reporting
 from butler.ops.shutdown import LastResort, converse, end_what_is_left
 from butler.records.model import Records
 from butler.records.sqlite import SqliteRecords

@@ -1,127 +1,21 @@
 """`butler status`: the state of the daemon and of its link to WhatsApp."""
 
-import asyncio
 import fcntl
-import json
-import logging
-import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
 from butler.chat.text import duration, listed
 from butler.config import loading
-from butler.errors import DataError
-from butler.ops.clock import ClockComplaint, clock_offset, is_wrong
+from butler.ops.clock import clock_offset, is_wrong
 from butler.ops.data_files import LEAST_FREE_BYTES, room
 from butler.ops.figures import JournalFigures, journal_figures, journal_lines
 from butler.ops.link_words import link_words
-from butler.storage.files import replace_file
-from butler.transports.whatsapp import LinkState, linked_account
-
-logger = logging.getLogger(__name__)
-
-REPORT_EVERY_S = 1.0
-_FILE = "status.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """What only the daemon knows of itself.
-
-    Attributes:
-        waiting_records: How many records cannot be written for now.
-        lost_files: Files that vanished while it ran.
-    """
-
-    waiting_records: int = 0
-    lost_files: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """The status file of a daemon; times in Unix seconds."""
-
-    process: int
-    started: float
-    link: str
-    since: float
-    reason: str
-    retry_at: float | None = None
-    waiting_records: int = 0
-    lost_files: Sequence[str] = ()
-    set_aside: Sequence[str] = ()
-    undecryptable: int = 0
-    is_deaf: bool = False
-    clock_ahead_s: float | None = None
-
-
-@asynccontextmanager
-async def reporting(
-    folder: Path,
-    state: Callable[[], LinkState],
-    on_connected: Callable[[], None] = lambda: None,
-    inside: Callable[[], Inside] = Inside,
-) -> AsyncIterator[None]:
-    """Keep a status file on the link in the data folder while the block runs.
-
-    Args:
-        folder: The data folder.
-        state: Returns the state of the link.
-        on_connected: Called when it is connected for the first time.
-        inside: Returns what else the daemon knows of itself.
-    """
-    started, clock = time.time(), ClockComplaint()
-
-    def report(now: LinkState, known: Inside) -> None:
-        _write(
-            folder / _FILE,
-            _Report(
-                *(os.getpid(), started, now.name, now.since, now.reason, now.retry_at),
-                *(known.waiting_records, known.lost_files),
-                set_aside=now.health.set_aside,
-                undecryptable=now.health.undecryptable,
-                is_deaf=now.health.is_deaf,
-                clock_ahead_s=now.health.clock_ahead_s,
-            ),
-        )
-
-    async def report_forever() -> None:
-        written, was_connected = None, False
-        while True:
-            now, known = state(), inside()
-            if now.name == "connected" and not was_connected:
-                was_connected = True
-                on_connected()
-            if (now, known) != written:
-                written = now, known
-                report(now, known)
-                clock.look(now.health.clock_ahead_s)
-            await asyncio.sleep(REPORT_EVERY_S)
-
-    reporter = asyncio.create_task(report_forever(), name="status")
-    try:
-        yield
-    finally:
-        reporter.cancel()
-        await asyncio.wait([reporter])
-        report(state(), inside())
-
-
-def forget(folder: Path) -> None:
-    """Delete the status of an earlier daemon's link, as the account was linked again."""
-    (folder / _FILE).unlink(missing_ok=True)
-
-
-def _write(path: Path, report: _Report) -> None:
-    try:
-        replace_file(path, json.dumps(asdict(report)).encode())
-    except DataError as error:
-        logger.warning("cannot update the status: %s", error)
+from butler.ops.reporting import Report, read_report
+from butler.storage.disk import DiskTrouble, disk_trouble
+from butler.transports.whatsapp import linked_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +30,17 @@ class Status:
         journal: The figures of the journal.
         journal_problem: Why the journal cannot be read.
         free_bytes: The room on the disk of the data folder.
+        disk_trouble: Why nothing can be written there, so that the report may be an old one.
     """
 
     account: str | None
     daemon: Literal["running", "starting", "stopped"]
     process: str | None
-    report: _Report | None
+    report: Report | None
     journal: JournalFigures | None
     journal_problem: str | None
     free_bytes: int | None
+    disk_trouble: DiskTrouble | None = None
 
     @property
     def is_running(self) -> bool:
@@ -153,10 +49,13 @@ class Status:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether a daemon runs, its link is up, and its messages can be read."""
+        """Whether a daemon runs, its link is up, and its messages can be read and kept."""
         report = self.report
         return self.is_running and bool(
-            report and report.link == "connected" and not report.is_deaf
+            report
+            and report.link == "connected"
+            and not report.is_deaf
+            and self.disk_trouble is None
         )
 
     @property
@@ -180,6 +79,7 @@ class Status:
             "replies_untold": journal.untold if journal else None,
             "replies_unknown": journal.unknown if journal else None,
             "free_bytes": self.free_bytes,
+            "disk_problem": self.disk_trouble.reason if self.disk_trouble else None,
             "waiting_records": known.waiting_records if known else None,
             "lost_files": list(known.lost_files) if known else None,
             "set_aside": list(known.set_aside) if known else None,
@@ -192,7 +92,7 @@ class Status:
 def status(config_path: Path | None) -> Status:
     """Look at the disk: return the status."""
     config = loading.read(config_path)
-    report = _read_report(config.data_dir / _FILE)
+    report = read_report(config.data_dir)
     holder = _holder(config.data_dir / "daemon.lock")
     daemon: Literal["running", "starting", "stopped"] = "running"
     if holder is None:
@@ -202,12 +102,13 @@ def status(config_path: Path | None) -> Status:
     journal, problem = _journal(config.data_dir / "whatsapp" / "journal.sqlite3")
     account = linked_account(config.data_dir / "whatsapp")
     free_bytes = room(config.data_dir)
-    return Status(account, daemon, holder, report, journal, problem, free_bytes)
+    trouble = disk_trouble(config.data_dir) if config.data_dir.is_dir() else None
+    return Status(account, daemon, holder, report, journal, problem, free_bytes, trouble)
 
 
 def clock_ahead_s(folder: Path) -> float | None:
     """Return how far the daemon of a data folder last saw the clock ahead; None if unknown."""
-    report = _read_report(folder / _FILE)
+    report = read_report(folder)
     return report.clock_ahead_s if report else None
 
 
@@ -231,7 +132,7 @@ def _daemon(status: Status) -> str:
     return f"process {status.report.process}, up {up}"
 
 
-def _link(report: _Report) -> str:
+def _link(report: Report) -> str:
     return _line("link", link_words(report.link, report.since, report.retry_at, report.reason))
 
 
@@ -267,17 +168,16 @@ def _health_lines(status: Status) -> list[str]:
         found += [("file lost", f"{each}; put it back, then restart") for each in report.lost_files]
         if report.clock_ahead_s is not None and is_wrong(report.clock_ahead_s):
             found.append(("clock", f"{clock_offset(report.clock_ahead_s)}; set it right"))
+    if (trouble := status.disk_trouble) is not None:
+        how = "is full" if trouble.is_full else "cannot be written to"
+        kept = (
+            "until it can be, WhatsApp keeps new messages, and the link is shown as it was before"
+        )
+        return [_line(*each) for each in (*found, ("disk", f"{how} ({trouble.reason}); {kept}"))]
     is_low = status.free_bytes is not None and status.free_bytes < LEAST_FREE_BYTES
     if status.free_bytes is not None and (is_low or status.is_running):
         found.append(("disk", f"{status.free_bytes / 1_000_000:,.0f} MB free"))
     return [_line(*each) for each in found]
-
-
-def _read_report(path: Path) -> _Report | None:
-    try:
-        return _Report(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def daemon_process(folder: Path) -> int | None:

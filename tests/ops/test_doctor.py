@@ -9,7 +9,7 @@ import pytest
 
 from butler.app import read_setup
 from butler.ops.doctor import cured, diagnoses
-from butler.ops.report import reporting
+from butler.ops.reporting import reporting
 from butler.storage.files import locked
 from butler.transports.whatsapp import LinkState
 from butler_process import link_account, run_butler, write_config

@@ -8,11 +8,13 @@ import time
 import pytest
 
 from butler.ops import report
-from butler.ops.report import Inside, forget, reporting, status
+from butler.ops.report import status
+from butler.ops.reporting import Inside, forget, reporting
+from butler.storage.disk import DiskTrouble
 from butler.storage.files import locked
 from butler.transports.whatsapp import LinkState
 from butler.transports.whatsapp.protocol.frames import Health
-from butler_process import link_account, run_butler, write_config
+from butler_process import PATIENCE_S, link_account, run_butler, write_config
 
 
 @pytest.fixture
@@ -185,11 +187,44 @@ def test_a_journal_that_cannot_be_read_is_said(config, data):
     assert lines(config)[-1] == "journal   cannot be read: file is not a database"
 
 
-async def test_a_status_that_cannot_be_written_is_logged(config, tmp_path, caplog):
-    async with reporting(tmp_path / "gone", lambda: LinkState("connected", 0.0)):
-        await asyncio.sleep(0)
+async def test_a_status_that_cannot_be_written_is_logged_once_and_written_when_it_can_be(
+    data, caplog, mocker
+):
+    mocker.patch("butler.ops.reporting.REPORT_EVERY_S", 0.01)
+    folder = data / "gone"
 
-    assert "cannot update the status" in caplog.text
+    async with reporting(folder, lambda: LinkState("connected", 0.0)):
+        await asyncio.sleep(0.1)
+        folder.mkdir(parents=True)
+        async with asyncio.timeout(PATIENCE_S):
+            while not (folder / "status.json").exists():  # noqa: ASYNC110 - files set no event
+                await asyncio.sleep(0.01)
+
+    assert caplog.text.count("cannot update the status") == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (DiskTrouble("read-only file system"), "cannot be written to (read-only file system)"),
+        (DiskTrouble("disk quota exceeded", is_full=True), "is full (disk quota exceeded)"),
+    ],
+)
+async def test_a_disk_that_takes_nothing_is_said_as_the_link_may_be_shown_as_it_was(
+    config, data, mocker, trouble, said
+):
+    mocker.patch("butler.ops.report.disk_trouble", return_value=trouble)
+    with locked(data / "daemon.lock", "Another Butler"):
+        async with reporting(data, lambda: LinkState("connected", 0.0)):
+            await asyncio.sleep(0)
+            found = status(config)
+
+    assert report.lines(found)[-1] == (
+        f"disk      {said}; until it can be, WhatsApp keeps new messages, "
+        "and the link is shown as it was before"
+    )
+    assert found.fields["disk_problem"] == trouble.reason
+    assert not found.is_healthy
 
 
 @pytest.mark.parametrize(
