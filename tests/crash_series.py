@@ -98,8 +98,9 @@ class Butler:
         *arguments: str,
         start: Iterable[str] = ("-m", "butler"),
         environment: Mapping[str, str] | None = None,
+        python: Iterable[str] = (sys.executable,),
     ) -> None:
-        self._arguments = (*start, *arguments, "--config", str(config))
+        self._command = (*python, *start, *arguments, "--config", str(config))
         self._environment = {**server.environment(), **(environment or {})}
         self._log = config.parent / "butler.log"
         self.gateways: set[int] = set()
@@ -116,7 +117,7 @@ class Butler:
         """Start it."""
         with self._log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, *self._arguments),
+                *self._command,
                 env=self._environment,
                 stdout=log,
                 stderr=log,

@@ -12,6 +12,25 @@ import pytest
 _SOURCE = Path(__file__).with_suffix(".c")
 
 
+def compiled(source: Path, folder: Path) -> Path:
+    """Compile a library to be preloaded into ``folder``; skip the test without a compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("a fault that is preloaded needs a C compiler")
+    library = folder / source.with_suffix(".so").name
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+def written(path: Path, content: bytes) -> None:
+    """Write at the beginning of a file that others have mapped to memory."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        os.pwrite(file, content, 0)
+    finally:
+        os.close(file)
+
+
 class FailingDisk:
     """The folder ``data`` of a test; its writes fail on demand with an error of the system.
 
@@ -20,12 +39,7 @@ class FailingDisk:
     """
 
     def __init__(self, folder: Path) -> None:
-        compiler = shutil.which("cc")
-        if compiler is None:
-            pytest.skip("a disk that fails needs a C compiler")
-        self._library = folder / "failing_disk.so"
-        command = [compiler, "-shared", "-fPIC", "-o", self._library, _SOURCE, "-ldl"]
-        subprocess.run(command, check=True)
+        self._library = compiled(_SOURCE, folder)
         self._error = folder / "error"
         self._folder = folder / "data"
         self.fail(0)
@@ -41,8 +55,4 @@ class FailingDisk:
 
     def fail(self, error: int) -> None:
         """Let every write fail with this error from now on; with 0 let it succeed again."""
-        file = os.open(self._error, os.O_RDWR | os.O_CREAT)
-        try:
-            os.pwrite(file, struct.pack("i", error), 0)
-        finally:
-            os.close(file)
+        written(self._error, struct.pack("i", error))

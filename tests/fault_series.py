@@ -16,11 +16,16 @@ from pathlib import Path
 from butler.records.sqlite import SqliteRecords
 from crash_series import Butler, eventually, link, query, write_config
 from failing_disk import FailingDisk
+from shifted_clock import ShiftedClock
 from whatsapp_server import Group, Person, WhatsAppServer
 
 CHATS = 50
 PER_SECOND = 5.0
 BACK_WITHIN_S = 60.0
+DAY_S = 24 * 3600
+QUICK_WITHIN_S = 1.0
+OF_EVERYBODY = ("EROFS", "ENOSPC", "EIO", "freeze", "lock of whatsapp/journal")
+"""The faults in which nobody can be answered, as nothing is read or nothing can be journaled."""
 
 
 @dataclass(slots=True)
@@ -33,8 +38,9 @@ class Outcome:
         unknown: How many replies are marked as unknown.
         done_twice: The messages that are in the audit more than once.
         unanswered: The messages without an answer whose reply is not marked as unknown.
-        waits: How long answers took, in order, by what was going on when the message came.
+        waits: How long answers took, in order, by what was going on meanwhile.
         back: How long after the end of each fault all was answered.
+        slowest: The longest waits where others were answered: when, how long, and what went on.
         said: What the log said of each fault.
     """
 
@@ -45,7 +51,17 @@ class Outcome:
     unanswered: list[str] = field(default_factory=list)
     waits: dict[str, list[float]] = field(default_factory=dict)
     back: list[tuple[str, float]] = field(default_factory=list)
+    slowest: list[tuple[float, float, str]] = field(default_factory=list)
     said: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def p99s(self) -> dict[str, float]:
+        """The 99th percentiles of the waits where a fault is not one of everybody."""
+        return {
+            fault: _p99(waits)
+            for fault, waits in self.waits.items()
+            if fault.removeprefix("after ") not in OF_EVERYBODY
+        }
 
     def __str__(self) -> str:
         quick = {
@@ -59,7 +75,8 @@ class Outcome:
             f"{self.sent} messages, answers a message {dict(self.answers)}, "
             f"{self.unknown} unknown; unanswered {len(self.unanswered)}, "
             f"done twice {len(self.done_twice)}; "
-            f"waits {quick}; back at the latest after {dict(back)} s; said {dict(self.said)}"
+            f"waits {quick}; slowest {self.slowest}; "
+            f"back at the latest after {dict(back)} s; said {dict(self.said)}"
         )
 
 
@@ -86,17 +103,29 @@ class FaultSeries:
         ]
         self._config = write_config(folder, [*groups, self._silent], people)
         self._data = folder / "data"
-        self._disk = FailingDisk(folder)
-        self._sent: dict[str, tuple[float, str]] = {}
+        self._disk, self._clock = FailingDisk(folder), ShiftedClock(folder)
+        self._sent: dict[str, float] = {}
         self._answered: dict[str, float] = {}
         self._audit: Counter[str] = Counter()
+        self._phases: list[tuple[float, str]] = []
         self._now = "nothing"
         self._outcome = Outcome()
+
+    @property
+    def _now(self) -> str:
+        """What goes on now."""
+        return self._phases[-1][1]
+
+    @_now.setter
+    def _now(self, phase: str) -> None:
+        self._phases.append((time.monotonic(), phase))
 
     async def run(self) -> Outcome:
         """Write for the whole time, with faults; return what became of the messages."""
         await link(self._server, self._config)
-        environment = self._disk.environment
+        both = (self._disk.environment, self._clock.environment)
+        libraries = ":".join(each["LD_PRELOAD"] for each in both)
+        environment = {**both[0], **both[1], "LD_PRELOAD": libraries}
         async with Butler(self._config, self._server, "run", environment=environment) as butler:
             await self._server.wait_online()
             self._butler = butler
@@ -121,7 +150,7 @@ class FaultSeries:
             number += 1
             at = time.monotonic()
             sent = await self._server.send_text("/use api", sender=sender, chat=chat)
-            self._sent[sent.id] = (at, self._now)
+            self._sent[sent.id] = at
             await asyncio.sleep(self._random.expovariate(PER_SECOND))
 
     async def _listen(self) -> None:
@@ -138,9 +167,8 @@ class FaultSeries:
         faults = [
             *(self._failing(each) for each in (errno.EROFS, errno.ENOSPC, errno.EIO)),
             *(self._locked(each) for each in ("records", "grants", "whatsapp/journal")),
-            self._frozen,
-            self._vanished,
-            self._silenced,
+            *(self._jumping(each) for each in (DAY_S, 40 * DAY_S, -int(time.time()))),
+            *(self._frozen, self._vanished, self._damaged, self._silenced),
         ]
         while ends_at - time.monotonic() > BACK_WITHIN_S:
             self._random.shuffle(faults)
@@ -229,11 +257,53 @@ class FaultSeries:
         yield
         await asyncio.sleep(30.0)
 
+    def _jumping(self, seconds: int) -> Callable[[], AbstractAsyncContextManager[None]]:
+        @asynccontextmanager
+        async def jumping() -> AsyncIterator[None]:
+            self._now = f"clock {seconds / DAY_S:+.0f} days"
+            self._clock.shift(seconds)
+            yield
+            self._clock.shift(0)
+
+        return jumping
+
+    @asynccontextmanager
+    async def _damaged(self) -> AsyncIterator[None]:
+        """Damage the records, until somebody moves them aside as the log says."""
+        self._now = "damage"
+        self._keep_audit()
+        records = self._data / "records.sqlite3"
+        with closing(sqlite3.connect(records, isolation_level=None, timeout=20)) as db:
+            # So that nobody still has it in memory, or in the log.
+            db.execute("DELETE FROM ignored WHERE false")
+            db.execute("PRAGMA user_version = 1")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with records.open("r+b") as file:
+            file.write(b"\xff" * records.stat().st_size)
+        yield
+        for each in self._data.glob("records.sqlite3*"):
+            each.rename(each.with_name(f"damaged.{each.name}.{len(self._phases)}"))
+
     # What came of it
 
     def _keep_audit(self) -> None:
         records = SqliteRecords(self._data / "records.sqlite3")
         self._audit.update(each.message_id for each in records.audit())
+
+    def _note_slow(self, at: float, waited_s: float, fault: str) -> None:
+        if fault.removeprefix("after ") not in OF_EVERYBODY and waited_s > QUICK_WITHIN_S / 2:
+            since_start_s = at - self._phases[0][0]
+            self._outcome.slowest.append((round(since_start_s, 1), round(waited_s, 2), fault))
+
+    def _phase(self, since: float, until: float) -> str:
+        """Return what went on in a time; of several things the first fault."""
+        ends = [*(at for at, _phase in self._phases[1:]), float("inf")]
+        during = [
+            phase
+            for (began, phase), ended in zip(self._phases, ends, strict=True)
+            if began <= until and ended >= since
+        ]
+        return next((each for each in during if each != "nothing"), "nothing")
 
     def _sum_up(self, log: str) -> None:
         outcome, unknown = self._outcome, self._unknown()
@@ -244,9 +314,11 @@ class FaultSeries:
         outcome.unknown = len(unknown & self._sent.keys())
         outcome.unanswered = [e for e in self._sent if not answers[e] and e not in unknown]
         outcome.done_twice = [e for e in self._sent if self._audit[e] > 1]
-        for each, (at, fault) in self._sent.items():
+        for each, at in self._sent.items():
             if each in self._answered:
+                fault = self._phase(at, self._answered[each])
                 outcome.waits.setdefault(fault, []).append(self._answered[each] - at)
+                self._note_slow(at, self._answered[each] - at, fault)
         for waits in outcome.waits.values():
             waits.sort()
         for said in (
@@ -256,6 +328,7 @@ class FaultSeries:
                 "input/output error",
                 "keeps the database locked",
             ),
-            *("frozen for", "has vanished", "Traceback"),
+            *("frozen for", "has vanished", "is damaged", "is not a database"),
+            *("ahead of WhatsApp's", "behind WhatsApp's", "set aside for", "Traceback"),
         ):
             outcome.said[said] = log.count(said)

@@ -2,6 +2,8 @@
 
 import errno
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
 
@@ -9,6 +11,7 @@ import pytest
 
 from crash_series import Butler, eventually, link, query, write_config
 from failing_disk import FailingDisk
+from mounted_disk import MountedDisk
 from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
@@ -53,6 +56,45 @@ async def test_what_is_written_while_the_disk_fails_is_answered_once_it_works(
     assert answered == Counter([before.id, *(each.id for each in meanwhile)])
     assert butler.log.count("Trying again in") == 1
     assert "Traceback" not in butler.log
+
+
+async def test_a_file_system_that_its_kernel_makes_read_only_loses_nothing(
+    whatsapp_server, tmp_path
+):
+    server = whatsapp_server
+    alice = server.person("Alice")
+    config = write_config(tmp_path, people=[alice])
+    await link(server, config)
+    disk = MountedDisk(tmp_path)
+
+    async with Butler(config, server, "run", python=disk.python) as butler:
+        before = await server.send_text("/use api", sender=alice)
+        await server.next_reply(30)
+        await server.wait_acknowledged(before)
+        disk.fail()
+        meanwhile = [await server.send_text("/use web", sender=alice) for _ in range(9)]
+        await server.wait_offline()
+        await eventually(lambda: "cannot be written to (read-only file system)" in butler.log)
+        status = _status_in_its_namespace(config, butler)
+        await butler.stop()
+        assert butler.process.returncode == 0
+    assert "cannot be written to (read-only file system); until it can be" in status
+    assert "Traceback" not in butler.log
+
+    disk.mend()
+    async with Butler(config, server, "run", python=disk.python):
+        await eventually(lambda: len(server.replies) > len(meanwhile), 150)
+        await server.wait_acknowledged(*meanwhile)
+
+    answered = Counter(each.quoted_id for each in server.replies)
+    assert answered == Counter([before.id, *(each.id for each in meanwhile)])
+    assert all("*web*" in reply.text for reply in server.replies[1:])
+
+
+def _status_in_its_namespace(config, butler):
+    command = ["nsenter", "--mount", "--target", str(butler.process.pid)]
+    command += [sys.executable, "-m", "butler", "status", "--config", str(config)]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
 
 async def test_what_comes_while_only_the_journal_is_locked_waits_for_it(whatsapp_server, tmp_path):
