@@ -3,7 +3,9 @@
 import asyncio
 import random
 import re
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from butler.fleet.keys import HubKeys, WorkerKeys, fleet_folder
@@ -20,8 +22,9 @@ SETTLE_S = 300
 _NOTICE = re.compile(
     r"went away during|in the middle of this|was stopped while run|did not come back|"
     r"had finished when|did not say what became|cannot say whether|so nothing was started|"
-    r"cannot start|Butler was stopped"
+    r"cannot start|so I cannot say"
 )
+_RUN = re.compile(r"\b[Rr]un (\d+)\b")
 _LIMITS = """\
 [limits]
 person_per_minute = 100000
@@ -185,24 +188,31 @@ class FleetSeries:
         """
         config = self._folder / "server" / "config.toml"
         received = {row[0] for row in query(config, "SELECT message_id FROM inbox")}
-        answers = self._answers()
-        notices = Counter(
-            id(reply.chat)
+        answers, numbers = self._answers(), self._numbers()
+        told = {
+            (id(reply.chat), int(number))
             for reply in self._server.replies
-            if not reply.quoted_id and _NOTICE.search(reply.text)
-        )
+            if _NOTICE.search(reply.text)
+            for number in _RUN.findall(reply.text)
+        }
         untold = []
         for mark, message_id, chat in self._sent:
             said = answers.get(message_id, [])
-            if message_id not in received:
-                continue
-            if any(f"did {mark}" in text or _NOTICE.search(text) for text in said):
-                continue
-            if notices[chat]:
-                notices[chat] -= 1
-            else:
+            is_answered = any(f"did {mark}" in text or _NOTICE.search(text) for text in said)
+            is_told = is_answered or (chat, numbers.get(mark)) in told
+            if message_id in received and not is_told:
                 untold.append(mark)
         return untold
+
+    def _numbers(self) -> dict[str, int]:
+        """Return the numbers of the runs, by their marks."""
+        found = {}
+        for name in WORKERS:
+            path = self._folder / name / "data" / "runs.sqlite3"
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)) as db:
+                for number, prompt in db.execute("SELECT number, prompt FROM details"):
+                    found[prompt[-len("m000") :]] = number
+        return found
 
     def _is_settled(self) -> bool:
         return len(self.untold()) <= self._unknown()
@@ -221,8 +231,19 @@ class FleetSeries:
             f"{len(self._sent)} turns, {dict(self.kills)} killed: {len(acted)} acted on, "
             f"{sum(count > 1 for count in acted.values())} twice, {answered} answered, "
             f"{double} answered double, {len(self._sent) - answered} not answered, "
-            f"{len(self.untold())} of them received and told nothing"
+            f"{len(self.untold())} of them received and told nothing, "
+            f"{self._unknown()} replies of unknown outcome, "
+            f"{self._double_numbers()} run numbers given twice"
         )
+
+    def _double_numbers(self) -> int:
+        """Return how many run numbers were given on more than one machine."""
+        given: Counter[int] = Counter()
+        for name in WORKERS:
+            path = self._folder / name / "data" / "runs.sqlite3"
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)) as db:
+                given.update(number for (number,) in db.execute("SELECT number FROM runs"))
+        return sum(count > 1 for count in given.values())
 
     def replies_to(self, mark: str) -> list[str]:
         """Return what quotes a message, for whoever looks for a mistake."""
@@ -232,12 +253,13 @@ class FleetSeries:
     def check(self) -> None:
         """Assert what must hold."""
         assert {mark: n for mark, n in self._acted().items() if n > 1} == {}
+        assert self._double_numbers() == 0
         # A reply that was interrupted while it was sent may have arrived, and is not sent again.
         assert len(self.untold()) <= self._unknown()
 
     def _unknown(self) -> int:
         rows = query(
             self._folder / "server" / "config.toml",
-            "SELECT count(*) FROM outbox WHERE state = 'unknown' AND key LIKE 'w%'",
+            "SELECT count(*) FROM outbox WHERE state = 'unknown'",
         )
         return int(rows[0][0])

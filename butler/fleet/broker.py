@@ -1,5 +1,7 @@
 """The port to Redis: what hub and workers need of it, and nothing else."""
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -8,6 +10,9 @@ from butler.errors import UserError
 
 HEARTBEAT_S = 5.0
 TIME_TO_LIVE_S = 15.0
+
+NUMBER_LIMIT_S = 10.0
+"""For the hub to see that Redis was emptied."""
 
 MOST_WAITING = 1_000
 """Maximum number of envelopes in a stream; beyond it nothing more is added."""
@@ -83,8 +88,20 @@ class Broker(Protocol):
         """Delete what was read from streams."""
         ...
 
-    async def next_number(self, after: int) -> int:
-        """Return a number that nobody got before and that is higher than ``after``."""
+    async def next_number(self, after: int) -> int | None:
+        """Return a number that nobody got before and that is higher than ``after``.
+
+        None if Redis was emptied, and no hub has said since which numbers are taken.
+        """
+        ...
+
+    async def raise_number(self, known: int, perhaps: int) -> None:
+        """Let the next number be higher than those that were given.
+
+        Args:
+            known: The highest that is known to be given.
+            perhaps: The highest that may be given. It counts where Redis was emptied.
+        """
         ...
 
     async def put(self, key: str, value: bytes, life_s: float) -> None:
@@ -106,8 +123,16 @@ async def next_run_number(broker: Broker, after: int) -> int:
     Raises:
         UserError: Redis does not give one.
     """
+    until = time.monotonic() + NUMBER_LIMIT_S
     try:
-        return await broker.next_number(after)
+        while (number := await broker.next_number(after)) is None:
+            if time.monotonic() > until:
+                raise UserError(
+                    "Redis was emptied, and my hub has not said yet which run numbers are taken, "
+                    "so nothing was started. Try again."
+                )
+            await asyncio.sleep(NUMBER_LIMIT_S / 20)
+        return number
     except BrokerError as error:
         raise UserError(
             f"Redis cannot be reached, so nothing was started: {error}. Try again."

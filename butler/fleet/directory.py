@@ -28,6 +28,7 @@ class Directory:
         make: Makes a member.
         on_back: Called when a worker is there: for the first time, again, or with a new process.
         on_away: Called when a worker is missed.
+        numbers: Returns the highest number of a run that is known, and that there may be.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Directory:
         make: Callable[[str, bytes], Member],
         on_back: Callable[[Member], None],
         on_away: Callable[[Member], None],
+        numbers: Callable[[], tuple[int, int]],
     ) -> None:
         self._broker = broker
         self._hub = hub
@@ -45,6 +47,7 @@ class Directory:
         self._make = make
         self._on_back = on_back
         self._on_away = on_away
+        self._numbers = numbers
         self._members: dict[str, Member] = {}
         self._lives: dict[str, int] = {}
         self._patient_until = 0.0
@@ -79,6 +82,7 @@ class Directory:
             BrokerError: Redis does not answer.
         """
         self._note_pairings()
+        await self._broker.raise_number(*self._numbers())
         members = list(self)
         seen = await self._broker.look(machine_of(self._hub), [each.name for each in members])
         self.is_reachable = True

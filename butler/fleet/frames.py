@@ -129,6 +129,7 @@ class Send(Frame, frozen=True):
     is_urgent: bool = False
     blob: Blob | None = None
     mentions: tuple[Person, ...] = ()
+    waits: bool = False
 
 
 class Used(Frame, frozen=True):
@@ -248,3 +249,18 @@ def chars_of(frame: object) -> int:
     if isinstance(frame, Event) and isinstance(frame.what, Send):
         return len(frame.what.text)
     return 0
+
+
+def key_of(frame: object) -> object | None:
+    """Return what tells a frame that is repeated from all others; None for one that is not."""
+    match frame:
+        case Event() | Confirmed() | Delivered() | Judged():
+            return frame.chat_id, frame.number
+        case Turn():
+            return frame.id
+        case Withdrawn():
+            return Withdrawn, frame.turn
+        case Greeting():
+            return Greeting
+        case _:
+            return None

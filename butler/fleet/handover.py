@@ -37,6 +37,7 @@ class Order:
         deadline: When it is too late to begin, by the monotonic clock.
         is_urgent: It overtakes.
         was_sent: The worker may have begun it.
+        is_in_hand: The worker has it now, so it is too late to drop it.
     """
 
     frame: Turn
@@ -45,6 +46,7 @@ class Order:
     deadline: float
     is_urgent: bool = False
     was_sent: bool = False
+    is_in_hand: bool = False
 
     @property
     def not_back(self) -> str:
@@ -87,23 +89,27 @@ class Handover:
         outcome = await self.outcome(order)
         if outcome is Loss.NOT_BEGUN:
             return await self._keep(order)
-        return self._ended(order, outcome)
+        return self.ended(order, outcome)
 
     async def outcome(self, order: Order) -> Over | Loss:
         """Return what became of an order that a worker carries out now."""
         turn = OpenTurn(order.frame, order.message, order.member, order.deadline, order.is_urgent)
-        order.was_sent = True
-        return await self._turns.outcome(turn)
+        order.was_sent = order.is_in_hand = True
+        try:
+            return await self._turns.outcome(turn)
+        finally:
+            order.is_in_hand = False
 
     def drop(self, chat_id: str) -> list[tuple[str, int]]:
         """Drop what is kept for a chat; return the machines with the numbers of messages."""
         dropped = []
         for (of_chat, machine), queue in list(self._kept.items()):
-            if of_chat == chat_id and queue.orders:
-                dropped.append((machine, len(queue.orders)))
-                for order in queue.orders:
+            left = [order for order in queue.orders if not order.is_in_hand]
+            if of_chat == chat_id and left:
+                dropped.append((machine, len(left)))
+                for order in left:
+                    queue.orders.remove(order)
                     self._acknowledge_soon(order)
-                queue.orders.clear()
                 queue.has_changed.set()
         return dropped
 
@@ -113,7 +119,8 @@ class Handover:
             if machine == member.name:
                 queue.has_changed.set()
 
-    def _ended(self, order: Order, outcome: Over | Loss) -> Handed | Say:
+    def ended(self, order: Order, outcome: Over | Loss) -> Handed | Say:
+        """Record what became of an order; return what the chat has to know."""
         match outcome:
             case Over(is_cut=True, is_told=True):
                 return Say(texts.cut(order.member), LOST)
@@ -141,7 +148,7 @@ class Handover:
             text = f"{texts.away(order.member)}, and I keep {MOST_KEPT} messages for it already."
             return Say(text, Refusal("not placed", "too much is kept"))
         queue.orders.append(order)
-        await self._tell(order, texts.kept(order.member, left_s))
+        await self._tell(order, texts.kept(order.member, left_s), "kept")
         return Handed(is_kept=True)
 
     async def _wait(self, key: tuple[str, str], queue: _Queue) -> None:
@@ -152,7 +159,8 @@ class Handover:
                 if order.member.is_online:
                     await self._carry_out_kept(queue, order)
                 elif order.deadline <= time.monotonic() or self._is_last_call:
-                    await self._give_up(queue.orders.popleft())
+                    queue.orders.popleft()
+                    await self._finish_kept(order, Loss.NOT_BEGUN)
                 else:
                     await self._changed(queue, order.deadline - time.monotonic())
         finally:
@@ -164,16 +172,19 @@ class Handover:
             return
         if queue.orders and queue.orders[0] is order:
             queue.orders.popleft()
-        ended = self._ended(order, outcome)
-        if isinstance(ended, Say):
-            self._services.records.ignored(order.message, ended.refusal)
-            await self._tell(order, ended.text)
-        await self._services.transport.acknowledge(order.message)
+            await self._finish_kept(order, outcome)
 
-    async def _give_up(self, order: Order) -> None:
-        self._services.records.ignored(order.message, NOT_RUN)
-        await self._tell(order, order.not_back)
-        await self._services.transport.acknowledge(order.message, had_effect=False)
+    async def _finish_kept(self, order: Order, outcome: Over | Loss) -> None:
+        """Tell the chat what became of a kept order, and acknowledge its message."""
+        try:
+            ended = self.ended(order, outcome)
+            if isinstance(ended, Say):
+                self._services.records.ignored(order.message, ended.refusal)
+                await self._tell(order, ended.text, "over")
+        except Exception:  # the boundary of an order: those behind it are carried out all the same
+            logger.exception("the end of a kept message could not be told")
+        had_effect = outcome is not Loss.NOT_BEGUN or order.was_sent
+        await self._services.transport.acknowledge(order.message, had_effect=had_effect)
 
     async def _changed(self, queue: _Queue, limit_s: float) -> None:
         """Wait until the worker may be back, or something was dropped, or it is the last call."""
@@ -196,9 +207,17 @@ class Handover:
         acknowledging = self._services.transport.acknowledge(order.message, had_effect=False)
         self._services.jobs.start(acknowledging, "dropped message")
 
-    async def _tell(self, order: Order, text: str) -> None:
+    async def _tell(self, order: Order, text: str, what: str) -> None:
+        await self.tell(order.message, text, f"{order.frame.id}.{what}")
+
+    async def tell(self, message: Message, text: str, key: str) -> None:
+        """Answer a message with what is said once under a key, also by the next process.
+
+        The number of the reply does not do as a key: the next process may have other ones to say.
+        """
         try:
-            await self._services.send(order.message.chat_id, Reply(text, answers=order.message))
+            reply = Reply(text, answers=message, key=key)
+            await self._services.send(message.chat_id, reply)
         except TransportError as error:
             logger.warning("a reply was not sent: %s", error)
 

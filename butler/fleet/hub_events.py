@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -37,9 +38,14 @@ from butler.fleet.journal import Journal
 from butler.fleet.member import Member
 from butler.fleet.open_turns import OpenTurns
 from butler.fleet.registry import Registry
-from butler.sessions import Session, StoreError
+from butler.fleet.tasks import Tasks
+from butler.fleet.texts import not_saved
+from butler.sessions import StoreError
 
 logger = logging.getLogger(__name__)
+
+SAVING_LIMIT_S = 30.0
+SAVING_RETRY_S = 1.0
 
 NOT_ITS_CHAT = "This machine never had a message of that chat."
 
@@ -53,7 +59,7 @@ class HubEvents:
         turns: The open turns.
         registry: Where runs and questions are.
         journal: What was acted upon.
-        run: Runs a task for as long as the hub is there.
+        tasks: Run what takes time.
     """
 
     def __init__(
@@ -63,16 +69,16 @@ class HubEvents:
         turns: OpenTurns,
         registry: Registry,
         journal: Journal,
-        run: Callable[[Coroutine[Any, Any, None], str], None],
+        tasks: Tasks,
     ) -> None:
         self._broker = broker
         self._services = services
         self._turns = turns
         self._registry = registry
         self._journal = journal
-        self._run = run
+        self._tasks = tasks
         self._inboxes: dict[str, tuple[int, Inbox]] = {}
-        self._saving: dict[str, asyncio.Future[Session | None]] = {}
+        self._saving: dict[str, asyncio.Future[None]] = {}
         self._typing: dict[tuple[str, str], int] = {}
 
     def take(self, member: Member, frame: ToHub) -> None:
@@ -82,9 +88,8 @@ class HubEvents:
         else:
             self._inbox(member).take(frame)
 
-    def forget(self, member: Member) -> None:
-        """Note that a worker is away: nobody there types, and nobody there asks."""
-        self._registry.forget_questions(member.name)
+    def forget_typing(self, member: Member) -> None:
+        """Note that a worker is away: nobody there types."""
         for (machine, chat_id), count in list(self._typing.items()):
             if machine == member.name:
                 del self._typing[machine, chat_id]
@@ -119,14 +124,42 @@ class HubEvents:
             logger.warning("%s wrote to a chat that is not its own", member.name)
             self._confirm(member, life, event, Delivered(*_place(event), None, NOT_ITS_CHAT))
         elif isinstance(what, Send):
-            self._run(self._send(member, life, event, what), "reply of a worker")
+            self._act(member, life, event, self._send(member, life, event, what))
         elif isinstance(what, Used):
-            self._run(self._use(member, life, event, what), "session")
+            self._act(member, life, event, self._use(member, life, event, what))
         elif isinstance(what, RoleAsked):
-            self._run(self._judge(member, life, event, what), "role")
+            self._act(member, life, event, self._judge(member, life, event, what))
+        elif isinstance(what, Over) and event.chat_id in self._saving:
+            saving = self._saving[event.chat_id]
+            self._act(member, life, event, self._note_after(saving, member, life, event))
         else:
             self._note(member, life, event)
             self._confirm(member, life, event, Confirmed(*_place(event)))
+
+    def _act(
+        self, member: Member, life: int, event: Event, work: Coroutine[Any, Any, None]
+    ) -> None:
+        """Act on an event in a task; if that fails, it is taken again when it is repeated."""
+        self._tasks.run(self._guarded(member, life, event, work), f"an event of {member.name}")
+
+    async def _guarded(
+        self, member: Member, life: int, event: Event, work: Coroutine[Any, Any, None]
+    ) -> None:
+        try:
+            await work
+        except Exception:  # the boundary of an event
+            logger.exception("an event of %s could not be acted upon yet", member.name)
+            known_life, inbox = self._inboxes[member.name]
+            if known_life == life:
+                inbox.fail(event)
+
+    async def _note_after(
+        self, saving: asyncio.Future[None], member: Member, life: int, event: Event
+    ) -> None:
+        """Note the end of a turn once the repo that it chose is saved: the next one goes there."""
+        await asyncio.wait([saving])
+        self._note(member, life, event)
+        self._confirm(member, life, event, Confirmed(*_place(event)))
 
     def _note(self, member: Member, life: int, event: Event) -> None:
         chat_id, machine = event.chat_id, member.name
@@ -135,17 +168,14 @@ class HubEvents:
                 self._turns.begun(turn)
             case Over() as over:
                 self._journal.end(over.turn, over)
-                if chat_id in self._saving:
-                    self._saving[chat_id].add_done_callback(lambda _saved: self._turns.over(over))
-                else:
-                    self._turns.over(over)
+                self._turns.over(over)
             case JobBegan(job):
                 self._registry.job_began(machine, chat_id, job)
             case JobEnded(job):
                 self._registry.job_ended(job)
             case Asked(job, code, rejections):
                 question = OpenQuestion(chat_id, job, code, rejections)
-                self._registry.question_asked(machine, question)
+                self._registry.question_asked(machine, question, life)
             case Closed(_job, code):
                 self._registry.question_closed(chat_id, code)
             case Audited() as audited:
@@ -174,6 +204,7 @@ class HubEvents:
                 *(text, answers, what.edits, what.file_name, what.is_urgent),
                 mentions=what.mentions,
                 key=_reply_key(member, life, event),
+                waits=what.waits,
             )
             message_id = await self._services.send(event.chat_id, reply)
         except (TransportError, BrokerError) as error:
@@ -185,18 +216,31 @@ class HubEvents:
         return Delivered(*_place(event), message_id)
 
     async def _use(self, member: Member, life: int, event: Event, what: Used) -> None:
-        sessions, name = self._services.sessions, f"{member.name}/{what.repo}"
-        saving = asyncio.ensure_future(
-            asyncio.to_thread(sessions.set_active_repo, event.chat_id, name, what.path)
-        )
+        saving = asyncio.get_running_loop().create_future()
         self._saving[event.chat_id] = saving
         try:
-            await saving
-        except StoreError as error:
-            logger.error("the active repo of a chat cannot be saved: %s", error)
+            await self._save(member, event.chat_id, what)
         finally:
-            self._saving.pop(event.chat_id, None)
+            saving.set_result(None)
+            if self._saving.get(event.chat_id) is saving:
+                del self._saving[event.chat_id]
         self._confirm(member, life, event, Confirmed(*_place(event)))
+
+    async def _save(self, member: Member, chat_id: str, what: Used) -> None:
+        """Save the active repo of a chat, or say that this could not be done."""
+        name, until = f"{member.name}/{what.repo}", time.monotonic() + SAVING_LIMIT_S
+        save = self._services.sessions.set_active_repo
+        while True:
+            try:
+                await asyncio.to_thread(save, chat_id, name, what.path)
+                return
+            except StoreError as error:
+                if time.monotonic() > until:
+                    logger.error("the active repo of a chat cannot be saved: %s", error)
+                    text = not_saved(member.name, what.repo, error.reason)
+                    await self._services.send(chat_id, Reply(text))
+                    return
+            await asyncio.sleep(SAVING_RETRY_S)
 
     async def _judge(self, member: Member, life: int, event: Event, what: RoleAsked) -> None:
         message = replace(what.message, chat_id=event.chat_id)
@@ -216,7 +260,7 @@ class HubEvents:
 
     def _confirm_again(self, member: Member, life: int, event: Event) -> None:
         if isinstance(event.what, RoleAsked):
-            self._run(self._judge(member, life, event, event.what), "role")
+            self._act(member, life, event, self._judge(member, life, event, event.what))
             return
         outcome: Confirmed | Delivered = Confirmed(*_place(event))
         if isinstance(event.what, Send):

@@ -16,11 +16,13 @@ class _Sequence:
         next: The number that is accepted next.
         held: Those that came too early, by number.
         open: Those that are acted upon at the moment.
+        failed: Those that could not be acted upon, and are accepted once more.
     """
 
     next: int
     held: dict[int, Event] = field(default_factory=dict)
     open: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)
 
 
 class Inbox:
@@ -48,7 +50,11 @@ class Inbox:
             chat = self._chats[event.chat_id] = _Sequence(event.lowest)
         if event.lowest > chat.next:
             self._go_on_at(chat, event.lowest)
-        if event.number < chat.next:
+        if event.number in chat.failed:
+            chat.failed.discard(event.number)
+            chat.open.add(event.number)
+            self._accept(event)
+        elif event.number < chat.next:
             if event.number not in chat.open:
                 self._confirm_again(event)
         elif event.number == chat.next:
@@ -61,6 +67,13 @@ class Inbox:
         chat = self._chats.get(event.chat_id)
         if chat is not None:
             chat.open.discard(event.number)
+
+    def fail(self, event: Event) -> None:
+        """Note that an event could not be acted upon; it is accepted again when it is repeated."""
+        chat = self._chats.get(event.chat_id)
+        if chat is not None and event.number in chat.open:
+            chat.open.discard(event.number)
+            chat.failed.add(event.number)
 
     def _go_on_at(self, chat: _Sequence, number: int) -> None:
         """Skip to the lowest number that the worker still has."""

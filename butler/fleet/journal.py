@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from butler.core.fleet import OpenQuestion
 from butler.fleet.frames import Delivered, Event, Over
 from butler.storage.files import data_error
 from butler.storage.sqlite import Database, Statement
@@ -42,6 +43,12 @@ _MIGRATIONS = (
         machine TEXT NOT NULL, chat_id TEXT NOT NULL, PRIMARY KEY (machine, chat_id)
     ) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE questions (
+        chat_id TEXT NOT NULL, code TEXT NOT NULL, place BLOB NOT NULL,
+        PRIMARY KEY (chat_id, code)
+    ) WITHOUT ROWID
+    """,
 )
 
 
@@ -67,6 +74,21 @@ class RunPlace(NamedTuple):
     is_live: bool
 
 
+class QuestionPlace(NamedTuple):
+    """An open question, and the machine that asks it.
+
+    Attributes:
+        machine: Its name.
+        question: The question.
+        life: That of the machine's process; 0 for this one.
+    """
+
+    machine: str
+    question: OpenQuestion
+    life: int = 0
+
+
+_question = msgspec.json.Decoder(QuestionPlace)
 _placement = msgspec.json.Decoder(Placement)
 _over = msgspec.json.Decoder(Over)
 
@@ -117,6 +139,11 @@ class Journal:
     def over(self, turn: str) -> Over | None:
         """Return how a turn ended, if it did."""
         return self._overs.get(turn)
+
+    @property
+    def open_turns(self) -> int:
+        """The number of turns of which no end is known."""
+        return len(self._placements) - len(self._overs)
 
     def place(self, turn: str, placement: Placement, chat_id: str) -> None:
         """Note where a turn is placed."""
@@ -188,6 +215,20 @@ class Journal:
         """Return the latest runs, oldest first."""
         rows = self._database.read("SELECT number, machine, chat_id, is_live FROM runs")
         return [RunPlace(int(str(row[0])), str(row[1]), str(row[2]), bool(row[3])) for row in rows]
+
+    def note_question(self, place: QuestionPlace) -> None:
+        """Note an open question."""
+        values = place.question.chat_id, place.question.code, msgspec.json.encode(place)
+        self._note("INSERT OR REPLACE INTO questions VALUES (?, ?, ?)", values)
+
+    def forget_question(self, chat_id: str, code: str) -> None:
+        """Note that a question is closed."""
+        self._note("DELETE FROM questions WHERE chat_id = ? AND code = ?", (chat_id, code))
+
+    def questions(self) -> list[QuestionPlace]:
+        """Return the open questions of other machines."""
+        rows = self._database.read("SELECT place FROM questions")
+        return [_question.decode(_bytes(place)) for (place,) in rows]
 
     def _note(self, sql: str, values: Sequence[str | int | float | bytes | None]) -> None:
         self._pending.append((sql, values))

@@ -110,7 +110,7 @@ class Links:
         answers = reply.answers and for_hub(reply.answers, of_hub)
         send = Send(
             *(text, answers, reply.edits, reply.file_name, reply.is_urgent),
-            *(blob, reply.mentions),
+            *(blob, reply.mentions, reply.waits),
         )
         outcome = await self._in_time(
             self._added(chat_id, send), EDIT_LIMIT_S if reply.edits else SEND_LIMIT_S

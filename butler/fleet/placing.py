@@ -13,8 +13,9 @@ from butler.core.place import At
 from butler.core.router import Call
 from butler.errors import UnknownRepoError, UserError
 from butler.fleet.directory import Directory
+from butler.fleet.journal import QuestionPlace
 from butler.fleet.member import Member
-from butler.fleet.registry import QuestionPlace, Registry
+from butler.fleet.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,9 @@ class Placing:
             case At.RUN:
                 return self._of_run(call, message.chat_id)
             case At.RUN_OR_REPO:
-                number = _number(command, call.argument)
+                number = number_in(command, call.argument)
                 if number is not None:
-                    return self._of_number(call, number, message.chat_id)
+                    return self._ofnumber_in(call, number, message.chat_id)
             case At.EVERYWHERE:
                 return self._of_all(call, self._registry.machines_with_runs(message.chat_id))
             case At.REPO:
@@ -174,10 +175,10 @@ class Placing:
         return There(member.name, argument, chooses=repo.name if is_choice else None)
 
     def _of_run(self, call: Call, chat_id: str) -> Place:
-        number = _number(call.command, call.argument)
+        number = number_in(call.command, call.argument)
         is_urgent = call.command.overtakes
         if number is not None:
-            return self._of_number(call, number, chat_id)
+            return self._ofnumber_in(call, number, chat_id)
         if call.argument.strip():  # all, everywhere
             live = self._registry.live_runs(chat_id=chat_id)
             if tidied(call.argument.strip()) == "everywhere":
@@ -190,7 +191,7 @@ class Placing:
             return call
         return self._there(run.machine, call.argument, is_urgent=is_urgent) or call
 
-    def _of_number(self, call: Call, number: int, chat_id: str) -> Place:
+    def _ofnumber_in(self, call: Call, number: int, chat_id: str) -> Place:
         run = self._registry.run(number)
         if run is None or run.chat_id != chat_id:
             return call
@@ -236,7 +237,8 @@ def _machine_of(active: str | None) -> str | None:
     return active.rpartition("/")[0] or None if active is not None else None
 
 
-def _number(command: Command, argument: str) -> int | None:
+def number_in(command: Command, argument: str) -> int | None:
+    """Return the number of a run that an argument begins with, if it does."""
     word, _rest = command.first_word(argument)
     digits = tidied(word or "").removeprefix("#")
     return int(digits) if digits.isdecimal() and len(digits) <= 18 else None

@@ -67,9 +67,17 @@ redis.call('XADD', KEYS[2], '*', 'e', ARGV[3])
 return 1
 """
 _NUMBER = """
-local number = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), tonumber(ARGV[1])) + 1
+local last = redis.call('GET', KEYS[1])
+if not last then return 0 end
+local number = math.max(tonumber(last), tonumber(ARGV[1])) + 1
 redis.call('SET', KEYS[1], string.format('%.0f', number))
 return number
+"""
+_RAISE = """
+local last = redis.call('GET', KEYS[1])
+if not last then redis.call('SET', KEYS[1], ARGV[2])
+elseif tonumber(last) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1
 """
 
 Connect = Callable[[float], "Redis"]
@@ -96,7 +104,7 @@ class RedisBroker:
         script = self._client.register_script
         self._join, self._beat, self._leave = script(_JOIN), script(_BEAT), script(_LEAVE)
         self._to_worker, self._to_hub = script(_TO_WORKER), script(_TO_HUB)
-        self._number = script(_NUMBER)
+        self._number, self._raise = script(_NUMBER), script(_RAISE)
 
     async def join(self, worker: str, owner: str, floor: int) -> int | None:
         """Take the name of a worker."""
@@ -171,9 +179,14 @@ class RedisBroker:
             pipe.xtrim(self._prefix + stream, minid=_behind(last), approximate=False)
         await self._asked(pipe.execute())
 
-    async def next_number(self, after: int) -> int:
+    async def next_number(self, after: int) -> int | None:
         """Return a new number."""
-        return int(await self._asked(self._number(keys=[self._prefix + "number"], args=[after])))
+        keys = [self._prefix + "number"]
+        return int(await self._asked(self._number(keys=keys, args=[after]))) or None
+
+    async def raise_number(self, known: int, perhaps: int) -> None:
+        """Let the next number be higher than those that were given."""
+        await self._asked(self._raise(keys=[self._prefix + "number"], args=[known, perhaps]))
 
     async def put(self, key: str, value: bytes, life_s: float) -> None:
         """Keep a value for a while."""

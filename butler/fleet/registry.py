@@ -1,17 +1,9 @@
 """What a hub knows of the runs, questions and messages of all machines."""
 
 from collections import OrderedDict
-from typing import NamedTuple
 
 from butler.core.fleet import OpenQuestion
-from butler.fleet.journal import MOST_RUNS, MOST_SENT, Journal, RunPlace
-
-
-class QuestionPlace(NamedTuple):
-    """An open question, and the machine that asks it."""
-
-    machine: str
-    question: OpenQuestion
+from butler.fleet.journal import MOST_RUNS, MOST_SENT, Journal, QuestionPlace, RunPlace
 
 
 class Registry:
@@ -24,7 +16,9 @@ class Registry:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._runs = {run.number: run for run in journal.runs()}
-        self._questions: dict[tuple[str, str], QuestionPlace] = {}
+        self._questions: dict[tuple[str, str], QuestionPlace] = {
+            (each.question.chat_id, each.question.code): each for each in journal.questions()
+        }
         self._sent: OrderedDict[tuple[str, str], str] = OrderedDict(
             ((chat_id, message_id), machine) for chat_id, message_id, machine in journal.sent()
         )
@@ -38,6 +32,11 @@ class Registry:
         run = self._runs.get(number)
         if run is not None and run.is_live:
             self._note_run(run._replace(is_live=False))
+
+    @property
+    def highest(self) -> int:
+        """The highest number of a run; 0 if none is known."""
+        return max(self._runs, default=0)
 
     def run(self, number: int) -> RunPlace | None:
         """Return where a run is."""
@@ -59,22 +58,27 @@ class Registry:
         """Return the machines on which a chat has, or had, runs."""
         return {run.machine for run in self._runs.values() if run.chat_id == chat_id}
 
-    def question_asked(self, machine: str, question: OpenQuestion) -> None:
-        """Note an open question."""
-        self._questions[question.chat_id, question.code] = QuestionPlace(machine, question)
+    def question_asked(self, machine: str, question: OpenQuestion, life: int | None = None) -> None:
+        """Note an open question; that of a worker, which has a life, outlives this process."""
+        place = QuestionPlace(machine, question, life or 0)
+        self._questions[question.chat_id, question.code] = place
+        if life is not None:
+            self._journal.note_question(place)
 
     def question_closed(self, chat_id: str, code: str) -> None:
         """Note that a question is closed."""
-        self._questions.pop((chat_id, code), None)
+        if self._questions.pop((chat_id, code), None) is not None:
+            self._journal.forget_question(chat_id, code)
 
     def questions(self, chat_id: str) -> list[QuestionPlace]:
         """Return the open questions of a chat."""
         return [each for (of_chat, _code), each in self._questions.items() if of_chat == chat_id]
 
-    def forget_questions(self, machine: str) -> None:
-        """Note that the questions of a machine are closed, as its process is gone."""
-        for key in [key for key, each in self._questions.items() if each.machine == machine]:
-            del self._questions[key]
+    def forget_questions(self, machine: str, *, but_of: int) -> None:
+        """Note that the questions of a machine are closed, but for those of its present life."""
+        for (chat_id, code), each in list(self._questions.items()):
+            if each.machine == machine and each.life != but_of:
+                self.question_closed(chat_id, code)
 
     def note_sent(self, machine: str, chat_id: str, message_id: str) -> None:
         """Note which machine a message of the bot is from."""

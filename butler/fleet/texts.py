@@ -28,6 +28,19 @@ def perhaps_done(member: Member) -> str:
     return f"{member.name} did not come back, so I cannot say whether this was done."
 
 
+def unpaired(machine: str) -> str:
+    """Say that a message was handed to a worker that is no longer known."""
+    return f"{machine} is no longer paired with me, so I cannot say whether this was done."
+
+
+def not_saved(machine: str, repo: str, reason: str) -> str:
+    """Say that the choice of a repo was lost."""
+    return (
+        f"This chat does not work on *{repo}* yet, as that could not be saved: {reason}. "
+        f"Send /use {machine}/{repo} again."
+    )
+
+
 def dropped(count: int, machine: str) -> str:
     """Say that messages are no longer kept."""
     what = "1 message" if count == 1 else f"{count} messages"

@@ -13,7 +13,7 @@ from typing import Any, Self
 from butler import distribution
 from butler.chat.message import Attachment, Message, Reply
 from butler.chat.transport import NO_NAMES
-from butler.errors import TransportError
+from butler.errors import DataError, TransportError
 from butler.fleet.broker import Broker
 from butler.fleet.frames import (
     Begun,
@@ -204,9 +204,14 @@ class WorkerTransport:
 
     def _end(self, chat_id: str, over: Over) -> None:
         """Mark a turn as over and tell the hub; keep its id until that is confirmed."""
-        self._marks.add(over.turn, State.OVER)
+        try:
+            self._marks.add(over.turn, State.OVER)
+        except DataError as error:  # after a restart it counts as cut off
+            logger.error("a turn that is over is not marked so: %s", error)
         confirmed = self.links.report(chat_id, over)
-        if confirmed is not None:
+        if confirmed is None:  # too many events wait; the hub asks again
+            self.turns.forget(over.turn)
+        else:
             confirmed.add_done_callback(lambda _confirmed: self.turns.forget(over.turn))
 
     async def _read(self) -> None:

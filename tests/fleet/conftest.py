@@ -67,7 +67,7 @@ class Fleet:
     def __init__(self, folder, server):
         self.folder = folder
         self.server = server
-        self.stack = AsyncExitStack()
+        self.hub_stack = AsyncExitStack()
         self.workers = {}
         self.redis_name = f"t{abs(hash(str(folder))) % 10**9}"
 
@@ -105,13 +105,22 @@ class Fleet:
         transport, records = FakeTransport(), MemoryRecords()
         from butler.app import open_bot
 
-        side = self.stack.enter_context(hub_side(setup))
-        bot = await self.stack.enter_async_context(open_bot(setup, transport, records, side=side))
+        stack = self.hub_stack
+        side = stack.enter_context(hub_side(setup))
+        bot = await stack.enter_async_context(open_bot(setup, transport, records, side=side))
         self.serving = asyncio.create_task(bot.serve())
-        self.stack.push_async_callback(self._end_hub, transport)
+        stack.push_async_callback(self._end_hub, transport)
         self.chat = Chat(transport, records, bot)
         self.bot = bot
         return self.chat
+
+    async def restart_hub(self, *repos):
+        """End the hub and start another one in its folder; its chat is another object."""
+        await self.hub_stack.aclose()
+        self.hub_stack = AsyncExitStack()
+        await self.start_hub(*repos)
+        for name in self.workers:
+            await self.online(name)
 
     async def _end_hub(self, transport):
         transport.close()
@@ -158,7 +167,7 @@ class Fleet:
         """End everything, workers first."""
         for worker in self.workers.values():
             await worker.stack.aclose()
-        await self.stack.aclose()
+        await self.hub_stack.aclose()
 
 
 async def _stopped(bot, transport, serving):

@@ -25,12 +25,27 @@ def test_the_latest_mark_counts(tmp_path):
     assert Marks(tmp_path / "turns").state(TURN) is State.OVER
 
 
-def test_marks_go_after_seven_days(tmp_path, clock):
+def test_marks_go_after_two_weeks_at_the_latest(tmp_path, clock):
     Marks(tmp_path / "turns").add(TURN, State.OVER)
 
-    clock.put_forward(KEEP_S + 1)
+    clock.put_forward(2 * KEEP_S + 1)
 
     assert Marks(tmp_path / "turns").state(TURN) is None
+
+
+def test_marks_go_while_the_worker_runs_but_none_of_the_last_seven_days(tmp_path, clock):
+    marks = Marks(tmp_path / "turns")
+    for day in range(60):
+        marks.add(f"{day:032x}", State.BEGUN)
+        marks.add(f"{day:032x}", State.OVER)
+        clock.put_forward(24 * 3600)
+
+        recent = range(max(0, day - 6), day + 1)
+        assert all(marks.state(f"{each:032x}") is State.OVER for each in recent)
+        assert len(marks) <= 16
+    assert sum(each.stat().st_size for each in tmp_path.iterdir()) <= 32 * 21
+    again = Marks(tmp_path / "turns")
+    assert (again.state(f"{59:032x}"), again.state(f"{54:032x}")) == (State.OVER, State.OVER)
 
 
 def test_half_a_mark_is_as_good_as_none(tmp_path):

@@ -8,7 +8,7 @@ from whatsapp_server.fixtures import whatsapp_server
 
 __all__ = ["whatsapp_server"]
 
-pytestmark = [pytest.mark.soak, pytest.mark.open, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1500)]
 
 
 async def test_killed_forty_times_nothing_is_acted_on_twice_or_lost_in_silence(
