@@ -136,7 +136,8 @@ async def test_an_emptied_redis_loses_no_turn_and_gives_no_number_twice(two, wai
     before = len(two.chat.transport.sent)
     await two.chat("/run second")
 
-    await wait_for(two.chat, "Run 2 started in *web* on laptop", before)
+    began = (await wait_for(two.chat, "started in *web* on laptop", before)).reply.text
+    assert int(began.split()[1]) > 1
     await wait_for(two.chat, "Done on laptop.", before)
 
 
