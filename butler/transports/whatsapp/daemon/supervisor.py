@@ -11,6 +11,7 @@ from butler.errors import LinkEndedError
 from butler.transports.whatsapp.daemon.process import SILENCE_LIMIT_S, GatewayProcess, gateway
 from butler.transports.whatsapp.daemon.spawning import Spawned
 from butler.transports.whatsapp.protocol.frames import (
+    UNANSWERED,
     Connection,
     Ended,
     Frame,
@@ -25,6 +26,10 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
 STEADY_S = 60.0
 """Lifetime of a gateway that resets the back-off."""
+
+QUICK_RETRIES = 3
+"""Gateways in a row that end for an unanswered message without making the back-off longer: the
+connection was well, and each of them leaves the chat of that message aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,8 @@ class Supervisor:
             )
             self._said = ended.sentence
             await sleep(pause_s)
+            if ended.rule == UNANSWERED and failures <= QUICK_RETRIES:
+                continue
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
     async def _run(self) -> Ended:

@@ -30,7 +30,7 @@ OUTDATED = Ended(
 )
 UNREACHABLE = Ended("unreachable", "WhatsApp could not be reached for a minute.")
 STUCK = Ended("stuck", "The WhatsApp library stopped answering.")
-UNANSWERED = Ended("stuck", "WhatsApp did not acknowledge a message in time.")
+UNANSWERED = Ended(frames.UNANSWERED, "WhatsApp did not acknowledge a message in time.")
 PUMP_ENDED = Ended("broken", "The WhatsApp library stopped delivering events.")
 
 _BANS = {

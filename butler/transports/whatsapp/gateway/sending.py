@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
 from butler.transports.whatsapp.gateway import exit_reasons
+from butler.transports.whatsapp.gateway.acknowledgement_limit import AcknowledgementLimit
 from butler.transports.whatsapp.gateway.composing import Composer
 from butler.transports.whatsapp.gateway.lanes import Lanes
 from butler.transports.whatsapp.gateway.pacing import PacedQueue, Pacer, Ranked
@@ -44,7 +45,7 @@ class Sender:
         journal: The store of replies.
         tell: Sends a frame to the daemon.
         is_open: Set while replies can be sent.
-        limit_s: Timeout of WhatsApp's acknowledgement.
+        limit_s: Longest timeout of WhatsApp's acknowledgement.
         pacer: The rate limits.
         on_sent: Called with the chat of each sent reply.
         on_subject: Called with a group and its subject, as of now.
@@ -72,7 +73,7 @@ class Sender:
         self._retracted: set[str] = set()
         self._waiting: set[str] = set()
         self._is_open = is_open
-        self._limit_s = limit_s
+        self._patience = AcknowledgementLimit(limit_s, journal.set_aside.has_lately_added)
         self._limit: asyncio.Timeout | None = None
         self._is_last_call = False
         self._free_at = 0.0
@@ -124,9 +125,9 @@ class Sender:
     def call_last(self) -> None:
         """Shorten the timeout of acknowledgements for the shutdown."""
         self._is_last_call = True
-        self._limit_s = min(self._limit_s, LAST_CALL_S)
+        self._patience.shorten(LAST_CALL_S)
         if self._limit is not None:
-            at = asyncio.get_running_loop().time() + self._limit_s
+            at = asyncio.get_running_loop().time() + self._patience.seconds
             self._limit.reschedule(min(at, self._limit.when() or at))
 
     async def pace(self) -> None:
@@ -302,10 +303,13 @@ class Sender:
             await asyncio.sleep(self._free_at - time.monotonic())
             await persisted(self._outbox.begin, request.key, request.chat_id)
             call = self._called(request, content)
+        began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._limit_s) as self._limit:
+            async with asyncio.timeout(self._patience.seconds) as self._limit:
                 # A call of the library cannot be cancelled.
-                return await asyncio.shield(call)
+                message_id = await asyncio.shield(call)
+            self._patience.note(asyncio.get_running_loop().time() - began)
+            return message_id
         except TimeoutError:
             outcome = await self._unknown(request, "WhatsApp did not acknowledge it in time")
             await self._put_aside(request.chat_id)

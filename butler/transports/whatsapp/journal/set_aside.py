@@ -14,6 +14,7 @@ CREATE TABLE set_aside (
 
 FIRST_WAIT_S = 15.0
 LONGEST_WAIT_S = 900.0
+LATELY_S = 60.0
 
 
 class SetAside:
@@ -33,6 +34,11 @@ class SetAside:
     def chats(self) -> tuple[str, ...]:
         """All of them, also those whose next attempt is due."""
         return tuple(self._chats)
+
+    def has_lately_added(self) -> bool:
+        """Return whether one was set aside within the last minute."""
+        now = time.time()
+        return any(abs(now - until + wait_s) < LATELY_S for until, wait_s in self._chats.values())
 
     def wait_s(self, chat_id: str) -> float:
         """Return the seconds until this chat may be tried; 0 if it may be now."""

@@ -18,6 +18,9 @@ MOST_QUOTED_CHARS = 1_000
 LOGGED_OUT = "logged out"
 """The rule of the ``Ended`` of a device that is no longer linked."""
 
+UNANSWERED = "unanswered"
+"""The rule of the ``Ended`` of a gateway in which a message was not acknowledged."""
+
 EDITED_TOO_LATE = Refusal("edited after it was handled", "its turn had started")
 UNREADABLE_EDIT = Refusal("edit not readable", "it could not be decrypted")
 WITHDRAWN = Refusal("withdrawn", "deleted by its sender before its turn")
@@ -28,8 +31,8 @@ class Limits:
     """Timeouts of a gateway.
 
     Attributes:
-        send_s: For WhatsApp to acknowledge a reply, which takes milliseconds. The library would
-            wait for 75 s and block all others.
+        send_s: For WhatsApp to acknowledge a reply, which takes milliseconds, as long as nothing
+            is known of the connection. The library would wait for 75 s and block all others.
         poll_s: Interval of polling the library's login state.
         poll_limit_s: For the result of a poll.
         offline_s: For a connection, before another process tries. The library's own back-off

@@ -10,6 +10,7 @@ import time
 from butler.chat.message import Message, Person
 from butler.transports.whatsapp.protocol.codec import encoded, read_frame
 from butler.transports.whatsapp.protocol.frames import (
+    UNANSWERED,
     WITHDRAWN,
     Acknowledge,
     Acknowledged,
@@ -42,6 +43,7 @@ FRAMES = {
     ),
     "commands": (_message(1, "/one"), _message(2, "/two")),
     "ails": (Connection(is_up=True), Health(("1@g.us",), 7, is_deaf=True)),
+    "unanswered": (Ended(UNANSWERED, "Not acknowledged."),),
     "final": (Ended("final", "Final.", is_final=True),),
 }
 PRINTED = "WARNING library: a line\nPress Ctrl+C to exit\n" + "panic: x\n" * 300 + "rest"
@@ -64,7 +66,7 @@ async def serve(scenario: str, descriptor: int) -> None:
     for frame in (*FRAMES.get(scenario, ()), Connection(is_up=True)):
         writer.write(encoded(frame))
     await writer.drain()
-    if scenario not in ("dies", "chats", "timeout", "final"):
+    if scenario not in ("dies", "chats", "timeout", "final", "unanswered"):
         await _answer(reader, writer)
 
 

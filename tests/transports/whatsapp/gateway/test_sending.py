@@ -250,7 +250,7 @@ async def test_on_a_full_disk_a_reply_waits_without_being_kept(journal, monkeypa
 async def test_without_a_last_call_a_deaf_library_ends_the_gateway(journal):
     async with Sending(journal) as at_work:
         at_work.client.is_deaf = True
-        at_work.sender._limit_s = 0.05
+        at_work.sender._patience.shorten(0.05)
         at_work.sender.ask(FIRST)
         told = await at_work.told.get()
         await asyncio.wait([at_work._tasks[1]])

@@ -54,3 +54,16 @@ def test_a_clock_that_was_put_back_sets_nobody_aside_for_longer(path, now):
         now.return_value -= 86_400
 
         assert journal.set_aside.wait_s(CHAT) == 0
+
+
+@pytest.mark.parametrize(
+    ("later_s", "is_lately"), [(0, True), (59, True), (61, False), (-61, False)]
+)
+def test_a_chat_that_was_set_aside_is_news_for_a_minute(path, now, later_s, is_lately):
+    with Journal(path) as journal:
+        assert not journal.set_aside.has_lately_added()
+        journal.set_aside.add(CHAT)
+    now.return_value += later_s
+
+    with Journal(path) as journal:
+        assert journal.set_aside.has_lately_added() is is_lately
