@@ -364,8 +364,7 @@ class Bot:
             case Hear():
                 return await self._heard(ctx)
             case Say():
-                self._services.records.ignored(ctx.message, placed.refusal)
-                return _Outcome(placed.text or self._hints.of(ctx), had_effect=False)
+                return self._unhandled(ctx, placed.refusal, placed.text)
 
     async def _called(self, ctx: Context, call: Call) -> _Outcome:
         services, command = self._services, call.command
@@ -397,11 +396,18 @@ class Bot:
         if outcome.answer is not PASS:
             logger.info("plain text %s in %.0f ms", outcome.result, _ms_since(started))
         if outcome.answer is PASS:
-            self._services.records.ignored(ctx.message, unheard(ctx.message))
-            return _Outcome(self._hints.of(ctx), had_effect=False)
+            return self._unhandled(ctx, unheard(ctx.message))
         if outcome.answer is not None:
             self._services.gate.count(ctx.message, ctx.role)
         return outcome
+
+    def _unhandled(self, ctx: Context, refusal: Refusal, text: str = "") -> _Outcome:
+        """Record that nothing was done, and say so with the text or a hint, if one is due."""
+        self._services.records.ignored(ctx.message, refusal)
+        answer = text or self._hints.of(ctx)
+        if answer:
+            logger.info("answered that nothing was done: %s", refusal.rule)
+        return _Outcome(answer, had_effect=False)
 
     async def _first_answer(self, ctx: Context) -> Answer | Pass:
         if self._listeners:

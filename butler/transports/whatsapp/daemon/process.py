@@ -60,7 +60,7 @@ class GatewayProcess:
         self._reader = reader
         self._writer = writer
         self._fault = ""
-        self._heard_at = asyncio.get_running_loop().time()
+        self._began_at = self._heard_at = asyncio.get_running_loop().time()
 
     @property
     def silent_s(self) -> float:
@@ -93,9 +93,14 @@ class GatewayProcess:
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield frames from the gateway until it ends or is silent for half a minute."""
         pinging = asyncio.create_task(self._ping_forever(), name="gateway-ping")
+        has_begun = False
         try:
             while (frame := await self._next()) is not None:
                 self._heard_at = asyncio.get_running_loop().time()
+                if not has_begun:
+                    started_ms = (self._heard_at - self._began_at) * 1000
+                    logger.debug("the gateway began to speak after %.0f ms", started_ms)
+                    has_begun = True
                 logger.debug("from the gateway: %s%s", type(frame).__name__, _about(frame))
                 if not isinstance(frame, Pong):
                     yield frame

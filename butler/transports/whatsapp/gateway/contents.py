@@ -34,6 +34,7 @@ _FORWARD_MARKS = (
     "forwardedAiBotMessageInfo",
     "botMessageSharingInfo",
 )
+_FORWARDED_ANSWER_OF_AN_AI = "botForwardedMessage"
 _MEDIA = {
     "imageMessage": "picture",
     "videoMessage": "video",
@@ -98,6 +99,8 @@ class Body:
     @property
     def is_forwarded(self) -> bool:
         """Whether its words were passed on; phones mark that in several ways, also alone."""
+        if self.kind == _FORWARDED_ANSWER_OF_AN_AI:
+            return True
         context = self.context
         if context is None:
             return False

@@ -26,7 +26,6 @@ _NAMED = {
     "": "unknown kind",
 }
 _NOT_OWN_WORDS = {
-    "botForwardedMessage": "forwarded",
     "richResponseMessage": "words of an AI",
     "botInvokeMessage": "question to an AI",
     **dict.fromkeys(

@@ -88,7 +88,9 @@ class Translator:
             return Refusal("unknown sender", f"{address(source.Sender)} is not a person's address")
         if len(message.text) > MAX_TEXT_CHARS:
             return Refusal("too long", f"{len(message.text)} characters")
-        return None if message.text.strip() or message.media else textless(found, message.id)
+        if message.text.strip() or message.media or message.is_forwarded:
+            return None
+        return textless(found, message.id)
 
     def sender(self, source: Any) -> Person:
         """Return who wrote a message, by all known addresses."""

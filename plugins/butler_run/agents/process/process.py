@@ -278,7 +278,7 @@ async def spawned(
         child, line = start(launch, process.name, process.token, folder, limits.end_interval_s)
         try:
             await process.connect(child, line, is_boxed=launch.is_boxed)
-            logger.info("%s started as process %s", process.name, process.pid)
+            logger.debug("%s started as process %s", process.name, process.pid)
             async with process, _watched(process, launch):
                 yield process
         finally:

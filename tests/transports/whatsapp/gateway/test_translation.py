@@ -94,7 +94,7 @@ def test_most_wrappers_are_around_the_words_of_others():
     assert len(WRAPPERS - OWN_WORDS) > 20
 
 
-@pytest.mark.parametrize("name", sorted(WRAPPERS - OWN_WORDS))
+@pytest.mark.parametrize("name", sorted(WRAPPERS - OWN_WORDS - {"botForwardedMessage"}))
 def test_words_of_others_are_not_read_as_the_senders_own(translator, name):
     received = event(_wrapped(name, Content(imageMessage=e2e.ImageMessage(caption="hi"))))
     message = translator.message(received)
@@ -155,6 +155,14 @@ def test_what_a_person_sends_beside_text_is_handed_over_by_its_name(translator, 
 def test_a_message_is_forwarded_by_each_of_the_marks(translator, mark):
     assert translator.message(event(_in_context(**mark))).is_forwarded
     assert not translator.message(event(_in_context(mentionedJID=["801@lid"]))).is_forwarded
+
+
+def test_an_answer_of_an_ai_that_was_passed_on_is_a_forward_without_words(translator):
+    received = event(_wrapped("botForwardedMessage", TEXT))
+    message = translator.message(received)
+
+    assert (message.text, message.is_forwarded) == ("", True)
+    assert translator.refusal(received, message) is None
 
 
 def test_a_message_has_its_time_in_seconds_and_the_name_of_its_sender(translator):
@@ -380,7 +388,6 @@ def _sealed(kind, target="A0"):
             {"content": Content(conversation="hi", messageContextInfo={"botMetadata": {}})},
         ),
         ("question to an AI", {"content": _wrapped("botInvokeMessage", TEXT)}),
-        ("forwarded", {"content": _wrapped("botForwardedMessage", TEXT)}),
         ("words of an AI", {"content": Content(richResponseMessage={})}),
         ("status post", {"content": _wrapped("groupStatusMessage", TEXT)}),
         ("status post", {"content": _in_context(isGroupStatus=True)}),
