@@ -1,6 +1,6 @@
 """What comes of a run, from the agent's events to the answer for the chat."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from butler import listed
@@ -25,6 +25,7 @@ MOST_ATTACHED = 5
 """How many files of an answer are sent."""
 
 _MOST_NAMED = 3
+_MOST_TOKENS = 10**15
 _STATES = {
     Reason.DONE: State.DONE,
     Reason.CANCELLED: State.STOPPED,
@@ -84,7 +85,7 @@ class Outcome:
             case UsageLimit():
                 self.limit = event
             case Usage():
-                self.usage = event
+                self.usage = _possible(event)
             case Finished():
                 self.finished = event
             case _:
@@ -129,6 +130,13 @@ class Outcome:
         if self.limit is not None and _is_near(self.limit):
             notes.append(limit_warning(self.limit))
         return notes
+
+
+def _possible(usage: Usage) -> Usage:
+    """Return what an agent reports with numbers that can be: nothing costs less than nothing."""
+    tokens = max(0, min(_MOST_TOKENS, usage.tokens))
+    cost = usage.cost_usd
+    return replace(usage, tokens=tokens, cost_usd=None if cost is None else max(0.0, cost))
 
 
 def _is_near(limit: UsageLimit) -> bool:

@@ -1,10 +1,14 @@
 """Agents that are not there, break off, or go too far: the chat is told in a sentence."""
 
+import json
+import math
+
 import pytest
 
 from butler.app import read_setup
 from butler.errors import TransportError
 from butler.testing import open_chat
+from butler.testing.agents import scripted_agent
 
 OF_THE_AGENT = "[plugins.run.agents.shout]"
 
@@ -193,6 +197,55 @@ async def test_a_line_that_is_no_answer_is_passed_over(chat, script, run, line):
     await chat("/use api")
 
     assert (await run(chat)).startswith("Done.")
+
+
+@pytest.fixture
+def of_claude(butler_toml, tmp_path, script):
+    """Return the configuration with Claude's own command, which plays the same script."""
+    command = scripted_agent("claude", tmp_path, {"turns": [[{"say": "Done."}]]})
+    script.turns({"say": "Done."})
+    agent = f'[plugins.run.agents.claude]\nkind = "claude"\ncommand = {json.dumps(command)}\n'
+    return butler_toml + agent
+
+
+@pytest.mark.parametrize("agent", ["scripted", "claude"])
+@pytest.mark.parametrize(
+    ("tokens", "cost_usd"),
+    [(10**400, 0.5), (2**63, 10**400), (1, math.nan), (1, math.inf)],
+    ids=["many tokens", "a high cost", "no number", "without end"],
+)
+async def test_numbers_beyond_measure_end_no_run(of_claude, tmp_path, run, agent, tokens, cost_usd):
+    (tmp_path / "butler.toml").write_text(of_claude)
+    async with open_chat(read_setup(tmp_path / "butler.toml")) as chat:
+        await chat("/use api")
+        await chat(f"/agent {agent}")
+        _play(tmp_path, agent, {"usage": {"tokens": tokens, "cost_usd": cost_usd}})
+
+        assert (await run(chat)).startswith("Done.")
+        assert "1 run" in (await chat("/context"))[0]
+
+
+@pytest.mark.parametrize("agent", ["scripted", "claude"])
+async def test_a_run_that_costs_less_than_nothing_spares_no_budget(of_claude, tmp_path, run, agent):
+    (tmp_path / "butler.toml").write_text(
+        of_claude.replace("max_queued = 2", "max_queued = 2\nmax_cost_usd_per_day = 1")
+    )
+    async with open_chat(read_setup(tmp_path / "butler.toml")) as chat:
+        await chat("/use api")
+        await chat(f"/agent {agent}")
+        for cost_usd in (-1_000.0, 1.5):
+            _play(tmp_path, agent, {"usage": {"tokens": -1, "cost_usd": cost_usd}})
+            await run(chat)
+
+        (refused,) = await chat("/run once more")
+
+        assert refused.startswith("This chat has used up its US dollars of 24 hours (1.5 of 1).")
+
+
+def _play(folder, agent, step):
+    name = {"scripted": "acp"}.get(agent, agent)
+    script = {"turns": [[step, {"say": "Done."}]]}
+    (folder / f"{name}-script.json").write_text(json.dumps(script))
 
 
 @pytest.mark.parametrize("line", NO_ANSWERS[:3])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 from butler_run.agents.complaints import explained
@@ -11,6 +12,8 @@ from butler_run.agents.process.process import AgentProcess
 from butler_run.agents.text import on_one_line
 
 _MAX_STRAY_LINES = 20
+# The largest whole number that JavaScript counts exactly, see Number.MAX_SAFE_INTEGER.
+_MOST = 2**53 - 1
 
 
 class Messages:
@@ -105,8 +108,25 @@ class Messages:
 
 
 def _object(line: str) -> dict[str, Any] | None:
+    """Return the JSON object in a line, with numbers that everything here can count with."""
     try:
-        message = json.loads(line)
+        message = _DECODER.decode(line)
     except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if isfinite(number) else None
+
+
+def _exact(digits: str) -> int:
+    return max(-_MOST, min(_MOST, int(digits)))
+
+
+def _no_number(_name: str) -> None:
+    """Return nothing for ``NaN`` and ``Infinity``, which are not JSON."""
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_int=_exact, parse_constant=_no_number)
