@@ -123,6 +123,16 @@ def service_options(parser: argparse.ArgumentParser) -> None:
     logs.add_argument("--follow", action="store_true", help="go on with what comes")
 
 
+def panel_options(parser: argparse.ArgumentParser) -> None:
+    """Add those of `butler panel`."""
+    parser.add_argument(
+        "--no-browser", action="store_true", help="print the link and open no browser"
+    )
+    parser.add_argument(
+        "--read-only", action="store_true", help="show everything, and let nobody do anything"
+    )
+
+
 def why_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``butler why``."""
     parser.add_argument("--chat", metavar="CHAT", help="only messages of this chat")

@@ -38,6 +38,12 @@ _COMMANDS: tuple[tuple[str, str, AddOptions | None, str], ...] = (
         "",
     ),
     (
+        "panel",
+        "Open Butler's panel in the browser, and print its link.",
+        options.panel_options,
+        "",
+    ),
+    (
         "why",
         "List ignored and refused messages, with the rule that decided.",
         options.why_options,

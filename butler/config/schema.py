@@ -204,6 +204,12 @@ class LogConfig(_Section):
     loggers: dict[str, LogLevel] = {}
 
 
+class PanelConfig(_Section):
+    """``[panel]``: the panel in the browser, which runs with the daemon if this is there."""
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+
 def _default_data_dir() -> Path:
     return Path(platformdirs.user_data_dir("butler", appauthor=False))
 
@@ -226,6 +232,7 @@ class Config(_Section):
     records: RecordsConfig = RecordsConfig()
     notify: NotifyConfig = NotifyConfig()
     log: LogConfig = LogConfig()
+    panel: PanelConfig | None = None
 
     @model_validator(mode="after")
     def _check_redis(self) -> Self:
@@ -233,6 +240,11 @@ class Config(_Section):
             said = 'sessions.store is "redis", but redis.url does not say where that is'
             raise PydanticCustomError("butler", "{expected}", {"expected": said})
         return self
+
+    @property
+    def panel_port(self) -> int:
+        """The port of the panel; 0 for any that is free."""
+        return self.panel.port if self.panel else 0
 
     def configured_repos(self, options: Mapping[str, Mapping[str, BaseModel]]) -> list[Repo]:
         """Return the repos that are configured by name."""

@@ -19,6 +19,7 @@ from butler.ops.last_good import keep
 from butler.ops.log_setup import configure_log
 from butler.ops.notices import Notices
 from butler.ops.notify_socket import NotifySocket, telling
+from butler.ops.panel_process import panel_running
 from butler.ops.reloading import Reloader, has_terminal
 from butler.ops.reporting import Inside, reporting
 from butler.ops.shutdown import LastResort, converse, end_what_is_left
@@ -124,6 +125,7 @@ class _Daemon:
             reporting(data_dir, self._state, lambda: _say_ready(self._setup), self._inside),
             telling(self._manager, self._state, self._is_alive),
             self._notices.watching(),
+            panel_running(self._setup.path, is_wanted=self._setup.config.panel is not None),
         ):
             yield
 

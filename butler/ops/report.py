@@ -9,6 +9,7 @@ from typing import Literal, TextIO
 
 from butler.chat.text import duration, listed
 from butler.config import loading
+from butler.config.schema import Config
 from butler.ops.clock import clock_offset, is_wrong
 from butler.ops.data_files import LEAST_FREE_BYTES, room
 from butler.ops.figures import JournalFigures, journal_figures, journal_lines
@@ -91,9 +92,18 @@ class Status:
 
 def status(config_path: Path | None) -> Status:
     """Look at the disk: return the status."""
-    config = loading.read(config_path)
+    return status_of(loading.read(config_path))
+
+
+def status_of(config: Config, *, by_writing: bool = True) -> Status:
+    """Look at the disk: return the status of what a configuration names.
+
+    Args:
+        config: The configuration.
+        by_writing: Also try whether the disk can be written.
+    """
     report = read_report(config.data_dir)
-    holder = _holder(config.data_dir / "daemon.lock")
+    holder = lock_holder(config.data_dir / "daemon.lock")
     daemon: Literal["running", "starting", "stopped"] = "running"
     if holder is None:
         daemon, report = "stopped", report if report and report.link == "ended" else None
@@ -102,7 +112,9 @@ def status(config_path: Path | None) -> Status:
     journal, problem = _journal(config.data_dir / "whatsapp" / "journal.sqlite3")
     account = linked_account(config.data_dir / "whatsapp")
     free_bytes = room(config.data_dir)
-    trouble = disk_trouble(config.data_dir) if config.data_dir.is_dir() else None
+    trouble = (
+        disk_trouble(config.data_dir, by_writing=by_writing) if config.data_dir.is_dir() else None
+    )
     return Status(account, daemon, holder, report, journal, problem, free_bytes, trouble)
 
 
@@ -182,12 +194,12 @@ def _health_lines(status: Status) -> list[str]:
 
 def daemon_process(folder: Path) -> int | None:
     """Return the id of the daemon's process on a data folder; None if there is none."""
-    holder = _holder(folder / "daemon.lock")
+    holder = lock_holder(folder / "daemon.lock")
     return int(holder) if holder and holder.isdecimal() else None
 
 
-def _holder(path: Path) -> str | None:
-    """Return the id of the process that locks the data folder; None if there is none."""
+def lock_holder(path: Path) -> str | None:
+    """Return the id of the process that holds a lock of the data folder; None if none does."""
     try:
         with path.open(errors="replace") as file:
             return None if _is_free(file) else file.read(32).strip()
