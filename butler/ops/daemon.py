@@ -65,7 +65,7 @@ async def serve(setup: Setup, news: str = "", gateway: Spawned | None = None) ->
             await asyncio.to_thread(keep, setup)
         await daemon.serve(news)
     await asyncio.to_thread(end_what_is_left)
-    daemon.last_resort.disarm()
+    # The last resort stays armed: a thread that waits for a dead disk would keep the process.
     logger.info("Stopped.")
 
 
@@ -76,9 +76,6 @@ class _Daemon:
         setup: The checked configuration.
         folder: The folder of the linked account.
         gateway: The process of the first gateway, if it was started before.
-
-    Attributes:
-        last_resort: Ends the process if its shutdown takes too long.
     """
 
     def __init__(self, setup: Setup, folder: Path, gateway: Spawned | None = None) -> None:
@@ -93,7 +90,7 @@ class _Daemon:
         self._generation = Generation(config.data_dir)
         self._manager = NotifySocket.taken_from(os.environ)
         self._notices = Notices(config, self._state, self._is_alive)
-        self.last_resort = LastResort(self._records.flush)
+        self._last_resort = LastResort(self._records.flush)
 
     async def serve(self, news: str) -> None:
         """Serve until the link ends or a signal asks to stop."""
@@ -138,7 +135,7 @@ class _Daemon:
         self._notices.config = new.config.notify
 
     def _on_stop(self) -> None:
-        self.last_resort.arm()
+        self._last_resort.arm()
         self._transport.call_last()
 
     def _state(self) -> LinkState:

@@ -69,11 +69,6 @@ class LastResort:
             self._timer.daemon = True
             self._timer.start()
 
-    def disarm(self) -> None:
-        """Let the process end by itself."""
-        if self._timer is not None:
-            self._timer.cancel()
-
     def _end(self) -> None:
         logger.error("not over within %g s, so what is left is killed", END_LIMIT_S)
         saving = threading.Thread(target=self._save, daemon=True)

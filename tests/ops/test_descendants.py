@@ -2,12 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from butler.ops.shutdown import end_what_is_left
 from butler_process import PATIENCE_S
 
 GETS_AWAY = """
@@ -49,6 +53,50 @@ def test_a_process_that_got_away_by_forks_and_sessions_of_its_own_is_ended():
     assert left == []
     with pytest.raises(ProcessLookupError):
         os.kill(process_id, 0)
+
+
+def test_what_cannot_be_ended_is_said_with_its_name(mocker, caplog):
+    refused = mocker.patch("butler.ops.descendants.os.kill", side_effect=PermissionError)
+    with subprocess.Popen(["sleep", "600"]) as child:
+        end_what_is_left()
+        mocker.stop(refused)
+        child.kill()
+
+    assert "these processes could not be ended" in caplog.text
+    assert f"sleep ({child.pid})" in caplog.text
+
+
+OF_A_SERVICE = """
+import json, os, sys
+from butler.ops.descendants import end_all
+os.environ["SYSTEMD_EXEC_PID"] = str(os.getpid())
+with open(sys.argv[1] + "/cgroup.procs", "w") as members:
+    members.write(str(os.getpid()))
+print(json.dumps(end_all(10)))
+"""
+
+
+@pytest.fixture
+def control_group(tmp_path):
+    """A control group of its own, as systemd makes one for a service."""
+    for root in (Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup")):
+        folder = root / f"butler-{tmp_path.name}"
+        with suppress(OSError):
+            folder.mkdir()
+            if (folder / "cgroup.procs").exists():
+                yield folder
+                folder.rmdir()
+                return
+    pytest.skip("no control group can be made here")
+
+
+def test_what_has_no_parent_below_butler_ends_with_the_control_group_of_its_service(control_group):
+    with subprocess.Popen(["sleep", "600"]) as stranger:
+        (control_group / "cgroup.procs").write_text(str(stranger.pid))
+        left = json.loads(run(OF_A_SERVICE, str(control_group)))
+
+        assert left == []
+        assert stranger.wait(PATIENCE_S) == -signal.SIGKILL
 
 
 ZOMBIE = """
