@@ -107,17 +107,17 @@ def how_to_log_in(program: str) -> str:
 def with_clock_times(said: str, now: float | None = None) -> str:
     """Return ``said`` with the Unix time of a limit's reset as clock time.
 
-    ``limit reached|1795824000`` becomes ``limit reached; it resets at 15:00 (in 1 h 50 min)``.
+    ``limit reached|1795824000`` becomes ``limit reached; it resets at 2026-11-28 15:00 (in 2 h)``.
     """
     current = time.time() if now is None else now
     return _RESET.sub(lambda match: f"{match[1]}; {_reset(float(match[2]), current)}", said)
 
 
 def _reset(at: float, now: float) -> str:
-    moment, today = time.localtime(at), time.localtime(now)
-    day = "" if moment[:3] == today[:3] else time.strftime("%Y-%m-%d ", moment)
-    left = f" (in {duration(at - now)})" if at > now else ""
-    return f"it resets at {day}{time.strftime('%H:%M', moment)}{left}"
+    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+    return (
+        f"it resets at {moment} (in {duration(at - now)})" if at > now else f"it reset at {moment}"
+    )
 
 
 def _login(maker: _Maker, said: str, variables: Collection[str]) -> str | None:

@@ -19,6 +19,7 @@ _WITHOUT_MARK = (
 _MARKS |= dict.fromkeys(_WITHOUT_MARK, "")
 _ENDS = _MARKS | {"li": "", "hr": "", "br": ""}
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})(?:\s[^<>]{0,1000})?/?>")
+_SUMMARY_END = re.compile(r"(</summary>)(?!\s{0,9}\n)", re.IGNORECASE)
 _COMMENT = "<!--"
 
 
@@ -27,7 +28,8 @@ def without_tags(html: str) -> str:
 
     What is no tag of HTML, such as ``<T>``, stays.
     """
-    return _TAG.sub(_mark, "".join(_without_comments(html)))
+    own_line = _SUMMARY_END.sub(r"\1\n", "".join(_without_comments(html)))
+    return _TAG.sub(_mark, own_line)
 
 
 def _without_comments(html: str) -> Iterator[str]:

@@ -68,9 +68,10 @@ def test_the_end_of_a_limit_is_a_clock_time():
     tomorrow = f"5-hour limit reached|{now + 86_400:.0f}"
 
     assert with_clock_times(said, now) == (
-        "Claude AI usage limit reached; it resets at 15:00 (in 1 h 50 min)"
+        "Claude AI usage limit reached; it resets at 2026-11-28 15:00 (in 1 h 50 min)"
     )
     assert with_clock_times(tomorrow, now).endswith("it resets at 2026-11-29 13:10 (in 1 day)")
+    assert with_clock_times(said, now + 6_600).endswith("; it reset at 2026-11-28 15:00")
 
 
 @pytest.mark.parametrize(
@@ -80,5 +81,5 @@ def test_the_end_of_a_limit_is_understood_in_every_form(said):
     now = time.mktime((2026, 11, 28, 13, 10, 0, 0, 0, -1))
 
     assert with_clock_times(said.format(int(now) + 6_600), now).endswith(
-        "; it resets at 15:00 (in 1 h 50 min)"
+        "; it resets at 2026-11-28 15:00 (in 1 h 50 min)"
     )

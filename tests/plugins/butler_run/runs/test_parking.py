@@ -31,7 +31,7 @@ def limit(chat, script, wait_for):
 async def test_a_usage_limit_is_its_own_end_with_the_time_of_the_reset(chat, limit, clock):
     told = await limit(110 * 60)
 
-    at = time.strftime("%H:%M", time.localtime(clock.now + 110 * 60))
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(clock.now + 110 * 60))
     assert told.startswith("Half of it.\n\n")
     assert f"'s usage limit is reached; it resets at {at} (in 1 h 50 min)." in told
     assert "/retry 1 runs it again; /park on lets me go on" in told

@@ -38,6 +38,8 @@ SECONDS = 3.0
         ("<b>x</b> <i>y</i><br>z", "*x* _y_\nz"),
         ("<div>\nx\n</div>", "x"),
         ("<details><summary>Log</summary>\nline\n</details>", "*Log*\nline"),
+        ("<details><summary>Log</summary>line</details>", "*Log*\nline"),
+        ("See <details><summary>Log</summary>line</details>", "See *Log*\nline"),
         ("a <!-- a note --> b", "a  b"),
         ("<!-- a note -->\n\nb", "b"),
         ("1 < 2 and Vec<String>", "1 < 2 and Vec<String>"),
