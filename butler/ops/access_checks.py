@@ -28,12 +28,12 @@ def access_findings(setup: Setup) -> list[Finding]:
 
 def _who_may_what(setup: Setup) -> Iterator[Finding]:
     access = setup.config.access
-    owners = ", ".join(["the linked account", *map(str, access.owners)])
+    owners = ", ".join(filter(None, ["the linked account", _people(access.owners)]))
     yield _said(f"owners ({owners}) may use every command")
-    if access.users:
-        yield _said(f"users ({_people(access.users)}) may use, in every chat, {_all_but(setup)}")
+    if users := _people(access.users):
+        yield _said(f"users ({users}) may use, in every chat, {_all_but(setup)}")
     names = stored_names(setup.config.data_dir / "whatsapp")
-    for chat_id in dict.fromkeys([*access.chats, *access.rules]):
+    for chat_id in filter(_is_chat, dict.fromkeys([*access.chats, *access.rules])):
         rules = access.rules.get(chat_id)
         people = rules.people if rules else None
         if people is None and chat_id not in access.chats:
@@ -53,7 +53,7 @@ def _all_but(setup: Setup, chat_id: str = "") -> str:
 
 
 def _people(people: Iterable[Person]) -> str:
-    return listed(map(str, people))
+    return listed(map(str, filter(_is_somebody, people)))
 
 
 def _said(detail: str) -> Finding:
@@ -63,13 +63,21 @@ def _said(detail: str) -> Finding:
 def _matching_nobody(config: Config) -> Iterator[Finding]:
     for key, people in _configured_people(config):
         for person in people:
-            if person.phone and not _MIN_DIGITS < len(person.phone) <= _MAX_DIGITS + 1:
+            if not _is_somebody(person):
                 yield Finding(False, _SUBJECT, f"{key}: {person} is no one's phone number")
     for key, chats in _configured_chats(config):
         for chat_id in chats:
-            if chat_id != _CONSOLE and not _WHATSAPP_CHAT.fullmatch(chat_id):
+            if not _is_chat(chat_id):
                 problem = f'"{chat_id}" is no chat on WhatsApp; the id of a group ends in @g.us'
                 yield Finding(False, _SUBJECT, f"{key}: {problem} (butler why lists ids)")
+
+
+def _is_somebody(person: Person) -> bool:
+    return not person.phone or _MIN_DIGITS < len(person.phone) <= _MAX_DIGITS + 1
+
+
+def _is_chat(chat_id: str) -> bool:
+    return chat_id == _CONSOLE or _WHATSAPP_CHAT.fullmatch(chat_id) is not None
 
 
 def _configured_people(config: Config) -> Iterator[tuple[str, Iterable[Person]]]:

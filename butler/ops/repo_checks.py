@@ -23,7 +23,7 @@ def repo_findings(registry: RepoRegistry) -> list[Finding]:
         problems = asyncio.run(_with_those_of_git(repos, problems))
     return [
         Finding(git is not None, "git", git or _NO_GIT),
-        *map(_repo, repos, problems),
+        *(_repo(*each, is_tried=git is not None) for each in zip(repos, problems, strict=True)),
         *(note for repo in repos for note in _brought(repo)),
         *(Finding(False, "repo_folders", each) for each in registry.folder_problems),
         *(Finding(True, "repo_folders", each, is_note=True) for each in registry.skipped),
@@ -31,10 +31,12 @@ def repo_findings(registry: RepoRegistry) -> list[Finding]:
     ]
 
 
-def _repo(repo: Repo, problem: str | None) -> Finding:
+def _repo(repo: Repo, problem: str | None, *, is_tried: bool) -> Finding:
     if problem is None and working_copy(repo.path) is None:
         said = f"{repo.path} is not under git, so there is no /diff and no /undo"
         return Finding(True, f"repo {repo.name}", said, is_note=True)
+    if problem is None and not is_tried:
+        return Finding(True, f"repo {repo.name}", f"{repo.path}, not tried without git", True)
     detail = f"{repo.path}{f' {problem}' if problem else ''}"
     return Finding(problem is None, f"repo {repo.name}", detail)
 

@@ -14,6 +14,7 @@ from butler_run.agents import (
     Wishes,
     allowed_environment,
 )
+from butler_run.agents.process.starting import missing
 from butler_run.agents.readiness import (
     interpreter_problem,
     login_problem,
@@ -112,7 +113,7 @@ class Catalog:
             return ""
         preset = PRESETS.get(name)
         how = f" {preset.how_to_get}" if preset else ""
-        return f"{program} is not installed, so /run cannot use it.{how}"
+        return f"{missing(program, Path(program))}, so /run cannot use it.{how}"
 
     def _program(self, name: str) -> str:
         settings = self._settings.agents.get(name, AgentSettings())

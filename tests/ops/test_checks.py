@@ -198,7 +198,8 @@ def test_without_git_that_is_one_problem(found, tmp_path, monkeypatch):
     lines = found()
 
     assert str(lines["git"]).startswith("WRONG  git            git is not installed")
-    assert lines["repo api"].is_fine
+    assert str(lines["repo api"]).endswith("/api, not tried without git")
+    assert lines["repo api"].is_note
 
 
 @pytest.mark.parametrize("broken", [".git/HEAD", ".git/index"])
@@ -260,9 +261,12 @@ def test_a_working_copy_that_cannot_be_called_by_its_name_is_worth_a_note(tmp_pa
 def test_what_can_match_nobody_is_wrong(tmp_path, access, said):
     setup = read_setup(write_config(tmp_path, f"[access]\n{access}\n"))
 
-    (line,) = [each for each in findings(setup) if each.subject == "access" and not each.is_fine]
+    lines = [each for each in findings(setup) if each.subject == "access"]
 
+    (line,) = [each for each in lines if not each.is_fine]
     assert line.detail.startswith(said)
+    nobody = said.split(": ")[1].split()[0].strip('"')
+    assert not [each for each in lines if each.is_fine and nobody in each.detail]
 
 
 @pytest.mark.parametrize(
@@ -468,6 +472,15 @@ def test_an_agent_without_its_interpreter_is_wrong(tmp_path, programs, first_lin
 
     assert agent.startswith("WRONG")
     assert said in agent
+
+
+def test_an_agent_that_may_not_be_executed_is_said_with_what_to_type(tmp_path):
+    program = tmp_path / "agent.sh"
+    program.write_text("#!/bin/sh\n")
+
+    lines = agents(tmp_path, f'[plugins.run.agents.mine]\ncommand = ["{program}"]\n')
+
+    assert any(f"{program} is not executable (chmod +x {program})" in line for line in lines)
 
 
 def test_an_interpreter_beside_its_agent_is_found(tmp_path, programs):

@@ -69,14 +69,18 @@ def _tried(enclosures: Enclosures) -> Finding:
         found = enclosures.bubblewrap()
     except SandboxError as error:
         return Finding(False, _SUBJECT, str(error))
-    holder = "prlimit" if shutil.which("prlimit") else "nobody, as there is no prlimit(1)"
+    enforcing = (
+        "prlimit enforces their limits"
+        if shutil.which("prlimit")
+        else "there is no prlimit(1), so nothing enforces their limits"
+    )
     if limits.has_user_manager():
-        holder = "a systemd scope"
+        enforcing = "a systemd scope enforces their limits"
     return Finding(
         True,
         _SUBJECT,
         f"{found.program}, bubblewrap {found.version}, works; agents get the system read-only, "
-        f"their repo, and required parts of the home folder; {holder} enforces their limits",
+        f"their repo, and required parts of the home folder; {enforcing}",
     )
 
 

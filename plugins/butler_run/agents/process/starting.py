@@ -33,9 +33,16 @@ def found(program: str, folder: Path, environment: Mapping[str, str], how_to_get
     wanted = str(folder / program) if "/" in program else program
     path = shutil.which(wanted, path=environment.get("PATH", os.defpath))
     if path is None:
-        sentence = f"{program} is not installed on the machine that runs Butler."
+        sentence = f"{missing(program, Path(wanted))} on the machine that runs Butler."
         raise AgentError(f"{sentence} {how_to_get}".rstrip())
     return str(Path(path).absolute())
+
+
+def missing(program: str, path: Path) -> str:
+    """Return the beginning of a sentence on a program that cannot be found at its path."""
+    if "/" in program and path.is_file():
+        return f"{program} is not executable (chmod +x {path})"
+    return f"{program} is not installed"
 
 
 def start(
