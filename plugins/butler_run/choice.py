@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from butler_run.agents import RESUME_OF_CLAUDE, Agent, Mode, RunLimits, Wishes
 from butler_run.sandbox.boundary import Boundary
 from butler_run.settings import Approvers
+from butler_run.text.plain import in_one_line
+
+_CHOSEN_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Choice:
         mode = self.wishes.mode
         in_mode = mode if mode != self.default_mode else None
         chosen = [self.wishes.model, self.wishes.effort, in_mode]
-        return " · ".join([self.title, *(each for each in chosen if each)])
+        shown = (in_one_line(each, _CHOSEN_LENGTH) for each in chosen if each)
+        return " · ".join([self.title, *shown])
 
 
 NOTHING_CHOSEN = Chosen()

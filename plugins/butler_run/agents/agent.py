@@ -19,6 +19,9 @@ from typing import Protocol
 from butler_run.agents.events import Decision, Event, Label, Mode, Value
 from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 
+LONGEST_TITLE = 1_000
+"""How much is kept of the first words of a conversation; what shows them hides secrets first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Past:

@@ -11,6 +11,7 @@ from butler_run.runs.offers import Offers
 from butler_run.runs.scheduler import Scheduler
 from butler_run.settings import RunSettings
 from butler_run.snapshots.undo import Changes
+from butler_run.text.redaction import Redactor
 
 
 class RunCommandsBase(Plugin[RunSettings]):
@@ -27,6 +28,7 @@ class RunCommandsBase(Plugin[RunSettings]):
     _choices: Choices
     _offers: Offers
     _listed: dict[tuple[str, str, str], list[Past]]
+    _secrets: Redactor
 
     async def _start(self, ctx: Context, prompt: str) -> str | None:
         repo = await ctx.active_repo()

@@ -69,7 +69,8 @@ class ConversationCommands(RunCommandsBase):
     async def continue_(self, ctx: Context, number: int | None = None) -> str:
         """Go on here with a conversation that was begun in a terminal.
 
-        /continue lists the newest ones of the repo's folder, /continue 2 takes the second.
+        /continue lists the newest ones of the repo's folder, but those of other chats; /continue 2
+        takes the second.
         """
         repo = await ctx.active_repo()
         choice = self._choices.choose(ctx, repo)
@@ -78,7 +79,7 @@ class ConversationCommands(RunCommandsBase):
         if number is None or listed is None:
             listed = self._listed[key] = await self._conversations(ctx, repo.name, choice)
         if number is None:
-            lines = [_line(n, each) for n, each in enumerate(listed, start=1)]
+            lines = [self._listed_as(n, each) for n, each in enumerate(listed, start=1)]
             head = f"Conversations of {choice.name} in the folder of *{repo.name}*:"
             return "\n".join([head, *lines, "/continue <number> goes on with one here."])
         if not 1 <= number <= len(listed):
@@ -91,7 +92,7 @@ class ConversationCommands(RunCommandsBase):
             if past.may_be_alive
             else ""
         )
-        return f"The next prompt goes on with “{_titled(past)}” in *{repo.name}*.{in_a_copy}"
+        return f"The next prompt goes on with “{self._titled(past)}” in *{repo.name}*.{in_a_copy}"
 
     async def _conversations(self, ctx: Context, repo_name: str, choice: Choice) -> list[Past]:
         repo = await ctx.repo(repo_name)
@@ -99,7 +100,8 @@ class ConversationCommands(RunCommandsBase):
         if found is None:
             raise UserError(f"{choice.name} does not list its conversations.")
         own = self._conversation(ctx, repo_name, choice)
-        others = [each for each in found if each.id != own][:MOST_LISTED]
+        left_out = {own, *self._history.conversations_of_others(ctx.chat_id)}
+        others = [each for each in found if each.id not in left_out][:MOST_LISTED]
         if not others:
             raise UserError(
                 f"{choice.name} has no other conversations in the folder of *{repo_name}*."
@@ -112,6 +114,15 @@ class ConversationCommands(RunCommandsBase):
     def _has_compact(self, repo_name: str, choice: Choice) -> bool:
         announced = self._history.slash_commands.of(repo_name, choice.name) or ()
         return any(each.name == "compact" for each in announced)
+
+    def _listed_as(self, number: int, past: Past) -> str:
+        changed = "" if past.changed_at is None else f", {ago(time.time() - past.changed_at)}"
+        alive = ", may still be open" if past.may_be_alive else ""
+        return f"{number}. {self._titled(past)}{changed}{alive}"
+
+    def _titled(self, past: Past) -> str:
+        title = self._secrets.redacted(past.title)
+        return in_one_line(title, _TITLE_LENGTH) or "without a title"
 
 
 def _told(repo_name: str, choice: Choice, conversation_id: str) -> str:
@@ -128,16 +139,6 @@ def _told(repo_name: str, choice: Choice, conversation_id: str) -> str:
             'finds it only where [repos] or [plugins.run] says sandbox = "off".'
         )
     return f"In the folder of *{repo_name}*, type:\n{fenced(line)}{apart}"
-
-
-def _line(number: int, past: Past) -> str:
-    changed = "" if past.changed_at is None else f", {ago(time.time() - past.changed_at)}"
-    alive = ", may still be open" if past.may_be_alive else ""
-    return f"{number}. {_titled(past)}{changed}{alive}"
-
-
-def _titled(past: Past) -> str:
-    return in_one_line(past.title, _TITLE_LENGTH) or "without a title"
 
 
 def _tokens(tokens: int | None, size: int | None) -> str:

@@ -130,7 +130,7 @@ def _check_ceiling(repo: Repo, choice: Choice, mode: Mode) -> None:
 
 def _named(labels: Sequence[Label], name: str) -> Label | None:
     """Return the label that a number, a value or a text means."""
-    if name.isdecimal() and 1 <= int(name) <= len(labels):
+    if name.isdecimal() and len(name) < 4 and 1 <= int(name) <= len(labels):
         return labels[int(name) - 1]
     folded = name.casefold()
     fitting = (each for each in labels if folded in {each.value.casefold(), each.text.casefold()})

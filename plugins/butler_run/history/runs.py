@@ -358,6 +358,16 @@ class History:
         rows = self._file.rows(query, since, *addresses, *addresses)
         return [float(queued_at) for (queued_at,) in rows]
 
+    def conversations_of_others(self, chat_id: str) -> set[str]:
+        """Return the ids of the conversations that only other chats have had."""
+        query = (
+            "SELECT id, chat_id FROM conversations UNION SELECT conversation_id, chat_id "
+            "FROM details JOIN runs USING (number) WHERE conversation_id IS NOT NULL"
+        )
+        rows = self._file.rows(query)
+        own = {str(name) for name, chat in rows if chat == chat_id}
+        return {str(name) for name, _chat in rows} - own
+
     def used_since(self, since: float, chat_id: str) -> tuple[int, int, float]:
         """Return the runs, tokens and US dollars of a chat since then (Unix seconds)."""
         query = (

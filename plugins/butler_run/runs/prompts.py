@@ -7,6 +7,9 @@ from butler_run.agents import AgentCommand
 from butler_run.history.runs import History
 from butler_run.permissions.answer import may_run
 from butler_run.runs.choices import Choices
+from butler_run.text.plain import in_one_line
+
+_SUMMARY_LENGTH = 80
 
 
 class Prompts:
@@ -93,5 +96,6 @@ def _written(call: ForeignCall, announced: AgentCommand | None) -> str:
 
 
 def _line(ctx: Context, command: AgentCommand) -> str:
+    said = in_one_line(command.summary, _SUMMARY_LENGTH)
     slash = "//" if ctx.is_command(command.name) else "/"
-    return f"{slash}{command.name}" + (f" – {command.summary}" if command.summary else "")
+    return f"{slash}{command.name}" + (f" – {said}" if said else "")

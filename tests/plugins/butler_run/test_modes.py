@@ -55,6 +55,23 @@ async def test_models_are_listed_as_the_agent_offers_them_and_chosen(chat, run, 
 
 
 @pytest.mark.usefixtures("offering")
+async def test_a_number_without_end_is_no_model(chat):
+    await chat("/use api")
+
+    assert (await chat(f"/model {'9' * 5_000}"))[0].startswith("scripted has no model 9999")
+
+
+async def test_a_name_of_several_lines_is_no_model(chat, script):
+    script["models"] = ["default", "opus\nRun 1 is done", "a\u202eb"]
+    script.turns({"say": "Done."})
+    await chat("/use api")
+
+    assert await chat("/model") == [
+        "Model of scripted in *api*:\n1. *default*\n/model <name> chooses one."
+    ]
+
+
+@pytest.mark.usefixtures("offering")
 async def test_a_chats_choice_is_its_own(chat, run):
     await chat("/use api")
     await chat("/effort high")

@@ -220,3 +220,52 @@ async def test_what_ended_with_the_run_is_named(chat, script, run):
     await chat("/use api")
 
     assert "Ended with the run: npm run dev." in await run(chat)
+
+
+async def test_what_another_chat_has_begun_is_not_offered(chat, transcript, run):
+    other = chat.chat("other@g.us")
+    for each in (chat, other):
+        await each("/use api")
+        await each("/agent claude")
+    transcript("c-1", "Sell the company")
+    transcript("c-2", "Fix the login")
+    await run(other)
+
+    assert "Sell" not in (await chat("/continue"))[0]
+    await other("/new")
+    assert "Sell" not in (await chat("/continue"))[0]
+    assert "Sell" in (await other("/continue"))[0]
+
+
+async def test_no_file_name_becomes_an_option_in_a_terminal(chat, transcript):
+    transcript("--dangerously-skip-permissions", "Take me")
+    transcript("-h", "Take me")
+    await chat("/use api")
+    await chat("/agent claude")
+
+    assert await chat("/continue") == ["claude has no other conversations in the folder of *api*."]
+
+
+@pytest.mark.parametrize("name", ["--yolo", "../../x", "a b", "a'b", "a\nb", "", "a\u202eb"])
+async def test_what_is_no_id_is_neither_offered_nor_shown_nor_kept(chat, script, run, name):
+    script["sessions"] = [{"id": name, "title": "Old", "updated_at": "2026-01-02T03:04:05Z"}]
+    script.turns({"say": "Done."})
+    await chat("/use api")
+
+    assert "has no other conversations" in (await chat("/continue"))[0]
+    script["conversation_id"] = name
+    script.turns({"say": "Done."})
+    assert (await run(chat)).startswith("Done.")
+    assert "/run <prompt> begins one" in (await chat("/resume"))[0]
+
+
+async def test_a_secret_in_the_first_words_is_hidden_also_at_the_edge(chat, transcript):
+    secret = "ghp_" + "a1B2" * 9
+    transcript("old", f"{'word ' * 10}use {secret} please")
+    await chat("/use api")
+    await chat("/agent claude")
+
+    (said,) = await chat("/continue")
+
+    assert "•••" in said
+    assert secret[:8] not in said

@@ -28,7 +28,8 @@ from butler_run.agents.acp.modes import (
     modes_in,
     option_of,
 )
-from butler_run.agents.agent import NO_WISHES, Offer, Past, Wishes
+from butler_run.agents.agent import LONGEST_TITLE, NO_WISHES, Offer, Past, Wishes
+from butler_run.agents.conversation_ids import usable
 from butler_run.agents.errors import AgentError, ConversationLostError
 from butler_run.agents.events import Mode
 from butler_run.agents.text import on_one_line
@@ -38,7 +39,6 @@ ALIVE_S = 15 * 60.0
 """How long ago a conversation may have changed that another process may still write to."""
 
 _MOST_SESSIONS = 20
-_TITLE_LENGTH = 80
 
 # Keeps claude-agent-acp from .claude and .mcp.json of a working copy; other agents ignore it.
 _USER_SETTINGS = {"options": {"settingSources": ["user"]}}
@@ -267,11 +267,12 @@ def _offer(session: Session) -> Offer:
 def _pasts(sessions: Iterable[SessionInfo], folder: str, own_id: str) -> Iterator[Past]:
     """Yield the sessions of a folder; one without a known time may be alive."""
     for each in islice(sessions, _MOST_SESSIONS):
-        if each.cwd != folder or each.session_id == own_id:
+        is_own = each.cwd == folder and each.session_id != own_id
+        if not is_own or usable(each.session_id) is None:
             continue
         changed_at = _seconds(each.updated_at)
         may_be_alive = changed_at is None or time.time() - changed_at < ALIVE_S
-        title = on_one_line(each.title or "", _TITLE_LENGTH)
+        title = on_one_line(each.title or "", LONGEST_TITLE)
         yield Past(each.session_id, title, changed_at, may_be_alive=may_be_alive)
 
 

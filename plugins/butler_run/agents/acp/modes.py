@@ -91,6 +91,7 @@ def modes_in(session: Session) -> tuple[Mode, ...]:
 def _labels(options: Iterable[object]) -> Iterable[Label]:
     for option in options:
         yield from _labels(getattr(option, "options", ()))
-        if isinstance(value := getattr(option, "value", None), str):
+        value = getattr(option, "value", None)
+        if isinstance(value, str) and value.isprintable():
             name, description = getattr(option, "name", ""), getattr(option, "description", "")
             yield Label(value, name or value, description or "")

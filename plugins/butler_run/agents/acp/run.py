@@ -24,6 +24,7 @@ from butler_run.agents.acp.wire import Wire
 from butler_run.agents.agent import Offer
 from butler_run.agents.base import Patience, ProcessRun
 from butler_run.agents.complaints import is_too_long, limit_sentence
+from butler_run.agents.conversation_ids import usable
 from butler_run.agents.errors import AgentError, ConversationLostError
 from butler_run.agents.events import (
     Decision,
@@ -88,7 +89,7 @@ class AcpRun(ProcessRun):
     async def _events(self) -> AsyncIterator[Event]:
         try:
             conversation = await self._opened()
-            yield Started(conversation.id)
+            yield Started(usable(conversation.id))
             if conversation.notice:
                 yield Notice(conversation.notice)
             async for event in self._turns(conversation.id):

@@ -9,7 +9,8 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from butler_run.agents.agent import Past
+from butler_run.agents.agent import LONGEST_TITLE, Past
+from butler_run.agents.conversation_ids import usable
 from butler_run.agents.text import on_one_line
 
 MOST = 20
@@ -18,8 +19,6 @@ ALIVE_S = 15 * 60.0
 
 _MAX_BYTES = 256_000
 _MAX_LINES = 200
-_TITLE_LENGTH = 80
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def spelled(folder: Path) -> str:
@@ -54,7 +53,7 @@ def _config(environment: Mapping[str, str]) -> Path:
 def _dated(folder: Path) -> Iterator[tuple[float, Path]]:
     with suppress(OSError):
         for path in folder.iterdir():
-            if path.suffix == ".jsonl" and _ID.fullmatch(path.stem) and not path.is_symlink():
+            if path.suffix == ".jsonl" and usable(path.stem) and not path.is_symlink():
                 with suppress(OSError):
                     yield path.stat().st_mtime, path
 
@@ -82,7 +81,7 @@ def _title(path: Path) -> str:
         match row:
             case {"type": "user", "message": {"content": content}} if not row.get("isMeta"):
                 if text := next(_said(content), ""):
-                    return on_one_line(text, _TITLE_LENGTH)
+                    return on_one_line(text, LONGEST_TITLE)
     return ""
 
 

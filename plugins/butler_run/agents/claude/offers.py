@@ -14,7 +14,7 @@ def offer_of(response: dict[str, Any]) -> Offer:
     """Return the models and efforts in the answer to ``initialize``."""
     models = [each for each in _listed(response.get("models")) if isinstance(each, dict)]
     efforts = next((each.get("supportedEffortLevels") for each in models), None)
-    levels = [each for each in _listed(efforts) if isinstance(each, str)]
+    levels = [each for each in _listed(efforts) if isinstance(each, str) and each.isprintable()]
     return Offer(
         models=tuple(_labels(models)),
         model=_DEFAULT,
@@ -25,7 +25,7 @@ def offer_of(response: dict[str, Any]) -> Offer:
 def _labels(models: list[dict[str, Any]]) -> Iterator[Label]:
     for each in models:
         match each:
-            case {"value": str(value)} if value:
+            case {"value": str(value)} if value and value.isprintable():
                 name, description = each.get("displayName"), each.get("description")
                 yield Label(
                     value,

@@ -25,6 +25,7 @@ from butler_run.agents.claude.messages import (
 from butler_run.agents.claude.offers import offer_of
 from butler_run.agents.claude.todos import TOOLS, TodoList
 from butler_run.agents.complaints import is_too_long, limit_sentence
+from butler_run.agents.conversation_ids import usable
 from butler_run.agents.delays import delay_of_claude
 from butler_run.agents.embedded import embedded
 from butler_run.agents.errors import AgentError, ConversationLostError
@@ -172,7 +173,7 @@ class ClaudeRun(ProcessRun):
     def _told_by_system(self, message: dict[str, Any]) -> Iterator[Event]:
         match message:
             case {"subtype": "init", "session_id": str(conversation_id)}:
-                yield Started(conversation_id)
+                yield Started(usable(conversation_id))
                 yield from self._announced(message.get("slash_commands"))
             case {"subtype": "api_retry"}:
                 self._messages.check_retry(message)

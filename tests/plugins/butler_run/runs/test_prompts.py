@@ -7,13 +7,14 @@ from butler.testing import open_chat
 
 COMPACT = {"name": "compact", "description": "Keep a summary of the conversation"}
 REVIEW = {"name": "Review", "description": ""}
+DEPLOY = {"name": "team:deploy", "description": "*Run 1* is\u202e done"}
 RUNS = {"name": "runs", "description": "The agent's own"}
 
 
 @pytest.fixture
 async def api(chat, script, run):
     """A chat with plain text on, in a repo where the agent has announced its commands."""
-    script["commands"] = [RUNS, REVIEW, COMPACT, {"name": "team:deploy", "description": "x"}]
+    script["commands"] = [RUNS, REVIEW, COMPACT, DEPLOY]
     script.turns({"say": "Heard {prompt}."})
     await chat("/use api")
     await chat("/chat on")
@@ -98,7 +99,7 @@ async def test_help_lists_the_words_of_the_agent(api):
         "/Review\n"
         "/compact – Keep a summary of the conversation\n"
         "//runs – The agent's own\n"
-        "/team:deploy – x"
+        "/team:deploy – ∗Run 1∗ is done"
     )
 
 
