@@ -22,22 +22,12 @@ _BEGINNINGS = (
     (b"\x1aE\xdf\xa3", "video/webm"),
 )
 _IN_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
-_ENDINGS = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/gif": ".gif",
-    "image/webp": ".webp",
-    "application/pdf": ".pdf",
-    "audio/ogg": ".ogg",
-    "audio/mpeg": ".mp3",
-    "audio/flac": ".flac",
-    "audio/wav": ".wav",
-    "audio/mp4": ".m4a",
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-    "application/zip": ".zip",
-    "application/gzip": ".gz",
-    "text/plain": ".txt",
+_IN_BOXES = {
+    b"M4A": "audio/mp4",
+    b"hei": "image/heic",
+    b"hev": "image/heic",
+    b"mif": "image/heic",
+    b"avi": "image/avif",
 }
 
 
@@ -53,13 +43,8 @@ def content_type(head: bytes) -> str:
     if head.startswith(b"RIFF"):
         return _IN_RIFF.get(head[8:12], UNKNOWN)
     if head[4:8] == b"ftyp":
-        return "audio/mp4" if head[8:11] == b"M4A" else "video/mp4"
+        return _IN_BOXES.get(head[8:11], "video/mp4")
     return "text/plain" if head and _is_text(head) else UNKNOWN
-
-
-def ending_of(media_type: str) -> str:
-    """Return the usual ending of files of a type, such as ``.png``; empty if there is none."""
-    return _ENDINGS.get(media_type, "")
 
 
 def _is_text(head: bytes) -> bool:

@@ -36,6 +36,7 @@ _LIMITS: Final = {
     f"{control.FOLDER_NAME}/": "a socket for each process",
     "working-copies/": "an empty file for each working copy",
     f"{MEDIA_FOLDER}/": "files of messages",
+    "runs/": "files that runs got and sent, 7 days",
     "snapshots/": "what runs of the last days changed; pruned when idle",
 }
 

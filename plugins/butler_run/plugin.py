@@ -24,7 +24,9 @@ from butler_run.commands.grants import GrantCommands
 from butler_run.commands.modes import ModeCommands
 from butler_run.commands.observed import ObservedRuns
 from butler_run.commands.runs import RUNS_SHOWN, RunCommands
+from butler_run.files.run_files import RunFiles
 from butler_run.history.past import State
+from butler_run.history.pending_files import is_private
 from butler_run.history.runs import FILE_NAME, History, history_finding
 from butler_run.inquiries.answers import replied
 from butler_run.permissions.answer import answered, may_run
@@ -46,6 +48,11 @@ from butler_run.text.redaction import Redactor
 
 logger = logging.getLogger(__name__)
 
+RUNS_FOLDER = "runs"
+
+_ASKED_ABOUT = frozenset({"picture", "document", "video", "audio file"})
+"""The files that are worth a question when they come without words."""
+
 
 class RunPlugin(
     GrantCommands, ModeCommands, ChoiceCommands, ConversationCommands, RunCommands, ObservedRuns
@@ -64,6 +71,7 @@ class RunPlugin(
         self._standing = StandingGrants(self.data_folder)
         self._questions = Questions(self._standing)
         secrets = self._secrets = Redactor(self._catalog.secrets)
+        self._files = RunFiles(self.data_folder / RUNS_FOLDER)
         folder = SnapshotFolder(self.data_folder / "snapshots", self.settings.max_snapshot_mb)
         surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)
         self._choices = Choices(self._catalog, self._history)
@@ -74,6 +82,7 @@ class RunPlugin(
             *(enclosures, folder),
             CopyLocks(self.data_folder / COPIES, self.process_name),
             self._choices,
+            self._files,
         )
         self._listed = {}
         self._prompts = Prompts(self._choices, self._history)
@@ -145,7 +154,10 @@ class RunPlugin(
             if heard is not PASS:
                 return heard
         if message.is_reaction or not message.text.strip():
-            return PASS
+            if not self.takes_files(ctx):
+                return PASS
+            await self._ask_about_files(ctx)
+            return None
         if answer is not None and self._is_cut_off(ctx.chat_id, quoted_run):
             was = f"Run {quoted_run} was cut off, so its question is closed."
             return f"{was} /retry {quoted_run} runs it again."
@@ -157,6 +169,23 @@ class RunPlugin(
                 "/run <prompt> starts another run anyway."
             )
         return await self._start(ctx, await self._prompts.text(ctx))
+
+    async def _ask_about_files(self, ctx: Context) -> None:
+        """Keep files without words, and ask what to do with them."""
+        ctx.check_recordable()
+        pending = self._history.pending_files
+        them = "it" if pending.add(ctx.message) == 1 else "them"
+        pending.note_question(ctx.message, await ctx.reply(f"What shall I do with {them}?"))
+
+    def takes_files(self, ctx: Context) -> bool:
+        """Return whether files are for a run: with a prompt, or in private without words."""
+        message = ctx.message
+        if not message.attachments or not may_run(ctx):
+            return False
+        if message.text.strip():
+            return self._prompts.is_prompt(ctx)
+        is_worth_asking = any(each.kind in _ASKED_ABOUT for each in message.attachments)
+        return is_worth_asking and (is_private(message) or self._prompts.is_prompt(ctx))
 
     def takes_text(self, ctx: Context) -> bool:
         """Return whether plain text is a prompt here."""

@@ -1,6 +1,6 @@
 import pytest
 
-from butler.chat.content_type import HEAD_BYTES, UNKNOWN, content_type, ending_of
+from butler.chat.content_type import HEAD_BYTES, UNKNOWN, content_type
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from butler.chat.content_type import HEAD_BYTES, UNKNOWN, content_type, ending_o
         (b"OggS\x00\x02", "audio/ogg"),
         (b"\x00\x00\x00\x20ftypM4A ", "audio/mp4"),
         (b"\x00\x00\x00\x20ftypisom", "video/mp4"),
+        (b"\x00\x00\x00\x20ftypheic", "image/heic"),
         (b"PK\x03\x04 word/document.xml", "application/zip"),
         (b"\x7fELF\x02", "application/x-executable"),
         ("héllo\n".encode(), "text/plain"),
@@ -32,7 +33,3 @@ def test_a_character_that_is_cut_at_the_end_of_the_head_leaves_it_a_text():
 
 def test_half_a_character_at_the_end_of_a_file_is_no_text():
     assert content_type(b"a\xc3") == UNKNOWN
-
-
-def test_a_type_has_its_usual_ending():
-    assert (ending_of("image/jpeg"), ending_of("application/x-executable")) == (".jpg", "")

@@ -232,6 +232,7 @@ class AcpAgent:
         of_sessions |= {"fork": {}} if self._script.can_fork else {}
         of_sessions |= {} if self._script.sessions is None else {"list": {}}
         capabilities["sessionCapabilities"] = of_sessions
+        capabilities["promptCapabilities"] = {"image": self._script.takes_pictures}
         return {"result": {"protocolVersion": 1, "agentCapabilities": capabilities}}
 
     def _session_new(self, _: Message) -> Message:
@@ -279,9 +280,13 @@ class AcpAgent:
         if self._is_resumed and self._script.resume == "lost":
             data = {"error": "Session not found"}
             return {"error": {"code": _INVALID_PARAMS, "message": "Invalid params", "data": data}}
-        *before, prompt = [block["text"] for block in params["prompt"]]
+        blocks = params["prompt"]
+        *before, prompt = [block["text"] for block in blocks if block["type"] == "text"]
         conversation_id = params["sessionId"]
         words = {"prompt": prompt, "mode": self._mode, "conversation": conversation_id}
+        words["files"] = ", ".join(
+            f"{block['type']} {block['mimeType']}" for block in blocks if block["type"] != "text"
+        )
         words |= {"instructions": "".join(before), "settings": self._settings}
         words |= {"model": self._chosen["model"], "effort": self._chosen["effort"]}
         self._words = words

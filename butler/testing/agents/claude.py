@@ -155,7 +155,7 @@ class ClaudeCommand:
             if message["type"] == "control_request":
                 send(self._response(message))
             elif message["type"] == "user":
-                self._answer([block["text"] for block in message["message"]["content"]])
+                self._answer(message["message"]["content"])
 
     def _response(self, request: Message) -> Message:
         is_first = request["request"]["subtype"] == "initialize"
@@ -168,8 +168,8 @@ class ClaudeCommand:
         models = [{"value": each, "displayName": each, **efforts} for each in self._script.models]
         return {"models": models} if models else {}
 
-    def _answer(self, texts: list[str]) -> None:
-        *before, prompt = texts
+    def _answer(self, blocks: list[Message]) -> None:
+        *before, prompt = [block["text"] for block in blocks if block["type"] == "text"]
         init = {"type": "system", "subtype": "init", "session_id": self._conversation_id}
         names = [command["name"] for command in self._script.commands]
         send({**init, "permissionMode": self._mode, "slash_commands": names})
@@ -177,6 +177,9 @@ class ClaudeCommand:
             send(self._result("success", "Invalid API key · Please run /login", is_error=True))
             return
         words = {"prompt": prompt, "mode": self._mode, "conversation": self._conversation_id}
+        words["files"] = ", ".join(
+            block["source"]["media_type"] for block in blocks if block["type"] != "text"
+        )
         words |= {"instructions": "".join(before), "settings": self._settings}
         words |= {"model": self._model, "effort": self._effort}
         voice = ClaudeVoice(words)

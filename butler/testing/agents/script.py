@@ -16,11 +16,13 @@ A script is an object::
     sessions         the conversations of the folder, for acp: {"id", "title", "updated_at"}
     can_fork         acp: false means that a conversation cannot be copied; {conversation} of a copy
                      ends in "-copy"
+    takes_pictures   acp: false means that prompts may have no pictures in them
 
 A step is an object with one of these keys:
 
     say              text; {prompt}, {mode}, {conversation}, {instructions} (the texts before
-                     the prompt), {settings} (their source) and {time} are filled in;
+                     the prompt), {settings} (their source), {files} (the types of what the
+                     prompt brings besides text) and {time} are filled in;
                      times are Unix seconds
     pause            a number of seconds
     say_bytes        this number of bytes of text in one message
@@ -42,7 +44,8 @@ A step is an object with one of these keys:
     retry            {"attempt", "of", "delay_s", "error", "status"}: it tries a request again
     limited          the turn ends at a usage limit; "resets_at" beside it
     too_long         the turn ends as the conversation no longer fits
-    write, delete    a file, relative to the working copy; "content"
+    write, delete    a file, relative to the working copy; "content", or "base64"; variables such as
+                     $BUTLER_OUTBOX are filled in
     usage            {"tokens", "cost_usd"}
     say_environment  the names of the variables it sees, and their values
     garbage          a line that is not protocol; "times"
@@ -57,6 +60,7 @@ A step is an object with one of these keys:
     finish           the turn ends for this reason, a stop reason of the Agent Client Protocol
 """
 
+import base64
 import json
 import os
 import signal
@@ -115,6 +119,7 @@ class Script:
     efforts: list[str] = field(default_factory=list)
     sessions: list[dict[str, str]] | None = None
     can_fork: bool = True
+    takes_pictures: bool = True
 
     @staticmethod
     def read(path: str) -> "Script":
@@ -263,7 +268,8 @@ class Player:
         raise TurnTooLongError
 
     def _write(self, path: str, step: Step) -> None:
-        Path(path).write_text(step["content"])
+        data = base64.b64decode(step["base64"]) if "base64" in step else step["content"].encode()
+        Path(os.path.expandvars(path)).write_bytes(data)
 
     def _delete(self, path: str, _: Step) -> None:
         Path(path).unlink()

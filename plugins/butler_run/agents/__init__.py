@@ -5,7 +5,7 @@
 """
 
 from butler_run.agents.acp.agent import AcpAgent
-from butler_run.agents.agent import NO_WISHES, Agent, Offer, Past, Run, Wishes
+from butler_run.agents.agent import NO_WISHES, Agent, Offer, Past, PromptFile, Run, Wishes
 from butler_run.agents.base import Patience
 from butler_run.agents.claude.agent import ClaudeAgent
 from butler_run.agents.claude.conversations import claude_sessions
@@ -36,6 +36,7 @@ from butler_run.agents.events import (
     Option,
     OptionKind,
     PermissionAsked,
+    Pictured,
     PlanProposed,
     Reason,
     Started,
@@ -100,9 +101,11 @@ __all__ = [
     "Past",
     "Patience",
     "PermissionAsked",
+    "Pictured",
     "PlanProposed",
     "Preset",
     "ProcessLimits",
+    "PromptFile",
     "Reason",
     "Run",
     "RunLimits",

@@ -10,7 +10,7 @@ Leaving the block ends every process of the run. Another task may call ``answer`
 ``decide`` and ``cancel``.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,23 @@ class Wishes:
 NO_WISHES = Wishes()
 
 
+@dataclass(frozen=True, slots=True)
+class PromptFile:
+    """A file that belongs to a prompt.
+
+    Attributes:
+        path: Where it lies, also in the sandbox.
+        media_type: Its type, by its content.
+        shown: A picture as the model takes it, or a PDF; None if the model cannot look at it.
+        shown_type: The type of that.
+    """
+
+    path: Path
+    media_type: str
+    shown: bytes | None = None
+    shown_type: str = ""
+
+
 class Run(Protocol):
     """A run of an agent. Its events can be read once, by one task."""
 
@@ -136,6 +153,7 @@ class Agent(Protocol):
         conversation_id: str | None = None,
         wishes: Wishes = NO_WISHES,
         instructions: str = "",
+        files: Sequence[PromptFile] = (),
         enclosure: Enclosure = UNENCLOSED,
     ) -> AbstractAsyncContextManager[Run]:
         """Start a run; the process is running in the block, and the events report the rest.
@@ -148,6 +166,7 @@ class Agent(Protocol):
             wishes: Its mode, model and the like.
             instructions: The project's instructions for agents, sent before the prompt; plain
                 programs do not get them.
+            files: What the prompt names, for models that can look at it.
             enclosure: The sandbox or limits around its process.
 
         Raises:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from butler_run.agents.agent import NO_WISHES, Offer, Run, Wishes
+from butler_run.agents.agent import NO_WISHES, Offer, PromptFile, Run, Wishes
 from butler_run.agents.base import Patience, ProcessRun
 from butler_run.agents.errors import AgentError
 from butler_run.agents.events import Decision, Event, Finished, Reason, Started, Text, Value
@@ -39,6 +39,7 @@ class CommandAgent:
         conversation_id: str | None = None,
         wishes: Wishes = NO_WISHES,
         instructions: str = "",
+        files: Sequence[PromptFile] = (),
         enclosure: Enclosure = UNENCLOSED,
     ) -> AsyncIterator[Run]:
         """Start the program, see ``Agent``."""

@@ -1,13 +1,17 @@
 """What an answer contains besides text: named in the text, and text files attached."""
 
+import base64
 import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from butler_run.agents.events import Attached, Event, Text
+from butler import content_type
+from butler_run.agents.events import Attached, Event, Pictured, Text
 
 MAX_ATTACHED_CHARS = 16_000_000
+MAX_PICTURE_BYTES = 16_000_000
+HEAD_BYTES = 4096
 _NAME_LENGTH = 60
 _UNSAFE = re.compile(r"[^\w.-]+")
 
@@ -26,8 +30,22 @@ def embedded(content: dict[str, Any]) -> Iterator[Event]:
             yield Text(f"[a file: {address}]")
         case {"type": "image" | "audio" as kind, "data": str(data)}:
             yield Text(_sized(kind, content.get("mimeType"), data))
+            yield from _pictured(data)
         case {"type": "image" | "document" as kind, "source": {"data": str(data), **source}}:
             yield Text(_sized(kind, source.get("media_type"), data))
+            yield from _pictured(data)
+
+
+def _pictured(encoded: str) -> Iterator[Pictured]:
+    """Yield what is encoded if it is a picture, whatever type it is said to have."""
+    if len(encoded) > MAX_PICTURE_BYTES * 4 // 3:
+        return
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return
+    if content_type(data[:HEAD_BYTES]).startswith("image/"):
+        yield Pictured(data)
 
 
 def _sized(kind: str, media_type: object, data: str) -> str:

@@ -94,6 +94,13 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
+class Pictured:
+    """A picture in the answer."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """The start of a tool call, or with ``is_finished`` its end, with the same id."""
 
@@ -303,6 +310,7 @@ Event = (
     | CommandsAnnounced
     | Text
     | Attached
+    | Pictured
     | Tool
     | PermissionAsked
     | InputAsked

@@ -4,6 +4,7 @@ from butler import Context, Message, Plugin, Repo
 from butler_run.agents import Past
 from butler_run.catalog import Catalog
 from butler_run.choice import Choice
+from butler_run.files.run_files import RunFiles
 from butler_run.history.runs import History
 from butler_run.permissions.questions import Questions
 from butler_run.runs.choices import Choices
@@ -27,13 +28,18 @@ class RunCommandsBase(Plugin[RunSettings]):
     _changes: Changes
     _choices: Choices
     _offers: Offers
+    _files: RunFiles
     _listed: dict[tuple[str, str, str], list[Past]]
     _secrets: Redactor
 
     async def _start(self, ctx: Context, prompt: str) -> str | None:
         repo = await ctx.active_repo()
         choice = self._choices.choose_for_run(ctx, repo)
-        note = await self._runs.start(ctx, repo, prompt, choice)
+        pending = self._history.pending_files
+        files = [*pending.of(ctx.message), *ctx.message.attachments]
+        note = await self._runs.start(ctx, repo, prompt, choice, files=files)
+        if files:
+            pending.forget(ctx.message)
         return "\n".join(each for each in (note, _left_out(ctx.message)) if each) or None
 
     def _choice(self, ctx: Context, repo: Repo) -> Choice:
@@ -41,4 +47,6 @@ class RunCommandsBase(Plugin[RunSettings]):
 
 
 def _left_out(message: Message) -> str:
-    return f"The {message.media} was left out: I can only pass on text." if message.media else ""
+    if not message.media or message.attachments:
+        return ""
+    return f"The {message.media} was left out: I can only pass on text and files."

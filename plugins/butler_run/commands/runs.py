@@ -18,7 +18,7 @@ _NAME_LENGTH = 30
 class RunCommands(RunCommandsBase):
     """The commands about runs."""
 
-    @command(aliases=("exec", "do", "ask"))
+    @command(aliases=("exec", "do", "ask"), takes_files=True)
     async def run(self, ctx: Context, *, prompt: str) -> str | None:
         """Let the agent work in this chat's active repo.
 
@@ -100,7 +100,8 @@ class RunCommands(RunCommandsBase):
         choose = self._choices.choose_for_run if is_own else self._choices.choose
         choice = choose(ctx, repo, request.agent)
         self._runs.parking.drop(ctx.chat_id, request.number)
-        return await self._runs.start(ctx, repo, request.prompt, choice)
+        files = await asyncio.to_thread(self._files.attachments_of, request.number)
+        return await self._runs.start(ctx, repo, request.prompt, choice, files=files)
 
     @command(needs=Role.VIEWER, at=At.EVERYWHERE)
     async def runs(self, ctx: Context) -> str:

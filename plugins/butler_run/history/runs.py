@@ -18,6 +18,7 @@ from butler_run.history.file import HistoryFile
 from butler_run.history.forks import Forks
 from butler_run.history.parked import ParkedRuns
 from butler_run.history.past import AT_WORK, Past, Request, State
+from butler_run.history.pending_files import PENDING_FILES_SCHEMA, PendingFiles
 from butler_run.history.preferences import Preferences
 from butler_run.history.process_ids import is_there, name_of
 from butler_run.history.slash_commands import SlashCommands
@@ -78,17 +79,21 @@ class History:
         parked: The runs that go on after a usage limit, in the same file.
         forks: The conversations to continue in a copy, in the same file.
         answers: What runs answered, in the same file.
+        pending_files: The files that came without words, in the same file.
         contexts: The sizes and costs of conversations, in the same file.
     """
 
     def __init__(self, path: Path, keep_s: float | None = None) -> None:
         self._pruning = Pruning(inf if keep_s is None else keep_s)
         self._process = name_of(os.getpid())
-        self._file = HistoryFile(path, f"{_SCHEMA}{CHATS_SCHEMA}{_UNDONE}{_NAMES}")
+        self._file = HistoryFile(
+            path, f"{_SCHEMA}{CHATS_SCHEMA}{_UNDONE}{_NAMES}{PENDING_FILES_SCHEMA}"
+        )
         self._unsaved: dict[int, dict[str, Any]] = {}
         self.chats = Chats(self._file)
         self.slash_commands = SlashCommands(self._file)
         self.preferences = Preferences(self._file)
+        self.pending_files = PendingFiles(self._file)
         self.parked = ParkedRuns(self._file)
         self.answers = Answers(self._file)
         self.contexts = Contexts(self._file)

@@ -9,6 +9,7 @@ from butler_run.agents import (
     Attached,
     Event,
     Finished,
+    Pictured,
     Reason,
     Started,
     Tasks,
@@ -56,6 +57,7 @@ class Outcome:
         conversation_id: The conversation that it worked in.
         problem: What went wrong on this side.
         attached: The files of the answer.
+        pictures: The pictures of the answer.
         limit: The latest report on a usage limit.
         background: The commands that it has left running.
     """
@@ -66,6 +68,7 @@ class Outcome:
     conversation_id: str | None = None
     problem: str = ""
     attached: list[Attached] = field(default_factory=list)
+    pictures: list[bytes] = field(default_factory=list)
     limit: UsageLimit | None = None
     background: tuple[str, ...] = ()
 
@@ -78,6 +81,8 @@ class Outcome:
                 self.answer.add(event.text)
             case Attached() if len(self.attached) < MOST_ATTACHED:
                 self.attached.append(event)
+            case Pictured() if len(self.pictures) < MOST_ATTACHED:
+                self.pictures.append(event.data)
             case Tool(is_finished=False):
                 self.answer.end_section()
             case Tasks():

@@ -22,6 +22,7 @@ class Prompts:
     def __init__(self, choices: Choices, history: History) -> None:
         self._choices = choices
         self._chats = history.chats
+        self._pending_files = history.pending_files
         self._announced = history.slash_commands
 
     def is_prompt(self, ctx: Context) -> bool:
@@ -80,7 +81,8 @@ class Prompts:
         is_escaped = (call := ctx.foreign_call) is not None and call.is_escaped
         quoted_run = self._chats.run_of(ctx.chat_id, message.quoted_id)
         is_listening = self._chats.is_listening(ctx.chat_id)
-        return is_escaped or quoted_run is not None or message.is_to_bot or is_listening
+        is_meant = is_escaped or quoted_run is not None or message.is_to_bot or is_listening
+        return is_meant or self._pending_files.are_meant_by(message)
 
 
 def _named(word: str, commands: Sequence[AgentCommand]) -> AgentCommand | None:

@@ -33,6 +33,7 @@ from butler_run.inquiries.prompts import InquiryPrompts, Told
 from butler_run.permissions.ask import PermissionPrompts
 from butler_run.permissions.questions import Questions
 from butler_run.runs.chat import RunChat
+from butler_run.runs.files import HOW_TO_SEND, FilesOfRun
 from butler_run.runs.instructions import instructions
 from butler_run.runs.kept_conversation import KeptConversation
 from butler_run.runs.outcome import Outcome, Said
@@ -76,6 +77,7 @@ class Run:
         chat: Where its messages go.
         snapshots: Keeps the working copy.
         question_limit_s: How long the agent's own questions wait for answers; None for ever.
+        files: What it gets, and what it sends.
         parking: Lets it go on after a usage limit.
         continued: The run that it continues, if any.
 
@@ -96,6 +98,7 @@ class Run:
         chat: RunChat,
         snapshots: RunSnapshots,
         question_limit_s: float | None,
+        files: FilesOfRun,
         parking: Parking,
         continued: Parked | None,
     ) -> None:
@@ -108,6 +111,7 @@ class Run:
         self._history = history
         self._chat = chat
         self._prompts = PermissionPrompts(ctx, number, repo, choice, history, questions, chat)
+        self._files = files
         self._parking = parking
         self._continued = continued
         told = Told(ctx, number, choice, question_limit_s)
@@ -183,6 +187,7 @@ class Run:
             self._history.note_before(self._number, self._snapshots.before)
             begun_at = clock()
             await self._run_agent()
+            await self._files.end(self._outcome.pictures, self._chat)
             elapsed = duration(clock() - begun_at)
             await self._kept(self._snapshots.end(used_git=self._used_git))
         state, outcome, after_limit = self._state(), self._outcome, ""
@@ -222,6 +227,7 @@ class Run:
     async def tidy_up(self) -> None:
         """Remove what is kept of runs long past; nobody waits for it."""
         await self._snapshots.prune()
+        await self._files.tidy_up()
 
     async def tell(self) -> None:
         """Send the answer, with a document if it is long."""
@@ -237,6 +243,7 @@ class Run:
             )
         for each in self._outcome.attached:
             await self._chat.send(Reply(each.text, file_name=each.name, waits=True))
+        await self._files.send(self._chat)
 
     async def _answered(self, elapsed: str, after_limit: str) -> Said:
         outcome, footer = self._outcome, await self._summed_up(elapsed)
@@ -246,7 +253,11 @@ class Run:
             has_compact=self._has_compact(),
             after_limit=after_limit,
         )
-        beside = [each for each in (trouble, *self._enclosure.notes, *outcome.notes()) if each]
+        beside = [
+            each
+            for each in (trouble, *self._enclosure.notes, *outcome.notes(), *self._files.notes)
+            if each
+        ]
         room = len("\n\n".join(["", *beside, footer]))
         shown, is_all = await asyncio.to_thread(outcome.answer.shown, room)
         parts = [part for part in (with_clock_times(shown), *beside) if part]
@@ -275,6 +286,7 @@ class Run:
 
     async def _run_agent(self) -> None:
         try:
+            await self._files.begin()
             kept_id = self._conversation.read()
             continued_id = self._continued and self._continued.conversation_id
             await self._converse(continued_id or kept_id)
@@ -315,14 +327,17 @@ class Run:
     async def _work_with_agent(self, conversation_id: str | None) -> None:
         is_told = conversation_id is not None or self._repo.is_trusted
         told = "" if is_told else await asyncio.to_thread(instructions, self._repo.path)
+        if conversation_id is None:
+            told = "\n\n".join(filter(None, (told, HOW_TO_SEND)))
         wishes = await self._wishes(conversation_id)
         starting = self._choice.agent.start(
-            self._prompt,
+            self._files.prompt(self._prompt),
             folder=self._repo.path,
-            environment={**self._choice.environment, TRACE: self._ctx.message.trace},
+            environment=self._environment,
             conversation_id=conversation_id,
             wishes=wishes,
             instructions=told,
+            files=self._files.for_prompt,
             enclosure=self._enclosure,
         )
         async with starting as run, self._prompts.open(), self._inquiries.open():
@@ -338,6 +353,11 @@ class Run:
                         self._inquiries.ask(self._run, event)
                     case Notice():
                         await self._chat.send(Reply(event.text))
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        trace = {TRACE: self._ctx.message.trace}
+        return {**self._choice.environment, **trace, **self._files.environment}
 
     async def _wishes(self, conversation_id: str | None) -> Wishes:
         """Return the wishes; a conversation that may be open elsewhere is continued in a copy."""

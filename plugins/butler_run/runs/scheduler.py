@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from butler import ChatNames, Context, DataError, Repo, UserError, listed
+from butler import Attachment, ChatNames, Context, DataError, Repo, UserError, listed
 from butler_run.choice import Choice
+from butler_run.files.run_files import RunFiles
 from butler_run.history.parked import Parked
 from butler_run.history.past import State
 from butler_run.history.runs import History
@@ -17,6 +18,7 @@ from butler_run.runs.budget import Budget
 from butler_run.runs.chat import RunChat
 from butler_run.runs.choices import Choices
 from butler_run.runs.copy_locks import CopyLocks
+from butler_run.runs.files import FilesOfRun
 from butler_run.runs.parking import Parking
 from butler_run.runs.queue import Place, Queue
 from butler_run.runs.run import Run
@@ -69,6 +71,7 @@ class Scheduler:
         snapshots: SnapshotFolder,
         copies: CopyLocks,
         choices: Choices,
+        files: RunFiles,
     ) -> None:
         self._settings = settings
         self._history = history
@@ -78,6 +81,7 @@ class Scheduler:
         self._snapshots = snapshots
         self._copies = copies
         self._choices = choices
+        self._files = files
         self._budget = Budget(settings, history)
         self._queue = Queue(settings.max_runs)
         self._live: dict[int, _Live] = {}
@@ -197,6 +201,7 @@ class Scheduler:
         prompt: str,
         choice: Choice,
         continued: Parked | None = None,
+        files: Sequence[Attachment] = (),
     ) -> str | None:
         """Start or queue a run; return the immediate reply.
 
@@ -216,6 +221,8 @@ class Scheduler:
                 "/stop ends one, /runs lists them."
             )
         self._budget.check(ctx)
+        if files:
+            await asyncio.to_thread(self._files.receive, ctx.message, files)
         number = await ctx.next_number(self._history.highest)
         number = self._history.add(
             *(ctx.message, repo.name, repo.path, choice.name, prompt, number),
@@ -250,12 +257,15 @@ class Scheduler:
     ) -> Place:
         """Queue a recorded run for its working copy."""
         chat = RunChat(ctx, self._history, number, self._secrets)
-        enclosure = self._enclosures.of_run(repo, copy, choice.boundary)
+        files = FilesOfRun(self._files, number, ctx.message)
+        enclosure = self._enclosures.of_run(
+            repo, copy, choice.boundary.with_folders(files.inbox, files.outbox)
+        )
         snapshots = RunSnapshots(repo, number, self._snapshots)
         work = Run(
             *(ctx, number, prompt, repo, choice, enclosure),
             *(self._history, self._questions, chat, snapshots, self._settings.question_limit),
-            *(self.parking, continued),
+            *(files, self.parking, continued),
         )
         place = self._queue.join(number, copy, ctx.chat_id)
         work_on = self._carry_out(ctx, work, place, repo, prompt)

@@ -1,6 +1,6 @@
 """The configured boundary of a run: sandbox, network and resource limits."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from butler_run.agents import HomeFolder
@@ -46,3 +46,9 @@ class Boundary:
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     is_trusted: bool = False
+
+    def with_folders(self, readable: Path, writable: Path) -> "Boundary":
+        """Return the same with one more readable folder, and one more writable one."""
+        return replace(
+            self, readable=(*self.readable, readable), writable=(*self.writable, writable)
+        )

@@ -37,12 +37,12 @@ async def test_with_chat_on_what_is_no_text_gets_a_sentence(chat):
 
 
 @pytest.mark.parametrize("text", ["/run make it look like this", "make it look like this"])
-async def test_a_captioned_picture_is_run_and_said_to_be_left_out(chat, script, answer, text):
+async def test_a_place_with_words_is_run_and_said_to_be_left_out(chat, script, answer, text):
     script.turns({"say": "Heard: {prompt}"})
     await chat("/use api")
     await chat("/chat on")
 
-    assert await chat(text, media="picture") == [
-        "The picture was left out: I can only pass on text."
+    assert await chat(text, media="location") == [
+        "The location was left out: I can only pass on text and files."
     ]
     assert (await answer(chat)).reply.text.startswith("Heard: make it look like this\n")

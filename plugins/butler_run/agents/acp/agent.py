@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from butler_run.agents.agent import NO_WISHES, Offer, Run, Wishes
+from butler_run.agents.agent import NO_WISHES, Offer, PromptFile, Run, Wishes
 from butler_run.agents.base import Patience
 from butler_run.agents.process.enclosure import UNENCLOSED, Enclosure
 from butler_run.agents.process.process import AgentProcess, ProcessLimits, spawned
@@ -44,6 +44,7 @@ class AcpAgent:
         conversation_id: str | None = None,
         wishes: Wishes = NO_WISHES,
         instructions: str = "",
+        files: Sequence[PromptFile] = (),
         enclosure: Enclosure = UNENCLOSED,
     ) -> AsyncIterator[Run]:
         """Start a run, see ``Agent``."""
@@ -54,6 +55,7 @@ class AcpAgent:
             wanted = Wanted(
                 *(prompt, folder, conversation_id, wishes),
                 instructions=instructions,
+                files=tuple(files),
                 is_trusted=self._is_trusted,
             )
             yield AcpRun(process, self._patience, wanted)

@@ -28,7 +28,7 @@ from butler_run.agents.acp.modes import (
     modes_in,
     option_of,
 )
-from butler_run.agents.agent import LONGEST_TITLE, NO_WISHES, Offer, Past, Wishes
+from butler_run.agents.agent import LONGEST_TITLE, NO_WISHES, Offer, Past, PromptFile, Wishes
 from butler_run.agents.conversation_ids import usable
 from butler_run.agents.errors import AgentError, ConversationLostError
 from butler_run.agents.events import Mode
@@ -69,14 +69,19 @@ class Wanted:
     wishes: Wishes = NO_WISHES
     instructions: str = ""
     is_trusted: bool = False
+    files: tuple[PromptFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """An open conversation, with a ``notice`` for the chat, which may be empty."""
+    """An open conversation, with a ``notice`` for the chat, which may be empty.
+
+    ``takes_pictures`` says whether prompts may have pictures in them.
+    """
 
     id: str
     notice: str
+    takes_pictures: bool = False
 
 
 class Opening:
@@ -96,6 +101,7 @@ class Opening:
         self._name = agent_name
         self._wanted = wanted
         self.is_resuming = False
+        self._takes_pictures = False
 
     async def conversation(self) -> Conversation:
         """Open the conversation in the wanted mode.
@@ -140,7 +146,10 @@ class Opening:
             client_capabilities=_CAPABILITIES,
             client_info=Implementation(name="butler", version="1"),
         )
-        return agent.agent_capabilities or AgentCapabilities()
+        found = agent.agent_capabilities or AgentCapabilities()
+        of_prompts = found.prompt_capabilities
+        self._takes_pictures = bool(of_prompts and of_prompts.image)
+        return found
 
     async def _forked(self, wanted_id: str, capabilities: AgentCapabilities) -> str:
         of_sessions = capabilities.session_capabilities
@@ -190,7 +199,7 @@ class Opening:
             await self._in_mode(conversation_id, session),
         ]
         notice = " ".join(each for each in notices if each)
-        return Conversation(conversation_id, notice)
+        return Conversation(conversation_id, notice, self._takes_pictures)
 
     async def _choose(
         self, conversation_id: str, what: str, value: str | None, session: Session

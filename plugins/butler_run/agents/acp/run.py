@@ -10,6 +10,7 @@ import acp
 from acp.schema import PromptResponse
 from pydantic import ValidationError
 
+from butler_run.agents.acp.blocks import Block, file_blocks
 from butler_run.agents.acp.conversation import (
     AUTH_REQUIRED,
     Conversation,
@@ -92,7 +93,7 @@ class AcpRun(ProcessRun):
             yield Started(usable(conversation.id))
             if conversation.notice:
                 yield Notice(conversation.notice)
-            async for event in self._turns(conversation.id):
+            async for event in self._turns(conversation):
                 yield event
         except _PromptFailedError as failed:
             yield failed.finished
@@ -122,24 +123,26 @@ class AcpRun(ProcessRun):
         except TimeoutError:
             raise self._wire.messages.not_started(self._patience.start_s) from None
 
-    async def _turns(self, conversation_id: str) -> AsyncIterator[Event]:
+    async def _turns(self, conversation: Conversation) -> AsyncIterator[Event]:
         """Yield the events of the prompt, and of what people said about its plans."""
-        self._conversation_id = conversation_id
+        self._conversation_id = conversation.id
         self._wire.is_deaf = False
         if self._updates.commands is not None:
             yield self._updates.commands
         texts = [*filter(None, (self._wanted.instructions,)), self._wanted.prompt]
+        files = file_blocks(self._wanted.files, takes_pictures=conversation.takes_pictures)
+        blocks = [*(acp.text_block(text) for text in texts), *files]
         while True:
-            async for event in self._turn(texts):
+            async for event in self._turn(blocks):
                 yield event
             if self._is_cancelled or not self._reasons:
                 break
-            texts, self._reasons = self._reasons, []
+            blocks, self._reasons = [acp.text_block(each) for each in self._reasons], []
             self._updates.begin_turn()
         yield self._finished
 
-    async def _turn(self, texts: list[str]) -> AsyncIterator[Event]:
-        prompting = asyncio.create_task(self._prompted(texts))
+    async def _turn(self, blocks: list[Block]) -> AsyncIterator[Event]:
+        prompting = asyncio.create_task(self._prompted(blocks))
         try:
             async for event in self._handed_over():
                 yield self._without_question(event)
@@ -165,9 +168,8 @@ class AcpRun(ProcessRun):
         updates = self._updates
         return Usage(tokens, updates.cost_usd, updates.context_tokens, updates.context_size)
 
-    async def _prompted(self, texts: list[str]) -> PromptResponse:
+    async def _prompted(self, blocks: list[Block]) -> PromptResponse:
         try:
-            blocks = [acp.text_block(text) for text in texts]
             response: PromptResponse = await self._connection.prompt(
                 session_id=str(self._conversation_id), prompt=[*blocks]
             )

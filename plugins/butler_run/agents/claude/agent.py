@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from butler_run.agents.agent import NO_WISHES, Offer, Run, Wishes
+from butler_run.agents.agent import NO_WISHES, Offer, PromptFile, Run, Wishes
 from butler_run.agents.base import Patience
 from butler_run.agents.claude.conversations import conversations
 from butler_run.agents.claude.run import MODES, ClaudeRun, initialized
@@ -53,6 +53,7 @@ class ClaudeAgent:
         conversation_id: str | None = None,
         wishes: Wishes = NO_WISHES,
         instructions: str = "",
+        files: Sequence[PromptFile] = (),
         enclosure: Enclosure = UNENCLOSED,
     ) -> AsyncIterator[Run]:
         """Start a run, see ``Agent``."""
@@ -60,7 +61,7 @@ class ClaudeAgent:
         async with self._spawned(options, folder, environment, enclosure) as process:
             is_resumed = conversation_id is not None
             run = ClaudeRun(process, self._patience, folder, is_resumed=is_resumed)
-            run.prompt(*filter(None, (instructions,)), prompt)
+            run.prompt(*filter(None, (instructions,)), prompt, files=files)
             yield run
 
     async def look(

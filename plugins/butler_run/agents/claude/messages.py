@@ -1,8 +1,10 @@
 """The messages of Claude Code's command; pure functions."""
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from butler_run.agents.agent import PromptFile
 from butler_run.agents.events import Tasks
 from butler_run.agents.text import on_one_line
 
@@ -12,6 +14,16 @@ INITIALIZE = "i1"
 ALLOW, REJECT = "allow", "reject"
 
 _MOST_TASKS = 50
+
+
+def file_blocks(files: Iterable[PromptFile]) -> Iterator[dict[str, Any]]:
+    """Yield a content block for each file that the model can look at."""
+    for each in files:
+        if each.shown is not None:
+            data = base64.b64encode(each.shown).decode()
+            source = {"type": "base64", "media_type": each.shown_type, "data": data}
+            kind = "image" if each.shown_type.startswith("image/") else "document"
+            yield {"type": kind, "source": source}
 
 
 def initialization(message: dict[str, Any]) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from butler_run.agents.agent import Offer
+from butler_run.agents.agent import Offer, PromptFile
 from butler_run.agents.base import Patience, ProcessRun
 from butler_run.agents.claude.asked import PLAN, decided, fields_of, filled
 from butler_run.agents.claude.messages import (
@@ -17,6 +17,7 @@ from butler_run.agents.claude.messages import (
     complaint,
     context_size,
     decision,
+    file_blocks,
     initialization,
     input_of,
     tasks_of,
@@ -109,10 +110,10 @@ class ClaudeRun(ProcessRun):
         self._limit: UsageLimit | None = None
         self._context_tokens: int | None = None
 
-    def prompt(self, *texts: str) -> None:
-        """Send the prompt, the last of ``texts``, with the texts before it."""
+    def prompt(self, *texts: str, files: Iterable[PromptFile] = ()) -> None:
+        """Send the prompt, the last of ``texts``, with the texts before it and its files."""
         self._control(INITIALIZE, {"subtype": "initialize"})
-        content = [{"type": "text", "text": text} for text in texts]
+        content = [*file_blocks(files), *({"type": "text", "text": text} for text in texts)]
         self._send({"type": "user", "message": {"role": "user", "content": content}})
 
     async def _events(self) -> AsyncIterator[Event]:

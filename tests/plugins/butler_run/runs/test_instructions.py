@@ -6,6 +6,7 @@ import pytest
 
 from butler.app import read_setup
 from butler.testing import open_chat
+from butler_run.runs.files import HOW_TO_SEND
 from butler_run.runs.instructions import MAX_BYTES, instructions
 
 SCRIPT = {"say": "<{instructions}>"}
@@ -16,7 +17,8 @@ async def test_a_fresh_conversation_begins_with_what_the_project_asks(chat, scri
     script.turns(SCRIPT)
     await chat("/use api")
 
-    assert "<CLAUDE.md of this project says: Use tabs.>" in (await run(chat)).replace("\n", " ")
+    said = (await run(chat)).replace("\n", " ")
+    assert f"<CLAUDE.md of this project says: Use tabs.  {HOW_TO_SEND}>" in said
     assert "<>" in await run(chat)
 
 
@@ -30,7 +32,7 @@ async def test_an_agent_reads_the_files_of_a_trusted_repo_itself(
     async with open_chat(read_setup(path)) as chat:
         await chat("/use api")
 
-        assert "<>" in await run(chat)
+        assert f"<{HOW_TO_SEND}>" in await run(chat)
 
 
 def test_all_files_for_agents_are_told_with_their_names(tmp_path):

@@ -35,12 +35,27 @@ async def test_butlers_data_its_configuration_its_environment_and_other_repos_ar
     configuration = outside / "data" / "records.sqlite3"
 
     said = await shell(
-        f"ls -A {outside}/data | wc -l; ls -A {outside}/other | wc -l; "
+        f"ls -A {outside}/data | grep -v '^runs$' | wc -l; ls -A {outside}/other | wc -l; "
         f"ls -A {sys.prefix} | wc -l; cat {configuration}; ls {tmp_path} | wc -l; echo end"
     )
 
     assert [line for line in said.splitlines() if line.isdigit()] == ["0", "0", "0", "0"]
     assert "secret" not in said
+
+
+async def test_of_the_runs_only_the_own_inbox_and_outbox_are_there(shell, outside):
+    other = outside / "data" / "runs" / "7" / "inbox"
+    other.mkdir(parents=True)
+    (other / "secret.txt").write_text("secret")
+
+    said = await shell(
+        f"ls -A {outside}/data/runs; ls $(dirname $BUTLER_INBOX); touch $BUTLER_INBOX/x; "
+        f"cat {other}/secret.txt; touch $BUTLER_OUTBOX/../x; echo end"
+    )
+
+    assert said.splitlines()[1:4] == ["1", "inbox", "outbox"]
+    assert said.count("Read-only file system") == 2
+    assert "No such file" in said
 
 
 async def test_a_configuration_beside_the_repo_is_empty(outside, shell_with, api, butler_toml):

@@ -1,0 +1,1 @@
+"""The files of runs: those that people send, and those that agents send back."""
