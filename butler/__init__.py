@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from butler.core.commands import Pass as Pass
     from butler.core.context import Context as Context
     from butler.core.fleet import Machine as Machine
+    from butler.core.meter import LONG_S as LONG_S
+    from butler.core.meter import Meter as Meter
     from butler.core.overview import LiveRun as LiveRun
     from butler.core.overview import OpenInquiry as OpenInquiry
     from butler.core.overview import Overview as Overview
@@ -73,8 +75,10 @@ _HOMES = {
     "ForeignCall": "butler.core.router",
     "GitError": "butler.errors",
     "LiveRun": "butler.core.overview",
+    "LONG_S": "butler.core.meter",
     "Machine": "butler.core.fleet",
     "Message": "butler.chat.message",
+    "Meter": "butler.core.meter",
     "OpenInquiry": "butler.core.overview",
     "Overview": "butler.core.overview",
     "PASS": "butler.core.commands",

@@ -11,7 +11,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from butler.core.bot import Bot
 from butler.core.fleet import Fleet
 from butler.core.gate import Gate, Judge
 from butler.core.jobs import Jobs
+from butler.core.meter import Meter
 from butler.core.plugin import Plugin, Settings, command_names, commands_of, listeners_of
 from butler.core.router import Router
 from butler.core.services import Services
@@ -66,9 +67,11 @@ class Setup:
     gate: Gate
     grants: StoredGrants
     text: str
+    meter: Meter = field(default_factory=Meter)
 
-    def introduce(self, plugin: Plugin[Settings]) -> None:
+    def introduce(self, plugin: Plugin[Settings], name: str) -> None:
         """Tell a plugin what is around it."""
+        plugin.meter = self.meter.within(name)
         plugin.data_folder = self.config.data_dir
         plugin.config_path = self.path
         plugin.known_repos = self.repos
@@ -247,7 +250,7 @@ async def open_bot(
         is_restored = Generation(setup.config.data_dir).is_restored
         for plugin_name, plugin in setup.plugins.items():
             private_folder(setup.config.data_dir)
-            setup.introduce(plugin)
+            setup.introduce(plugin, plugin_name)
             plugin.is_restored = is_restored
             plugin.machine = side.machine
             plugin.process_name = f"{name} (process {os.getpid()})"

@@ -84,7 +84,15 @@ class DataError(ButlerError):
 
 
 class TransportError(ButlerError):
-    """The chat network rejected a reply, or the link to it cannot be used."""
+    """The chat network rejected a reply, or the link to it cannot be used.
+
+    Attributes:
+        kind: The cause in a word, out of few: "refused", "given up", "link" or "unknown".
+    """
+
+    def __init__(self, message: str, kind: str = "unknown") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class LastingError(ButlerError):

@@ -20,6 +20,7 @@ from butler.config.values import (
     ConfiguredRole,
     DifferentNames,
     EmailAddress,
+    ListenAddress,
     MachineName,
     Prefix,
     RedisUrl,
@@ -194,6 +195,25 @@ class NotifyConfig(_Section):
         return self
 
 
+class MetricsConfig(_Section):
+    """``[metrics]``: figures for Prometheus."""
+
+    listen: ListenAddress | None = None
+    textfile: ConfiguredPath | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody asks for any."""
+        return self.listen is None and self.textfile is None
+
+    @model_validator(mode="after")
+    def _check_textfile(self) -> Self:
+        if self.textfile is not None and self.textfile.suffix != ".prom":
+            said = "textfile must end in .prom, as node_exporter reads no other file"
+            raise PydanticCustomError("butler", "{expected}", {"expected": said})
+        return self
+
+
 class LogConfig(_Section):
     """``[log]``."""
 
@@ -231,6 +251,7 @@ class Config(_Section):
     plugins: PluginsConfig = PluginsConfig()
     records: RecordsConfig = RecordsConfig()
     notify: NotifyConfig = NotifyConfig()
+    metrics: MetricsConfig = MetricsConfig()
     log: LogConfig = LogConfig()
     panel: PanelConfig | None = None
 

@@ -159,6 +159,26 @@ def _email_address(value: str) -> str:
     return value
 
 
+def host_and_port(text: str) -> tuple[str, int]:
+    """Parse an address to listen on, such as ``127.0.0.1:9464`` or ``[::1]:9464``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or not parts.port or parts.netloc != text or "@" in text:
+        raise ValueError(f"{text!r} is no address with a port")
+    return parts.hostname, parts.port
+
+
+def _listen_address(value: str) -> str:
+    try:
+        host_and_port(value)
+    except ValueError:
+        raise _wrong('expected an address and a port such as "127.0.0.1:9464"') from None
+    return value
+
+
 ConfiguredPath = Annotated[Path, BeforeValidator(_expanded_path)]
 Seconds = Annotated[float | None, BeforeValidator(_seconds)]
 ConfiguredPerson = Annotated[Person, BeforeValidator(_person)]
@@ -170,4 +190,5 @@ WebUrl = Annotated[Secret, AfterValidator(_web_url)]
 SmtpUrl = Annotated[Secret, AfterValidator(_smtp_url)]
 EmailAddress = Annotated[str, AfterValidator(_email_address)]
 RedisUrl = Annotated[Secret, AfterValidator(_redis_url)]
+ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 MachineName = Annotated[str, AfterValidator(_machine_name)]

@@ -15,6 +15,7 @@ from butler.chat.message import Message, Reply
 from butler.core.check_result import Finding
 from butler.core.commands import Answer, Command, Handler, Pass
 from butler.core.context import Context
+from butler.core.meter import Meter
 from butler.core.overview import Observable
 from butler.core.place import At
 from butler.core.signature import parameters_of
@@ -60,8 +61,9 @@ class Plugin(Observable, Generic[SettingsT]):
             been done since the copy was made, so nothing of it should be repeated.
         keep_s: How long it may keep what people wrote and got back, in seconds; None for ever.
         machine: The name of this machine where it works for another one, else empty.
+        meter: Takes figures for ``[metrics]``; their names begin with that of the plugin.
 
-    The last five are set before the plugin is entered, or asked for its findings.
+    All but the first three are set before the plugin is entered, or asked for its findings.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
@@ -73,6 +75,7 @@ class Plugin(Observable, Generic[SettingsT]):
     known_repos: Iterable[Repo]
     keep_s: float | None
     machine: str = ""
+    meter: Meter = Meter()
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings

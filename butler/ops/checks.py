@@ -11,6 +11,7 @@ from butler.errors import DataError, TransportError
 from butler.ops.access_checks import access_findings
 from butler.ops.clock import clock_offset, is_wrong
 from butler.ops.data_files import file_findings
+from butler.ops.metrics.checks import metrics_findings
 from butler.ops.redis_checks import redis_findings
 from butler.ops.repo_checks import repo_findings
 from butler.ops.report import clock_ahead_s
@@ -34,6 +35,7 @@ def findings(setup: Setup) -> list[Finding]:
             *file_findings(setup.config.data_dir),
             *_clock(setup),
             *access_findings(setup),
+            *metrics_findings(setup.config.metrics),
             *_plugins(setup),
             *_plugins_findings(setup),
             _neonize(),
@@ -115,7 +117,7 @@ def _plugins(setup: Setup) -> Iterator[Finding]:
 
 def _plugins_findings(setup: Setup) -> Iterator[Finding]:
     for name, plugin in setup.plugins.items():
-        setup.introduce(plugin)
+        setup.introduce(plugin, name)
         try:
             yield from plugin.findings(tuple(setup.repos))
         except Exception as error:  # noqa: BLE001 - the boundary to code of others

@@ -17,6 +17,7 @@ from butler.ops.figures import waiting_messages
 from butler.ops.hubs import side_of
 from butler.ops.last_good import keep
 from butler.ops.log_setup import configure_log
+from butler.ops.metrics.measuring import measures_of
 from butler.ops.notices import Notices
 from butler.ops.notify_socket import NotifySocket, telling
 from butler.ops.panel_process import panel_running
@@ -80,16 +81,19 @@ class _Daemon:
 
     def __init__(self, setup: Setup, folder: Path, gateway: Spawned | None = None) -> None:
         config = setup.config
-        self._setup = setup
+        self._measures = measures_of(setup)
+        self._setup = setup = self._measures.of_setup(setup)
         self._folder = folder
         self._records = SqliteRecords(
             config.data_dir / "records.sqlite3", config.records.max_bytes, config.records.keep
         )
-        self._transport = _transport(setup, folder, self._records, gateway)
+        measured = self._measured_records = self._measures.of_records(self._records)
+        self._transport = _transport(setup, folder, measured, gateway)
         self._files = DataFiles(config.data_dir)
         self._generation = Generation(config.data_dir)
         self._manager = NotifySocket.taken_from(os.environ)
         self._notices = Notices(config, self._state, self._is_alive)
+        self._measures.watch_daemon(self._state, lambda: self._inside().waiting_records)
         self._last_resort = LastResort(self._records.flush)
 
     async def serve(self, news: str) -> None:
@@ -102,9 +106,10 @@ class _Daemon:
         )
         reloader.at_start = partial(self._notices.say_back, waiting_messages(self._folder))
         async with self._watched():
-            with side_of(self._setup, note_worker=self._notices.note_worker) as side:
+            with side_of(self._setup, note_worker=self._note_worker) as side:
+                transport = self._measures.of_transport(self._transport)
                 await converse(
-                    *(self._setup, self._transport, self._records, self._on_stop),
+                    *(self._setup, transport, self._measured_records, self._on_stop),
                     on_start=lambda _bot: self._generation.settle(),
                     name="the daemon",
                     side=side,
@@ -123,6 +128,7 @@ class _Daemon:
             telling(self._manager, self._state, self._is_alive),
             self._notices.watching(),
             panel_running(self._setup.path, is_wanted=self._setup.config.panel is not None),
+            self._measures.published(),
         ):
             yield
 
@@ -133,6 +139,10 @@ class _Daemon:
         except ConfigError as error:
             logger.error("the log goes on as before: %s", error)
         self._notices.config = new.config.notify
+
+    def _note_worker(self, name: str, *, is_away: bool) -> None:
+        self._notices.note_worker(name, is_away=is_away)
+        self._measures.note_worker(name, is_away=is_away)
 
     def _on_stop(self) -> None:
         self._last_resort.arm()

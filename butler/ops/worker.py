@@ -17,6 +17,7 @@ from butler.fleet.marks import FILE_NAME
 from butler.fleet.pairing import join, parsed
 from butler.fleet.worker import Offer, WorkerTransport
 from butler.ops.fleet import open_broker
+from butler.ops.metrics.measuring import measures_of
 from butler.ops.shutdown import converse
 from butler.records.model import Records
 from butler.records.sqlite import SqliteRecords
@@ -57,11 +58,18 @@ async def serve(setup: Setup, name: str | None, code: str | None = None) -> None
                 setup.config.records.max_bytes,
                 setup.config.records.keep,
             )
-            async with records.flushing(), at_work(setup, worker, broker, keys, records) as work:
+            measures = measures_of(setup)
+            setup, own = measures.of_setup(setup), measures.of_records(records)
+            async with (
+                records.flushing(),
+                measures.published(),
+                at_work(setup, worker, broker, keys, own) as work,
+            ):
                 setup, transport, records_of_hub, side = work
                 logger.info("Ready: %s works for %s. Ctrl-C stops.", worker, _listed(keys))
                 await converse(
-                    *(setup, transport, records_of_hub, transport.call_last),
+                    *(setup, measures.of_transport(transport), records_of_hub),
+                    on_stop=transport.call_last,
                     name="the worker",
                     side=side,
                 )

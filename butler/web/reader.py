@@ -18,8 +18,8 @@ READY = "ready"
 async def serve(config_path: Path) -> None:
     """Answer on the control socket until stdin is closed."""
     setup = read_setup(config_path)
-    for plugin in setup.plugins.values():
-        setup.introduce(plugin)
+    for name, plugin in setup.plugins.items():
+        setup.introduce(plugin, name)
     async with answering(setup.config.data_dir, _nothing, Door(setup.plugins.values())):
         print(READY, flush=True)  # noqa: T201 - the panel waits for it
         await asyncio.to_thread(sys.stdin.read)

@@ -83,6 +83,7 @@ class RunPlugin(
             CopyLocks(self.data_folder / COPIES, self.process_name),
             self._choices,
             self._files,
+            self.meter,
         )
         self._listed = {}
         self._prompts = Prompts(self._choices, self._history)

@@ -65,7 +65,7 @@ def test_each_mistake_says_file_and_key(read, tmp_path):
         ("acces = {}", "acces: unknown key; did you mean access?"),
         (
             "zzz = 1",
-            "zzz: unknown key; known here: access, data_dir, limits, log, machine, media, notify,",
+            "zzz: unknown key; known here: access, data_dir, limits, log, machine, media,",
         ),
         ("[access]\nowner = []", "access.owner: unknown key; did you mean owners?"),
         ("[sessions]\nstor = 'x'", "sessions.stor: unknown key; did you mean store?"),

@@ -4,6 +4,8 @@ import asyncio
 import signal
 import socket
 import sys
+from contextlib import closing
+from urllib.request import urlopen
 
 import pytest
 
@@ -228,3 +230,37 @@ async def test_a_changed_configuration_is_read_again_and_a_broken_one_is_told(
     assert "prefixx" in told.text
     assert "NOT in force" in told_at_start.text
     assert back.text.startswith("Back since ")
+
+
+async def test_prometheus_reads_what_a_daemon_does(linked, whatsapp_server):
+    server, port = whatsapp_server, free_port()
+    linked.write_text(f'{linked.read_text()}\n[metrics]\nlisten = "127.0.0.1:{port}"\n')
+
+    async with Daemon(linked, server):
+        await ask(server, "/use api", server.owner)
+        await ask(server, "/use nothing", server.owner)
+        text = await asyncio.to_thread(metrics_at, port)
+
+    lines = set(text.splitlines())
+    assert lines >= {
+        'butler_messages_total{fate="done",rule=""} 1.0',
+        'butler_link_state{state="connected"} 1.0',
+        "butler_gateway_restarts_total 0.0",
+        "butler_run_waiting 0.0",
+        "butler_records_waiting 0.0",
+        "butler_round_trip_seconds_count 2.0",
+    }
+    assert "butler_journal_backlog " in text
+    assert server.owner.phone not in text
+    assert "@" not in text
+
+
+def metrics_at(port):
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as response:
+        return response.read().decode()
+
+
+def free_port():
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]

@@ -84,6 +84,16 @@ class Queue:
         self._admit()
         await place.has_come.wait()
 
+    @property
+    def waiting(self) -> int:
+        """The number of queued runs."""
+        return len(self._waiting)
+
+    @property
+    def active(self) -> int:
+        """The number of runs at work."""
+        return len(self._begun)
+
     def is_free(self, folder: Path) -> bool:
         """Return whether a folder has no queued or active runs, and is not closed."""
         taken = {place.folder for place in [*self._waiting, *self._begun]}

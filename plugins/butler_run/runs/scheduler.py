@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from butler import Attachment, ChatNames, Context, DataError, Repo, UserError, listed
+from butler import Attachment, ChatNames, Context, DataError, Meter, Repo, UserError, listed
 from butler_run.choice import Choice
 from butler_run.files.run_files import RunFiles
 from butler_run.history.parked import Parked
@@ -18,6 +18,7 @@ from butler_run.runs.budget import Budget
 from butler_run.runs.chat import RunChat
 from butler_run.runs.choices import Choices
 from butler_run.runs.copy_locks import CopyLocks
+from butler_run.runs.figures import RunFigures
 from butler_run.runs.files import FilesOfRun
 from butler_run.runs.parking import Parking
 from butler_run.runs.queue import Place, Queue
@@ -72,6 +73,7 @@ class Scheduler:
         copies: CopyLocks,
         choices: Choices,
         files: RunFiles,
+        meter: Meter,
     ) -> None:
         self._settings = settings
         self._history = history
@@ -84,6 +86,7 @@ class Scheduler:
         self._files = files
         self._budget = Budget(settings, history)
         self._queue = Queue(settings.max_runs)
+        self._figures = RunFigures(meter, lambda: self._queue.waiting, lambda: self._queue.active)
         self._live: dict[int, _Live] = {}
         self.parking = Parking(history, self._go_on, is_default=settings.park)
 
@@ -318,6 +321,7 @@ class Scheduler:
             raise
         finally:
             del self._live[place.number]
+            self._figures.note(lambda: self._history.run(place.number, ctx.chat_id))
             ended = State.STOPPED if work.is_stopped else state
             if ended is not State.QUEUED:  # else it goes on with the next Butler
                 detail = f"run {place.number}" + (

@@ -77,7 +77,7 @@ class Delivery:
             TransportError: One was not sent, or the outcome is unknown; it is not retried.
         """
         if self._failure is not None:
-            raise TransportError(str(self._failure))
+            raise TransportError(str(self._failure), "link")
         limit_s = None if waits and not self._is_last_call else self._limit_s
         pending: list[_Pending] = []
         try:
@@ -87,7 +87,7 @@ class Delivery:
                     *(each.message_id for each in pending), return_exceptions=True
                 )
         except TimeoutError:
-            raise TransportError(self._too_late()) from None
+            raise TransportError(self._too_late(), "given up") from None
         finally:
             for each in pending:
                 self._let_go(each)
@@ -143,15 +143,19 @@ class Delivery:
         if isinstance(frame, Sent):
             pending.message_id.set_result(frame.id)
         else:
-            error = TransportError if frame.may_have_arrived else RefusedError
-            pending.message_id.set_exception(error(frame.reason))
+            error = (
+                TransportError(frame.reason)
+                if frame.may_have_arrived
+                else RefusedError(frame.reason, "refused")
+            )
+            pending.message_id.set_exception(error)
 
     def fail(self, error: TransportError) -> None:
         """Fail all pending and future replies."""
         self._failure = error
         for each in self._pending.values():
             if not each.message_id.done():
-                each.message_id.set_exception(TransportError(str(error)))
+                each.message_id.set_exception(TransportError(str(error), "link"))
 
 
 def _first_id(outcomes: Sequence[str | BaseException]) -> str:

@@ -44,6 +44,7 @@ class LinkState:
         rule: The cause in a word, as the gateway names it.
         failures: How many gateways in a row ended soon after their start.
         health: What the gateway last said of it besides.
+        restarts: How many gateways have ended.
     """
 
     name: Literal["starting", "connected", "disconnected", "waiting", "ended"]
@@ -53,6 +54,7 @@ class LinkState:
     rule: str = ""
     failures: int = 0
     health: Health = field(default_factory=Health)
+    restarts: int = 0
 
 
 class Supervisor:
@@ -102,7 +104,8 @@ class Supervisor:
             ended = await self._run()
             is_steady = time.monotonic() - started > STEADY_S
             failures = 1 if is_steady else self.state.failures + 1
-            self.state = replace(self.state, rule=ended.rule, failures=failures)
+            restarts = self.state.restarts + 1
+            self.state = replace(self.state, rule=ended.rule, failures=failures, restarts=restarts)
             if ended.is_final:
                 self._note("ended", ended.sentence)
                 raise LinkEndedError(ended.sentence)
