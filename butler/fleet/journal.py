@@ -14,6 +14,7 @@ import msgspec
 from butler.core.fleet import OpenQuestion
 from butler.fleet.frames import Delivered, Event, Over
 from butler.storage.files import data_error
+from butler.storage.pruning import HOUR_S, boot_time
 from butler.storage.sqlite import Database, Statement
 
 KEEP_S = 7 * 24 * 3600.0
@@ -106,7 +107,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._database = Database(path, _MIGRATIONS, raises=data_error)
         self._pending: list[Statement] = []
-        self._prune()
+        self._note_pruning()
+        self.commit()
         query = "SELECT turn, placement, over FROM placements ORDER BY time"
         self._placements: dict[str, Placement] = {}
         self._overs: dict[str, Over] = {}
@@ -129,6 +131,8 @@ class Journal:
             DataError: It cannot be written; nothing may leave the hub.
         """
         if self._pending:
+            if boot_time() - self._pruned_at > HOUR_S:
+                self._note_pruning()
             self._database.write(*self._pending)
             self._pending.clear()
 
@@ -233,14 +237,14 @@ class Journal:
     def _note(self, sql: str, values: Sequence[str | int | float | bytes | None]) -> None:
         self._pending.append((sql, values))
 
-    def _prune(self) -> None:
+    def _note_pruning(self) -> None:
+        self._pruned_at = boot_time()
         oldest = time.time() - KEEP_S
         self._note("DELETE FROM placements WHERE time < ?", (oldest,))
         self._note("DELETE FROM events WHERE time < ?", (oldest,))
         for table, most in (("sent", MOST_SENT), ("runs", MOST_RUNS)):
             newest = f"SELECT rowid FROM {table} ORDER BY rowid DESC LIMIT ?"  # noqa: S608
             self._note(f"DELETE FROM {table} WHERE rowid NOT IN ({newest})", (most,))  # noqa: S608
-        self.commit()
 
 
 def _bytes(value: object) -> bytes:

@@ -9,6 +9,7 @@ from typing import Final
 from butler.app import MEDIA_FOLDER, SESSIONS_FILE
 from butler.chat.text import duration
 from butler.config.schema import Config
+from butler.logs import FILES_KEPT
 from butler.ops import backup, control
 from butler.transports.whatsapp import CREDENTIALS
 
@@ -78,11 +79,20 @@ def _configured_limits(config: Config) -> dict[str, str]:
     kept = duration(records.keep) if records.keep is not None else "no time limit"
     media = duration(config.media.keep) if config.media.keep is not None else "no time limit"
     return {
+        **dict(_limits_of_log(config)),
         f"{MEDIA_FOLDER}/": f"files of messages, {media} ([media] keep) and 2 GB",
         SESSIONS_FILE: f"a row for each chat, {idle} ([sessions] expire_after)",
         "records.sqlite3": f"{records.max_mb:,} MB, {kept} ([records] max_mb, keep)",
-        "runs.sqlite3": f"{kept} ([records] keep)",
+        "runs.sqlite3": f"10,000 runs; their texts 1,000 runs, {kept} ([records] keep)",
     }
+
+
+def _limits_of_log(config: Config) -> Iterator[tuple[str, str]]:
+    file = config.log.file
+    if file is not None and file.is_relative_to(config.data_dir):
+        name = file.relative_to(config.data_dir).as_posix()
+        for ending in ("", *(f".{number}" for number in range(1, FILES_KEPT + 1))):
+            yield f"{name}{ending}", f"{config.log.max_mb:,} MB ([log] max_mb)"
 
 
 def _files(folder: Path) -> Iterator[tuple[PurePath, int]]:

@@ -30,6 +30,17 @@ def test_every_file_that_butler_writes_has_a_limit(config, data):
     assert not [each for each in use.values() if each.limit.startswith("not Butler's")]
 
 
+def test_a_log_in_the_data_folder_has_its_limit(config, data):
+    config.write_text('log.file = "data/butler.log"\nlog.max_mb = 3\n' + config.read_text())
+    for name in ("butler.log", "butler.log.1", "butler.log.4"):
+        (data / name).touch()
+
+    use = found(config)
+
+    assert use["butler.log"].limit == use["butler.log.1"].limit == "3 MB ([log] max_mb)"
+    assert use["butler.log.4"].limit.startswith("not Butler's")
+
+
 def test_a_file_that_nothing_removes_is_said_to_be_one(config, data):
     (data / "runs.sqlite3.old").write_bytes(b"x" * 3_000_000)
 

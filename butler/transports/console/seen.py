@@ -9,6 +9,7 @@ from butler.errors import DataError
 from butler.logs import Complaint
 from butler.storage.connection import Connection
 from butler.storage.files import PATIENCE_S, data_error
+from butler.storage.pruning import HOUR_S, boot_time
 from butler.storage.rows import insert_rows
 from butler.storage.sqlite import Database
 
@@ -45,6 +46,7 @@ class SeenMessages:
             path, _MIGRATIONS, raises=data_error, is_checked=True, patience_s=PATIENCE_S
         )
         self._complaint = Complaint(logger)
+        self._pruned_at = boot_time()
 
     def __contains__(self, key: Key) -> bool:
         query = "SELECT 1 FROM handled WHERE chat_id = ? AND sender = ? AND message_id = ?"
@@ -55,12 +57,18 @@ class SeenMessages:
         now = time.time()
         rows = [(*key, now) for key in keys]
         self._change(lambda db: insert_rows(db, "INSERT OR IGNORE INTO handled", rows))
+        if boot_time() - self._pruned_at > HOUR_S:
+            self._prune()
 
     def close(self) -> None:
         """Delete old keys and close the file."""
+        self._prune()
+        self._database.close()
+
+    def _prune(self) -> None:
+        self._pruned_at = boot_time()
         too_old = "DELETE FROM handled WHERE time < ?"
         self._change(lambda db: db.execute(too_old, (time.time() - KEEP_S,)))
-        self._database.close()
 
     def _change(self, change: Callable[[Connection], object]) -> None:
         try:

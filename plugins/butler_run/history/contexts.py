@@ -13,6 +13,9 @@ CREATE TABLE IF NOT EXISTS contexts (
 """
 
 
+_KEPT = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class ContextSize:
     """A conversation.
@@ -52,6 +55,10 @@ class Contexts:
             "INSERT OR REPLACE INTO contexts VALUES (?, ?, ?, ?, ?, ?)",
             *(conversation_id, usage.context_tokens, usage.context_size),
             *(runs + 1, total + (cost or 0.0), usage.cost_usd),
+        )
+        # Noting one gives it the highest row, so the lowest are the longest unused.
+        self._file.note(
+            "DELETE FROM contexts WHERE rowid <= (SELECT max(rowid) FROM contexts) - ?", _KEPT
         )
         return cost
 

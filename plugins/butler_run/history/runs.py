@@ -56,6 +56,7 @@ _REQUEST = (
 )
 _OLDEST_TEXT = "SELECT min(ended_at) FROM runs JOIN details USING (number) WHERE prompt != ''"
 _DETAILS_KEPT = 1_000
+_RUNS_KEPT = 10_000
 _LONGEST_NAME = 100
 _UNTOLD_KEPT_S = 24 * 3600.0
 
@@ -189,6 +190,9 @@ class History:
             *(message.text, prompt, self._process),
         )
         self._file.change("DELETE FROM details WHERE number < ?", number - _DETAILS_KEPT)
+        for table in ("runs", "undone"):
+            query = f"DELETE FROM {table} WHERE number < ?"  # noqa: S608 - constants
+            self._file.change(query, number - _RUNS_KEPT)
 
     def begin(self, number: int) -> None:
         """Record the start of a run.

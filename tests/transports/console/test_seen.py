@@ -94,3 +94,17 @@ def test_a_file_that_cannot_be_asked_is_an_error_for_the_operator(path, handled)
 
     with pytest.raises(DataError, match=r"console\.sqlite3 cannot be used: .* no such table"):
         assert KEY in handled
+
+
+def test_a_console_that_never_ends_forgets_old_keys_too(tmp_path, mocker):
+    now = mocker.patch("butler.transports.console.seen.time.time", return_value=1_000_000.0)
+    steady = mocker.patch("butler.transports.console.seen.boot_time", return_value=0.0)
+    seen = SeenMessages(tmp_path / "seen.sqlite3")
+    old, new = ("team@g.us", "4711@lid", "old"), ("team@g.us", "4711@lid", "new")
+    seen.add([old])
+    now.return_value += 31 * 86_400
+    steady.return_value += 31 * 86_400
+    seen.add([new])
+
+    assert (old in seen, new in seen) == (False, True)
+    seen.close()

@@ -195,7 +195,7 @@ class Inbox:
         return found[0][0] if found else None
 
     def prune(self, before: float) -> None:
-        """Delete finished messages received before that time, except the last message.
+        """Delete what is over of the messages received before that time, except the last message.
 
         A message without effect counts as finished once it can no longer be edited.
         """
@@ -205,7 +205,7 @@ class Inbox:
             time.time() - EDITABLE_S,
         )
         query = (
-            "DELETE FROM inbox WHERE time < ? AND state = 'done' "
+            "DELETE FROM inbox WHERE time < ? AND state IN ('done', 'broken') "
             "AND row < (SELECT max(row) FROM inbox)"
         )
         self._db.change(query, before)

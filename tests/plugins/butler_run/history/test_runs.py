@@ -3,6 +3,7 @@
 import pytest
 
 from butler.testing import make_message
+from butler_run.agents import Usage
 from butler_run.history.past import State
 from butler_run.history.runs import FILE_NAME, History
 
@@ -56,4 +57,28 @@ def test_what_was_asked_in_a_run_that_is_not_over_is_kept(tmp_path, clock, stead
     history.forget_texts()
 
     assert history.request(number).prompt == "it"
+    history.close()
+
+
+def test_a_history_of_years_keeps_the_latest_runs_only(tmp_path, mocker):
+    mocker.patch("butler_run.history.runs._RUNS_KEPT", 3)
+    history = History(tmp_path / FILE_NAME)
+    for _ in range(10):
+        number = history.add(make_message("/run it"), "api", tmp_path, "claude", "it")
+        history.end(number, State.DONE)
+
+    assert [each.number for each in history.last("team@g.us", 100)] == [10, 9, 8, 7]
+    assert history.highest == 10
+    history.close()
+
+
+def test_conversations_of_years_are_forgotten_but_for_the_latest(tmp_path, mocker):
+    mocker.patch("butler_run.history.contexts._KEPT", 3)
+    history = History(tmp_path / FILE_NAME)
+    usage = Usage(tokens=1, cost_usd=0.5)
+    for number in (0, *range(10), 0):
+        history.contexts.note(f"conversation {number}", usage)
+
+    known = [n for n in range(10) if history.contexts.of(f"conversation {n}") is not None]
+    assert known == [0, 8, 9]
     history.close()

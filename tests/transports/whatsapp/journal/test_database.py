@@ -195,6 +195,18 @@ def test_what_is_finished_is_forgotten_after_thirty_days(journal, mocker):
     assert not journal.outbox.has("ID")
 
 
+def test_what_could_not_be_read_is_forgotten_after_thirty_days_too(journal, mocker):
+    journal.inbox.add(KEY, b"broken")
+    journal.inbox.set_aside(1)
+    journal.inbox.add(KEY._replace(message_id="A2"), b"open")
+    later = journal_module.time.time() + 31 * 24 * 3600
+    mocker.patch.object(journal_module.time, "time", return_value=later)
+
+    journal.prune()
+
+    assert not journal.inbox.has(KEY)
+
+
 def test_a_row_that_was_forgotten_gives_its_number_to_no_other(tmp_path, mocker):
     path, later = tmp_path / "journal.sqlite3", journal_module.time.time() + 31 * 24 * 3600
     with Journal(path) as journal:
