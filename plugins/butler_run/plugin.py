@@ -20,6 +20,7 @@ from butler import (
 from butler_run.catalog import Catalog
 from butler_run.commands.choices import ChoiceCommands
 from butler_run.commands.conversations import ConversationCommands
+from butler_run.commands.files import FileCommands
 from butler_run.commands.grants import GrantCommands
 from butler_run.commands.modes import ModeCommands
 from butler_run.commands.observed import ObservedRuns
@@ -55,7 +56,13 @@ _ASKED_ABOUT = frozenset({"picture", "document", "video", "audio file"})
 
 
 class RunPlugin(
-    GrantCommands, ModeCommands, ChoiceCommands, ConversationCommands, RunCommands, ObservedRuns
+    FileCommands,
+    GrantCommands,
+    ModeCommands,
+    ChoiceCommands,
+    ConversationCommands,
+    RunCommands,
+    ObservedRuns,
 ):
     """Runs coding agents in the chats' active repos."""
 

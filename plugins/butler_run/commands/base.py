@@ -29,8 +29,8 @@ class RunCommandsBase(Plugin[RunSettings]):
     _choices: Choices
     _offers: Offers
     _files: RunFiles
-    _listed: dict[tuple[str, str, str], list[Past]]
     _secrets: Redactor
+    _listed: dict[tuple[str, str, str], list[Past]]
 
     async def _start(self, ctx: Context, prompt: str) -> str | None:
         repo = await ctx.active_repo()

@@ -98,6 +98,10 @@ class RunFiles:
         """Return the folder of a run."""
         return RunFolder(self._folder / str(number))
 
+    def of_name(self, name: str) -> RunFolder:
+        """Return a folder for what belongs to no run."""
+        return RunFolder(self._folder / name)
+
     def receive(self, message: Message, attachments: Sequence[Attachment]) -> None:
         """Copy files for the run that a message asks for, before it has a number; blocks.
 

@@ -338,6 +338,10 @@ class History:
         """Return the latest runs of a chat, newest first."""
         return self._runs("WHERE chat_id = ? ORDER BY number DESC LIMIT ?", chat_id, limit)
 
+    def latest(self, limit: int) -> list[Past]:
+        """Return the latest runs of all chats, newest first."""
+        return self._runs("ORDER BY number DESC LIMIT ?", limit)
+
     def called(self, person: str) -> str:
         """Return the name that a person chose, else the end of their number."""
         rows = self._file.rows("SELECT name FROM names WHERE person = ?", person)

@@ -77,7 +77,9 @@ class FilesOfRun:
     async def send(self, chat: RunChat) -> None:
         """Send what was collected."""
         for path in self._collected.files:
-            await chat.show(Reply("", attachment=path, file_name=path.name, waits=True))
+            file = Reply("", attachment=path, file_name=path.name, waits=True)
+            if await chat.show(file) is None:
+                await chat.send(Reply(f"{path.name} could not be sent."))
 
     async def tidy_up(self) -> None:
         """Remove what nobody needs any longer, also of earlier runs."""

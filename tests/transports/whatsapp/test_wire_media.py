@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from butler.errors import UserError
+from butler.chat.message import Reply
+from butler.errors import TransportError, UserError
 from whatsapp_daemon import daemon, eventually
 from whatsapp_server import contents
 
@@ -118,3 +119,68 @@ async def test_a_file_is_fetched_after_a_crash_as_its_message_is_not_begun(serve
     assert fetched.path.read_bytes() == DATA
     assert len(server.media.requests) == 1
     assert replace(fetched, path=None) == again.attachments[0]
+
+
+async def sent(server, bot, chat_id, path, **details):
+    sending = asyncio.create_task(
+        bot.transport.send(chat_id, Reply("Look", attachment=path, **details))
+    )
+    reply = await server.next_reply()
+    await sending
+    return reply
+
+
+async def test_a_picture_is_sent_as_a_picture_and_everything_else_as_a_document(
+    server, folder, tmp_path
+):
+    alice = server.person("Alice")
+    files = {
+        "a.png": (b"\x89PNG\r\n\x1a\n" + b"x" * 100, "image", "image/png"),
+        "b.jpg": (b"\xff\xd8\xff" + b"x" * 100, "image", "image/jpeg"),
+        "c.pdf": (b"%PDF-1.4", "document", "application/pdf"),
+        "d.gif": (b"GIF89a", "document", "image/gif"),
+        "e.txt": (b"", "document", "application/octet-stream"),
+    }
+
+    async with daemon(folder) as bot:
+        for name, (data, kind, media_type) in files.items():
+            path = tmp_path / name
+            path.write_bytes(data)
+            reply = await sent(server, bot, alice.lid_jid.user + "@lid", path)
+
+            document = reply.document
+            assert (document.kind, document.data, document.caption) == (kind, data, "Look")
+            assert document.mime_type == media_type
+            assert document.file_name == ("" if kind == "image" else name)
+
+
+async def test_a_file_is_sent_as_it_was_when_it_was_handed_over(server, folder, tmp_path):
+    alice = server.person("Alice")
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    server.faults.shut()
+
+    async with daemon(folder) as bot:
+        sending = asyncio.create_task(
+            bot.transport.send(alice.lid_jid.user + "@lid", Reply("", attachment=path))
+        )
+        await eventually(lambda: bot.transport._delivery._pending)
+        path.write_text("after")
+        await server.faults.reopen()
+        reply = await server.next_reply()
+        await sending
+
+    assert reply.document.data == b"before"
+
+
+async def test_a_file_that_is_too_large_or_gone_is_not_sent(server, folder, tmp_path):
+    large = tmp_path / "large"
+    large.touch()
+    os.truncate(large, 16_000_001)
+
+    async with daemon(folder) as bot:
+        for path, why in ((large, "larger than 16 MB"), (tmp_path / "none", "No such file")):
+            with pytest.raises(TransportError, match=why):
+                await bot.transport.send("1@lid", Reply("", attachment=path))
+
+    assert server.replies == []

@@ -200,4 +200,4 @@ def _rank(reply: Reply) -> Rank:
 
 
 def _quoted(message: Message | None) -> Message | None:
-    return message and replace(message, text=message.text[:MOST_QUOTED_CHARS])
+    return message and replace(message, text=message.text[:MOST_QUOTED_CHARS], attachments=())

@@ -32,6 +32,7 @@ from butler.transports.whatsapp.daemon.notices import (
     ONLY_ON_PHONE,
     Notices,
 )
+from butler.transports.whatsapp.daemon.outgoing import copied
 from butler.transports.whatsapp.daemon.spawning import Spawned
 from butler.transports.whatsapp.daemon.splitting import bounded, bounded_document, parts
 from butler.transports.whatsapp.daemon.started_marks import FILE_NAME, StartedMarks
@@ -178,6 +179,8 @@ class WhatsAppTransport:
         """
         if reply.answers is not None and reply.answers in self._turns:
             await self._records.flushed()
+        if reply.attachment is not None:
+            return await self._send_file(chat_id, reply, reply.attachment)
         pieces = [] if reply.file_name else parts(bounded(reply.text))
         if reply.file_name or (len(pieces) > MOST_PARTS and reply.edits is None):
             try:
@@ -193,6 +196,12 @@ class WhatsAppTransport:
         text, name = bounded_document(reply.text), reply.file_name or DOCUMENT_NAME
         request = whole(self._turns, chat_id, reply, text, name)
         return await self._delivery.deliver(request, waits=reply.waits)
+
+    async def _send_file(self, chat_id: str, reply: Reply, path: Path) -> str:
+        file = await asyncio.to_thread(copied, path, self._media.folder)
+        name = reply.file_name or path.name
+        request = whole(self._turns, chat_id, reply, bounded(reply.text), name)
+        return await self._delivery.deliver(file.carried_by(request), waits=reply.waits)
 
     def call_last(self) -> None:
         """Shorten all timeouts, as Butler is shutting down."""

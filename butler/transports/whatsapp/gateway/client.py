@@ -109,14 +109,15 @@ class Client:
             raise SendError(found.Error)
         return str(found.SendResponse.ID)
 
-    async def upload(self, data: bytes) -> Any:
-        """Upload a document; return its reference for a message.
+    async def upload(self, data: bytes, *, is_picture: bool = False) -> Any:
+        """Upload a picture or a document; return its reference for a message.
 
         Raises:
             SendError: It was rejected.
         """
         try:
-            return await self._client.upload(data, MediaType.MediaDocument)
+            kind = MediaType.MediaImage if is_picture else MediaType.MediaDocument
+            return await self._client.upload(data, kind)
         except NeonizeError as error:
             raise SendError(str(error)) from error
 

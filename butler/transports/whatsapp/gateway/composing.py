@@ -35,7 +35,11 @@ class Composer:
             return replies.text(text, context)
         if request.file_name is not None:
             upload = self._preparation.take_upload(request.key)
-            return replies.document(upload, request.file_name, context)
+            if replies.is_picture(request):
+                return replies.picture(upload, request.text, request.media_type, context)
+            caption = request.text if request.attachment else ""
+            file = request.file_name, request.media_type, caption
+            return replies.document(upload, *file, context)
         content = replies.text(request.text, context)
         if request.edits is not None:
             return replies.edit(request.chat_id, request.edits, content)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import (  # type: ignore[import-untyped]  # ships no types
@@ -9,6 +10,7 @@ from google.protobuf.message import (  # type: ignore[import-untyped]  # ships n
 )
 from neonize.exc import NeonizeError
 
+from butler.transports.whatsapp.gateway.replies import is_picture
 from butler.transports.whatsapp.gateway.send_errors import Failure, SendError, failure
 from butler.transports.whatsapp.protocol.frames import Send
 
@@ -62,7 +64,7 @@ class Preparation:
         if request.chat_id.endswith("@g.us") and request.chat_id not in self._known:
             await self._learn_members(request.chat_id)
         if request.file_name is not None and request.key not in self._uploads:
-            self._uploads[request.key] = await self._uploaded(request.text)
+            self._uploads[request.key] = await self._uploaded(request)
 
     def take_upload(self, key: str) -> Any:
         """Return the reference to an uploaded document.
@@ -102,11 +104,18 @@ class Preparation:
         if not query.cancelled():
             query.exception()  # nobody waits for it
 
-    async def _uploaded(self, text: str) -> Any:
+    async def _uploaded(self, request: Send) -> Any:
         try:
+            data = await asyncio.to_thread(_content, request)
             async with asyncio.timeout(UPLOAD_LIMIT_S):
-                return await self._client.upload(text.encode())
+                return await self._client.upload(data, is_picture=is_picture(request))
+        except OSError as error:
+            return SendError(f"its file cannot be read: {error.strerror}")
         except TimeoutError:
             return SendError("the upload timed out")
         except SendError as error:
             return error
+
+
+def _content(request: Send) -> bytes:
+    return Path(request.attachment).read_bytes() if request.attachment else request.text.encode()

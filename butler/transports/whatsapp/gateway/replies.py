@@ -10,12 +10,15 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
     DocumentMessage,
     ExtendedTextMessage,
     FutureProofMessage,
+    ImageMessage,
     ProtocolMessage,
 )
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
 from butler.chat.message import Message, Person
-from butler.transports.whatsapp.protocol.frames import MOST_QUOTED_CHARS
+from butler.transports.whatsapp.protocol.frames import MOST_QUOTED_CHARS, Send
+
+_PICTURES = frozenset({"image/png", "image/jpeg"})
 
 
 def quote(message: Message, author: str | None) -> ContextInfo:
@@ -75,19 +78,45 @@ def edit(chat_id: str, message_id: str, content: Content) -> Content:
     return Content(editedMessage=FutureProofMessage(message=Content(protocolMessage=protocol)))
 
 
-def document(upload: Any, file_name: str, context: ContextInfo | None) -> Content:
-    """Return a message with an uploaded text file."""
+def is_picture(request: Send) -> bool:
+    """Return whether a reply brings a picture that phones show as one."""
+    return bool(request.attachment) and request.media_type in _PICTURES
+
+
+def picture(upload: Any, caption: str, media_type: str, context: ContextInfo | None) -> Content:
+    """Return a message with an uploaded picture."""
     return Content(
-        documentMessage=DocumentMessage(
-            URL=upload.url,
-            directPath=upload.DirectPath,
-            mediaKey=upload.MediaKey,
-            fileEncSHA256=upload.FileEncSHA256,
-            fileSHA256=upload.FileSHA256,
-            fileLength=upload.FileLength,
-            mimetype="text/plain",
-            title=file_name,
-            fileName=file_name,
+        imageMessage=ImageMessage(
+            **_reference(upload),
+            mimetype=media_type,
+            caption=caption or None,
             contextInfo=context,
         )
     )
+
+
+def document(
+    upload: Any, file_name: str, media_type: str, caption: str, context: ContextInfo | None
+) -> Content:
+    """Return a message with an uploaded file."""
+    return Content(
+        documentMessage=DocumentMessage(
+            **_reference(upload),
+            mimetype=media_type,
+            title=file_name,
+            fileName=file_name,
+            caption=caption or None,
+            contextInfo=context,
+        )
+    )
+
+
+def _reference(upload: Any) -> dict[str, Any]:
+    return {
+        "URL": upload.url,
+        "directPath": upload.DirectPath,
+        "mediaKey": upload.MediaKey,
+        "fileEncSHA256": upload.FileEncSHA256,
+        "fileSHA256": upload.FileSHA256,
+        "fileLength": upload.FileLength,
+    }

@@ -109,7 +109,8 @@ class Rank(IntEnum):
 class Send:
     """Send a text; the same ``key`` is never sent twice.
 
-    ``file_name`` makes it a document of that name. ``follows`` is the key of the part before it:
+    ``file_name`` makes it a document of that name; ``attachment`` is then the path of a file of
+    this ``media_type``, and the text its caption. ``follows`` is the key of the part before it:
     if that was refused, this one is not sent either. All parts have one ``rank``. ``mentions`` are
     put before the text.
     """
@@ -123,6 +124,8 @@ class Send:
     follows: str | None = None
     rank: Rank = Rank.MESSAGE
     mentions: tuple[Person, ...] = ()
+    attachment: str = ""
+    media_type: str = "text/plain"
 
 
 @dataclass(frozen=True, slots=True)

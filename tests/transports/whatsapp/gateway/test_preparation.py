@@ -30,7 +30,7 @@ class Library:
             raise self.error
         return "Team"
 
-    async def upload(self, data):
+    async def upload(self, data, *, is_picture=False):
         if self.error:
             raise self.error
         return f"reference to {data.decode()}"
