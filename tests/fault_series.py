@@ -181,13 +181,20 @@ class FaultSeries:
                 await self._come_back()
 
     async def _come_back(self) -> None:
-        """Wait until everything that was written before is answered."""
+        """Wait until everything that was written before is answered, and then the rest, too."""
         before, ended, fault = set(self._sent), time.monotonic(), self._now
         self._now = f"after {fault}"
         with suppress(TimeoutError):
             await eventually(lambda: self._open(before) == 0, BACK_WITHIN_S, 0.1)
         self._outcome.back.append((fault, time.monotonic() - ended))
+        with suppress(TimeoutError):
+            await eventually(lambda: self._open(self._overdue()) == 0, BACK_WITHIN_S, 0.1)
         self._now = "nothing"
+
+    def _overdue(self) -> set[str]:
+        """Return the messages that should be answered by now."""
+        before = time.monotonic() - QUICK_WITHIN_S / 2
+        return {each for each, at in self._sent.items() if at < before}
 
     def _open(self, ids: set[str]) -> int:
         return len(ids - self._answered.keys() - self._unknown())

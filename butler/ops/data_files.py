@@ -18,11 +18,12 @@ LOOK_EVERY_S = 20.0
 LEAST_FREE_BYTES = 200_000_000
 
 _RECORDS = "records.sqlite3"
-_OTHERS = ("daemon.lock", "grants.key", "whatsapp/begun")
+_OTHERS = ("daemon.lock", "grants.key", "pins.key", "standing-grants.key", "whatsapp/begun")
 _COSTS = {
     "sessions.sqlite3": "the active repos of all chats",
     _RECORDS: "the audit so far",
     "grants.sqlite3": "who was allowed or denied from a chat",
+    "standing-grants.sqlite3": "what agents may always do",
     "runs.sqlite3": "the history of runs",
     "journal.sqlite3": "the messages in it that are not answered yet",
     "credentials.sqlite3": "the link; butler pair makes a new one",
@@ -77,7 +78,8 @@ class DataFiles:
     """The files of a running daemon; whoever deletes one is told.
 
     Attributes:
-        lost: Those that vanished or were replaced since the start, and are not back.
+        lost: Those that vanished or were replaced since the start, and are not back; of a folder
+            that vanished only the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -87,11 +89,17 @@ class DataFiles:
 
     def look(self) -> None:
         """Compare the files with what they were, and log what has become of them; blocks."""
-        lost = [path for path, known in self._ids.items() if file_id(path) != known]
-        for path in lost:
+        gone = {path.parent for path in self._ids if not path.parent.is_dir()}
+        folders = sorted(folder for folder in gone if folder.parent not in gone)
+        files = [
+            path
+            for path, known in self._ids.items()
+            if path.parent not in gone and file_id(path) != known
+        ]
+        for path in (*folders, *files):
             if str(path) not in self.lost:
-                logger.error("%s", _said(path))
-        self.lost = [str(path) for path in lost]
+                logger.error("%s", _said(path, "file" if path in self._ids else "folder"))
+        self.lost = [str(path) for path in (*folders, *files)]
         others = (self._folder / each for each in _OTHERS)
         for path in (*_databases(self._folder), *others):
             # The records see to it themselves.
@@ -99,12 +107,12 @@ class DataFiles:
                 self._ids[path] = found
 
 
-def _said(path: Path) -> str:
+def _said(path: Path, kind: str) -> str:
     happened = "was replaced" if path.exists() else "has vanished"
     costs = _COSTS.get(path.name)
     return (
         f"{path} {happened} while Butler runs, so what it writes there is lost"
-        f"{f': {costs}' if costs else ''}. Put the file back if you can, then restart Butler."
+        f"{f': {costs}' if costs else ''}. Put the {kind} back if you can, then restart Butler."
     )
 
 

@@ -10,12 +10,14 @@ from butler.ops.data_files import DataFiles, file_findings
 
 @pytest.fixture
 def data(tmp_path):
-    (tmp_path / "whatsapp").mkdir()
+    tmp_path = tmp_path / "data"
+    (tmp_path / "whatsapp").mkdir(parents=True)
     for name in ("grants", "records", "whatsapp/journal"):
         with closing(sqlite3.connect(tmp_path / f"{name}.sqlite3")) as db, db:
             db.execute("CREATE TABLE rows (content TEXT)")
             db.executemany("INSERT INTO rows VALUES (?)", [("x" * 900,)] * 50)
-    (tmp_path / "daemon.lock").touch()
+    for name in ("daemon.lock", "pins.key"):
+        (tmp_path / name).touch()
     return tmp_path
 
 
@@ -39,6 +41,7 @@ def test_what_is_still_there_is_no_news(files, caplog):
         ("grants.sqlite3", ": who was allowed or denied from a chat"),
         ("whatsapp/journal.sqlite3", ": the messages in it that are not answered yet"),
         ("daemon.lock", ""),
+        ("pins.key", ""),
     ],
 )
 def test_a_file_that_vanished_is_said_once_and_shown_until_it_is_back(
@@ -67,6 +70,25 @@ def test_a_file_that_another_one_replaced_is_said(files, data, caplog):
     files.look()
 
     assert f"{path} was replaced while Butler runs" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["whatsapp", "."])
+def test_a_folder_that_vanished_is_said_in_one_sentence(files, data, caplog, name):
+    folder = (data / name).resolve()
+    away = data.parent / "away"
+    folder.rename(away)
+    files.look()
+    files.look()
+    lost = files.lost
+    away.rename(folder)
+    files.look()
+
+    assert [each.message for each in caplog.records] == [
+        f"{folder} has vanished while Butler runs, so what it writes there is lost. "
+        "Put the folder back if you can, then restart Butler."
+    ]
+    assert lost == [str(folder)]
+    assert files.lost == []
 
 
 def test_the_records_see_to_their_file_themselves(files, data, caplog):

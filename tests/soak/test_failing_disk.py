@@ -118,3 +118,31 @@ async def test_what_comes_while_only_the_journal_is_locked_waits_for_it(whatsapp
 
     answered = Counter(each.quoted_id for each in server.replies)
     assert answered == Counter([before.id, *(each.id for each in meanwhile)])
+
+
+@pytest.mark.parametrize("name", ["data", "data/whatsapp"])
+async def test_a_folder_that_vanishes_is_not_made_again_and_all_goes_on_once_it_is_back(
+    whatsapp_server, tmp_path, name
+):
+    server = whatsapp_server
+    alice = server.person("Alice")
+    config = write_config(tmp_path, people=[alice])
+    await link(server, config)
+
+    async with Butler(config, server, "run") as butler:
+        before = await server.send_text("/use api", sender=alice)
+        await server.next_reply(30)
+        await eventually(lambda: query(config, IS_OPEN) == [(0,)])
+        (tmp_path / name).rename(tmp_path / "away")
+        await eventually(lambda: "whatsapp has vanished. Once you have put it back" in butler.log)
+        await server.wait_offline()
+        meanwhile = [await server.send_text("/use web", sender=alice) for _ in range(3)]
+        await eventually(lambda: "Put the folder back if you can" in butler.log, 30)
+        assert not (tmp_path / name).exists()
+        (tmp_path / "away").rename(tmp_path / name)
+        await eventually(lambda: len(server.replies) > len(meanwhile), 90)
+
+    assert butler.process.returncode == 0
+    answered = Counter(each.quoted_id for each in server.replies)
+    assert answered == Counter([before.id, *(each.id for each in meanwhile)])
+    assert "Traceback" not in butler.log

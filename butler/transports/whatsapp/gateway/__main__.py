@@ -108,8 +108,9 @@ async def _serve_daemon(
         if problem is not None:
             raise problem
         folder = Path(options.folder)
-        # First, so that a disk that fails is not taken for a folder of somebody else.
-        if folder.is_dir() and (ended := lack(folder)) is not None:  # noqa: ASYNC240 - nothing waits yet
+        # First, so that a disk that fails is not taken for a folder of somebody else, and one that
+        # has vanished is not made again.
+        if _is_of_earlier(folder, options) and (ended := lack(folder)) is not None:
             return ended
         private_folder(folder)
         if (ended := damage(folder)) is not None:
@@ -124,6 +125,11 @@ async def _serve_daemon(
     except ProtocolError:
         logger.exception("the daemon sent an invalid frame")
         return None
+
+
+def _is_of_earlier(folder: Path, options: Options) -> bool:
+    """Return whether the folder is not to be made by this process."""
+    return folder.is_dir() or not (options.is_pairing or folder.exists())
 
 
 async def _serve_account(

@@ -50,6 +50,13 @@ def lack(folder: Path, *, by_writing: bool = True) -> Ended | None:
 
 
 def _ended(folder: Path, trouble: DiskTrouble) -> Ended:
+    if not folder.exists():
+        # It is not made again: it may be on a disk that is not mounted for now.
+        return Ended(
+            "vanished",
+            f"The folder {folder} has vanished. Once you have put it back, Butler continues; until "
+            "then WhatsApp keeps new messages.",
+        )
     if not trouble.is_full:
         return unwritable(f"The folder {folder} cannot be written to ({trouble.reason})")
     least = f"{LEAST_BYTES / 1_000_000:.0f} MB"

@@ -65,7 +65,17 @@ async def test_a_folder_that_cannot_be_used_is_said(tmp_path):
 
 
 async def test_without_an_account_there_is_nothing_to_serve(tmp_path):
-    assert await _end(Options(str(tmp_path / "new"), "Butler")) == [exit_reasons.NOT_LINKED]
+    assert await _end(Options(str(tmp_path), "Butler")) == [exit_reasons.NOT_LINKED]
+
+
+async def test_a_folder_that_has_vanished_is_not_made_again(tmp_path):
+    folder = tmp_path / "gone"
+
+    (ended,) = await _end(Options(str(folder), "Butler"))
+
+    assert not ended.is_final
+    assert ended.sentence.startswith(f"The folder {folder} has vanished. Once you have put it back")
+    assert not folder.exists()
 
 
 async def test_a_gateway_that_is_not_greeted_ends(tmp_path):
