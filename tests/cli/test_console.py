@@ -45,6 +45,20 @@ def test_nobody_meets_silence_in_the_console(config, text):
     assert ended.stdout.rstrip().endswith("/help lists the commands.")
 
 
+def test_a_pipe_has_one_message_about_the_end_of_a_run(tmp_path):
+    agent = '[plugins.run]\nsandbox = "off"\nagent = "cat"\n'
+    program = '[plugins.run.agents.cat]\nkind = "command"\ncommand = ["cat"]\n'
+    config = write_config(tmp_path, agent + program)
+
+    ended = run_butler("console", "--config", config, text="/use api\n/run hello\n")
+
+    about_runs = [each for each in ended.stdout.split("\n\n") if each and "This chat" not in each]
+    assert about_runs[0] == "Run 1 started in *api* (Cat)"
+    assert about_runs[1] == "```\nhello\n```"
+    assert len(about_runs) == 3
+    assert about_runs[2].startswith("no files changed")
+
+
 def test_a_repo_that_cannot_be_used_is_said_and_stops_nothing(tmp_path):
     config = write_config(tmp_path, '[repos.gone]\npath = "gone"\n')
 

@@ -26,9 +26,14 @@ class PipedConsole(Typed):
                 yield await attached(typed)
 
     async def send(self, chat_id: str, reply: Reply) -> str:
-        """Write the text of ``reply``; wait while the output is not read."""
+        """Write the text of ``reply``; wait while the output is not read.
+
+        What is written cannot be edited, and would be there twice, so edits are left out.
+        """
+        if reply.edits:
+            return reply.edits
         await self._writer.write(shown(reply).encode("utf-8", "backslashreplace") + b"\n\n")
-        return reply.edits or self._author.next_id()
+        return self._author.next_id()
 
     async def acknowledge(self, message: Message, *, had_effect: bool = True) -> None:
         """Do nothing: messages are not stored."""
