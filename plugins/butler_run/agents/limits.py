@@ -9,6 +9,7 @@ from butler import duration
 from butler_run.agents.agent import Run
 from butler_run.agents.errors import LimitReachedError
 from butler_run.agents.events import (
+    Asked,
     Decision,
     Event,
     InputAsked,
@@ -65,7 +66,7 @@ class LimitedRun:
             except StopAsyncIteration:
                 return
             if isinstance(event, PermissionAsked | InputAsked | PlanProposed):
-                await self._count_question()
+                await self._count_questions(event)
                 self._pause(event.id)
             yield event
 
@@ -99,8 +100,8 @@ class LimitedRun:
         finally:
             self._timeout = None
 
-    async def _count_question(self) -> None:
-        self._asked += 1
+    async def _count_questions(self, event: Asked) -> None:
+        self._asked += max(1, len(event.fields)) if isinstance(event, InputAsked) else 1
         if self._asked > self._limits.questions:
             await self._run.cancel()
             raise LimitReachedError(

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from butler import UserError
 from butler_run.agents import Decision, Field, FieldKind, Label, PlanProposed, Value
-from butler_run.text.plain import in_one_line, quoted
+from butler_run.text.plain import in_one_line, is_quoted_in_part, quoted
 
 MOST_FIELDS = 10
 MOST_LABELS = 30
@@ -50,6 +50,11 @@ class Form(Protocol):
         ...
 
     @property
+    def document(self) -> str:
+        """All of it, where the text leaves some out and no other document has it; else empty."""
+        ...
+
+    @property
     def hint(self) -> str:
         """What to write."""
         ...
@@ -76,7 +81,24 @@ class FieldForm:
         position = f" ({self.number} of {self.count})" if self.count > 1 else ""
         question = quoted(self.field.question, _QUESTION_LINES, _QUESTION_CHARS)
         labels = [_shown(n, each) for n, each in enumerate(self.field.labels, start=1)]
-        return "\n".join([f"{agent} asks{position}:", question, *labels, self.hint])
+        note = ["(the document has the full text)"] if self.document else []
+        return "\n".join([f"{agent} asks{position}:", question, *labels, self.hint, *note])
+
+    @property
+    def document(self) -> str:
+        """The question with its choices, if the text leaves some of it out."""
+        question, labels = self.field.question, self.field.labels
+        is_cut = is_quoted_in_part(question, _QUESTION_LINES, _QUESTION_CHARS) or any(
+            len(each.text) > _LABEL_LENGTH or len(each.description) > _DESCRIPTION_LENGTH
+            for each in labels
+        )
+        if not is_cut:
+            return ""
+        numbered = [
+            f"{number}. {each.text}" + (f" – {each.description}" if each.description else "")
+            for number, each in enumerate(labels, start=1)
+        ]
+        return "\n\n".join([question, *numbered])
 
     @property
     def hint(self) -> str:
@@ -171,6 +193,11 @@ class PlanForm:
         """Return the question for the chat."""
         shown = quoted(self.plan.plan, _PLAN_LINES, _PLAN_CHARS)
         return "\n".join([f"{agent} has a plan:", *([shown] if shown else []), self.hint])
+
+    @property
+    def document(self) -> str:
+        """Nothing: a plan is a document of its own."""
+        return ""
 
     @property
     def hint(self) -> str:

@@ -2,11 +2,20 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from butler import Context, Reply, duration
-from butler_run.agents import Decision, InputAsked, LimitedRun, Mode, PlanProposed, Value
+from butler_run.agents import (
+    Decision,
+    Field,
+    InputAsked,
+    Label,
+    LimitedRun,
+    Mode,
+    PlanProposed,
+    Value,
+)
 from butler_run.choice import Choice
 from butler_run.history.past import State
 from butler_run.history.runs import History
@@ -20,14 +29,16 @@ from butler_run.inquiries.forms import (
 )
 from butler_run.inquiries.inquiry import Inquiry
 from butler_run.permissions.asking import Asking
+from butler_run.permissions.details import visible
 from butler_run.permissions.questions import Questions
 from butler_run.runs.chat import RunChat
 
-MOST_PLAN = 200_000
-"""Maximum number of characters of a plan that is sent."""
+MOST = 200_000
+"""Maximum number of characters of a question or plan: nobody reads more."""
 
 _NOBODY = "The user has not answered yet; do what is safe and say what you assumed."
 _NOBODY_ON_PLAN = "The user has not answered yet. Do not carry it out; sum up and stop."
+_UNSHOWN = "This could not be shown to the user: it is too long, or has a secret in its text."
 _ONLY_PLANS = "This repo is for plans only. Do not carry it out; sum up and stop."
 
 
@@ -76,13 +87,17 @@ class InquiryPrompts:
     async def _fill(self, run: LimitedRun, asked: InputAsked) -> None:
         fields = asked.fields
         if len(fields) > MOST_FIELDS or any(len(each.labels) > MOST_LABELS for each in fields):
-            said = f"{self._told.agent} asks more than fits into a chat, so it gets no answer."
-            await self._chat.send(Reply(said))
+            await self._refuse("asks more than fits into a chat, so it gets no answer.")
             await run.fill(asked.id, None, _NOBODY)
             return
+        shown = await asyncio.to_thread(lambda: [self._shown_field(each) for each in fields])
         values: dict[str, Value] = {}
-        for number, each in enumerate(fields, start=1):
-            answer = await self._answer_to(FieldForm(each, number, len(fields)))
+        for number, (field, each) in enumerate(zip(shown, fields, strict=True), start=1):
+            if field is None:
+                await self._refuse("asks what I cannot show in full, so it gets no answer.")
+                await run.fill(asked.id, None, _UNSHOWN)
+                return
+            answer = await self._answer_to(FieldForm(field, number, len(fields)))
             if answer is None:
                 await self._say_nobody("I told it to do what is safe and say what it assumed")
                 await run.fill(asked.id, None, _NOBODY)
@@ -93,25 +108,53 @@ class InquiryPrompts:
 
     async def _plan(self, run: LimitedRun, asked: PlanProposed) -> None:
         ceiling = self._told.choice.ceiling
-        await self._send_plan(asked.plan)
+        plan = await asyncio.to_thread(self._shown, asked.plan)
+        if plan is None or not await self._is_sent(plan, f"run-{self._told.number}-plan.md"):
+            await self._refuse("has a plan that I cannot show in full, so the answer is no.")
+            await run.decide(asked.id, Decision.NO, _UNSHOWN)
+            return
+        shown_plan = replace(asked, plan=plan)
         if ceiling is Mode.PLAN:
-            form = PlanForm(asked, may_edit=False)
+            form = PlanForm(shown_plan, may_edit=False)
             shown = form.text(self._told.agent).removesuffix(form.hint)
-            await self._chat.send(Reply(f"{shown}This repo is for plans only, so it ends here."))
+            await self._chat.show(Reply(f"{shown}This repo is for plans only, so it ends here."))
             await run.decide(asked.id, Decision.NO, _ONLY_PLANS)
             return
         may_edit = Mode.EDITS.within(ceiling) is Mode.EDITS
-        answer = await self._answer_to(PlanForm(asked, may_edit))
+        answer = await self._answer_to(PlanForm(shown_plan, may_edit))
         if answer is None:
             await self._say_nobody("the plan is not carried out")
             await run.decide(asked.id, Decision.NO, _NOBODY_ON_PLAN)
             return
         await run.decide(asked.id, answer.decision, answer.reason)
 
-    async def _send_plan(self, plan: str) -> None:
-        if plan.strip():
-            name = f"run-{self._told.number}-plan.md"
-            await self._chat.send(Reply(plan[:MOST_PLAN], file_name=name))
+    def _shown(self, text: str) -> str | None:
+        """Return a text with nothing hidden but lines of keys; None if it cannot be shown so."""
+        if len(text) > MOST:
+            return None
+        return self._chat.secrets.without_keys(visible(text))
+
+    def _shown_field(self, field: Field) -> Field | None:
+        question = self._shown(field.question)
+        labels = [self._shown_label(each) for each in field.labels]
+        if question is None or None in labels:
+            return None
+        return replace(field, question=question, labels=tuple(each for each in labels if each))
+
+    def _shown_label(self, label: Label) -> Label | None:
+        text, description = self._shown(label.text), self._shown(label.description)
+        if text is None or description is None:
+            return None
+        return replace(label, text=text, description=description)
+
+    async def _is_sent(self, text: str, name: str) -> bool:
+        """Send a document, unless it is empty; return whether the chat has it."""
+        if not text.strip():
+            return True
+        return await self._chat.show(Reply(text, file_name=name)) is not None
+
+    async def _refuse(self, why: str) -> None:
+        await self._chat.send(Reply(f"{self._told.agent} {why}"))
 
     async def _say_nobody(self, so: str) -> None:
         is_over, limit_s = self._told.ctx.is_last_call.is_set(), self._told.limit_s
@@ -142,8 +185,11 @@ class InquiryPrompts:
                     self._history.change(told.number, State.RUNNING)
 
     async def _answer_given(self, inquiry: Inquiry) -> Answer | None:
+        name = f"run-{inquiry.number}-question-{inquiry.code}.txt"
+        if not await self._is_sent(inquiry.form.document, name):
+            return None
         text = inquiry.text(is_only_one=self._questions.is_only_one(inquiry))
-        message_id = await self._chat.call(text)
+        message_id = await self._chat.show(self._chat.calling(text))
         if message_id is None:
             return None
         self._questions.note_message(inquiry, message_id)

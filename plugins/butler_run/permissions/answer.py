@@ -34,7 +34,8 @@ def answered(
 def _given(ctx: Context, answer: Said, question: Question, questions: Questions) -> str | None:
     if problem := not_theirs(ctx, question):
         return problem
-    if questions.is_too_soon(question, ctx.message.time):
+    is_named = answer.code is not None or ctx.message.quoted_id is not None
+    if questions.is_too_soon(question, ctx.message.time, is_named=is_named):
         said = f"{question.wish}: that was asked only just now."
         return f"{said} Read it, then answer once more: {answer.word} {question.code}"
     way = question.way(answer.word)

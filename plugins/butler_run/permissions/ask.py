@@ -136,7 +136,7 @@ class PermissionPrompts:
             number=self._number,
             repo=self._repo,
             requester=self._ctx.sender,
-            approvers=self._choice.approvers,
+            approvers="owner" if self._choice.ceiling is Mode.PLAN else self._choice.approvers,
             agent=self._agent,
             asked=asked,
             details=text,

@@ -172,6 +172,7 @@ class Questions:
         self._closed: deque[tuple[str, str]] = deque(maxlen=_CLOSED_KEPT)
         self._count_of_run: Counter[int] = Counter()
         self._ahead_s = inf
+        self._closed_at: dict[str, float] = {}
 
     def next_code(self, number: int) -> str:
         """Return a code for a question of a run, never given out before: runs have one number."""
@@ -193,6 +194,7 @@ class Questions:
         self._open.remove(question)
         if asked := self._asked.pop(question, None):
             self._closed.append((question.chat_id, asked[0]))
+        self._closed_at[question.chat_id] = time.time()
 
     def of(self, chat_id: str) -> list[Question]:
         """Return the open questions for permission of a chat."""
@@ -239,9 +241,15 @@ class Questions:
         """Return whether a message asks a question that is no longer open."""
         return (chat_id, message_id) in self._closed
 
-    def is_too_soon(self, question: Open, sent_at: float) -> bool:
-        """Return whether who wrote then (Unix seconds) cannot have read the question."""
+    def is_too_soon(self, question: Open, sent_at: float, *, is_named: bool) -> bool:
+        """Return whether who wrote then (Unix seconds) cannot have read the question.
+
+        Without the question's code, or a quote of it, the answer may have been meant for another
+        one that was open until then.
+        """
         _message_id, asked_at = self._asked.get(question, ("", inf))
+        if not is_named:
+            asked_at = max(asked_at, self._closed_at.get(question.chat_id, 0.0))
         ahead_s = self._ahead_s if self._ahead_s < inf else 0.0
         return sent_at + ahead_s - asked_at < HASTE_S
 

@@ -30,7 +30,16 @@ def in_one_line(text: str, limit: int) -> str:
 
 def quoted(text: str, most_lines: int, most_chars: int) -> str:
     """Return ``text`` as a quotation without mark-up, cut after some lines and characters."""
-    shown = without_marks(text).strip()
-    lines = [line.rstrip() for line in shown[:most_chars].splitlines() if line.strip()]
-    is_cut = len(shown) > most_chars or len(lines) > most_lines
+    lines = _lines(text, most_chars)
+    is_cut = is_quoted_in_part(text, most_lines, most_chars)
     return "\n".join(f"> {line}" for line in [*lines[:most_lines], *(["…"] if is_cut else [])])
+
+
+def is_quoted_in_part(text: str, most_lines: int, most_chars: int) -> bool:
+    """Return whether ``quoted`` leaves some of a text out."""
+    return len(text.strip()) > most_chars or len(_lines(text, most_chars)) > most_lines
+
+
+def _lines(text: str, most_chars: int) -> list[str]:
+    shown = without_marks(text).strip()[:most_chars]
+    return [line.rstrip() for line in shown.splitlines() if line.strip()]

@@ -124,7 +124,8 @@ class Updates:
         before = self._tools.get(str(call.get("toolCallId")), {}) if isinstance(call, dict) else {}
         tool = self._merged(call) if isinstance(call, dict) else {}
         # claude-agent-acp repeats the call without the plan.
-        if tool.get("kind") == "switch_mode" and (plan := _plan(tool) or _plan(before)):
+        plan = _plan(tool) or _plan(before)
+        if tool.get("kind") == "switch_mode" and plan and not _allows_more(tool, before):
             self.plan_options[question_id] = numbered(_options(params.get("options")))
             return PlanProposed(question_id, plan)
         tool_input = tool.get("rawInput")
@@ -188,6 +189,12 @@ class Updates:
                     old = part.get("oldText")
                     shown = relative(path, self._folder)
                     yield Change(shown, old if isinstance(old, str) else None, new)
+
+
+def _allows_more(*calls: Params) -> bool:
+    """Return whether a plan asks for commands, too, that nobody would be asked about later."""
+    inputs = [each.get("rawInput") for each in calls]
+    return any(isinstance(each, dict) and each.get("allowedPrompts") for each in inputs)
 
 
 def _plan(tool: Params) -> str:

@@ -53,7 +53,9 @@ def decided(tool_input: Mapping[str, Any], decision: Decision, reason: str) -> d
     """Return the response to a plan; editing without asking lasts as long as this process."""
     if decision is Decision.NO:
         return {"behavior": "deny", "message": f"{_REFUSED} {reason}".strip()}
-    allowed = {"behavior": "allow", "updatedInput": dict(tool_input)}
+    # Older ones take commands from it that are not asked later; the chat has seen the plan alone.
+    shown = {key: value for key, value in tool_input.items() if key != "allowedPrompts"}
+    allowed = {"behavior": "allow", "updatedInput": shown}
     if decision is Decision.GO:
         return allowed
     edits = {"type": "setMode", "mode": "acceptEdits", "destination": "session"}

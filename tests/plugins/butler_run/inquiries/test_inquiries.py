@@ -2,9 +2,13 @@
 
 import json
 import time
+from functools import partial
 
 import pytest
 
+from butler import Context, UserError
+from butler.errors import TransportError
+from butler_run.agents import RunLimits
 from butler_run.permissions.questions import HASTE_S
 
 COLOUR = {"question": "Which *colour*?", "options": ["Red", "Blue", "_Green_"]}
@@ -310,3 +314,130 @@ async def test_in_a_direct_chat_nobody_is_mentioned(chat, script, run):
     await run(direct)
 
     assert not any(each.reply.mentions for each in chat.transport.sent)
+
+
+KEY = "-----BEGIN PRIVATE KEY-----"
+
+
+@pytest.fixture
+def propose_this(chat, script, wait_for):
+    """Let the agent propose a plan; wait for a text."""
+
+    async def proposed(plan, text):
+        then, otherwise = [{"say": "Going on."}], [{"say": "Stopped."}]
+        script.prompts([{"propose": plan, "then": then, "else": otherwise}], [{"say": "Ended."}])
+        await chat("/use api")
+        await chat("/run do it")
+        return await wait_for(chat, text)
+
+    return proposed
+
+
+async def test_a_plan_hides_nothing_behind_what_looks_like_a_key(chat, propose_this):
+    await propose_this(f"Fix a typo\n{KEY}\nrm -rf /srv", "> rm -rf /srv")
+
+    document = next(each.reply for each in chat.transport.sent if each.reply.file_name)
+    assert document.text.endswith(f"{KEY}\nrm -rf /srv")
+    await chat("/stop")
+
+
+async def test_a_plan_shows_characters_that_a_phone_would_not(chat, propose_this):
+    asked = await propose_this("Delete \u202eeverything\u202c", "Go ahead?")
+
+    assert "> Delete \\u202eeverything\\u202c" in asked.reply.text
+    await chat("/stop")
+
+
+@pytest.mark.parametrize("plan", ["x" * 200_001, "Use ghp_" + "a1B2" * 9 + " for it"])
+async def test_a_plan_that_cannot_be_shown_in_full_is_not_asked(chat, propose_this, answer, plan):
+    await propose_this(plan, "has a plan that I cannot show in full, so the answer is no.")
+
+    assert "Stopped." in (await answer(chat)).reply.text
+
+
+async def test_a_plan_whose_document_is_not_sent_is_not_asked(chat, propose_this, answer, mocker):
+    send = chat.transport.send
+
+    async def send_no_documents(chat_id, reply):
+        if reply.file_name:
+            raise TransportError("The link is gone.")
+        return await send(chat_id, reply)
+
+    mocker.patch.object(chat.transport, "send", send_no_documents)
+    await propose_this(PLAN, "so the answer is no.")
+
+    assert "Stopped." in (await answer(chat)).reply.text
+
+
+async def test_a_question_hides_nothing_behind_what_looks_like_a_key(chat, ask):
+    asked = await ask({"question": f"Ok?\n{KEY}\nThen I delete it.", "options": ["Yes", "No"]})
+
+    assert "> Then I delete it.\n1. Yes" in asked.reply.text
+    await chat("/stop")
+
+
+async def test_a_long_question_is_a_document_too(chat, ask):
+    choice = f"Only this {'and that ' * 30}"
+    asked = await ask({"question": "Which?", "options": [choice, "None"]})
+
+    assert asked.reply.text.endswith("(the document has the full text)")
+    document = next(each.reply for each in chat.transport.sent if each.reply.file_name)
+    assert document.file_name == "run-1-question-a1.txt"
+    assert document.text == f"Which?\n\n1. {choice}\n\n2. None"
+    await chat("/stop")
+
+
+async def test_a_secret_in_a_choice_is_not_cut_in_half(chat, script, wait_for):
+    choice = f"{'word ' * 16}ghp_{'a1B2' * 9}"
+    script.turns({"inquire": [{"question": "Which?", "options": [choice, "None"]}]}, SAY)
+    await chat("/use api")
+    await chat("/run do it")
+
+    await wait_for(chat, "asks what I cannot show in full, so it gets no answer.")
+    assert not any("ghp_" in each.reply.text for each in chat.transport.sent)
+
+
+async def test_each_question_counts_as_one(chat, script, answer, mocker):
+    mocker.patch("butler_run.catalog.RunLimits", partial(RunLimits, questions=2))
+    script.turns({"inquire": [{"question": str(n)} for n in range(3)]}, SAY)
+    await chat("/use api")
+    await chat("/run do it")
+
+    text = (await answer(chat)).reply.text
+    assert "The agent asked more than 2 questions and was stopped." in text
+
+
+async def test_a_bare_answer_behind_a_question_that_just_closed_is_for_neither(
+    chat, ask, script, wait_for, mocker
+):
+    mocker.patch("butler_run.permissions.questions.HASTE_S", HASTE_S)
+    first = await ask(COLOUR)
+    script.turns({"ask": {"path": "made.txt", "old": None, "new": "made\n"}})
+    await chat("/use web")
+    await chat("/run do it")
+    await wait_for(chat, "wants to write made.txt")
+    later = time.time() + 60
+    mocker.patch("butler_run.permissions.questions.time.time", return_value=later)
+    await chat("Red", quoted_id=first.id, time=later)
+    await wait_for(chat, "Run 1 in *api*: done")
+
+    (said,) = await chat("yes", time=later + 1)
+
+    assert said.endswith("Read it, then answer once more: yes a2")
+    assert await chat("yes a2", time=later + 1) == []
+
+
+async def test_a_plan_is_not_approved_where_that_cannot_be_recorded(chat, propose, mocker):
+    await propose()
+    mocker.patch.object(Context, "check_recordable", side_effect=UserError("Not recordable."))
+
+    assert await chat("1") == ["Not recordable."]
+    assert await chat("3 no") == []
+
+
+async def test_the_audit_says_how_a_plan_was_decided(chat, propose, answer):
+    await propose()
+    await chat("1")
+    await answer(chat)
+
+    assert "plan approved" in [each.result for each in chat.records.audit]

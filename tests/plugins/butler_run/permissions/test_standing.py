@@ -110,3 +110,15 @@ async def test_always_does_not_hold_where_the_repo_only_plans_now(granted, butle
         question = await wait_for(chat, "1 or 👍 yes")
         assert "always" not in question.reply.text
         await chat("/stop")
+
+
+async def test_where_a_repo_only_plans_an_owner_alone_allows_anything(butler, script, wait_for):
+    script.turns({"ask": {"command": "ls"}})
+    async with butler(lambda toml: 'repos.api.mode = "plan"\n' + toml) as chat:
+        anna = chat.person("+4930111111")
+        await chat("/use api")
+        await anna("/run do it")
+        await wait_for(chat, "1 or 👍 yes")
+
+        assert await anna("yes") == ["Only an owner can answer that."]
+        assert await chat("yes") == []
