@@ -4,6 +4,7 @@
 # make matrix  the same on each of Python 3.11, 3.12 and 3.13 that is installed
 # make soak    what needs minutes by its nature: crash series, silent servers, codes that expire
 # make soak-open   the series over several machines that do not pass yet
+# make pictures   the README's pictures, from the panel in Debian's chromium
 # make bench   the benchmarks, side by side; nothing fails if they are slow (bench-quick: a minute)
 
 PYTHON ?= python3
@@ -27,7 +28,7 @@ QUICK := $(addprefix tests/,access builtin chat config core records repos sessio
     plugins/butler_session plugins/butler_run/history plugins/butler_run/runs plugins/butler_run/text)
 DEMO_GIT := git -C .demo -c user.name=Butler -c user.email=butler@localhost -c commit.gpgSign=false
 
-.PHONY: run test quick matrix format lint types imports unit bench bench-quick soak soak-open test-agents lock clean
+.PHONY: run test quick matrix format lint types imports unit pictures bench bench-quick soak soak-open test-agents lock clean
 
 run: $(VENV)/.run config.toml
 	@$(BIN)/butler console
@@ -67,6 +68,9 @@ matrix:
 	    command -v python$$version > /dev/null || { echo "python$$version is not installed: skipped."; continue; }; \
 	    $(MAKE) quick PYTHON=python$$version VENV=.venv-$$version || exit 1; \
 	done
+
+pictures: $(VENV)/.dev
+	$(BIN)/python tests/pictures.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python bench/compare.py

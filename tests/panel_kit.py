@@ -1,6 +1,6 @@
 """A panel without a daemon: what it knows is set by tests."""
 
-from butler.core.overview import Overview
+from butler.core.overview import Overview, RunSummary
 from butler.errors import UserError
 from butler.web.guard import HOST
 
@@ -49,3 +49,13 @@ async def look(panel, source):
     await panel.live._look()
     await panel.live._show(is_watched=True, overview=source.overview, heard_at=1.0)
     await panel.live._read_runs()
+
+
+def summary_of(number=7, **details):
+    """A finished run."""
+    known = {
+        "chat_id": "team@g.us", "repo": "api", "agent": "claude", "person": "Anna",
+        "state": "done", "prompt": "Fix it", "queued_at": 1.0, "started_at": 2.0, "ended_at": 5.0,
+        "cost_usd": 0.25, "is_over": True,
+    }  # fmt: skip
+    return RunSummary(number, **known | details)

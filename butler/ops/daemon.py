@@ -16,6 +16,7 @@ from butler.ops.descendants import adopt
 from butler.ops.figures import waiting_messages
 from butler.ops.hubs import side_of
 from butler.ops.last_good import keep
+from butler.ops.link_watch import link_recorded
 from butler.ops.log_setup import configure_log
 from butler.ops.metrics.measuring import measures_of
 from butler.ops.notices import Notices
@@ -24,6 +25,7 @@ from butler.ops.panel_process import panel_running
 from butler.ops.reloading import Reloader, has_terminal
 from butler.ops.reporting import Inside, reporting
 from butler.ops.shutdown import LastResort, converse, end_what_is_left
+from butler.records.link_log import LinkLog
 from butler.records.model import Records
 from butler.records.sqlite import SqliteRecords
 from butler.storage.files import is_there, locked, private_folder
@@ -127,6 +129,7 @@ class _Daemon:
             reporting(data_dir, self._state, lambda: _say_ready(self._setup), self._inside),
             telling(self._manager, self._state, self._is_alive),
             self._notices.watching(),
+            link_recorded(LinkLog(data_dir / "records.sqlite3"), self._state),
             panel_running(self._setup.path, is_wanted=self._setup.config.panel is not None),
             self._measures.published(),
         ):

@@ -63,6 +63,13 @@ class RecordsReader:
         )
         return [(str(day), int(count)) for day, count in self._rows(query, (since,))]
 
+    def link_changes(self) -> list[tuple[float, str, str]]:
+        """Return time, state and reason of each change of the link, oldest first."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'link'", ()):
+            return []  # the file is from an earlier version
+        query = "SELECT time, state, reason FROM link ORDER BY time, rowid"
+        return [(float(when), state, reason) for when, state, reason in self._rows(query, ())]
+
     def _found(self, kind: Kind, wanted: Filter, limit: int) -> list[tuple[Any, ...]]:
         columns = " || char(10) || ".join(_SEARCHED[kind])
         query = (

@@ -26,6 +26,7 @@ MIGRATIONS = (
     );
     CREATE INDEX audit_by_time ON audit (time);
     """,
+    "CREATE TABLE link (time REAL NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL)",
 )
 _OLDEST = """
 SELECT min(time) FROM (SELECT min(time) AS time FROM ignored UNION ALL SELECT min(time) FROM audit)
@@ -45,6 +46,7 @@ def oldest(db: Connection) -> float | None:
 
 def delete_before(db: Connection, time_s: float) -> int:
     """Delete what is older; return the number of rows."""
+    db.execute("DELETE FROM link WHERE time < ?", (time_s,))
     ignored = db.execute("DELETE FROM ignored WHERE time < ?", (time_s,)).rowcount
     return ignored + db.execute("DELETE FROM audit WHERE time < ?", (time_s,)).rowcount
 

@@ -13,7 +13,19 @@ from starlette.staticfiles import StaticFiles
 from butler.errors import ButlerError
 from butler.sessions import StoreError
 from butler.web.guard import Guard
-from butler.web.pages import acts, chats, check, link, log, now, questions, runs, sign_in, try_it
+from butler.web.pages import (
+    acts,
+    chats,
+    check,
+    figures,
+    link,
+    log,
+    now,
+    questions,
+    runs,
+    sign_in,
+    try_it,
+)
 from butler.web.panel import Panel, page
 from butler.web.stream import Viewers
 
@@ -55,6 +67,7 @@ def _reads() -> list[Route | Mount]:
         Route("/chats", chats.page_chats),
         Route("/log", log.page_log),
         Route("/log/export.{form}", log.export),
+        Route("/figures", figures.page_figures),
         Route("/link", link.page_link),
         Route("/link/stream", link.stream),
         Route("/check", check.page_check),

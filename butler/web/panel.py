@@ -23,6 +23,7 @@ MENU = (
     ("/questions", "Questions"),
     ("/chats", "Chats"),
     ("/log", "Why and audit"),
+    ("/figures", "Figures"),
     ("/link", "Link"),
     ("/check", "Check"),
     ("/try", "Try it"),

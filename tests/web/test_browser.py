@@ -269,7 +269,7 @@ async def test_all_works_without_javascript(site):
 
 
 PAGES = ("/", "/questions", "/runs", "/runs/1", "/runs/1?view=side", "/chats",
-         "/log?kind=audit", "/log", "/link", "/try", "/nope")  # fmt: skip
+         "/log?kind=audit", "/log", "/figures", "/link", "/try", "/nope")  # fmt: skip
 
 
 @pytest_asyncio.fixture(loop_scope="module")

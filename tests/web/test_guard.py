@@ -5,7 +5,7 @@ import pytest
 from butler.web.guard import POLICY
 from panel_kit import ORIGIN, PORT, post
 
-PAGES = ["/", "/questions", "/runs", "/chats", "/log", "/link", "/log/export.json"]
+PAGES = ["/", "/questions", "/runs", "/chats", "/log", "/figures", "/link", "/log/export.json"]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/now/stream", "/nope", "/try"])

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 import butler.web
-from butler.core.overview import LiveRun, OpenInquiry, Overview, RunReport, RunSummary, Way
+from butler.core.overview import LiveRun, OpenInquiry, Overview, RunReport, Way
 from butler.records.model import Done, Ignored
 from butler.records.sqlite import SqliteRecords
 from butler.storage.rows import insert_rows
 from butler_process import name_chat
-from panel_kit import look, post
+from panel_kit import look, post, summary_of
 
 TEMPLATES = Path(butler.web.__file__).with_name("templates")
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
@@ -26,13 +26,7 @@ index 1..2 100644
 """
 
 
-def run(number=7, **details):
-    known = {
-        "chat_id": "team@g.us", "repo": "api", "agent": "claude", "person": "Anna",
-        "state": "done", "prompt": "Fix it", "queued_at": 1.0, "started_at": 2.0, "ended_at": 5.0,
-        "cost_usd": 0.25, "is_over": True,
-    }  # fmt: skip
-    return RunSummary(number, **known | details)
+run = summary_of
 
 
 def question(**details):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from butler.transports.whatsapp.daemon.supervisor import LinkState as LinkState
     from butler.transports.whatsapp.daemon.transport import WhatsAppTransport as WhatsAppTransport
     from butler.transports.whatsapp.daemon.unlinking import unlink as unlink
+    from butler.transports.whatsapp.journal.views import answer_times as answer_times
     from butler.transports.whatsapp.journal.views import stored_names as stored_names
     from butler.transports.whatsapp.protocol.frames import Pacing as Pacing
 
@@ -35,6 +36,7 @@ _HOMES = {
     "Pacing": "protocol.frames",
     "Spawned": "daemon.spawning",
     "WhatsAppTransport": "daemon.transport",
+    "answer_times": "journal.views",
     "ask_about_open_turns": "daemon.restored",
     "linked_account": "account",
     "pair": "daemon.pairing",

@@ -11,11 +11,15 @@ from butler import DataError, RunSummary
 from butler_run.history.past import AT_WORK, State
 
 _QUERY = """
-SELECT number, chat_id, repo, agent, person, name, state, coalesce(prompt, ''), queued_at,
+SELECT number, chat_id, repo, agent, person, name, state,
+    substr(coalesce(prompt, ''), 1, {most}), queued_at,
     started_at, ended_at, cost_usd, number IN (SELECT number FROM undone),
     folder, before, after, tokens
 FROM runs LEFT JOIN details USING (number) LEFT JOIN names USING (person)
 """
+_LISTED, _WHOLE = 500, 1_000_000
+"""The most characters of a prompt in a list, and in full."""
+
 _ANSWER = "SELECT text FROM answers WHERE number = ?"
 _HAS_ANSWERS = "SELECT 1 FROM sqlite_master WHERE name = 'answers'"
 
@@ -47,18 +51,20 @@ class RunRecords:
 
     def last(self, limit: int, before: int | None = None) -> list[RunSummary]:
         """Return the latest runs of all chats, newest first."""
-        where = "WHERE number < coalesce(?, number + 1) ORDER BY number DESC LIMIT ?"
+        query = _QUERY.format(most=_LISTED)
+        query += "WHERE number < coalesce(?, number + 1) ORDER BY number DESC LIMIT ?"
         if not self._path.exists():
             return []
         with self._opened() as db:
-            return [_record(row).summary for row in db.execute(_QUERY + where, (before, limit))]
+            return [_record(row).summary for row in db.execute(query, (before, limit))]
 
     def one(self, number: int) -> Record | None:
         """Return a run, if there is one of this number."""
         if not self._path.exists():
             return None
         with self._opened() as db:
-            row = db.execute(_QUERY + "WHERE number = ?", (number,)).fetchone()
+            query = _QUERY.format(most=_WHOLE) + "WHERE number = ?"
+            row = db.execute(query, (number,)).fetchone()
             has_answers = db.execute(_HAS_ANSWERS).fetchone()
             answer = db.execute(_ANSWER, (number,)).fetchone() if has_answers else None
         return _record(row, answer[0] if answer else "") if row else None

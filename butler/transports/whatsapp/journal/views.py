@@ -19,3 +19,22 @@ def stored_names(folder: Path) -> dict[str, str]:
             return dict(db.execute(KNOWN).fetchall())
     except sqlite3.Error:
         return {}
+
+
+_ANSWER_TIMES = """
+SELECT inbox.time, outbox.time - inbox.time FROM inbox JOIN outbox ON outbox.key = inbox.row || '.1'
+WHERE outbox.state = 'sent' AND inbox.time > ?
+"""
+
+
+def answer_times(folder: Path, since: float) -> list[tuple[float, float]]:
+    """Return when messages came since then (Unix seconds), and after how long an answer left.
+
+    Empty if there is no journal, or it cannot be read.
+    """
+    journal = (folder / FILE_NAME).absolute().as_uri()
+    try:
+        with closing(sqlite3.connect(f"{journal}?mode=ro", uri=True)) as db:
+            return db.execute(_ANSWER_TIMES, (since,)).fetchall()
+    except sqlite3.Error:
+        return []
