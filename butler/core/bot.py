@@ -360,7 +360,9 @@ class Bot:
                 return await self._called(ctx, placed)
             case Joined():
                 outcome = await self._called(ctx, placed.call)
-                return outcome._replace(answer=placed.with_reply(outcome.answer, outcome.result))
+                return outcome._replace(
+                    answer=await placed.with_reply(outcome.answer, outcome.result)
+                )
             case Hear():
                 return await self._heard(ctx)
             case Say():

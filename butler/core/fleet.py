@@ -1,6 +1,6 @@
 """The seam to other machines: what the bot asks of a fleet, if there is one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -34,7 +34,7 @@ class MachineReply(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The call is for this machine, too; the others have answered.
+    """The call is for this machine, too; the others were asked, and are not waited for before.
 
     Attributes:
         call: What to call here.
@@ -42,14 +42,14 @@ class Joined:
     """
 
     call: Call
-    replies: tuple[MachineReply, ...]
+    replies: Awaitable[Sequence[MachineReply]]
 
-    def with_reply(self, here: Answer | Pass, result: str) -> Answer | Pass:
+    async def with_reply(self, here: Answer | Pass, result: str) -> Answer | Pass:
         """Return the reply of this machine with those of the others, under their names.
 
         What one refuses is left out where another one has something to say.
         """
-        told = [each for each in self.replies if not each.is_refused]
+        told = [each for each in await self.replies if not each.is_refused]
         if not told:
             return here
         parts = [f"*{each.machine}*\n{each.text}" for each in told]

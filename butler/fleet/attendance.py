@@ -72,6 +72,10 @@ class Attendance:
             self._lost.add(run.number)
             self._tell(run.chat_id, texts.lost_run(member, run.number))
 
+    def note_unreachable(self) -> None:
+        """Let the chats go on while Redis is away: nobody can say when their turns will be over."""
+        self._open_turns.free_chats()
+
     def _tell(self, chat_id: str, text: str) -> None:
         self._tasks.run(self._send(chat_id, text), "a notice")
 

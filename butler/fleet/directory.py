@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
 from butler.fleet.broker import HEARTBEAT_S, Broker, BrokerError
 from butler.fleet.frames import Greeting
@@ -18,6 +19,22 @@ MISSES = 2
 """Consecutive looks that must miss a worker before it counts as away."""
 
 
+class Observer(Protocol):
+    """Takes notice of what happens to the workers."""
+
+    def note_back(self, member: Member) -> None:
+        """Take notice that one is there: for the first time, again, or with a new process."""
+        ...
+
+    def note_away(self, member: Member) -> None:
+        """Take notice that one is missed."""
+        ...
+
+    def note_unreachable(self) -> None:
+        """Take notice that Redis is away, and with it all of them for now."""
+        ...
+
+
 class Directory:
     """Looks after the workers.
 
@@ -26,9 +43,10 @@ class Directory:
         hub: The name of this hub.
         keys: Returns the keys of the workers that are paired now.
         make: Makes a member.
-        on_back: Called when a worker is there: for the first time, again, or with a new process.
-        on_away: Called when a worker is missed.
         numbers: Returns the highest number of a run that is known, and that there may be.
+
+    Attributes:
+        is_reachable: Whether Redis is there.
     """
 
     def __init__(
@@ -37,22 +55,23 @@ class Directory:
         hub: str,
         keys: Callable[[], Mapping[str, bytes]],
         make: Callable[[str, bytes], Member],
-        on_back: Callable[[Member], None],
-        on_away: Callable[[Member], None],
         numbers: Callable[[], tuple[int, int]],
     ) -> None:
         self._broker = broker
         self._hub = hub
         self._keys = keys
         self._make = make
-        self._on_back = on_back
-        self._on_away = on_away
+        self._observer: Observer
         self._numbers = numbers
         self._members: dict[str, Member] = {}
         self._lives: dict[str, int] = {}
         self._patient_until = 0.0
         self._complaint = Complaint(logger)
         self.is_reachable = True
+
+    def report_to(self, observer: Observer) -> None:
+        """Let somebody take notice of the workers; to be called before anything else."""
+        self._observer = observer
 
     def __iter__(self) -> Iterator[Member]:
         """Yield the workers by name."""
@@ -70,7 +89,7 @@ class Directory:
                 self._complaint.end("Redis can be reached again")
             except BrokerError as error:
                 self._complaint.begin("Redis cannot be reached: %s", error)
-                self.is_reachable = False
+                self._note_unreachable()
                 # Their heartbeats could not reach it either; nobody is taken for dead for that.
                 self._patient_until = time.monotonic() + 2 * HEARTBEAT_S
             await asyncio.sleep(LOOK_EVERY_S)
@@ -97,6 +116,11 @@ class Directory:
         if member.is_known:
             self._note_there(member)
 
+    def _note_unreachable(self) -> None:
+        if self.is_reachable:
+            self.is_reachable = False
+            self._observer.note_unreachable()
+
     def _note_pulse(self, member: Member, *, is_alive: bool) -> None:
         if is_alive and member.is_known:
             member.misses = 0
@@ -111,7 +135,7 @@ class Directory:
             member.away_since = member.seen_at or time.time()
             member.pump.drop_all()
             logger.warning("%s is away", member.name)
-            self._on_away(member)
+            self._observer.note_away(member)
 
     def _note_there(self, member: Member) -> None:
         if member.is_online and self._lives.get(member.name) == member.life:
@@ -119,7 +143,7 @@ class Directory:
         member.is_online, member.is_new = True, False
         self._lives[member.name] = member.life
         logger.info("%s is there", member.name)
-        self._on_back(member)
+        self._observer.note_back(member)
 
     def _note_pairings(self) -> None:
         keys = self._keys()
@@ -129,4 +153,4 @@ class Directory:
         for name in self._members.keys() - keys.keys():
             member = self._members.pop(name)
             if member.is_online:
-                self._on_away(member)
+                self._observer.note_away(member)

@@ -86,8 +86,6 @@ class Hub:
             options.name,
             options.workers.keys,
             self._member,
-            self._note_back,
-            self._note_away,
             self._numbers,
         )
         self._placing = Placing(options.machine, directory, registry, self._has_repo)
@@ -98,10 +96,11 @@ class Hub:
         self._events = HubEvents(
             *(broker, services, open_turns, registry, self._journal, self._tasks)
         )
-        self._attendance = Attendance(
+        attendance = Attendance(
             *(services, self._tasks, registry, self._events, open_turns, self._turns),
             options.note_worker,
         )
+        directory.report_to(attendance)
         self._open_turns = open_turns
 
     async def __aenter__(self) -> Self:
@@ -187,12 +186,6 @@ class Hub:
             self._pumps.pop(name).cancel()
         self._pumps[name] = self._tasks.run_forever(member.pump.run, f"the way to {name}")
         return member
-
-    def _note_back(self, member: Member) -> None:
-        self._attendance.note_back(member)
-
-    def _note_away(self, member: Member) -> None:
-        self._attendance.note_away(member)
 
     async def _welcome(self) -> None:
         while True:

@@ -16,10 +16,11 @@ from butler.core.services import Services
 from butler.fleet import texts
 from butler.fleet.directory import Directory
 from butler.fleet.frames import Over, Turn
-from butler.fleet.handover import NOT_RUN, Handover, Order
+from butler.fleet.handover import Handover
 from butler.fleet.journal import Journal, Placement
 from butler.fleet.member import Member
-from butler.fleet.open_turns import OpenTurns
+from butler.fleet.open_turns import Loss, OpenTurns
+from butler.fleet.orders import NOT_RUN, Order
 from butler.fleet.placing import Everywhere, Placing, There, number_in
 from butler.fleet.registry import Registry
 from butler.fleet.turn_ids import digest_of, turn_id
@@ -63,11 +64,11 @@ class HubTurns:
         self._registry = registry
         self._directory = directory
         self._placing = placing
-        self._handover = Handover(services, open_turns, self._finish)
+        self._handover = Handover(services, open_turns, directory, self._finish)
 
     def note_back(self, member: Member) -> None:
         """Go on with what is kept for a worker."""
-        self._handover.note_back(member)
+        self._handover.keeping.note_back(member)
 
     async def hand_over(
         self, message: Message, role: Role, verdict: Call | Hear, is_meant: Callable[[], bool]
@@ -111,7 +112,7 @@ class HubTurns:
 
     async def _dropped(self, message: Message) -> Say | None:
         """Drop what is kept for the chat of a stop; return what to say if nothing else is left."""
-        dropped = self._handover.drop(message.chat_id)
+        dropped = self._handover.keeping.drop(message.chat_id)
         if not dropped:
             return None
         said = " ".join(texts.dropped(count, machine) for machine, count in dropped)
@@ -161,13 +162,15 @@ class HubTurns:
     ) -> Joined:
         members = [self._directory.get(each) for each in place.machines]
         asked = [self._reply_of(each, call, message, role) for each in members if each]
-        return Joined(call, tuple(await asyncio.gather(*asked)))
+        return Joined(call, asyncio.gather(*asked))
 
     async def _reply_of(
         self, member: Member, call: Call, message: Message, role: Role
     ) -> MachineReply:
         if not member.is_online:
             return MachineReply(member.name, f"{texts.away(member)}.")
+        if not self._directory.is_reachable:
+            return MachineReply(member.name, f"{texts.out_of_reach(member)}.")
         turn = turn_id(self._hub, message, member.name)
         placement = Placement(
             *(member.name, call.command.name, call.argument, None, digest_of(message.text))
@@ -176,14 +179,10 @@ class HubTurns:
         order = self._order(turn, placement, member, message, role, is_joined=True)
         order.is_urgent = True
         order.deadline = time.monotonic() + JOIN_LIMIT_S
-        try:
-            async with asyncio.timeout(JOIN_LIMIT_S):
-                outcome = await self._handover.outcome(order)
-        except TimeoutError:
-            return MachineReply(member.name, texts.silent(member))
-        if not isinstance(outcome, Over):
+        outcome = await self._handover.outcome(order, JOIN_LIMIT_S)
+        if isinstance(outcome, Loss):
             return MachineReply(member.name, texts.lost_turn(member))
-        if outcome.reply is None:  # it was given to a hub that was killed
+        if outcome is None or outcome.reply is None:  # it may have gone to a hub that was killed
             return MachineReply(member.name, texts.silent(member))
         return MachineReply(member.name, outcome.reply, outcome.result == "refused")
 

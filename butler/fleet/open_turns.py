@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import msgspec
 
@@ -26,6 +27,10 @@ class Loss(Enum):
     WITHDRAWN = "the sender deleted the message"
 
 
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
+
+
 @dataclass(slots=True)
 class OpenTurn:
     """A turn in the hands of a worker.
@@ -39,6 +44,7 @@ class OpenTurn:
         has_begun: The worker said so.
         sent_at: When it was sent last.
         end: What became of it.
+        news: The same; None as soon as its chat should no longer wait for it.
     """
 
     frame: Turn
@@ -48,9 +54,8 @@ class OpenTurn:
     is_urgent: bool = False
     has_begun: bool = False
     sent_at: float = 0.0
-    end: "asyncio.Future[Over | Loss]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    end: asyncio.Future[Over | Loss] = field(default_factory=_future)
+    news: asyncio.Future[Over | Loss | None] = field(default_factory=_future)
 
 
 class OpenTurns:
@@ -72,17 +77,20 @@ class OpenTurns:
                 return each.message
         return message
 
-    async def outcome(self, turn: OpenTurn) -> Over | Loss:
-        """Hand a turn over, and return what became of it."""
+    def hand_over(self, turn: OpenTurn) -> None:
+        """Hand a turn over."""
         self._turns[turn.frame.id] = turn
         self._send(turn)
-        try:
-            async with asyncio.timeout(turn.deadline - time.monotonic() + GRACE_S):
-                return await turn.end
-        except TimeoutError:
-            return Loss.SILENT
-        finally:
-            self._turns.pop(turn.frame.id, None)
+
+    def forget(self, turn: OpenTurn) -> None:
+        """Wait for a turn no longer."""
+        self._turns.pop(turn.frame.id, None)
+
+    def withdraw(self, turn: OpenTurn) -> None:
+        """Let a worker not begin a turn."""
+        turn.member.pump.drop(turn.frame)
+        turn.member.pump.send(Withdrawn(turn.frame.id), is_urgent=True)
+        self._end(turn, Loss.WITHDRAWN)
 
     def begun(self, turn: str) -> None:
         """Note that a worker has begun a turn."""
@@ -98,6 +106,12 @@ class OpenTurns:
         for turn in self._of(member):
             self._end(turn, Loss.AWAY if turn.has_begun else Loss.NOT_BEGUN)
 
+    def free_chats(self) -> None:
+        """Let no chat wait for its turn, as Redis is away."""
+        for turn in self._turns.values():
+            if not turn.news.done():
+                turn.news.set_result(None)
+
     def ask_again(self, member: Member) -> None:
         """Ask a new process of a worker about its turns: it knows what the old one began."""
         for turn in self._of(member):
@@ -105,21 +119,24 @@ class OpenTurns:
             self._send(turn)
 
     async def repeat(self) -> None:
-        """Send for ever what has not begun."""
+        """Send for ever what has not begun, and give up what nobody tells the end of."""
         while True:
             await asyncio.sleep(REPEAT_S / 2)
             now = time.monotonic()
             for turn in list(self._turns.values()):
-                if not turn.has_begun and now - turn.sent_at >= REPEAT_S:
-                    self._look_at(turn, now)
+                self._look_at(turn, now)
 
     def _look_at(self, turn: OpenTurn, now: float) -> None:
-        if self._is_withdrawn(turn.message):
-            turn.member.pump.send(Withdrawn(turn.frame.id))
-        if now < turn.deadline:
-            self._send(turn)
-        else:
+        if now >= turn.deadline + GRACE_S:
+            self._end(turn, Loss.SILENT)
+        elif turn.has_begun or now - turn.sent_at < REPEAT_S:
+            return
+        elif now >= turn.deadline:
             self._end(turn, Loss.NOT_BEGUN)
+        else:
+            if self._is_withdrawn(turn.message):
+                turn.member.pump.send(Withdrawn(turn.frame.id))
+            self._send(turn)
 
     def _send(self, turn: OpenTurn) -> None:
         turn.sent_at = time.monotonic()
@@ -131,5 +148,10 @@ class OpenTurns:
         return [turn for turn in self._turns.values() if turn.member is member]
 
     def _end(self, turn: OpenTurn | None, end: Over | Loss) -> None:
-        if turn is not None and not turn.end.done():
+        if turn is None:
+            return
+        self.forget(turn)
+        if not turn.end.done():
             turn.end.set_result(end)
+        if not turn.news.done():
+            turn.news.set_result(end)

@@ -58,6 +58,11 @@ class Pump(Generic[FrameT]):
         queue[object() if key is None else key] = frame
         self._has_some.set()
 
+    def drop(self, frame: FrameT) -> None:
+        """Forget a frame, if it waits."""
+        for queue in (self._urgent, self._other):
+            queue.pop(key_of(frame), None)
+
     def drop_all(self) -> None:
         """Forget what waits."""
         self._urgent.clear()

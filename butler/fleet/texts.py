@@ -13,9 +13,14 @@ def away(member: Member) -> str:
     return f"{member.name} has been away since {clock(member.away_since)}"
 
 
-def kept(member: Member, for_s: float) -> str:
+def out_of_reach(member: Member) -> str:
+    """Return a clause: that a worker cannot be reached, as Redis is away."""
+    return f"Redis cannot be reached, and so {member.name} cannot"
+
+
+def kept(why: str, for_s: float) -> str:
     """Say that a message is kept for a worker."""
-    return f"{away(member)}. I keep this for {duration(for_s)}; /stop drops it."
+    return f"{why}. I keep this for {_minutes(for_s)}; /stop drops it."
 
 
 def not_back(member: Member) -> str:
@@ -81,6 +86,14 @@ def cut(member: Member) -> str:
 def chosen(repo: str, member: Member) -> str:
     """Say that a chat works on a repo of a worker that is away."""
     return f"This chat now works on *{repo}* on {member.name}. {away(member)}."
+
+
+def _minutes(seconds: float) -> str:
+    """Return a time in minutes, or a shorter one as it is."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return duration(seconds)
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def clock(seconds: float) -> str:

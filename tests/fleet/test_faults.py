@@ -37,7 +37,7 @@ async def test_a_message_for_a_laptop_that_is_away_is_kept(two, wait_for):
     said = (await wait_for(two.chat, "has been away since")).reply
 
     assert re.fullmatch(
-        r"laptop has been away since \d\d:\d\d\. I keep this for 15 min; /stop drops it\.",
+        r"laptop has been away since \d\d:\d\d\. I keep this for 15 minutes; /stop drops it\.",
         said.text,
     )
     assert message not in two.chat.transport.acknowledged
@@ -164,3 +164,82 @@ async def test_a_turn_that_was_begun_by_a_dead_process_is_not_begun_again(two, w
 
     assert len(laptop.records.audit) == done
     assert laptop.transport._marks.state(frame.id) == 3
+
+
+@pytest.fixture
+def paused(two):
+    """Stop Redis as SIGSTOP does, for the rest of the test at most."""
+    yield two.server.pause
+    two.server.resume()
+
+
+OUT_OF_REACH = (
+    "Redis cannot be reached, and so laptop cannot. I keep this for 15 minutes; /stop drops it."
+)
+
+
+async def test_while_redis_is_away_the_chat_goes_on_and_what_is_for_a_laptop_is_kept(
+    two, wait_for, paused
+):
+    await two.chat("/use web")
+    paused()
+    message = make_message("/repo")
+    two.chat.transport.receive(message)
+
+    await wait_for(two.chat, OUT_OF_REACH)
+    assert (await two.chat("/help repos"))[0].startswith("*/repos")
+    assert (await two.chat("/use infra"))[0].startswith("This chat now works on *infra*")
+
+    two.server.resume()
+    await wait_for(two.chat, "*web* on laptop\n")
+    await two.chat.transport.wait_until_acknowledged(message)
+    assert not any("has been away" in each.reply.text for each in two.chat.transport.sent)
+
+
+async def test_what_was_dropped_while_redis_was_away_is_not_begun_after_it(two, wait_for, paused):
+    await two.chat("/use web")
+    paused()
+    two.chat.transport.receive(make_message("/use api"))
+    await wait_for(two.chat, OUT_OF_REACH)
+
+    assert await two.chat("/stop") == ["Dropped what I kept for laptop: 1 message."]
+
+    two.server.resume()
+    two.chat.transport.receive(make_message("/repo"))
+    await wait_for(two.chat, "*web* on laptop\n")
+    done = [each.command for each in two.workers["laptop"].records.audit]
+    assert done == ["use", "repo"]
+
+
+async def test_stop_all_stops_the_runs_here_while_redis_is_away(two, wait_for, script, paused):
+    for machine in ("laptop", "server"):
+        script(machine, {"wait": True})
+    await two.chat("/use web")
+    await two.chat("/run wait")
+    await wait_for(two.chat, "Run 1 started in")
+    await two.chat("/use infra")
+    await two.chat("/run wait")
+    await wait_for(two.chat, "Run 2 started in")
+    paused()
+
+    (said,) = await two.chat("/stop all")
+
+    assert said.startswith("Run 2 stopped after ")
+    two.server.resume()
+    await two.chat("/stop 1")
+
+
+async def test_stop_overtakes_what_is_kept_for_the_same_laptop(two, wait_for, script, paused):
+    script("laptop", {"wait": True})
+    await two.chat("/use web")
+    await two.chat("/run wait")
+    await wait_for(two.chat, "Run 1 started in")
+    paused()
+    two.chat.transport.receive(make_message("/repo"))
+    await wait_for(two.chat, OUT_OF_REACH)
+    before = len(two.chat.transport.sent)
+    two.chat.transport.receive(make_message("/stop 1"))
+    two.server.resume()
+
+    await wait_for(two.chat, "Run 1 stopped after ", before)
+    await wait_for(two.chat, "*web* on laptop\n", before)

@@ -98,7 +98,6 @@ def test_a_worker_asleep_for_a_minute_is_missed_joins_again_and_tells_its_result
     assert machines.worker.poll() is None
 
 
-@pytest.mark.open
 def test_a_paused_redis_delays_turns_and_nobody_is_taken_for_dead(machines):
     machines.ask("/use laptop/web", "now works on *web* on laptop")
     machines.redis.pause()
