@@ -150,3 +150,43 @@ class Server:
             answer = connection.recv(100)
             return answer.startswith((b"+PONG", b"-NOAUTH")) or (bool(answer) and not is_ready)
         return False
+
+
+class Guarded:
+    """A primary, a replica and three Sentinels, of Debian's Redis.
+
+    Attributes:
+        primary: The server that is the primary at first.
+        replica: The other one.
+    """
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        def started(name: str, *lines: str, is_sentinel: bool = False) -> Server:
+            server = Server(folder / name, *lines, program=str(REDIS), is_sentinel=is_sentinel)
+            return server.start()
+
+        self.primary = started("primary", "appendonly yes", *settings)
+        follows = f"replicaof 127.0.0.1 {self.primary.port}"
+        self.replica = started("replica", "appendonly yes", *settings, follows)
+        lines = (
+            f"sentinel monitor butler 127.0.0.1 {self.primary.port} 2",
+            "sentinel down-after-milliseconds butler 1000",
+            "sentinel failover-timeout butler 5000",
+        )
+        self._sentinels = [
+            started(f"sentinel{number}", *lines, is_sentinel=True) for number in range(3)
+        ]
+        for each in self._sentinels:
+            each.wait_until_it_says("SENTINEL", "CKQUORUM", "butler", text="OK 3 usable Sentinels")
+        self.replica.wait_until_it_says("INFO", "replication", text="master_link_status:up")
+
+    @property
+    def url(self) -> str:
+        """The URL by which the Sentinels say who is the primary."""
+        hosts = ",".join(f"127.0.0.1:{each.port}" for each in self._sentinels)
+        return f"redis+sentinel://{hosts}/butler"
+
+    def kill(self) -> None:
+        """Kill all of them."""
+        for each in (*self._sentinels, self.primary, self.replica):
+            each.kill()

@@ -1,83 +1,26 @@
-"""A worker that sleeps for a minute, and a Redis that is full, paused or failed over."""
+"""A worker that sleeps for a minute, and a Redis that is full or paused."""
 
-import json
 import signal
 import time
 
 import pytest
 
-from butler.fleet.keys import HubKeys, WorkerKeys, fleet_folder
-from butler_process import line, start_butler, write_config
+from fleet_machines import Machines
 from redis_servers import Server
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(400)]
 
 ASLEEP_S = 60
-RUNS = """\
-[plugins.run]
-agent = "shell"
-sandbox = "off"
-[plugins.run.agents.shell]
-kind = "command"
-command = ["sh"]
-"""
-
-
-class Machines:
-    """A console that is a hub, a worker called laptop, and a Redis; all are processes."""
-
-    def __init__(self, folder, *settings):
-        self.redis = Server(folder / "redis", "appendonly yes", *settings).start()
-        configs = {}
-        for name in ("server", "laptop"):
-            home = folder / name
-            home.mkdir()
-            more = f'[redis]\nurl = "{self.redis.url}"\n[machine]\nname = "{name}"\n{RUNS}'
-            configs[name] = write_config(home, more)
-            configs[name].chmod(0o600)
-        keys = WorkerKeys(fleet_folder(folder / "server" / "data"))
-        keys.invite("laptop", b"secret")
-        keys.pair("laptop", b"secret", b"k" * 32)
-        HubKeys(fleet_folder(folder / "laptop" / "data")).pair("laptop", "server", b"k" * 32)
-        self.worker = start_butler("worker", "--config", configs["laptop"])
-        self.console = start_butler("console", "--jsonl", "--config", configs["server"])
-        self.said = []
-
-    def say(self, text):
-        """Write a line in the chat."""
-        self.console.stdin.write(line(text).encode())
-        self.console.stdin.flush()
-
-    def until(self, text):
-        """Read what is said until a text is in it; return that."""
-        while True:
-            said = json.loads(self.console.stdout.readline())["text"]
-            self.said.append(said)
-            if text in said:
-                return said
-
-    def ask(self, text, answer):
-        """Write a line, again and again, until an answer comes."""
-        while True:
-            self.say(text)
-            said = json.loads(self.console.stdout.readline())["text"]
-            if answer in said:
-                return
-            time.sleep(0.2)
-
-    def end(self):
-        for process in (self.console, self.worker):
-            process.send_signal(signal.SIGCONT)
-            process.kill()
-            process.communicate()
-        self.redis.kill()
 
 
 @pytest.fixture
 def machines(tmp_path):
-    machines = Machines(tmp_path)
+    redis = Server(tmp_path / "redis", "appendonly yes").start()
+    machines = Machines(tmp_path, redis.url)
+    machines.redis = redis
     yield machines
     machines.end()
+    redis.kill()
 
 
 def test_a_worker_asleep_for_a_minute_is_missed_joins_again_and_tells_its_result(machines):

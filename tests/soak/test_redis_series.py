@@ -13,7 +13,7 @@ import redis_servers
 from butler.sessions import Session, SessionStore, StoreError
 from butler.sessions.redis import RedisStore
 from butler.storage.redis_url import RedisPlace, parse
-from redis_servers import REDIS, VALKEY, Server
+from redis_servers import REDIS, VALKEY, Guarded, Server
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
@@ -39,6 +39,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield start
     for server in started:
         server.kill()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Guarded]:
+    guarded = Guarded(tmp_path)
+    yield guarded
+    guarded.kill()
 
 
 def put_until_it_works(store: SessionStore, session: Session) -> None:
@@ -124,23 +131,9 @@ def test_kill_9_under_ten_thousand_puts_loses_nothing_that_was_acknowledged(star
 
 
 @redis_servers.needs_redis
-def test_a_failover_by_sentinel_takes_at_most_five_seconds(start):
-    primary = start("appendonly yes")
-    replica = start("appendonly yes", f"replicaof 127.0.0.1 {primary.port}")
-    sentinels = [
-        start(
-            f"sentinel monitor butler 127.0.0.1 {primary.port} 2",
-            "sentinel down-after-milliseconds butler 1000",
-            "sentinel failover-timeout butler 5000",
-            is_sentinel=True,
-        )
-        for _ in range(3)
-    ]
-    for each in sentinels:
-        each.wait_until_it_says("SENTINEL", "CKQUORUM", "butler", text="OK 3 usable Sentinels")
-    replica.wait_until_it_says("INFO", "replication", text="master_link_status:up")
-    hosts = ",".join(f"127.0.0.1:{each.port}" for each in sentinels)
-    store = RedisStore(RedisPlace(parse(f"redis+sentinel://{hosts}/butler")), "+49")
+def test_a_failover_by_sentinel_takes_at_most_five_seconds(guarded):
+    primary, replica = guarded.primary, guarded.replica
+    store = RedisStore(RedisPlace(parse(guarded.url)), "+49")
     for number in range(100):
         store.put(Session(f"{number}@g.us", "api", "/src/api", float(number)))
     primary.wait_until_it_says("INFO", "replication", text="lag=0")
