@@ -68,6 +68,7 @@ class Contender:
     name: str
     server: WhatsAppServer
     people: list[Person]
+    process_id: int
 
     async def round_trip(self, number: int) -> float:
         """Return the seconds from one message to its reply."""
@@ -134,7 +135,7 @@ async def butler(
         async with process:
             await server.wait_online()
             name = f"Butler of {checkout.name}" if checkout else "Butler"
-            yield Contender(name, server, people), process
+            yield Contender(name, server, people, process.process.pid), process
 
 
 def _path(server: WhatsAppServer, checkout: Path) -> dict[str, str]:
@@ -160,7 +161,7 @@ async def echo_bot(folder: Path, name: str, options: str = "") -> AsyncIterator[
         )
         try:
             await server.wait_online()
-            yield Contender(name, server, people)
+            yield Contender(name, server, people, process.pid)
         finally:
             process.kill()
             await process.wait()

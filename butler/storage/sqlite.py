@@ -103,15 +103,23 @@ class Database:
 
     def change(self, sql: str, values: Sequence[Value] = ()) -> int:
         """Run one statement and commit it; return the number of changed rows."""
+        return self._changed(sql, values).rowcount
+
+    def insert(self, sql: str, values: Sequence[Value] = ()) -> int | None:
+        """Insert one row and commit it; return its number, None if it was left out."""
+        done = self._changed(sql, values)
+        return done.lastrowid if done.rowcount == 1 else None
+
+    def _changed(self, sql: str, values: Sequence[Value]) -> sqlite3.Cursor:
         with self._writing:
             db = self._borrow()
             try:
-                count = db.execute(sql, values).rowcount
+                done = db.execute(sql, values)
             except BaseException as error:
                 self._undo(db, error)
                 raise
             self._give_back(db)
-        return count
+        return done
 
     def write(self, *statements: Statement) -> list[Row]:
         """Run the statements as one transaction and commit it; return all their rows.

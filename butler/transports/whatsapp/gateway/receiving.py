@@ -87,6 +87,7 @@ class Receiver:
         self._news = asyncio.Event()
         self._news.set()
         self._duplicates: deque[bytes] = deque()
+        self._fresh: deque[tuple[Entry, MessageEvent]] = deque()
         self._is_waking = False
         self._last_row = 0
         self._in_hand: set[int] = set()
@@ -109,17 +110,25 @@ class Receiver:
         if is_key_only(event.Message):
             return
         changed = change(event.Message)
-        is_new = self._inbox.add(
+        is_live = self._is_settled.is_set()
+        is_handed = is_live and changed is None and self._has_room()
+        row = self._inbox.add(
             key(event.Info),
             raw,
             author=address(event.Info.MessageSource.Sender),
             edits=changed.target if changed else None,
+            state=State.HANDED if is_handed else State.RECEIVED,
         )
-        if not is_new:
+        if row is None:
             self._duplicates.append(raw)
-        elif self._is_settled.is_set():
+        elif is_live:
             self._live.append(event.Info.Timestamp / 1000)
+            if is_handed:
+                self._fresh.append((Entry(row, key(event.Info), raw, State.HANDED), event))
         self._wake()
+
+    def _has_room(self) -> bool:
+        return len(self._fresh) < _BATCH and len(self._in_hand) < MOST_IN_HAND - _BATCH
 
     async def hand_over(self, translator: Translator) -> None:
         """Deliver the inbox and new events, forever."""
@@ -129,6 +138,7 @@ class Receiver:
             self._news.clear()
             self._note_time()
             await self._report_duplicates(translator)
+            await self._hand_fresh(translator)
             while (limit := min(_BATCH, MOST_IN_HAND - len(self._in_hand))) > 0:
                 entries = self._inbox.open(self._last_row, limit)
                 if entries:
@@ -181,6 +191,21 @@ class Receiver:
             event = MessageEvent.FromString(self._duplicates.popleft())
             message = await persisted(translator.message, event)
             await self._tell(Ignored(None, message, "duplicate", "received before"))
+
+    async def _hand_fresh(self, translator: Translator) -> None:
+        """Deliver what was stored as handed, unless the journal has something before it."""
+        frames: list[Incoming | Ignored] = []
+        while self._fresh:
+            entry, event = self._fresh.popleft()
+            if entry.row != self._last_row + 1:
+                continue  # it was delivered from the journal, or is delivered from there next
+            frame = await persisted(self._translated, entry, event, translator)
+            self._last_row = entry.row
+            if frame is not None:
+                self._in_hand.add(entry.row)
+                frames.append(frame)
+        if frames:
+            await self._tell(*frames)
 
     async def _hand(self, entries: list[Entry], translator: Translator) -> None:
         opened = {entry.row for entry in entries}

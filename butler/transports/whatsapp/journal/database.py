@@ -94,11 +94,23 @@ class Journal:
         except UnwritableError as error:
             self._complain(error)
             raise
-        # A statement that changes nothing succeeds on a full disk, too.
-        if self._is_failing and count:
-            self._is_failing = False
-            logger.warning("the journal is writable again")
+        self._note_success(is_change=count > 0)
         return count
+
+    def insert(self, query: str, *values: Value) -> int | None:
+        """Insert one row in its own transaction; return its number, None if it was left out.
+
+        Raises:
+            UnwritableError: It cannot be written at the moment.
+            DataError: The file is damaged.
+        """
+        try:
+            row = self._database.insert(query, values)
+        except UnwritableError as error:
+            self._complain(error)
+            raise
+        self._note_success(is_change=row is not None)
+        return row
 
     def rows(self, query: str, *values: Value) -> list[Row]:
         """Return the rows that a query selects.
@@ -119,6 +131,12 @@ class Journal:
         self.inbox.prune(before)
         self.outbox.prune(before)
         self.names.prune()
+
+    def _note_success(self, *, is_change: bool) -> None:
+        # A statement that changes nothing succeeds on a full disk, too.
+        if self._is_failing and is_change:
+            self._is_failing = False
+            logger.warning("the journal is writable again")
 
     def _complain(self, error: UnwritableError) -> None:
         if not self._is_failing:

@@ -44,6 +44,10 @@ class JournalFile(Protocol):
         """Run one statement; return the number of changed rows."""
         ...
 
+    def insert(self, query: str, *values: Value) -> int | None:
+        """Insert one row; return its number, None if it was left out."""
+        ...
+
     def rows(self, query: str, *values: Value) -> list[Row]:
         """Return the rows that a query selects."""
         ...
@@ -94,8 +98,8 @@ class Inbox:
         author: str = "",
         edits: str | None = None,
         state: State = State.RECEIVED,
-    ) -> bool:
-        """Store an event; return False if it is a duplicate.
+    ) -> int | None:
+        """Store an event; return its row, None if it is a duplicate.
 
         Args:
             key: The key of the message.
@@ -110,7 +114,7 @@ class Inbox:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         )
         values = (*key, author, edits, event, state, time.time())
-        return self._db.change(query, *values) == 1
+        return self._db.insert(query, *values)
 
     def open(self, after: int, limit: int) -> list[Entry]:
         """Return the next unfinished entries after row ``after``."""

@@ -99,6 +99,59 @@ async def test_no_more_are_handed_than_the_daemon_can_hold(receiver, told, handi
     assert [frame.row for frame in (*told[:3], told[4])] == [1, 2, 3, 4]
 
 
+async def test_a_message_that_nothing_waits_before_takes_one_commit(
+    receiver, journal, told, handing, monkeypatch
+):
+    monkeypatch.setattr(journal.inbox, "hand", lambda _rows: pytest.fail("a second commit"))
+    changed = mocked_changes(journal, monkeypatch)
+    for number in range(3):
+        receiver.keep(event("x", message_id=f"{number}").SerializeToString())
+        await eventually(lambda count=number + 1: len(told) == count)
+
+    assert [frame.row for frame in told] == [1, 2, 3]
+    assert changed == ["insert"] * 3
+    assert [each.row for each in journal.inbox.open(0, 9)] == [1, 2, 3]
+
+
+async def test_what_was_stored_as_handed_and_never_told_is_told_by_the_next_gateway(
+    receiver, journal, translator, told, tell, settled
+):
+    receiver.keep(event("x").SerializeToString())
+    following = Receiver(journal, tell, settled, asyncio.get_running_loop())
+    handing = asyncio.create_task(following.hand_over(translator))
+    await eventually(lambda: told)
+    handing.cancel()
+
+    assert [frame.row for frame in told] == [1]
+
+
+async def test_what_came_before_is_told_before_a_message_stored_as_handed(
+    receiver, settled, told, handing
+):
+    settled.clear()
+    receiver.keep(event("one", message_id="1").SerializeToString())
+    settled.set()
+    for number in range(2, 5):
+        receiver.keep(event(f"{number}", message_id=f"{number}").SerializeToString())
+    await eventually(lambda: len(told) == 4)
+
+    assert [frame.row for frame in told] == [1, 2, 3, 4]
+
+
+def mocked_changes(journal, monkeypatch):
+    """Return a list that every commit of the journal is added to."""
+    commits = []
+    for name in ("insert", "change", "write"):
+        whole = getattr(journal._database, name)
+
+        def noted(*args, name=name, whole=whole):
+            commits.append(name)
+            return whole(*args)
+
+        monkeypatch.setattr(journal._database, name, noted)
+    return commits
+
+
 async def test_where_more_comes_meanwhile_it_is_gathered_for_a_moment(
     journal, translator, told, mocker
 ):
