@@ -4,6 +4,7 @@
 # make matrix  the same on each of Python 3.11, 3.12 and 3.13 that is installed
 # make soak    what needs minutes by its nature: crash series, silent servers, codes that expire
 # make soak-open   the series over several machines that do not pass yet
+# make docs    the site in .site
 # make pictures   the README's pictures, from the panel in Debian's chromium
 # make bench   the benchmarks, side by side; nothing fails if they are slow (bench-quick: a minute)
 
@@ -22,13 +23,14 @@ UNINSTALL := uv pip uninstall --quiet --python $(BIN)/python
 endif
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet --custom-compile-command 'make lock'
 TYPED := butler plugins/butler_session plugins/butler_run tests/whatsapp_server
-CHECKED := butler plugins tests bench
+CHECKED := butler plugins tests bench docs
+ZENSICAL := 0.0.73
 PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 QUICK := $(addprefix tests/,access builtin chat config core records repos sessions test_app.py test_docs.py test_properties.py \
     plugins/butler_session plugins/butler_run/history plugins/butler_run/runs plugins/butler_run/text)
 DEMO_GIT := git -C .demo -c user.name=Butler -c user.email=butler@localhost -c commit.gpgSign=false
 
-.PHONY: run test quick matrix format lint types imports unit pictures bench bench-quick soak soak-open test-agents lock clean
+.PHONY: run test quick matrix format lint types imports unit docs pictures bench bench-quick soak soak-open test-agents lock clean
 
 run: $(VENV)/.run config.toml
 	@$(BIN)/butler console
@@ -123,5 +125,14 @@ lock:
 	$(LOCK) $(UPGRADE) --output-file requirements.lock
 	$(LOCK) $(UPGRADE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
+# The configuration page is made from the models; the site in .site fails on a link that leads nowhere.
+docs: $(VENV)/.docs
+	$(BIN)/python docs/make_configuration.py > docs/configuration.md
+	$(BIN)/zensical build --clean --strict
+
+$(VENV)/.docs: $(VENV)/.dev
+	@$(INSTALL) zensical==$(ZENSICAL)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .bench .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .site $(VENV) .bench .coverage* .mypy_cache .pytest_cache .ruff_cache

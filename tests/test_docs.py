@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.timeout(300)  # it builds and installs a plugin
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+COMMANDS = (ROOT / "docs" / "commands.md").read_text()
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 PLUGIN_GUIDE = (ROOT / "docs" / "writing-a-plugin.md").read_text()
 
 
@@ -99,16 +102,16 @@ def commands():
     return {name: command for command in setup.router.commands for name in command.names}
 
 
-def test_the_readme_names_every_command_and_no_other(commands):
-    table = README.split("## Commands in a chat")[1].split("## Commands in a terminal")[0]
+def test_the_page_names_every_command_and_no_other(commands):
+    table = COMMANDS.split("## In a chat")[1].split("## In a terminal")[0]
     named = set(re.findall(r"/([a-z]+)", re.sub(r"`[^`]*\|", "", table)))
 
     assert named <= set(commands)
     assert {command.name for command in commands.values()} <= named
 
 
-def test_the_readme_names_every_sub_command():
-    table = README.split("## Commands in a terminal")[1].split("## Configuration")[0]
+def test_the_page_names_every_sub_command():
+    table = COMMANDS.split("## In a terminal")[1].split("## JSON lines")[0]
     named = set(re.findall(r"`butler ([a-z]+)", table))
     (actions,) = [each for each in make_parser()._actions if each.choices]
 
@@ -159,11 +162,52 @@ def test_the_first_repo_is_not_butler_itself(fresh_checkout):
     assert (repo.path / ".git").is_dir()
 
 
-def test_the_shortest_configuration_of_the_readme_is_one(tmp_path):
-    (config,) = [each for each in blocks(README, "toml") if "repo_folders" in each]
+def test_the_shortest_configuration_of_the_first_steps_is_one(tmp_path):
+    (config,) = blocks((ROOT / "docs" / "first-steps.md").read_text(), "toml")
     (tmp_path / "config.toml").write_text(config)
 
     assert read_setup(tmp_path / "config.toml").config.repo_folders
+
+
+def test_the_page_of_the_configuration_is_made_from_the_models():
+    made = python(ROOT / "docs" / "make_configuration.py", cwd=ROOT)
+
+    assert made.stdout == (ROOT / "docs" / "configuration.md").read_text(), made.stderr
+
+
+def test_every_key_of_the_configuration_has_a_meaning():
+    rows = re.findall(
+        r"^\| `(\w+)` \|.*\| (.*) \|$", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE
+    )
+
+    assert len(rows) > 80
+    assert [key for key, meaning in rows if not meaning] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_configuration_in_the_documents_can_be_read(page, tmp_path):
+    """Tables of plugins that are not installed here, and files of other programs, are left out."""
+    for block in blocks(page.read_text(), "toml"):
+        config = tomllib.loads(block)
+        if not {"project", "build-system"} & config.keys() and "greet" not in block:
+            draft = tmp_path / "config.toml"
+            draft.write_text(_with_paths(block))
+            draft.chmod(0o600)
+            read_setup(draft)
+
+
+def _with_paths(block):
+    """Give each repo of an excerpt the path that it needs."""
+    return re.sub(r"^(\[repos\.[^]]+\]\n)(?!path)", r'\1path = "."\n', block, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_line_in_the_documents_is_one(page):
+    (actions,) = [each for each in make_parser()._actions if each.choices]
+    shown = "".join(blocks(page.read_text(), "(?:sh)?"))
+    named = set(re.findall(r"^(?:\.venv/bin/)?butler ([a-z]+)", shown, flags=re.MULTILINE))
+
+    assert named <= set(actions.choices)
 
 
 def test_every_attack_is_tried_by_the_test_that_is_named():

@@ -182,7 +182,7 @@ def test_init_without_any_working_copy_says_so(tmp_path):
 
     content = (tmp_path / "config.toml").read_text()
     assert "Repos: none yet, so add some to it; it has an example." in said
-    assert '# [repos.api]\n# path = "~/src/api"\n' in content
+    assert '# [repos.api]\n# The folder of a git working copy.\n# path = "~/src/api"\n' in content
     uncommented_example = uncommented(content.partition("\n[access]\n")[0])
     assert tomllib.loads(uncommented_example)["repos"]["api"]["path"] == "~/src/api"
 
