@@ -19,6 +19,7 @@ class HomeFolder:
         writable: Its login.
         conversations: Folders of the user that hold only conversations about this repo.
         kept: Private folders, one per repo, that replace those of the user.
+        unkept: Settings in them, besides the readable ones, that no run leaves behind for the next.
         copied: JSON files that the agent gets as a copy, without the projects in other folders.
     """
 
@@ -26,6 +27,7 @@ class HomeFolder:
     writable: tuple[str, ...] = ()
     conversations: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    unkept: tuple[str, ...] = ()
     copied: tuple[str, ...] = ()
 
 
@@ -78,6 +80,8 @@ def _opencode(edit: str) -> Mapping[str, str]:
     return {"OPENCODE_PERMISSION": json.dumps(rules)}
 
 
+_OF_OPENCODE = ("agent", "command", "mode", "plugin", "skill", "tool")
+
 # A writable ~/.claude would be an escape: the user's own Claude Code runs the hooks, skills and
 # plugins in it. ~/.claude.json is replaced by rename, so a copy is as good.
 _HOME_OF_CLAUDE = HomeFolder(
@@ -117,9 +121,13 @@ PRESETS = {
         ("codex-acp",),
         "To get it: npm install -g @agentclientprotocol/codex-acp@2.6.0",
         home=HomeFolder(
-            readable=(".codex/config.toml", ".codex/AGENTS.md", ".codex/prompts"),
+            readable=(
+                *(".codex/config.toml", ".codex/AGENTS.md", ".codex/AGENTS.override.md"),
+                *(".codex/prompts", ".codex/agents", ".codex/rules"),
+            ),
             writable=(".codex/auth.json",),
             kept=(".codex",),
+            unkept=(".codex/hooks.json", ".codex/hooks", ".codex/skills", ".codex/plugins"),
         ),
         login=Login(
             "codex",
@@ -134,13 +142,25 @@ PRESETS = {
         ("gemini", "--acp"),
         "To get it: npm install -g @google/gemini-cli@0.61.0",
         home=HomeFolder(
-            readable=(".gemini/settings.json", ".gemini/GEMINI.md", ".gemini/.env"),
-            writable=(".gemini/oauth_creds.json", ".gemini/google_accounts.json"),
+            readable=(
+                *(".gemini/settings.json", ".gemini/GEMINI.md", ".gemini/.env"),
+                *(".gemini/commands", ".gemini/skills", ".gemini/agents", ".gemini/policies"),
+                *(".gemini/extensions", ".gemini/extension_integrity.json"),
+            ),
+            # Where there is no keyring, keys and logins are in gemini-credentials.json.
+            writable=(
+                *(".gemini/oauth_creds.json", ".gemini/google_accounts.json"),
+                *(".gemini/gemini-credentials.json", ".gemini/mcp-oauth-tokens.json"),
+            ),
             kept=(".gemini",),
+            unkept=(
+                *(".gemini/trustedFolders.json", ".gemini/trusted_hooks.json"),
+                *(".gemini/acknowledgments", ".gemini/policy_integrity.json"),
+            ),
         ),
         login=Login(
             "gemini",
-            files=(".gemini/oauth_creds.json",),
+            files=(".gemini/oauth_creds.json", ".gemini/gemini-credentials.json"),
             variables=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"),
             settings=(".gemini/.env", ".gemini/settings.json"),
             settings_keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"),
@@ -163,10 +183,10 @@ PRESETS = {
         home=HomeFolder(
             readable=(
                 *(".config/opencode/opencode.json", ".config/opencode/opencode.jsonc"),
-                *(".config/opencode/AGENTS.md", ".config/opencode/agent"),
-                *(".config/opencode/command", ".config/opencode/plugin"),
+                *(".config/opencode/config.json", ".config/opencode/AGENTS.md"),
+                *(f".config/opencode/{each}{s}" for each in _OF_OPENCODE for s in ("", "s")),
             ),
-            writable=(".local/share/opencode/auth.json",),
+            writable=(".local/share/opencode/auth.json", ".local/share/opencode/mcp-auth.json"),
             kept=(
                 *(".config/opencode", ".cache/opencode"),
                 *(".local/share/opencode", ".local/state/opencode"),

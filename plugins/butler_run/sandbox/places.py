@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -114,12 +115,24 @@ def prepare(places: Places, run_folder: Path) -> None:
     (run_folder / "empty").touch()
     for name in places.of_home.kept:
         (places.kept / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in (*places.of_home.readable, *places.of_home.unkept):
+        if not (places.home / name).exists():
+            _remove(places.kept / name)
     for name in _named(places.of_home.conversations, places.folder):
         (places.home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in places.of_home.copied:
         if (places.home / name).is_file():
             said = (places.home / name).read_text(errors="replace")
             (run_folder / name).write_text(_on_folder(said, places.folder))
+
+
+def _remove(path: Path) -> None:
+    """Remove what a run left behind; links are not followed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _on_folder(text: str, folder: Path) -> str:

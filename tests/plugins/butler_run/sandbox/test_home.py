@@ -70,6 +70,7 @@ async def test_claude_gets_its_login_its_settings_and_this_repos_conversations(
     [
         ("codex", ".codex/auth.json", ".codex/config.toml", ".codex/sessions.sqlite"),
         ("gemini", ".gemini/oauth_creds.json", ".gemini/settings.json", ".gemini/projects.json"),
+        ("gemini", ".gemini/gemini-credentials.json", ".gemini/settings.json", ".gemini/projects"),
         (
             "opencode",
             ".local/share/opencode/auth.json",
@@ -107,6 +108,36 @@ async def test_settings_that_the_user_has_not_cannot_be_made_for_them(inside, ho
 
     assert not (home / ".codex").exists()
     assert [each.name for each in (home / ".claude").iterdir()] == ["projects"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "settings"),
+    [
+        ("codex", ".codex/config.toml"),
+        ("codex", ".codex/hooks/x"),
+        ("gemini", ".gemini/settings.json"),
+        ("gemini", ".gemini/trustedFolders.json"),
+        ("gemini", ".gemini/extensions/x/gemini-extension.json"),
+        ("opencode", ".config/opencode/opencode.jsonc"),
+        ("opencode", ".config/opencode/plugins/x.js"),
+    ],
+)
+async def test_no_run_leaves_settings_behind_that_the_next_one_obeys(inside, preset, settings):
+    made = await inside(
+        preset, f"cd ~; mkdir -p $(dirname {settings}); echo made > {settings}; cat {settings}"
+    )
+
+    assert made == "made\n"
+    assert "No such file" in await inside(preset, f"cat ~/{settings}")
+
+
+async def test_a_link_that_a_run_left_in_place_of_its_settings_leads_nowhere(inside, outside):
+    (outside / "other").mkdir()
+    (outside / "other" / "kept").touch()
+    await inside("codex", f"ln -s {outside}/other ~/.codex/prompts")
+    await inside("codex", "true")
+
+    assert (outside / "other" / "kept").exists()
 
 
 @pytest.mark.parametrize("names", [("a", "a/b"), ("z", "z/b"), ("homes", "homes/anna")])
