@@ -282,7 +282,7 @@ async def open_bot(
             grants.announce,
             grants.take_news,
             grants.take_learned,
-            gather_s=gather_s,
+            gather_s=0.0 if side.machine else gather_s,
         )
 
 

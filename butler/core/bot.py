@@ -338,13 +338,19 @@ class Bot:
         if isinstance(verdict, Call):
             return verdict.command.takes_files
         ctx = Context(message, role, self._services)
-        return any(plugin.takes_files(ctx) for plugin in self._plugins.values())
+        # A reply may be to what another machine has sent.
+        may_be_elsewhere = self._services.fleet is not None and message.quoted_id is not None
+        return may_be_elsewhere or any(plugin.takes_files(ctx) for plugin in self._plugins.values())
 
     async def _placed(self, fleet: Fleet, ctx: Context, verdict: Call | Hear) -> Placed:
         """Return what is left to do here, once the message is where it belongs."""
 
         def is_meant() -> bool:
-            return any(plugin.takes_text(ctx) for plugin in self._plugins.values())
+            plugins, has_files = self._plugins.values(), bool(ctx.message.attachments)
+            return any(
+                plugin.takes_text(ctx) or (has_files and plugin.takes_files(ctx))
+                for plugin in plugins
+            )
 
         try:
             return await fleet.hand_over(ctx.message, ctx.role, verdict, is_meant)

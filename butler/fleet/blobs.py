@@ -1,4 +1,4 @@
-"""Texts that are too long for a frame: kept in Redis for ten minutes, known by their digest."""
+"""Files and long texts on their way: kept in Redis for ten minutes, known by their digest."""
 
 import asyncio
 import hashlib
@@ -21,7 +21,16 @@ async def stored(broker: Broker, text: str) -> Blob:
     Raises:
         TransportError: It is too large, or cannot be kept.
     """
-    data, digest = await asyncio.to_thread(_encoded, text)
+    return await stored_bytes(broker, await asyncio.to_thread(_encoded, text))
+
+
+async def stored_bytes(broker: Broker, data: bytes) -> Blob:
+    """Keep the content of a file for a while.
+
+    Raises:
+        TransportError: It is too large, or cannot be kept.
+    """
+    digest = await asyncio.to_thread(_digest, data)
     if len(data) > MAX_BYTES:
         raise TransportError(
             f"A document of {len(data):,} bytes was not sent; {MAX_BYTES:,} is the most."
@@ -43,19 +52,28 @@ async def loaded(broker: Broker, blob: Blob) -> str:
         TransportError: It is gone, or not what was kept.
         BrokerError: Redis does not answer.
     """
+    data = await loaded_bytes(broker, blob)
+    return await asyncio.to_thread(data.decode, errors="surrogatepass")
+
+
+async def loaded_bytes(broker: Broker, blob: Blob) -> bytes:
+    """Return the content of a file that is kept.
+
+    Raises:
+        TransportError: It is gone, or not what was kept.
+        BrokerError: Redis does not answer.
+    """
     data = await broker.get(blob.key) if blob.key.startswith("blob:") else None
     if data is None:
         raise TransportError("A document was not sent: it was kept for ten minutes only.")
-    text, digest = await asyncio.to_thread(_decoded, data)
-    if digest != blob.digest:
+    if await asyncio.to_thread(_digest, data) != blob.digest:
         raise TransportError("A document was not sent: it was altered on its way.")
-    return text
+    return data
 
 
-def _encoded(text: str) -> tuple[bytes, str]:
-    data = text.encode(errors="surrogatepass")
-    return data, hashlib.sha256(data).hexdigest()
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
-def _decoded(data: bytes) -> tuple[str, str]:
-    return data.decode(errors="surrogatepass"), hashlib.sha256(data).hexdigest()
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -10,6 +10,13 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A frame; it travels as a JSON array of its name and its fields."""
 
 
+class Blob(Frame, frozen=True):
+    """A file or a long text, kept in Redis under a key; ``digest`` is its SHA-256."""
+
+    key: str
+    digest: str
+
+
 class Turn(Frame, frozen=True):
     """Handle a message; sent again and again until the worker says ``Begun`` or ``Over``.
 
@@ -23,6 +30,7 @@ class Turn(Frame, frozen=True):
         left_s: The time until it is too late to begin.
         repo: The active repo of the chat on that machine, by its name there.
         is_joined: The reply goes back in ``Over``, as those of several machines are joined.
+        files: Those of the message's attachments, in their order, once they are fetched.
     """
 
     id: str
@@ -34,6 +42,7 @@ class Turn(Frame, frozen=True):
     left_s: float
     repo: str | None = None
     is_joined: bool = False
+    files: tuple[Blob, ...] = ()
 
 
 class Withdrawn(Frame, frozen=True):
@@ -112,13 +121,6 @@ class Over(Frame, frozen=True):
     reply: str | None = None
 
 
-class Blob(Frame, frozen=True):
-    """A text too long for a frame, kept in Redis under a key; ``digest`` is its SHA-256."""
-
-    key: str
-    digest: str
-
-
 class Send(Frame, frozen=True):
     """Send a reply to the chat."""
 
@@ -130,6 +132,7 @@ class Send(Frame, frozen=True):
     blob: Blob | None = None
     mentions: tuple[Person, ...] = ()
     waits: bool = False
+    attachment: Blob | None = None
 
 
 class Used(Frame, frozen=True):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,7 @@ from butler.errors import DataError, UnknownRepoError
 from butler.fleet.attendance import Attendance
 from butler.fleet.broker import Broker, BrokerError, next_run_number
 from butler.fleet.directory import LOOK_EVERY_S, Directory
+from butler.fleet.files import stored_files
 from butler.fleet.hub_events import HubEvents
 from butler.fleet.hub_turns import HubTurns
 from butler.fleet.journal import Journal
@@ -50,12 +52,14 @@ class HubOptions:
         journal_path: Where the journal is.
         max_age_s: For so long messages are kept for a machine that is away.
         note_worker: Called with a worker that has gone or is back.
+        media_folder: Where the files go that workers send.
     """
 
     machine: str
     name: str
     workers: WorkerKeys
     journal_path: Path
+    media_folder: Path
     max_age_s: float = MAX_AGE_S
     note_worker: Callable[..., None] = lambda _name, **_is_away: None
 
@@ -91,10 +95,11 @@ class Hub:
         self._placing = Placing(options.machine, directory, registry, self._has_repo)
         self._turns = HubTurns(
             *(options.name, options.max_age_s, services, self._journal, registry),
-            *(directory, self._placing, open_turns),
+            *(directory, self._placing, open_turns, partial(stored_files, broker)),
         )
         self._events = HubEvents(
-            *(broker, services, open_turns, registry, self._journal, self._tasks)
+            *(broker, services, open_turns, registry, self._journal, self._tasks),
+            media_folder=options.media_folder,
         )
         attendance = Attendance(
             *(services, self._tasks, registry, self._events, open_turns, self._turns),

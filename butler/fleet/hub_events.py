@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Coroutine
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from butler.access.rules import EVERYONE
@@ -15,6 +16,7 @@ from butler.core.services import Services
 from butler.errors import TransportError
 from butler.fleet.blobs import loaded
 from butler.fleet.broker import Broker, BrokerError
+from butler.fleet.files import kept_file
 from butler.fleet.frames import (
     Asked,
     Audited,
@@ -60,6 +62,7 @@ class HubEvents:
         registry: Where runs and questions are.
         journal: What was acted upon.
         tasks: Run what takes time.
+        media_folder: Where the files go that workers send.
     """
 
     def __init__(
@@ -70,8 +73,10 @@ class HubEvents:
         registry: Registry,
         journal: Journal,
         tasks: Tasks,
+        media_folder: Path,
     ) -> None:
         self._broker = broker
+        self._media_folder = media_folder
         self._services = services
         self._turns = turns
         self._registry = registry
@@ -205,6 +210,7 @@ class HubEvents:
                 mentions=what.mentions,
                 key=_reply_key(member, life, event),
                 waits=what.waits,
+                attachment=await self._attached(what),
             )
             message_id = await self._services.send(event.chat_id, reply)
         except (TransportError, BrokerError) as error:
@@ -214,6 +220,11 @@ class HubEvents:
         if what.edits is None:
             self._registry.note_sent(member.name, event.chat_id, message_id)
         return Delivered(*_place(event), message_id)
+
+    async def _attached(self, what: Send) -> Path | None:
+        if what.attachment is None:
+            return None
+        return await kept_file(self._broker, what.attachment, self._media_folder)
 
     async def _use(self, member: Member, life: int, event: Event, what: Used) -> None:
         saving = asyncio.get_running_loop().create_future()

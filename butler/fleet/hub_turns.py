@@ -2,8 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+
+import msgspec
 
 from butler.access.rules import Refusal, Role
 from butler.chat.message import Message
@@ -13,9 +15,10 @@ from butler.core.gate import Hear, Say, unheard
 from butler.core.place import At
 from butler.core.router import Call
 from butler.core.services import Services
+from butler.errors import TransportError
 from butler.fleet import texts
 from butler.fleet.directory import Directory
-from butler.fleet.frames import Over, Turn
+from butler.fleet.frames import Blob, Over, Turn
 from butler.fleet.handover import Handover
 from butler.fleet.journal import Journal, Placement
 from butler.fleet.member import Member
@@ -44,6 +47,7 @@ class HubTurns:
         directory: The workers.
         placing: Finds the machine of a message.
         open_turns: The turns in the hands of workers.
+        store_files: Keeps the files of a message where workers find them.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class HubTurns:
         directory: Directory,
         placing: Placing,
         open_turns: OpenTurns,
+        store_files: Callable[[Message], Awaitable[tuple[Blob, ...]]],
     ) -> None:
         self._hub = hub
         self._max_age_s = max_age_s
@@ -64,6 +69,7 @@ class HubTurns:
         self._registry = registry
         self._directory = directory
         self._placing = placing
+        self._store_files = store_files
         self._handover = Handover(services, open_turns, directory, self._finish)
 
     def note_back(self, member: Member) -> None:
@@ -130,7 +136,7 @@ class HubTurns:
         if over is not None:
             return self._handover.ended(order, over)
         order.was_sent = True
-        return await self._handover.carry_out(order)
+        return await self._carried_out(order)
 
     async def _there(
         self, turn: str, place: There, verdict: Call | Hear, ctx: Context, active: str | None
@@ -155,6 +161,16 @@ class HubTurns:
         sent = replace(message, is_to_bot=True) if place.is_prompt else message
         order = self._order(turn, placement, member, sent, ctx.role)
         order.message, order.is_urgent = message, place.is_urgent
+        return await self._carried_out(order)
+
+    async def _carried_out(self, order: Order) -> Handed | Say:
+        """Have an order carried out, with the files of its message."""
+        if order.message.attachments:
+            try:
+                files = await self._store_files(order.message)
+            except TransportError as error:
+                return Say(str(error), Refusal("not placed", str(error)))
+            order.frame = msgspec.structs.replace(order.frame, files=files)
         return await self._handover.carry_out(order)
 
     async def _everywhere(

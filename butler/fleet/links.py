@@ -9,6 +9,7 @@ from butler.chat.message import Reply
 from butler.errors import TransportError
 from butler.fleet.blobs import LONGEST_CHARS, stored
 from butler.fleet.broker import Broker
+from butler.fleet.files import stored_file
 from butler.fleet.frames import Delivered, Happening, Send, ToWorker, Typing
 from butler.fleet.hub_link import HubLink
 from butler.fleet.membership import Membership
@@ -107,10 +108,13 @@ class Links:
         text, blob = reply.text, None
         if len(text) > LONGEST_CHARS:
             text, blob = "", await stored(self._broker, text)
+        attachment = None
+        if reply.attachment is not None:
+            attachment = await stored_file(self._broker, reply.attachment)
         answers = reply.answers and for_hub(reply.answers, of_hub)
         send = Send(
             *(text, answers, reply.edits, reply.file_name, reply.is_urgent),
-            *(blob, reply.mentions, reply.waits),
+            *(blob, reply.mentions, reply.waits, attachment),
         )
         outcome = await self._in_time(
             self._added(chat_id, send), EDIT_LIMIT_S if reply.edits else SEND_LIMIT_S

@@ -93,7 +93,9 @@ class HandedTurns:
 
 def for_hub(message: Message, chat_id: str) -> Message:
     """Return what a hub has to know of a message: enough to quote it and for the records."""
-    return replace(message, chat_id=chat_id, text=message.text[:MOST_QUOTED_CHARS], mentions=())
+    return replace(
+        message, chat_id=chat_id, text=message.text[:MOST_QUOTED_CHARS], mentions=(), attachments=()
+    )
 
 
 def _key(message: Message) -> _Key:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -80,9 +81,9 @@ def seal(key: bytes, address: Address, frames: Iterable[object]) -> bytes:
     """Return the envelope with these frames."""
     content = VERSION, address, list(frames)
     try:
-        body = msgspec.json.encode(content)
+        body = msgspec.json.encode(content, enc_hook=_left_here)
     except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot encode
-        body = json.dumps(msgspec.to_builtins(content)).encode()
+        body = json.dumps(msgspec.to_builtins(content, enc_hook=_left_here)).encode()
     return _signature(key, body) + body
 
 
@@ -162,6 +163,12 @@ def _with_halves(frames: msgspec.Raw, kind: type[list[FrameT]]) -> list[FrameT]:
         return msgspec.convert(json.loads(bytes(frames)), kind)
     except (ValueError, TypeError) as error:
         raise WireError(str(error)) from None
+
+
+def _left_here(value: object) -> None:
+    """Leave out the paths of files, which mean nothing on another machine."""
+    if not isinstance(value, Path):
+        raise NotImplementedError(type(value))
 
 
 def _signature(key: bytes, body: bytes) -> bytes:

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +13,9 @@ from typing import Any, Self
 from butler import distribution
 from butler.chat.message import Attachment, Message, Reply
 from butler.chat.transport import NO_NAMES
-from butler.errors import DataError, TransportError
-from butler.fleet.broker import Broker
+from butler.errors import DataError, TransportError, UserError
+from butler.fleet.broker import Broker, BrokerError
+from butler.fleet.files import kept_file
 from butler.fleet.frames import (
     Begun,
     Card,
@@ -76,6 +77,7 @@ class WorkerTransport:
         broker: Redis.
         offer: What the worker is and has.
         marks_path: Where the marks are, on this machine.
+        media_folder: Where the files of messages go.
 
     Attributes:
         turns: The turns in hand.
@@ -88,10 +90,11 @@ class WorkerTransport:
     owner_chat_id: str | None = ""
     chat_names: Mapping[str, str] = NO_NAMES
 
-    def __init__(self, broker: Broker, offer: Offer, marks_path: Path) -> None:
+    def __init__(self, broker: Broker, offer: Offer, marks_path: Path, media_folder: Path) -> None:
         self._broker = broker
         self._offer = offer
         self._marks_path = marks_path
+        self._media_folder = media_folder
         self._since = time.time()
         self._life = int(self._since * 1000)
         self._card_serial = 0
@@ -153,8 +156,22 @@ class WorkerTransport:
         return await self.links.deliver(chat_id, reply)
 
     async def fetch(self, message: Message) -> tuple[Attachment, ...]:
-        """Return the attachments of ``message``; no message has any yet."""
-        return message.attachments
+        """Return the attachments of ``message``, whose files the hub has fetched.
+
+        Raises:
+            UserError: The hub has not, or they are kept no longer.
+        """
+        turn = self.turns.of(message)
+        files = turn.frame.files if turn is not None else ()
+        if len(files) != len(message.attachments):
+            raise UserError("The files of that message did not come along. Send them again.")
+        try:
+            paths = [await kept_file(self._broker, each, self._media_folder) for each in files]
+        except (TransportError, BrokerError) as error:
+            logger.warning("a file of a hub cannot be had: %s", error)
+            raise UserError("The files were kept for ten minutes only. Send them again.") from error
+        pairs = zip(message.attachments, paths, strict=True)
+        return tuple(replace(each, path=path) for each, path in pairs)
 
     def show_typing(self, chat_id: str, *, is_typing: bool) -> None:
         """Show or hide the typing indicator in a chat of a hub."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from butler.app import FleetSide, Setup
+from butler.app import MEDIA_FOLDER, FleetSide, Setup
 from butler.config.schema import Config
 from butler.core.fleet import Fleet
 from butler.core.services import Services
@@ -87,6 +87,7 @@ async def _open_hub(
         name,
         WorkerKeys(folder),
         folder / f"{name}.sqlite3",
+        config.data_dir / MEDIA_FOLDER,
         config.whatsapp.max_message_age or MAX_AGE_S,
         note_worker,
     )

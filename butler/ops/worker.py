@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from butler.app import FleetSide, Setup
+from butler.app import MEDIA_FOLDER, FleetSide, Setup
 from butler.core.router import Router
 from butler.errors import ConfigError
 from butler.fleet.broker import Broker
@@ -106,7 +106,8 @@ async def at_work(
         key_of=keys.key,
         machines=lambda: keys.machines,
     )
-    transport = WorkerTransport(broker, offer, folder / FILE_NAME)
+    media_folder = setup.config.data_dir / MEDIA_FOLDER
+    transport = WorkerTransport(broker, offer, folder / FILE_NAME, media_folder)
     links, turns = transport.links, transport.turns
     sessions = HandedSessions(links)
     transport.on_turn = lambda turn: sessions.take(turn.message.chat_id, turn.frame.repo)

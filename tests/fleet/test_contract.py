@@ -1,10 +1,12 @@
 """What a chat sees is the same, be a repo on this machine or on another one."""
 
+import asyncio
 import re
 
 import pytest
 import pytest_asyncio
 
+from butler import Attachment
 from butler.testing import make_working_copy
 
 
@@ -95,3 +97,51 @@ async def test_a_no_ends_what_asks(talk):
     assert await talk("no") == []
 
     await talk.reply("Not made.")
+
+
+def document(tmp_path):
+    path = tmp_path / "fetched"
+    path.write_bytes(b"x" * 100_000)
+    return Attachment("document", "log.txt", "text/plain", path.stat().st_size, path=path)
+
+
+async def test_the_file_of_a_message_reaches_the_run_and_files_come_back(talk, tmp_path):
+    talk.script(
+        {"write": "$BUTLER_OUTBOX/back.png", "base64": "iVBORw0KGgo="},
+        {"say": "{prompt} | {files}"},
+    )
+    await talk("/use web")
+
+    assert await talk("/run look", attachments=(document(tmp_path),)) is not None
+    text = await talk.reply("| ")
+
+    assert "/inbox/log.txt (text/plain, 100 kB)" in text
+    async with asyncio.timeout(20):
+        while not (found := [e.reply for e in talk.chat.transport.sent if e.reply.attachment]):
+            await talk.chat.next_reply()
+    assert (found[0].file_name, found[0].attachment.read_bytes()) == (
+        "back.png",
+        b"\x89PNG\r\n\x1a\n",
+    )
+
+
+async def test_files_without_words_are_asked_about_where_the_repo_is(talk, tmp_path):
+    talk.script({"say": "{prompt} |"})
+    await talk("/use web")
+    await talk("/chat on")
+
+    said = await talk("", attachments=(document(tmp_path),), media="document")
+
+    assert said == ["What shall I do with it?"]
+    await talk("/run look")
+    assert "/inbox/log.txt" in await talk.reply("|")
+
+
+async def test_a_file_that_cannot_be_fetched_is_said_and_nothing_is_run(talk, tmp_path):
+    await talk("/use web")
+    talk.chat.transport.unfetchable = "WhatsApp no longer has this file. Send it again."
+
+    said = await talk("/run look", attachments=(document(tmp_path),))
+
+    assert said == ["WhatsApp no longer has this file. Send it again."]
+    assert await talk("/runs") == ["No runs in this chat yet. /run <prompt> starts one."]
