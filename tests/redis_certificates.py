@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography import x509
@@ -10,14 +11,28 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 def write_certificates(folder: Path, host: str = "127.0.0.1") -> tuple[Path, list[str]]:
     """Write the certificates; return the authority's, and the settings of a server for TLS."""
     folder.mkdir(parents=True, exist_ok=True)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     name = _name("Butler's tests")
-    ca = _signed(name, name, ca_key, ca_key, x509.BasicConstraints(ca=True, path_length=None))
+    is_authority = x509.BasicConstraints(ca=True, path_length=None)
+    ca = _signed(name, name, ca_key, ca_key, {is_authority: True, _SIGNS: True})
     alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
-    certificate = _signed(_name(host), name, key, ca_key, alternative)
+    certificate = _signed(_name(host), name, key, ca_key, {alternative: False})
     pem = serialization.Encoding.PEM
     (folder / "ca.pem").write_bytes(ca.public_bytes(pem))
     (folder / "server.pem").write_bytes(certificate.public_bytes(pem))
@@ -41,10 +56,15 @@ def _signed(
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
     by: ec.EllipticCurvePrivateKey,
-    extension: x509.ExtensionType,
+    extensions: Mapping[x509.ExtensionType, bool],
 ) -> x509.Certificate:
+    """Return a certificate that Python 3.13 takes, too; the extensions say if they are critical."""
     now = datetime.datetime.now(datetime.UTC)
-    return (
+    identifiers = (
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()),
+    )
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
@@ -52,11 +72,7 @@ def _signed(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(extension, critical=False)
-        # Python 3.13 takes no certificate without them.
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False
-        )
-        .sign(by, hashes.SHA256())
     )
+    for extension, is_critical in {**extensions, **dict.fromkeys(identifiers, False)}.items():
+        builder = builder.add_extension(extension, critical=is_critical)
+    return builder.sign(by, hashes.SHA256())
