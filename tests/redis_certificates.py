@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-
 _SIGNS = x509.KeyUsage(
     key_cert_sign=True,
     crl_sign=True,

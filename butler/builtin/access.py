@@ -17,6 +17,7 @@ from butler.errors import UserError
 from butler.records.model import Ignored
 
 WHY_SHOWN = 10
+_REPOS_NAMED = 5
 
 # Phones show and copy numbers with these characters: +49 (30) 222-2222, direction marks.
 _FILLING = re.compile(r"[\s\"'“”„()\u002d\u2010-\u2013\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -188,8 +189,14 @@ async def _opened(ctx: Context) -> str:
     """Return what an open chat may use; of repos those that may be named there."""
     if not _runs(ctx):
         return "me"
-    names = listed([repo.name for repo in await ctx.repos()], 5)
+    names = _in_words([repo.name for repo in await ctx.repos()])
     return f"/run in {names or 'your repos'} on your machine"
+
+
+def _in_words(names: list[str]) -> str:
+    if len(names) > _REPOS_NAMED:
+        return listed(names, _REPOS_NAMED)
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _chat(chat_id: str, names: ChatNames) -> str:

@@ -135,6 +135,7 @@ def panel_options(parser: argparse.ArgumentParser) -> None:
 
 def why_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``butler why``."""
+    parser.add_argument("message", nargs="?", metavar="ID", help="only the message with this id")
     parser.add_argument("--chat", metavar="CHAT", help="only messages of this chat")
     parser.add_argument(
         "--last", type=_count, default=20, metavar="N", help="number of entries (default: 20)"

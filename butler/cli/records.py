@@ -18,11 +18,19 @@ from butler.records.sqlite import SqliteRecords
 from butler.storage.files import is_there
 from butler.transports.whatsapp import stored_names
 
+_IDS = "butler why --json lists the ids of those that were."
+
 
 def why(options: argparse.Namespace) -> int:
     """Print the ignored and refused messages."""
     show_lines(
-        ignored(options.config, chat_id=options.chat, last=options.last, as_json=options.json)
+        ignored(
+            options.config,
+            chat_id=options.chat,
+            last=options.last,
+            message_id=options.message,
+            as_json=options.json,
+        )
     )
     return OK
 
@@ -36,13 +44,23 @@ def audit(options: argparse.Namespace) -> int:
 
 
 def ignored(
-    config_path: Path | None, *, chat_id: str | None, last: int, as_json: bool
+    config_path: Path | None,
+    *,
+    chat_id: str | None,
+    last: int,
+    as_json: bool,
+    message_id: str | None = None,
 ) -> Iterable[str]:
-    """Return a line for each ignored or refused message, newest first."""
+    """Return a line for each ignored or refused message, newest first, or for one of them."""
     config = _config(config_path)
-    entries = _records(config).last_ignored(last, chat_id)
+    records = _records(config)
+    if message_id is None:
+        entries, none = records.last_ignored(last, chat_id), "No messages were ignored."
+    else:
+        entries = records.ignored_as(message_id, chat_id)
+        none = f"No message with the id {printable(message_id)} was ignored. {_IDS}"
     lines = _lines(entries, _names(config), as_json=as_json)
-    return lines if as_json else lines or ["No messages were ignored."]
+    return lines if as_json else lines or [none]
 
 
 def done(

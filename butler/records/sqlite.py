@@ -227,6 +227,16 @@ class SqliteRecords:
         with self._database() as database:
             return [Ignored(*row) for row in database.read(query, (chat_id, chat_id, limit))]
 
+    def ignored_as(self, message_id: str, chat_id: str | None = None) -> list[Ignored]:
+        """Return what was ignored of the messages with this id, of one chat or of all."""
+        query = (
+            "SELECT * FROM ignored WHERE message_id = ? AND (? IS NULL OR chat_id = ?) "
+            "ORDER BY time DESC, rowid DESC"
+        )
+        self.flush()
+        with self._database() as database:
+            return [Ignored(*row) for row in database.read(query, (message_id, chat_id, chat_id))]
+
     def was_done(self, message: Message) -> bool:
         """Return whether ``message`` is on disk as handled; a failure is logged."""
         try:

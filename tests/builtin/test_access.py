@@ -42,6 +42,30 @@ async def test_an_owner_opens_a_group_from_the_phone(chat):
     assert await chat("/deny") == ["This chat was not open. /deny +49… blocks a person."]
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "in your repos on"),
+        (["api"], "in api on"),
+        (["api", "web"], "in api and web on"),
+        (["a", "b", "c"], "in a, b and c on"),
+        (["a", "b", "c", "d", "e", "f", "g"], "in a, b, c, d, e and 2 more on"),
+    ],
+)
+async def test_who_opens_a_group_reads_which_repos_that_is_about(tmp_path, names, said):
+    for name in names:
+        make_working_copy(tmp_path / "src" / name)
+    (tmp_path / "src").mkdir(exist_ok=True)
+    path = tmp_path / "repos.toml"
+    folders = f'data_dir = "{tmp_path}/data"\nrepo_folders = ["{tmp_path}/src"]\n'
+    path.write_text(f'{folders}[access]\nowners = ["{OWNER}"]\n')
+
+    async with open_chat(read_setup(path)) as chat:
+        (answer,) = await chat("/allow")
+
+    assert said in answer
+
+
 async def test_an_owner_admits_a_person_by_number(chat):
     anna = chat.person(ANNA).chat("4930111111@s.whatsapp.net")
 

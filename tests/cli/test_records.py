@@ -28,6 +28,15 @@ def test_why_shows_the_rule_that_decided(config):
     )
 
 
+def test_why_explains_one_message_by_its_id(config):
+    all_of_them, one = (
+        run_butler("why", *which, "--config", config).stdout for which in ((), ("2",))
+    )
+
+    assert one == all_of_them
+    assert one.count("\n") == 1
+
+
 def test_chats_have_their_names_behind_their_ids(config):
     name_chat(config, "team@g.us", "Backend team")
 
@@ -96,6 +105,11 @@ def test_audit_for_programs_is_an_object_a_line(config):
     ("arguments", "said"),
     [
         (("why", "--chat", "other@g.us"), "No messages were ignored.\n"),
+        (
+            ("why", "nonsense"),
+            "No message with the id nonsense was ignored. "
+            "butler why --json lists the ids of those that were.\n",
+        ),
         (("audit", "--chat", "other@g.us"), "No commands were run since then.\n"),
         (("audit", "--since", "2999-01-01"), "No commands were run since then.\n"),
     ],
