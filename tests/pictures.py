@@ -18,6 +18,9 @@ TOP = Path(__file__).parents[1]
 PICTURES = TOP / "docs" / "pictures"
 SIZE = {"width": 900, "height": 700}
 LIMIT_MS = 60_000
+READING_MS = 2_500
+"""Sooner than two seconds after a question, nobody can have read it."""
+
 OLD = "def words(text):\n    return len(text.split())\n"
 NEW = (
     "import re\n\n\ndef words(text):\n"
@@ -77,12 +80,13 @@ def draw(link: str) -> None:
             page.goto(f"{origin}/try")
             say(page, "/use demo", "on branch main")
             say(page, "/run count words with a hyphen as one", "wants to")
+            page.wait_for_timeout(READING_MS)
             say(page, "yes", "count as one now")
             page.wait_for_timeout(500)
-            page.screenshot(path=PICTURES / "try-it.png")
+            page.screenshot(path=PICTURES / "try-it.png", full_page=True)
             page.goto(f"{origin}/runs/1?view=side")
             expect(page.get_by_role("table")).to_be_visible(timeout=LIMIT_MS)
-            page.screenshot(path=PICTURES / "run.png")
+            page.screenshot(path=PICTURES / "run.png", full_page=True)
 
 
 def main() -> None:

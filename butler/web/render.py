@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from butler.chat.text import duration, printable
+from butler.web.markup import pieces
 
 _FOLDER = Path(__file__).parent
 
@@ -26,6 +27,7 @@ def make_environment() -> Environment:
         "iso": iso,
         "line": line,
         "money": money,
+        "pieces": pieces,
         "seen": seen,
     }
     return environment

@@ -166,7 +166,7 @@ def test_a_run_is_shown_with_its_answer_and_its_coloured_changes(owner, source, 
 
     html = owner.get(f"/runs/7?view={view}").text
 
-    assert "All *done*." in html
+    assert "All <strong>done</strong>." in html
     assert "app.py" in html
     assert '<span class="k">def</span>' in html
     assert '<span class="s">&#34;&lt;b&gt;&#34;</span>' in html
