@@ -27,6 +27,7 @@ _LIMITS: Final = {
     "pins/": "a small file for each repo",
     "daemon.lock": "the id of the daemon",
     "backup.lock": "the id of what makes a backup",
+    "panel.lock": "the id of the panel in the browser",
     "status.json": "replaced at each change",
     "notices.json": "of a few lines, replaced every 10 seconds",
     "generation.json": "of a fixed size",

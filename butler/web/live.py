@@ -119,17 +119,18 @@ class Live(Changing):
             await self._show(problem=str(error))
 
     async def _look_forever(self) -> None:
-        if not self.snapshot.is_watched:
-            await self._read_runs()
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             await self._look()
 
     async def _look(self) -> None:
+        events = self.snapshot.events
         try:
             await self._show(**await asyncio.to_thread(self._looked))
         except ButlerError as error:
             await self._show(problem=str(error))
+        if self.snapshot.events != events and not self.snapshot.is_watched:
+            await self._read_runs()  # as after a run of a console
 
     def _looked(self) -> dict[str, object]:
         everything = Filter()

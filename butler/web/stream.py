@@ -65,8 +65,8 @@ class EventStream(Response):
 
 def event(text: str) -> bytes:
     """Return a text as an event."""
-    lines = "".join(f"data: {line}\n" for line in text.splitlines())
-    return f"{lines or 'data:'}\n".encode("utf-8", "replace")
+    lines = [f"data: {line}" for line in text.splitlines()] or ["data:"]
+    return "\n".join([*lines, "", ""]).encode("utf-8", "replace")
 
 
 async def _gone(receive: Receive) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import butler.web
+from butler.config import loading
 from butler.core.overview import LiveRun, OpenInquiry, Overview, RunReport, Way
 from butler.records.model import Done, Ignored
 from butler.records.sqlite import SqliteRecords
@@ -213,6 +214,21 @@ def test_chats_show_their_repos_and_what_they_use(owner, source, panel):
 
     assert "api" in html
     assert "1 runs, $0.25" in html
+
+
+def test_while_redis_is_away_a_page_says_so_and_others_work(owner, config_path, panel):
+    config_path.write_text(
+        f'{config_path.read_text()}\n[sessions]\nstore = "redis"\n'
+        '[redis]\nurl = "redis://127.0.0.1:1/0"\n'
+    )
+    config_path.chmod(0o600)  # it holds a secret now
+    object.__setattr__(panel, "config", loading.read(config_path))
+
+    answer = owner.get("/chats")
+
+    assert answer.status_code == 503
+    assert "127.0.0.1:1" in answer.text
+    assert owner.get("/log").status_code == 200
 
 
 ENTRIES = (
