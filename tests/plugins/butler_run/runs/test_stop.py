@@ -51,6 +51,26 @@ async def test_a_run_is_not_called_stopped_while_its_agent_is_still_to_come(
     assert UNCHANGED.fullmatch(said)
 
 
+@pytest.mark.timeout(30)
+async def test_a_protocol_that_waits_for_ever_behind_a_dead_agent_holds_no_stop_up(
+    chat, script, mocker, wait_for
+):
+    async def waits(_connection):
+        await asyncio.Event().wait()
+
+    mocker.patch("butler_run.runs.run.LAST_EVENTS_S", 0.1)
+    mocker.patch("acp.client.ClientSideConnection.close", waits)
+    script.turns({"say": "I begin."}, {"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "writing")
+
+    (said,) = await chat("/stop")
+
+    assert said.startswith("I begin.\n\nRun 1 stopped after ")
+    await wait_for(chat, "Run 1 in *api*: stopped")
+
+
 async def test_stop_ends_the_run_at_work_first_and_says_what_waits(chat, script):
     script.turns({"wait": True})
     await chat("/use api")
