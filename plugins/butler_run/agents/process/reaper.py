@@ -17,6 +17,7 @@ daemonised grandchild stays in its tree, and "no child left" from wait(2) proves
 Elsewhere it knows and ends only the program's process group.
 """
 
+import _socket
 import os
 import select
 import signal
@@ -67,6 +68,17 @@ class Reaper:
         else:
             self._end(_BRISK, min(_BRISK_INTERVAL_S, self._interval_s))
         self._tell("gone")
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Say no more, and wait for Butler to hang up.
+
+        It may be telling something just now: that would fail, and what it has not read be lost.
+        """
+        if not self._is_alone:
+            _socket.socket(fileno=os.dup(self._control_fd)).shutdown(_socket.SHUT_WR)
+        while not self._is_alone:
+            self._wait(None)
 
     def _end(self, signals: tuple[signal.Signals, ...], interval_s: float) -> None:
         for number in signals:

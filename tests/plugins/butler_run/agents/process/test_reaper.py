@@ -1,6 +1,7 @@
 """The reaper alone: started by path, spoken to over a socket."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -134,6 +135,19 @@ def test_a_program_that_is_killed_is_not_asked_first(watch):
     line.socket.send(b"kill\n")
 
     assert line.told.read().split()[2:] == ["exited", str(-signal.SIGKILL), "gone"]
+
+
+def test_what_is_told_to_it_at_the_very_end_costs_no_word_of_its_own(watch):
+    line = watch("true")
+    hung_up = select.poll()
+    hung_up.register(line.socket, select.POLLHUP)
+    while b"gone" not in line.socket.recv(4096, socket.MSG_PEEK):
+        pass
+    assert hung_up.poll(300) == []
+
+    line.socket.sendall(b"end\n")
+
+    assert line.said() == ["started", "exited", "gone"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there are sandboxes on Linux only")
