@@ -14,12 +14,25 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
-chat_of_log: ContextVar[str] = ContextVar("chat_of_log", default="")
-"""The id of the chat whose message is being handled; empty outside of a turn."""
 
-message_of_log: ContextVar[str] = ContextVar("message_of_log", default="")
-"""The ``Message.trace`` of the message that is being handled; empty outside of a turn."""
+class Traced(Protocol):
+    """A message, as far as the log tells it from others."""
+
+    @property
+    def chat_id(self) -> str:
+        """The id of its chat."""
+        ...
+
+    @property
+    def trace(self) -> str:
+        """Its id in the logs of every process and machine; computed where a line needs it."""
+        ...
+
+
+message_of_log: ContextVar[Traced | None] = ContextVar("message_of_log", default=None)
+"""The message that is being handled; None outside of a turn."""
 
 FILES_KEPT = 3
 """Full log files that are kept beside the current one."""
@@ -113,12 +126,13 @@ class _Objects(logging.Formatter):
     """An object in JSON a line."""
 
     def format(self, record: logging.LogRecord) -> str:
+        message = message_of_log.get()
         event = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "chat": chat_of_log.get(),
-            "message": message_of_log.get(),
+            "chat": message.chat_id if message else "",
+            "message": message.trace if message else "",
             "text": record.getMessage(),
             "error": self.formatException(record.exc_info) if record.exc_info else "",
         }
@@ -148,6 +162,6 @@ def _escaped(text: str) -> str:
 
 
 def _add_place(record: logging.LogRecord) -> bool:
-    place = " ".join(filter(None, (chat_of_log.get(), message_of_log.get())))
-    record.chat = f"[{place}] " if place else ""
+    message = message_of_log.get()
+    record.chat = f"[{message.chat_id} {message.trace}] " if message else ""
     return True

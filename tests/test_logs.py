@@ -29,14 +29,17 @@ def _own_handlers():
 
 def test_a_line_has_the_chat_that_it_is_about(capsys):
     logs.configure()
-    token = logs.chat_of_log.set("team@g.us")
+    message = make_message("hello", "team@g.us")
+    token = logs.message_of_log.set(message)
 
     logging.getLogger("butler.core.bot").info("a turn ended after %.1f s", 0.25)
-    logs.chat_of_log.reset(token)
+    logs.message_of_log.reset(token)
     logging.getLogger("butler.core.bot").warning("no chat")
 
     first, second = capsys.readouterr().err.splitlines()
-    assert first.endswith("INFO    [team@g.us] butler.core.bot: a turn ended after 0.2 s")
+    assert first.endswith(
+        f"INFO    [team@g.us {message.trace}] butler.core.bot: a turn ended after 0.2 s"
+    )
     assert second.endswith("WARNING butler.core.bot: no chat")
 
 
@@ -51,7 +54,8 @@ def test_what_is_below_the_level_is_left_out(capsys):
 
 def test_what_comes_from_outside_cannot_pass_for_a_line_of_its_own(capsys):
     logs.configure()
-    token = logs.chat_of_log.set("team\u2028@g.us")
+    message = make_message("hello", "team\u2028@g.us")
+    token = logs.message_of_log.set(message)
     name = "Bob\n2030-01-01 00:00:00,000 INFO \x1b[31m\u202e\udc80é"
 
     logging.getLogger("butler.core.bot").warning("%s is away", name)
@@ -59,11 +63,11 @@ def test_what_comes_from_outside_cannot_pass_for_a_line_of_its_own(capsys):
         raise ValueError(name)
     except ValueError:
         logging.getLogger("butler.core.bot").exception("a turn failed")
-    logs.chat_of_log.reset(token)
+    logs.message_of_log.reset(token)
 
     first, second, *rest = capsys.readouterr().err.splitlines()
     said = r"Bob\n2030-01-01 00:00:00,000 INFO \x1b[31m\u202e\udc80é is away"
-    assert first.endswith(rf"[team\u2028@g.us] butler.core.bot: {said}")
+    assert first.endswith(rf"[team\u2028@g.us {message.trace}] butler.core.bot: {said}")
     assert second.endswith("butler.core.bot: a turn failed")
     assert all(line.startswith("  ") and line.isprintable() for line in rest)
 
@@ -99,10 +103,9 @@ def test_the_level_that_is_asked_for_holds_for_libraries_too(capsys):
 def in_turn():
     """Handle a message."""
     message = make_message("/run the secret plan", "team@g.us")
-    tokens = logs.chat_of_log.set(message.chat_id), logs.message_of_log.set(message.trace)
+    token = logs.message_of_log.set(message)
     yield message
-    logs.chat_of_log.reset(tokens[0])
-    logs.message_of_log.reset(tokens[1])
+    logs.message_of_log.reset(token)
 
 
 def test_a_line_has_the_id_of_the_message(capsys, in_turn):

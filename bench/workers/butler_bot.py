@@ -133,7 +133,7 @@ async def main(folder: Path, store: str, sender: str, drive: str, url: str | Non
         bot = await stack.enter_async_context(open_bot(setup, transport, records))
         handle_all = await driven(bot, transport, drive)
         make = partial(message, PEOPLE[sender])
-        await serve(make, handle_all, partial(count, transport.sink, records), "butler")
+        await serve(make, handle_all, partial(count, transport.sink, records), "butler-whatsapp")
 
 
 async def driven(bot: Bot, transport: SinkTransport, drive: str) -> HandleAll:

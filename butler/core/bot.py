@@ -27,7 +27,7 @@ from butler.core.router import Call
 from butler.core.services import Services
 from butler.core.within import within
 from butler.errors import DataError, TransportError, UnknownRepoError, UsageError, UserError
-from butler.logs import chat_of_log, message_of_log
+from butler.logs import message_of_log
 
 logger = logging.getLogger(__name__)
 
@@ -204,7 +204,7 @@ class Bot:
         return self._notices.muting(message) if verdict.mutes else ""
 
     async def _leave_alone(self, message: Message, verdict: Ignore, news: str) -> None:
-        _mark_log(message)
+        message_of_log.set(message)
         if news:
             await self._tell_owner(news)
         await self._services.transport.acknowledge(message, had_effect=verdict.is_stranger)
@@ -235,7 +235,7 @@ class Bot:
         return Context(message, await self._services.gate.role_now(message), self._services)
 
     async def _take_turn(self, message: Message, role: Role, verdict: Call | Say | Hear) -> None:
-        _mark_log(message)
+        message_of_log.set(message)
         if not message.attachments or isinstance(verdict, Say):
             had_effect = await self._turned(message, role, verdict)
         elif (album := self._albums.joined_by(message)) is not None:
@@ -256,19 +256,14 @@ class Bot:
         if turns.take(chat_id):
             if isinstance(verdict, Call) and verdict.command.overtakes:
                 turns.let_pass(chat_id)
-            return await self._in_turn(message, role, verdict)
-        if self._overtakes(message, role, verdict):
+        elif self._overtakes(message, role, verdict):
             return await self._act(message, role, verdict, overtakes=True)
-        await turns.wait(chat_id)
-        return await self._in_turn(message, role, verdict)
-
-    async def _in_turn(
-        self, message: Message, role: Role, verdict: Call | Say | Hear
-    ) -> bool | None:
+        else:
+            await turns.wait(chat_id)
         try:
             return await self._act(message, role, verdict)
         finally:
-            self._services.turns.end(message.chat_id)
+            turns.end(chat_id)
 
     def _overtakes(self, message: Message, role: Role, verdict: Call | Say | Hear) -> bool:
         if isinstance(verdict, Call):
@@ -468,11 +463,6 @@ class Bot:
         owner_chat_id = self._services.transport.owner_chat_id
         if owner_chat_id is not None:
             await self._send(owner_chat_id, Reply(text))
-
-
-def _mark_log(message: Message) -> None:
-    chat_of_log.set(message.chat_id)
-    message_of_log.set(message.trace)
 
 
 def _decision(verdict: Verdict) -> str:

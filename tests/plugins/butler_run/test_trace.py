@@ -33,7 +33,7 @@ class Traces(logging.Handler):
         self.lines = []
 
     def emit(self, record):
-        self.lines.append((logs.message_of_log.get(), record.getMessage()))
+        self.lines.append((logs.message_of_log.get().trace, record.getMessage()))
 
 
 async def test_an_agent_and_the_log_of_its_run_know_the_message_by_one_id(chat):
@@ -42,7 +42,7 @@ async def test_an_agent_and_the_log_of_its_run_know_the_message_by_one_id(chat):
     logger = logging.getLogger("butler_run")
     before = logger.level
     logger.addHandler(traces)
-    logger.setLevel("INFO")
+    logger.setLevel("DEBUG")
 
     chat.transport.receive(message)
     said = f"I am at {message.trace}"

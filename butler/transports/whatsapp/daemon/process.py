@@ -86,8 +86,9 @@ class GatewayProcess:
         """Send a frame; dropped if the gateway has ended."""
         if not self._writer.is_closing():
             data = encoded(frame)
-            shown = type(frame).__name__, _about(frame), len(data)
-            logger.debug("to the gateway: %s%s, %d bytes", *shown)
+            if logger.isEnabledFor(logging.DEBUG):
+                shown = type(frame).__name__, _about(frame), len(data)
+                logger.debug("to the gateway: %s%s, %d bytes", *shown)
             self._writer.write(data)
 
     async def frames(self) -> AsyncIterator[Frame]:
@@ -101,7 +102,8 @@ class GatewayProcess:
                     started_ms = (self._heard_at - self._began_at) * 1000
                     logger.debug("the gateway began to speak after %.0f ms", started_ms)
                     has_begun = True
-                logger.debug("from the gateway: %s%s", type(frame).__name__, _about(frame))
+                if logger.isEnabledFor(logging.DEBUG):
+                    logger.debug("from the gateway: %s%s", type(frame).__name__, _about(frame))
                 if not isinstance(frame, Pong):
                     yield frame
             with suppress(TimeoutError):
