@@ -23,7 +23,7 @@ UNINSTALL := uv pip uninstall --quiet --python $(BIN)/python
 endif
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet --custom-compile-command 'make lock'
 TYPED := butler plugins/butler_session plugins/butler_run tests/whatsapp_server
-CHECKED := butler plugins tests bench docs
+CHECKED := butler plugins tests bench docs examples
 ZENSICAL := 0.0.73
 PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 QUICK := $(addprefix tests/,access builtin chat config core records repos sessions test_app.py test_docs.py test_properties.py \
