@@ -22,6 +22,7 @@ from butler_run.agents.complaints import is_too_long
 from butler_run.agents.delays import delay_in
 from butler_run.agents.usage_limits import limit_in
 from butler_run.inquiries.forms import Answer, FieldForm, PlanForm
+from butler_run.permissions.details import visible
 from butler_run.text.html import without_tags
 from butler_run.text.markdown import clean, printed, whatsapp
 from butler_run.text.plain import in_one_line, quoted
@@ -63,6 +64,8 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "terminal": (styled, "*_ a\n"),
     "tokens": (REDACTOR.redacted, "eyJ_.-sk ghp_A1"),
     "keys": (REDACTOR.redacted, "-----BEGIN A PRIVATE KEY-----END\n"),
+    "keys in questions": (REDACTOR.without_keys, "-----BEGIN A PRIVATE KEY-----END\n aA1+/="),
+    "characters in questions": (visible, "a\u202e\t\n"),
     "written secrets": (lambda text: list(lines_with_secrets(text)), "://a:b@ eyJ.-\n"),
     "escapes": (clean, "\x1b[0;1m]\x07\\\r\n"),
     "printed": (printed, "\x1b[0;1m]\x07\\\r\n"),
@@ -116,6 +119,9 @@ def test_reading_takes_time_in_proportion_to_the_text(name, data):
         ("answers to agents", "1 ", "x"),
         ("decisions on plans", "3 ", "x"),
         ("usage limits", "hit your ", ""),
+        ("keys in questions", "-----BEGIN ", "PRIVATE KEY-----"),
+        ("keys in questions", "a: -----BEGIN PRIVATE KEY-----", "x"),
+        ("keys in questions", "eyJaaaaaaaa.", "x"),
         ("html", "<!--", ""),
         ("html", "<a ", ""),
         ("escapes", "\x1b]0", ""),
