@@ -22,7 +22,7 @@ INSTALL := uv pip install --quiet --python $(BIN)/python
 UNINSTALL := uv pip uninstall --quiet --python $(BIN)/python
 endif
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet --custom-compile-command 'make lock'
-TYPED := butler plugins/butler_session plugins/butler_run tests/whatsapp_server
+TYPED := butler plugins/butler_session plugins/butler_run plugins/butler_voice tests/whatsapp_server
 CHECKED := butler plugins tests bench docs examples
 ZENSICAL := 0.0.73
 PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder

@@ -25,6 +25,7 @@ from butler.core.owner_notices import OwnerNotices
 from butler.core.plugin import Listener, Plugin, Settings
 from butler.core.router import Call
 from butler.core.services import Services
+from butler.core.speech import Read, Speech
 from butler.core.within import within
 from butler.errors import DataError, TransportError, UnknownRepoError, UsageError, UserError
 from butler.logs import message_of_log
@@ -90,6 +91,7 @@ class Bot:
         self._notices = OwnerNotices(services.transport, announce)
         self._turn_limit_s = turn_limit_s
         self._albums = Albums(gather_s)
+        self._speech = Speech(services, plugins.values(), self._judged)
         self._hints = Hints(services, plugins.values(), time.monotonic)
         self._room = asyncio.Semaphore(MAX_TURNS)
         self._reader: asyncio.Task[None] | None = None
@@ -287,11 +289,12 @@ class Bot:
         services = self._services
         if services.transport.is_withdrawn(message):
             return True
-        if message.attachments and not isinstance(verdict, Say):
-            withdrawable = message
-            message, verdict = await self._with_files(message, role, verdict)
-            if services.transport.is_withdrawn(withdrawable):
+        shown = ""
+        if message.attachments or self._speech.is_answer(message):
+            read = await self._prepared(message, role, verdict)
+            if read.verdict is None:
                 return True
+            message, verdict, shown = read.message, read.verdict, read.shown
         ctx = Context(message, role, services, overtakes=overtakes)
         placed: Placed = verdict
         if services.fleet is not None and not isinstance(verdict, Say):
@@ -299,7 +302,7 @@ class Bot:
         if isinstance(placed, Handed):
             return None if placed.is_kept else placed.had_effect
         outcome = await self._outcome(ctx, placed)
-        answer = outcome.answer
+        answer = _with_heard(shown, outcome.answer)
         if isinstance(answer, str):
             answer = Reply(answer, answers=message)
         if isinstance(answer, Reply):
@@ -307,6 +310,41 @@ class Bot:
                 answer = answer._replace(is_urgent=True)
             await self._send(message.chat_id, answer)
         return outcome.had_effect
+
+    async def _prepared(self, message: Message, role: Role, verdict: Call | Say | Hear) -> Read:
+        """Return a message with the text that counts, and the files that are meant for it."""
+        read = Read(message, verdict)
+        if isinstance(verdict, Hear):
+            read = await self._understood(message, role, verdict)
+        if read.message.attachments and isinstance(read.verdict, Call | Hear):
+            read = Read(*await self._with_files(read.message, role, read.verdict))
+        if self._services.transport.is_withdrawn(message):
+            return Read(message, None)
+        if read.shown and self._services.fleet is not None:
+            # The reply may come from another machine, which knows nothing of it.
+            await self._send(message.chat_id, Reply(read.shown, answers=message))
+            return Read(read.message, read.verdict)
+        return read
+
+    async def _understood(self, message: Message, role: Role, verdict: Hear) -> Read:
+        """Return a message as it counts: what was heard in it, or what it confirms."""
+        ctx, unchanged = Context(message, role, self._services), Read(message, verdict)
+        try:
+            if self._speech.is_speech(ctx):
+                self._services.transport.show_typing(message.chat_id, is_typing=True)
+                try:
+                    return await self._speech.read(ctx)
+                finally:
+                    self._services.transport.show_typing(message.chat_id, is_typing=False)
+            if self._speech.is_answer(message):
+                return await self._speech.answered(ctx) or unchanged
+        except TransportError as error:
+            logger.warning("a question was not asked: %s", error)
+            return Read(message, None)
+        except Exception:  # the boundary of a turn, as in _bounded
+            logger.exception("a voice message was not transcribed")
+            return Read(message, Say(APOLOGY, Refusal("not understood", "the plugin failed")))
+        return unchanged
 
     async def _with_files(
         self, first: Message, role: Role, verdict: Call | Hear
@@ -463,6 +501,15 @@ class Bot:
         owner_chat_id = self._services.transport.owner_chat_id
         if owner_chat_id is not None:
             await self._send(owner_chat_id, Reply(text))
+
+
+def _with_heard(shown: str, answer: Answer | Pass) -> Answer | Pass:
+    """Return a reply that begins with what was heard; without a reply, that alone."""
+    if not shown or answer is PASS:
+        return shown or answer
+    text = answer.text if isinstance(answer, Reply) else answer
+    whole = f"{shown}\n\n{text}" if text else shown
+    return answer._replace(text=whole) if isinstance(answer, Reply) else whole
 
 
 def _decision(verdict: Verdict) -> str:

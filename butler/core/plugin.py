@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
 from butler.access.rules import Role
-from butler.chat.message import Message, Reply
+from butler.chat.message import Attachment, Message, Reply
 from butler.core.check_result import Finding
 from butler.core.commands import Answer, Command, Handler, Pass
 from butler.core.context import Context
@@ -126,6 +126,34 @@ class Plugin(Observable, Generic[SettingsT]):
 
         They are not by default. Where they are, they are fetched before the listeners are called.
         Must not block.
+        """
+        return False
+
+    async def transcribe(self, attachment: Attachment) -> str:
+        """Return the words in a voice message, which then count as its text; empty if none.
+
+        A plugin that overrides this is asked once the sender is known to be admitted, with the
+        file in ``attachment.path``.
+
+        Raises:
+            UserError: It cannot be done; the text says why.
+        """
+        raise UserError("No plugin transcribes voice messages.")
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether this plugin overrides ``transcribe``."""
+        return type(self).transcribe is not Plugin.transcribe
+
+    @property
+    def confirms_speech(self) -> bool:
+        """Whether the sender confirms what was heard before it acts; they do by default."""
+        return True
+
+    def is_asking(self, ctx: Context) -> bool:
+        """Return whether a bare yes or no in this chat answers a question of the plugin.
+
+        It asks nothing by default. Must not block.
         """
         return False
 

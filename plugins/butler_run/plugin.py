@@ -195,6 +195,10 @@ class RunPlugin(
         is_worth_asking = any(each.kind in _ASKED_ABOUT for each in message.attachments)
         return is_worth_asking and (is_private(message) or self._prompts.is_prompt(ctx))
 
+    def is_asking(self, ctx: Context) -> bool:
+        """Return whether an agent waits for a yes or no in this chat."""
+        return self._questions.is_any_in(ctx.chat_id)
+
     def takes_text(self, ctx: Context) -> bool:
         """Return whether plain text is a prompt here."""
         return self._prompts.is_prompt(ctx)
