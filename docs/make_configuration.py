@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from butler.access.rules import Role
 from butler.config import schema, values
 from butler_run.settings import AbsolutePath, AgentSettings, Host, RepoRunSettings, RunSettings
+from butler_voice.settings import VoiceSettings
 
 _INTRODUCTION = """\
 # Configuration
@@ -57,6 +58,7 @@ _MODELS: dict[str, tuple[type[BaseModel], ...]] = {
     _REPO: (schema.RepoConfig, RepoRunSettings),
     _RULES: (schema.ChatRulesConfig,),
     "[plugins.run]": (RunSettings,),
+    "[plugins.voice]": (VoiceSettings,),
     _AGENT: (AgentSettings,),
     "[panel]": (schema.PanelConfig,),
 }
