@@ -20,6 +20,7 @@ from butler.transports.console.typed import OWN_MENTIONS
 from butler_run.agents import Decision, Field, FieldKind, PlanProposed
 from butler_run.agents.complaints import is_too_long
 from butler_run.agents.delays import delay_in
+from butler_run.agents.restated import Restated
 from butler_run.agents.usage_limits import limit_in
 from butler_run.inquiries.forms import Answer, FieldForm, PlanForm
 from butler_run.permissions.details import visible
@@ -51,6 +52,15 @@ def _without_mentions(text: str) -> str:
     return OWN_MENTIONS.removed(make_message(text)).text
 
 
+def _streamed(text: str) -> None:
+    """Take in an answer of an agent in pieces of two characters."""
+    answer = Restated()
+    for start in range(0, len(text), 2):
+        piece = text[start : start + 2]
+        if not answer.is_all_of(piece):
+            answer.add(piece)
+
+
 READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "answers": (lambda text: said(text, is_reaction=False), "yes no1.! \t"),
     "reactions": (lambda text: said(text, is_reaction=True), "\U0001f44d\ufe0f\U0001f3fb "),
@@ -78,6 +88,7 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "usage limits": (limit_in, "limit reached|1 try again in 2h3m 429 hit your exceed"),
     "retries": (delay_in, "retrying in 1.5 s after attempt 3/4 "),
     "reports": (Redaction({"api": "repo"}, Path("/home/a")).line, "“'\"a@b.c://+1 eyJ3EB0"),
+    "streamed answers": (_streamed, "ab \n"),
     "full contexts": (is_too_long, "context length exceed token count too long"),
 }
 
@@ -122,6 +133,7 @@ def test_reading_takes_time_in_proportion_to_the_text(name, data):
         ("keys in questions", "-----BEGIN ", "PRIVATE KEY-----"),
         ("keys in questions", "a: -----BEGIN PRIVATE KEY-----", "x"),
         ("keys in questions", "eyJaaaaaaaa.", "x"),
+        ("streamed answers", "a ", ""),
         ("html", "<!--", ""),
         ("html", "<a ", ""),
         ("escapes", "\x1b]0", ""),

@@ -8,42 +8,46 @@ class Restated:
     """The text of an answer so far, in sections, as tools separate them."""
 
     def __init__(self) -> None:
-        self._sections: list[list[str]] = [[]]
+        self._pieces: list[str] = []
+        self._offered = 0
         self._size = 0
+        self._section_start = 0
+        self._section_size = 0
+        self._is_section_over = False
 
     def add(self, text: str) -> None:
         """Add what was said; an answer beyond a million characters is not looked at any more."""
+        self._offered += len(text)
+        if self._offered > _MOST_CHARS:
+            return
+        if self._is_section_over:
+            self._section_start, self._section_size = len(self._pieces), 0
+            self._is_section_over = False
+        self._pieces.append(text)
         self._size += len(text)
-        if self._size <= _MOST_CHARS:
-            self._sections[-1].append(text)
+        self._section_size += len(text)
 
     def end_section(self) -> None:
-        """Begin a new section."""
-        if self._sections[-1]:
-            self._sections.append([])
+        """Begin a new section with what is said next."""
+        self._is_section_over = True
 
     def is_all_of(self, text: str) -> bool:
         """Return whether ``text`` is the last section, or all of the answer, over again."""
-        return any(self._is_again(text, said) for said in self._said())
+        return self._is_again(text, self._section_start, self._section_size) or self._is_again(
+            text, 0, self._size
+        )
 
     def has_part(self, text: str) -> bool:
         """Return whether ``text`` is part of the answer."""
-        said = "".join(piece for section in self._sections for piece in section)
-        return _squeezed(text) in _squeezed(said)
+        return _squeezed(text) in _squeezed("".join(self._pieces))
 
-    def _said(self) -> list[list[str]]:
-        last = next((each for each in reversed(self._sections) if each), [])
-        return [last, [piece for section in self._sections for piece in section]]
-
-    def _is_again(self, text: str, said: list[str]) -> bool:
-        is_whole = len(said) > 1 or len(text) >= _LEAST_CHARS
+    def _is_again(self, text: str, start: int, size: int) -> bool:
+        count = len(self._pieces) - start
+        is_whole = count > 1 or len(text) >= _LEAST_CHARS
         # Pieces may differ from the whole in white space; most are too short to be looked at.
-        if not said or not is_whole or 2 * len(text) < self._size_of(said):
+        if count == 0 or not is_whole or 2 * len(text) < size:
             return False
-        return _squeezed(text) == _squeezed("".join(said))
-
-    def _size_of(self, said: list[str]) -> int:
-        return sum(map(len, said))
+        return _squeezed(text) == _squeezed("".join(self._pieces[start:]))
 
 
 def _squeezed(text: str) -> str:
