@@ -52,6 +52,9 @@ TRACE = "BUTLER_TRACE"
 LAST_EVENTS_S = 5.0
 """How long a run may take to end once all its processes are dead."""
 
+STATUS_LIMIT_S = 1.0
+"""How long an answer waits for the status to show the end."""
+
 STOPPED_LIMIT_S = 5.0
 """How long an answer to a stop waits for what the run has changed."""
 
@@ -128,6 +131,7 @@ class Run:
         self._has_no_process.set()
         self.is_stopped = False
         self._has_ended = asyncio.Event()
+        self._ending: asyncio.Task[None] | None = None
         self._is_taken = False
         where = f"*{repo.name}*{ctx.on_machine}"
         self._progress = Progress(chat, f"Run {number} started in {where} ({choice.label})")
@@ -201,8 +205,17 @@ class Run:
             answer=self._said.text,
         )
         where = f"*{self._repo.name}*{self._ctx.on_machine}"
-        await self._progress.end(f"Run {self._number} in {where}: {state}, {elapsed}.")
+        self._has_ended.set()
+        await self._show_the_end(f"Run {self._number} in {where}: {state}, {elapsed}.")
         return state
+
+    async def _show_the_end(self, text: str) -> None:
+        """Show the end in the status; what waits for this does so no longer than a moment.
+
+        An edit may have to wait for the chat's rate limit, and the answer goes before it.
+        """
+        self._ending = asyncio.create_task(self._progress.end(text), name="end of status")
+        await asyncio.wait([self._ending], timeout=STATUS_LIMIT_S)
 
     def _note_cost(self) -> None:
         """Note the size and cost of the conversation; the run is left with its own cost."""
@@ -225,7 +238,9 @@ class Run:
         self._show("")
 
     async def tidy_up(self) -> None:
-        """Remove what is kept of runs long past; nobody waits for it."""
+        """Show the end if that had to wait, and remove what is kept of runs long past."""
+        if self._ending is not None:
+            await self._ending
         await self._snapshots.prune()
         await self._files.tidy_up()
 

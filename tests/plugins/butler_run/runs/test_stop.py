@@ -6,6 +6,7 @@ import re
 import pytest
 
 from butler_run.agents.process import process
+from butler_run.runs.progress import Progress
 from butler_run.snapshots.of_run import RunSnapshots
 from butler_run.snapshots.undo import Changes
 
@@ -29,6 +30,40 @@ async def test_a_run_that_is_stopped_while_its_snapshot_is_taken_starts_no_agent
 
     assert UNCHANGED.fullmatch((await answer(chat)).reply.text)
     assert not (api / "made.txt").exists()
+
+
+async def test_a_stop_is_answered_once_while_the_status_has_to_wait(
+    chat, script, gate, wait_for, mocker
+):
+    mocker.patch("butler_run.runs.run.STATUS_LIMIT_S", 0.0)
+    gate.before(Progress, "end")
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "Run 1 started in *api* (Scripted)")
+
+    (said,) = await chat("/stop")
+    await gate.is_reached.wait()
+    before = len(chat.transport.sent)
+    gate.is_open.set()
+    ended = await wait_for(chat, "Run 1 in *api*: stopped", before)
+
+    assert UNCHANGED.fullmatch(said)
+    assert ended.reply.edits is not None
+    assert len(chat.transport.sent) == before + 1
+
+
+async def test_an_answer_does_not_wait_for_the_status_to_show_the_end(
+    chat, script, gate, answer, mocker
+):
+    mocker.patch("butler_run.runs.run.STATUS_LIMIT_S", 0.0)
+    gate.before(Progress, "end")
+    script.turns({"say": "Done."})
+    await chat("/use api")
+    await chat("/run do it")
+
+    assert (await answer(chat)).reply.text.startswith("Done.")
+    gate.is_open.set()
 
 
 async def test_a_run_is_not_called_stopped_while_its_agent_is_still_to_come(
