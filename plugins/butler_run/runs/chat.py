@@ -5,7 +5,6 @@ import logging
 
 from butler import ButlerError, Context, Reply
 from butler_run.history.runs import History
-from butler_run.text.markdown import clean
 from butler_run.text.redaction import Redactor
 
 logger = logging.getLogger(__name__)
@@ -76,4 +75,4 @@ class RunChat:
 
     def hidden(self, text: str) -> str:
         """Return ``text`` without secrets, escapes and control characters; may take a while."""
-        return self.secrets.redacted(clean(text))
+        return self.secrets.cleaned(text)

@@ -4,8 +4,12 @@ import re
 from collections.abc import Iterable
 
 from butler import SECRET_SHAPES
+from butler_run.text.apart import searched_apart
+from butler_run.text.markdown import clean
 
 HIDDEN = "•••"
+LONG = 300_000
+"""A text of more characters is searched in a process of its own."""
 
 _KEY = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _KEY_BLOCK = rf"-----BEGIN {_KEY}(?s:.*?)(?:-----END {_KEY}|\Z)"
@@ -45,7 +49,19 @@ class Redactor:
         )
 
     def redacted(self, text: str) -> str:
-        """Return ``text`` with every secret replaced by ``•••``."""
+        """Return ``text`` with every secret replaced by ``•••``; blocking if it is long."""
+        if len(text) > LONG:
+            return searched_apart(text, self._values, is_to_clean=False)
+        return self.searched(text)
+
+    def cleaned(self, text: str) -> str:
+        """Return the same without terminal escapes and control characters."""
+        if len(text) > LONG:
+            return searched_apart(text, self._values, is_to_clean=True)
+        return self.searched(clean(text))
+
+    def searched(self, text: str) -> str:
+        """Return the same as ``redacted``, however long that holds up this process."""
         return self._pattern.sub(HIDDEN, text)
 
     def without_keys(self, text: str) -> str | None:

@@ -94,3 +94,28 @@ def test_hostile_text_is_searched_in_no_time(unit):
     Redactor(["some value"]).without_keys((unit * 1_000_000)[:1_000_000])
 
     assert time.process_time() - began_at < SECONDS
+
+
+LONG_LINES = "the quick brown fox\n" * 20_000
+
+
+@pytest.mark.parametrize("search", [Redactor.redacted, Redactor.cleaned])
+def test_a_long_text_is_searched_without_holding_up_the_rest(search, mocker):
+    here = mocker.spy(Redactor, "searched")
+    secrets = f"hunter2-hunter2 \ud800\n{LONG_LINES}ghp_{'a1B2' * 9}\n-----BEGIN PRIVATE KEY-----"
+    text = LONG_LINES + secrets
+
+    found = search(Redactor(["hunter2-hunter2"]), text)
+
+    assert found == f"{LONG_LINES}••• \ud800\n{LONG_LINES}•••\n•••"
+    assert here.call_count == 0
+
+
+def test_a_long_text_is_cleaned_too():
+    assert Redactor().cleaned(f"\x1b[1m\u202e{LONG_LINES}") == LONG_LINES
+
+
+def test_a_text_that_is_not_searched_in_time_is_left_out(mocker):
+    mocker.patch("butler_run.text.apart.LIMIT_S", 0.0)
+
+    assert Redactor().redacted(LONG_LINES).startswith("(This text could not be searched")
