@@ -5,6 +5,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -39,9 +40,10 @@ def make_application(panel: Panel, port: int) -> Starlette:
     application = Starlette(
         routes=[*_reads(), *([] if panel.is_read_only else _acts())],
         middleware=[
+            Middleware(GZipMiddleware),
             Middleware(
                 Guard, doorkeeper=panel.doorkeeper, port=port, welcome=sign_in.welcome(panel)
-            )
+            ),
         ],
         exception_handlers={
             404: _missing,

@@ -119,18 +119,21 @@ class Live(Changing):
             await self._show(problem=str(error))
 
     async def _look_forever(self) -> None:
+        has_news = True
         while True:
+            if has_news and not self.snapshot.is_watched:
+                await self._read_runs()  # a console may have ended one
             await asyncio.sleep(LOOK_EVERY_S)
-            await self._look()
+            has_news = await self._look()
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Look at the files; return whether messages came since the last look."""
         events = self.snapshot.events
         try:
             await self._show(**await asyncio.to_thread(self._looked))
         except ButlerError as error:
             await self._show(problem=str(error))
-        if self.snapshot.events != events and not self.snapshot.is_watched:
-            await self._read_runs()  # as after a run of a console
+        return self.snapshot.events != events
 
     def _looked(self) -> dict[str, object]:
         everything = Filter()

@@ -8,6 +8,7 @@ import pytest
 import butler.web
 from butler.config import loading
 from butler.core.overview import LiveRun, OpenInquiry, Overview, RunReport, Way
+from butler.errors import DataError
 from butler.records.model import Done, Ignored
 from butler.records.sqlite import SqliteRecords
 from butler.storage.rows import insert_rows
@@ -174,6 +175,37 @@ def test_a_run_is_shown_with_its_answer_and_its_coloured_changes(owner, source, 
     assert "$0.25" in html
     assert "1,234" in html
     assert "Undo its changes" in html
+
+
+def test_the_largest_page_is_light_on_the_wire(owner, source):
+    lines = "".join(f"+    value_{n} = compute({n}, 'some text', {n * n})\n" for n in range(2_000))
+    patch = f"diff --git a/app.py b/app.py\n--- a/app.py\n+++ b/app.py\n@@ -0,0 +1,2000 @@\n{lines}"
+    source.reports[7] = RunReport(run(), "Done.", patch)
+
+    answer = owner.get("/runs/7?view=side")
+
+    assert "There is more of it in the patch." in answer.text
+    assert answer.num_bytes_downloaded <= 100_000
+
+
+async def test_a_run_that_did_not_finish_can_be_run_again(owner, panel, source):
+    source.known = [run(6, state="failed"), run(5)]
+    await look(panel, source)
+
+    html = owner.get("/").text
+
+    assert "Run 6 again" in html
+    assert "Run 5 again" not in html
+
+
+async def test_the_machines_are_listed_where_there_are_several(owner, mocker, config_path, panel):
+    assert "Machines" not in owner.get("/").text
+    mocker.patch("butler.ops.workers.states", side_effect=DataError("Redis cannot be used."))
+    config_path.write_text(f'{config_path.read_text()}\n[redis]\nurl = "redis://127.0.0.1:1"\n')
+    config_path.chmod(0o600)
+    object.__setattr__(panel, "config", loading.read(config_path))
+
+    assert "Redis cannot be used." in owner.get("/").text
 
 
 def test_the_patch_of_a_run_is_a_file(owner, source):

@@ -57,6 +57,7 @@ async def page_log(request: Request) -> Response:
         entries=entries[:SHOWN],
         is_cut=len(entries) > SHOWN,
         fields=str(request.query_params),
+        now=time.time(),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response
 
+from butler.web.machines import machine_lines
 from butler.web.panel import Panel, page, panel_of
 from butler.web.stream import EventStream
 
@@ -18,7 +19,8 @@ HEARTBEAT_S = 5.0
 
 async def page_now(request: Request) -> Response:
     """Show the daemon, the runs, and the latest messages."""
-    return page(request, "now.html")
+    machines = await machine_lines(panel_of(request).config)
+    return page(request, "now.html", machines=machines, now=time.time())
 
 
 async def stream(request: Request) -> Response:

@@ -1,6 +1,7 @@
 """Runs: the list of all, and one in full."""
 
 import asyncio
+import time
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,7 +20,7 @@ async def page_runs(request: Request) -> Response:
     number = int(before) if before.isdecimal() and len(before) < 16 else None
     runs = await panel_of(request).source.runs(A_PAGE, number)
     following = runs[-1].number if len(runs) == A_PAGE else None
-    return page(request, "runs.html", runs=runs, following=following)
+    return page(request, "runs.html", runs=runs, following=following, now=time.time())
 
 
 async def page_run(request: Request) -> Response:
@@ -27,7 +28,15 @@ async def page_run(request: Request) -> Response:
     report = await _report(request)
     view = "side" if request.query_params.get("view") == "side" else "unified"
     patch = await asyncio.to_thread(read_patch, report.patch)
-    return page(request, "run.html", report=report, run=report.summary, patch=patch, view=view)
+    return page(
+        request,
+        "run.html",
+        report=report,
+        run=report.summary,
+        patch=patch,
+        view=view,
+        now=time.time(),
+    )
 
 
 async def patch(request: Request) -> Response:

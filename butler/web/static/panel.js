@@ -39,6 +39,8 @@
       if (Date.now() - heardAt > SILENCE_MS) {
         silent.querySelector("time").textContent = new Date(heardAt).toLocaleTimeString();
         silent.hidden = false;
+        // Does nothing while htmx itself tries to connect again.
+        live.dispatchEvent(new Event("again"));
       }
     }, 1000);
   }
