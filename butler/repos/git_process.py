@@ -119,10 +119,12 @@ async def _read(stream: asyncio.StreamReader | None, limit: int) -> bytes:
 
 
 async def _write(stream: asyncio.StreamWriter, data: bytes) -> None:
-    with suppress(BrokenPipeError, ConnectionResetError):
-        stream.write(data)
-        await stream.drain()
-    stream.close()
+    try:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            stream.write(data)
+            await stream.drain()
+    finally:
+        stream.close()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

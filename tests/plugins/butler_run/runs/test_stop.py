@@ -14,6 +14,12 @@ UNCHANGED = re.compile(r"Run 1 stopped after \d+ s\. No files changed\.")
 ENDED = "Run 1 was stopped, its processes have ended."
 
 
+@pytest.fixture(autouse=True)
+def patient(mocker):
+    """Let a stop be answered with what the run has to say, however long that takes here."""
+    mocker.patch("butler_run.runs.run.STOPPED_LIMIT_S", 600.0)
+
+
 async def test_a_run_that_is_stopped_while_its_snapshot_is_taken_starts_no_agent(
     chat, script, api, gate, wait_for, answer, mocker
 ):
