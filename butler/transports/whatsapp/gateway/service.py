@@ -13,6 +13,7 @@ from neonize.exc import NeonizeError
 from butler.errors import DataError
 from butler.transports.whatsapp.account import Account
 from butler.transports.whatsapp.gateway import exit_reasons
+from butler.transports.whatsapp.gateway.asking_again import time_to_ask
 from butler.transports.whatsapp.gateway.client import Client
 from butler.transports.whatsapp.gateway.connection import ServerConnection
 from butler.transports.whatsapp.gateway.disk_space import DiskSpace, lack, unusable, unwritable
@@ -53,13 +54,6 @@ from butler.transports.whatsapp.protocol.frames import (
 logger = logging.getLogger(__name__)
 
 TYPING_LIMIT_S = 5.0
-ASK_AGAIN_S = 0.1
-"""Time for the library to ask for a message that it could not store.
-
-It has confirmed it before. After five attempts, each as long as the way to the phone and back, it
-no longer asks.
-"""
-
 Ts = TypeVarTuple("Ts")
 
 
@@ -204,6 +198,7 @@ class Service:
 
     async def _end_stalled(self) -> None:
         ended = await self._stalled
+        await time_to_ask(self._client.is_logged_in)
         if self._held:
             self._connection.is_open.clear()
             self._post(Connection(is_up=False, detail=ended.sentence))
@@ -275,7 +270,7 @@ class Service:
     def _end_if_unwritable(self, code: int) -> None:
         # The library cannot decrypt what it cannot store.
         if code == Event.UNDECRYPTABLE and (ended := lack(Path(self._options.folder))) is not None:
-            self._on_loop(self._loop.call_later, ASK_AGAIN_S, self._stall, ended)
+            self._on_loop(self._stall, ended)
 
     def _on_state(self, code: int, event: bytes) -> None:
         if code == Event.UNDECRYPTABLE:

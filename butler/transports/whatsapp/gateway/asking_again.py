@@ -1,0 +1,32 @@
+"""Time for the library to ask for messages that it could not store.
+
+It confirms each of them to WhatsApp, and asks its sender for it once more in a goroutine of its
+own. A process that ends in between loses the message.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from neonize.exc import NeonizeError
+
+ROUNDS: Final = 4
+ROUND_S: Final = 0.025
+"""Not longer: after five attempts, each as long as the way to the phone and back, the library no
+longer asks."""
+
+LIMIT_S: Final = 3.0
+
+
+async def time_to_ask(poll: Callable[[], Awaitable[object]]) -> None:
+    """Wait until the library has had its turn several times, however busy the machine is.
+
+    Args:
+        poll: Calls the library, and returns when it was at work.
+    """
+    with suppress(TimeoutError, NeonizeError):
+        async with asyncio.timeout(LIMIT_S):
+            for _ in range(ROUNDS):
+                await asyncio.sleep(ROUND_S)
+                await poll()
