@@ -78,6 +78,14 @@ class Parking:
                 dropped.append(each.number)
         return dropped
 
+    async def ask_about(self, ctx: Context, parked: Parked) -> None:
+        """Let the chat decide on a run that may have gone on after this copy of it was made."""
+        if self._history.parked.take(parked.number) is not None:
+            self._history.end(parked.number, State.LIMITED)
+            told = f"Run {parked.number} waited for the end of a usage limit. It may have gone on "
+            told += "since, as Butler's data was restored from a copy."
+            await ctx.reply(f"{told} /retry {parked.number} runs it again.")
+
     def wait(self, ctx: Context, parked: Parked) -> None:
         """Wait in the background for the time at which a run goes on."""
         ctx.start(self._wait(ctx, parked), f"parked run {parked.number}")

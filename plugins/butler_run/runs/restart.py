@@ -45,6 +45,7 @@ class Restart:
         self._runs = runs
         self._choices = choices
         self._machine = machine
+        self._is_restored = is_restored
         cut_off = history.cut_off(self._was_cut_off, with_queued=is_restored)
         self._untold = {run.number: (run, text) for run, text in (*cut_off, *history.untold())}
 
@@ -87,10 +88,12 @@ class Restart:
         self._runs.line_up(ctx, request.number, repo, copy, request.prompt, choice)
 
     async def _wait(self, reopen: Reopen, asked: Request) -> None:
-        """Wait on for the end of a usage limit."""
+        """Wait on for the end of a usage limit; ask instead if that may have been before."""
         ctx = await reopen(asked.message)
         for parked in self._history.parked.of(ctx.chat_id):
-            if parked.number == asked.number:
+            if parked.number == asked.number and self._is_restored:
+                await self._runs.parking.ask_about(ctx, parked)
+            elif parked.number == asked.number:
                 self._runs.parking.wait(ctx, parked)
 
     async def _report(self, send: Send, run: Past, text: str) -> None:

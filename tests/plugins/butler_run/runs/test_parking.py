@@ -5,6 +5,7 @@ import time
 import pytest
 
 from butler.app import read_setup
+from butler.storage.generation import mark_restored
 from butler.testing import open_chat
 from butler_run.runs.parking import AFTER_RESET_S, LATE_S
 
@@ -160,6 +161,27 @@ async def test_it_survives_a_restart(butler_toml, tmp_path, script, clock, wait_
             await wait_for(chat, "Run 1 was to go on while Butler was away, too long ago.")
         else:
             await wait_for(chat, "Continue where you were stopped by the usage limit. (c-1)")
+
+
+async def test_in_a_copy_that_was_put_back_the_chat_is_asked(
+    butler_toml, tmp_path, script, clock, wait_for
+):
+    path = tmp_path / "butler.toml"
+    path.write_text(butler_toml)
+    script.turns({"limited": True, "resets_at": time.time() + RESET_S})
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+        await chat("/park on")
+        await chat("/run do it")
+        await wait_for(chat, "I go on then.")
+    mark_restored(tmp_path / "data")
+
+    async with open_chat(read_setup(path)) as chat:
+        told = await wait_for(chat, "It may have gone on since")
+        clock.put_forward(RESET_S + AFTER_RESET_S + 1)
+
+        assert told.reply.text.endswith("/retry 1 runs it again.")
+        assert (await chat("/runs"))[0].startswith("• 1 *api* ended by a usage limit")
 
 
 async def test_a_warning_stands_below_the_answer(chat, script, run):
