@@ -1,7 +1,8 @@
 """The cost of a WhatsApp message, with the stand-in server: ``python bench/whatsapp.py``.
 
 ``--against CHECKOUT`` measures another checkout in the same rounds; that is the way to judge a
-change. ``--quick`` prints the round trip only.
+change. ``--quick`` prints the round trip only. ``--steady`` lets 100 chats write, 5 messages a
+second in all for five minutes, and prints the round trip of Butler and how many got no reply.
 
 Side by side in one run: Butler as ``butler run`` starts it but without pacing, and the stand-in's
 echo bot, which is neonize and nothing else: once as neonize opens its database by itself, once as
@@ -23,7 +24,12 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -48,6 +54,7 @@ BURSTS = 3
 MEMORY_AFTER = (1_000, 10_000)
 IN_FLIGHT = 50
 BURST_LIMIT_S = 300.0
+STEADY_S, PER_SECOND = 300.0, 5.0
 TUNED = "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=20000&_synchronous=NORMAL&_x="
 LIMIT = "echo bot, database as ours"
 STARTS = 7
@@ -92,6 +99,27 @@ class Contender:
         last = await reading
         answered = {reply.quoted_id for reply in self.server.replies}
         return last - began, len(set(asked) - answered)
+
+    async def talk(self, seconds: float, per_second: float) -> tuple[list[float], int]:
+        """Send messages at a steady rate; return the round trips and the number of lost ones."""
+        count = int(seconds * per_second)
+        times: list[float] = []
+        written: dict[str, float] = {}
+
+        async def read() -> None:
+            for _ in range(count):
+                reply = await self.server.next_reply(BURST_LIMIT_S)
+                times.append(time.perf_counter() - written.pop(reply.quoted_id))
+
+        reading = asyncio.create_task(read())
+        began = time.perf_counter()
+        for number in range(count):
+            await asyncio.sleep(began + number / per_second - time.perf_counter())
+            at = time.perf_counter()
+            written[await self._write(number)] = at
+        with suppress(TimeoutError):
+            await reading
+        return times, len(written)
 
     async def _write(self, number: int) -> str:
         sender = self.people[number % CHATS]
@@ -302,10 +330,27 @@ async def run(folder: Path, against: Path | None, *, is_quick: bool) -> None:
             await measure_memory(ours, process, 0)
 
 
+async def run_steadily(folder: Path) -> None:
+    async with butler(folder) as (ours, _process):
+        for number in range(WARM_UP):
+            await ours.round_trip(number)
+        times, lost = await ours.talk(STEADY_S, PER_SECOND)
+    cuts = statistics.quantiles(times, n=100)
+    print(
+        f"{PER_SECOND:g} messages a second in {CHATS} chats for {STEADY_S:g} s"
+        f"   p50 {cuts[49] * 1e3:.1f} ms   p99 {cuts[98] * 1e3:.1f} ms   {lost} of "
+        f"{len(times) + lost} lost"
+    )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--against", type=Path)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--steady", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        asyncio.run(run(Path(temporary), options.against, is_quick=options.quick))
+        if options.steady:
+            asyncio.run(run_steadily(Path(temporary)))
+        else:
+            asyncio.run(run(Path(temporary), options.against, is_quick=options.quick))
