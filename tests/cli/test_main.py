@@ -253,7 +253,7 @@ def test_what_a_signal_cut_short_has_failed():
     [
         (["--help"], ("neonize", "pydantic", "prompt_toolkit", "asyncio", "butler.app")),
         (["--version"], ("neonize", "pydantic", "prompt_toolkit", "asyncio", "butler.app")),
-        (["check"], ("neonize", "prompt_toolkit", "google.protobuf", "segno")),
+        (["check"], ("neonize", "prompt_toolkit", "google.protobuf", "segno", "markdown_it")),
         (["sessions"], ("neonize", "prompt_toolkit", "google.protobuf", "segno")),
         (["plugins"], ("neonize", "prompt_toolkit", "google.protobuf", "segno")),
     ],

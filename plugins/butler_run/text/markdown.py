@@ -5,12 +5,15 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-
-from markdown_it import MarkdownIt
-from markdown_it.tree import SyntaxTreeNode
+from typing import TYPE_CHECKING
 
 from butler import fenced
 from butler_run.text.html import without_tags
+
+if TYPE_CHECKING:
+    # Slow to import, and not needed before an agent has answered.
+    from markdown_it import MarkdownIt
+    from markdown_it.tree import SyntaxTreeNode
 
 # The parser is linear, at worst 15 µs a character ("![" repeated), which makes 50 ms. A phone shows
 # half as much.
@@ -91,6 +94,8 @@ def tail(text: str, limit: int = 1200) -> str:
 
 def _translated(markdown: str) -> str:
     """Return ``markdown`` in WhatsApp's mark-up; as it is where it is nested beyond measure."""
+    from markdown_it.tree import SyntaxTreeNode
+
     try:
         tree = SyntaxTreeNode(_parser(markdown).parse(markdown))
         return _BLANK_LINES.sub("\n\n", _blocks(tree.children)).strip()
@@ -98,19 +103,21 @@ def _translated(markdown: str) -> str:
         return markdown.strip()
 
 
-def _parser(markdown: str) -> MarkdownIt:
+def _parser(markdown: str) -> "MarkdownIt":
     """Return a parser; without tables where one could have more cells than there are characters."""
+    from markdown_it import MarkdownIt
+
     lines = markdown.split("\n")
     cells = len(lines) * max(line.count("|") for line in lines)
     tables = ["table"] if cells <= MAX_CELLS else []
     return MarkdownIt("commonmark").enable([*tables, "strikethrough"])
 
 
-def _blocks(nodes: Iterable[SyntaxTreeNode], joint: str = "\n\n") -> str:
+def _blocks(nodes: Iterable["SyntaxTreeNode"], joint: str = "\n\n") -> str:
     return joint.join(_block(node) for node in nodes)
 
 
-def _block(node: SyntaxTreeNode) -> str:
+def _block(node: "SyntaxTreeNode") -> str:
     match node.type:
         case "heading":
             return _marked(_inline(node.children, frozenset({"strong"})), "*")
@@ -132,7 +139,7 @@ def _block(node: SyntaxTreeNode) -> str:
             return node.content.strip()
 
 
-def _items(node: SyntaxTreeNode) -> Iterator[str]:
+def _items(node: "SyntaxTreeNode") -> Iterator[str]:
     first = int(node.attrs.get("start", 1))
     for number, item in enumerate(node.children, start=first):
         bullet = f"{number}. " if node.type == "ordered_list" else "- "
@@ -141,7 +148,7 @@ def _items(node: SyntaxTreeNode) -> Iterator[str]:
         yield bullet + (text if _FENCE in text else text.replace("\n", f"\n{_INDENT}"))
 
 
-def _table(node: SyntaxTreeNode) -> str:
+def _table(node: "SyntaxTreeNode") -> str:
     """Return a table as a code block, or where a phone is too narrow, row by row."""
     rows = [
         [_inline(cell.children, frozenset(_MARKS)).replace("\n", " ") for cell in row.children]
@@ -163,11 +170,11 @@ def _named_cells(head: Sequence[str], row: Sequence[str]) -> str:
     return "\n".join(f"*{name}*: {cell}" if name else cell for name, cell in cells if cell)
 
 
-def _inline(nodes: Iterable[SyntaxTreeNode], unmarked: frozenset[str] = frozenset()) -> str:
+def _inline(nodes: Iterable["SyntaxTreeNode"], unmarked: frozenset[str] = frozenset()) -> str:
     return "".join(_span(node, unmarked) for node in nodes)
 
 
-def _span(node: SyntaxTreeNode, unmarked: frozenset[str]) -> str:
+def _span(node: "SyntaxTreeNode", unmarked: frozenset[str]) -> str:
     match node.type:
         case "inline":
             return _inline(node.children, unmarked)
