@@ -6,7 +6,8 @@ Unprintable characters are escaped, as external names and errors may contain lin
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,14 @@ class Traced(Protocol):
     def trace(self) -> str:
         """Its id in the logs of every process and machine; computed where a line needs it."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A chat, and a message by the id that logs have of it; empty if it is about none."""
+
+    chat_id: str
+    trace: str = ""
 
 
 message_of_log: ContextVar[Traced | None] = ContextVar("message_of_log", default=None)
@@ -86,6 +95,16 @@ def configure(
     logging.basicConfig(level=least, handlers=handlers, force=True)
     for name, its_level in {**dict.fromkeys(own, level), **(levels or {})}.items():
         logging.getLogger(name).setLevel(its_level)
+
+
+@contextmanager
+def about(message: Traced | None) -> Iterator[None]:
+    """Name this message on what the block logs."""
+    token = message_of_log.set(message)
+    try:
+        yield
+    finally:
+        message_of_log.reset(token)
 
 
 class Complaint:

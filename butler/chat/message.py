@@ -81,6 +81,12 @@ class Attachment:
     path: Path | None = None
 
 
+def trace_of(chat_id: str, message_id: str) -> str:
+    """Return the short id by which every log names a message."""
+    known = f"{chat_id}\0{message_id}".encode(errors="surrogatepass")
+    return hashlib.sha256(known).hexdigest()[:8]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A received text.
@@ -124,8 +130,7 @@ class Message:
     @property
     def trace(self) -> str:
         """A short id that is the same in the logs of every process and machine."""
-        known = f"{self.chat_id}\0{self.id}".encode(errors="surrogatepass")
-        return hashlib.sha256(known).hexdigest()[:8]
+        return trace_of(self.chat_id, self.id)
 
     @property
     def author(self) -> str:

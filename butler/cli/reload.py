@@ -1,4 +1,4 @@
-"""`butler reload`: let the daemon read its configuration again."""
+"""`butler reload`: let the daemon and the worker read their configuration again."""
 
 import argparse
 import asyncio
@@ -9,14 +9,15 @@ from butler.cli.output import show_lines
 from butler.errors import DataError
 from butler.ops.control import ask_process
 from butler.ops.reloading import RELOAD, SELF
-from butler.ops.report import daemon_process
+from butler.ops.report import daemon_process, worker_process
 
 
 def main(options: argparse.Namespace) -> int:
-    """Check the configuration, then let the daemon put it into force."""
+    """Check the configuration, then let whoever runs here put it into force."""
     folder = app.read_setup(options.config).config.data_dir
-    process = daemon_process(folder)
-    if process is None:
+    found = [each for each in (daemon_process(folder), worker_process(folder)) if each is not None]
+    if not found:
         raise DataError("No Butler runs here. Start it with: butler run")
-    show_lines([asyncio.run(ask_process(folder, process, SELF, RELOAD))])
+    for process in found:
+        show_lines([asyncio.run(ask_process(folder, process, SELF, RELOAD))])
     return OK

@@ -493,8 +493,8 @@ class Bot:
 
     async def tell_owner(self, text: str) -> None:
         """Tell the owner something of Butler itself, as soon as it can be sent."""
-        owner_chat_id = self._services.transport.owner_chat_id
-        if owner_chat_id is not None:
+        # A worker has no chat of its own; its log says it.
+        if owner_chat_id := self._services.transport.owner_chat_id:
             await self._send(owner_chat_id, Reply(text, waits=True))
 
     async def _tell_owner(self, text: str) -> None:

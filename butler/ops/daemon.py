@@ -10,14 +10,14 @@ from pathlib import Path
 
 from butler.app import MEDIA_FOLDER, Setup
 from butler.config.schema import Config
-from butler.errors import ConfigError, LinkEndedError
+from butler.errors import LinkEndedError
 from butler.ops.data_files import DataFiles, watching
 from butler.ops.descendants import adopt
 from butler.ops.figures import waiting_messages
 from butler.ops.hubs import side_of
 from butler.ops.last_good import keep
 from butler.ops.link_watch import link_recorded
-from butler.ops.log_setup import configure_log
+from butler.ops.log_setup import follow_log
 from butler.ops.metrics.measuring import measures_of
 from butler.ops.notices import Notices
 from butler.ops.notify_socket import NotifySocket, telling
@@ -137,10 +137,7 @@ class _Daemon:
 
     def _follow(self, new: Setup) -> None:
         """Take a new configuration."""
-        try:
-            configure_log(new)
-        except ConfigError as error:
-            logger.error("the log goes on as before: %s", error)
+        follow_log(new)
         self._notices.config = new.config.notify
 
     def _note_worker(self, name: str, *, is_away: bool) -> None:
@@ -174,6 +171,7 @@ def _transport(
         max_message_age_s=whatsapp.max_message_age,
         pacing=Pacing(whatsapp.burst, whatsapp.messages_per_second, whatsapp.messages_per_minute),
         spawned=gateway,
+        log_level=setup.config.log.level.upper(),
         media=MediaPlace(setup.config.data_dir / MEDIA_FOLDER, setup.config.media.max_bytes),
     )
 

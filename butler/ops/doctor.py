@@ -20,6 +20,7 @@ from butler.ops import backup, checks, control, report
 _DAY_S: Final = 86_400.0
 _QUIET_S: Final = 10 * _DAY_S
 """WhatsApp unlinks a device whose phone was away for 14 days (faq.whatsapp.com/378279804439436)."""
+_SLOW_S: Final = 2.0
 _OLD_S: Final = _DAY_S
 """Longer than any run, so nothing uses a temporary folder of that age."""
 
@@ -71,6 +72,7 @@ def _link(setup: Setup) -> Iterator[Finding]:
         yield Finding(True, "link", f"connected for {since}")
     else:
         yield Finding(False, "link", f"{link} for {since}; see butler status")
+    yield from _acknowledgements(status.report.acknowledged_in_s)
     last_in = status.journal.last_in if status.journal else None
     if last_in is not None and time.time() - last_in > _QUIET_S:
         yield Finding(
@@ -80,6 +82,16 @@ def _link(setup: Setup) -> Iterator[Finding]:
             "without the phone, so open WhatsApp on it",
             is_note=True,
         )
+
+
+def _acknowledgements(usual_s: float | None) -> Iterator[Finding]:
+    """Say how long WhatsApp takes to acknowledge replies, which wait for each other."""
+    if usual_s is None:
+        return
+    said = f"WhatsApp takes {usual_s:.2g} s to acknowledge a reply"
+    if usual_s > _SLOW_S:
+        said += "; all replies wait for that, so look at the connection of this machine"
+    yield Finding(True, "acknowledgement", said, is_note=usual_s > _SLOW_S)
 
 
 def _readable_by_others(data: Path) -> Iterator[Diagnosis]:

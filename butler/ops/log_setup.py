@@ -1,8 +1,12 @@
 """The log as the configuration wants it."""
 
+import logging
+
 from butler import logs
 from butler.app import Setup
 from butler.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 
 def configure_log(setup: Setup) -> None:
@@ -19,3 +23,11 @@ def configure_log(setup: Setup) -> None:
         logs.configure(log.level.upper(), {"butler", *packages}, levels, target)
     except OSError as error:
         raise ConfigError(f"log.file: {log.file} cannot be written: {error.strerror}") from None
+
+
+def follow_log(setup: Setup) -> None:
+    """Write the log as a new configuration says; where that fails, it goes on as before."""
+    try:
+        configure_log(setup)
+    except ConfigError as error:
+        logger.error("the log goes on as before: %s", error)

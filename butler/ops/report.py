@@ -194,7 +194,16 @@ def _health_lines(status: Status) -> list[str]:
 
 def daemon_process(folder: Path) -> int | None:
     """Return the id of the daemon's process on a data folder; None if there is none."""
-    holder = lock_holder(folder / "daemon.lock")
+    return _process_of(folder / "daemon.lock")
+
+
+def worker_process(folder: Path) -> int | None:
+    """Return the id of the process that works for hubs on a data folder; None if none does."""
+    return _process_of(folder / "fleet" / "worker.lock")
+
+
+def _process_of(lock: Path) -> int | None:
+    holder = lock_holder(lock)
     return int(holder) if holder and holder.isdecimal() else None
 
 

@@ -51,6 +51,7 @@ class Report:
     undecryptable: int = 0
     is_deaf: bool = False
     clock_ahead_s: float | None = None
+    acknowledged_in_s: float | None = None
 
 
 @asynccontextmanager
@@ -81,6 +82,7 @@ async def reporting(
                 undecryptable=now.health.undecryptable,
                 is_deaf=now.health.is_deaf,
                 clock_ahead_s=now.health.clock_ahead_s,
+                acknowledged_in_s=now.health.acknowledged_in_s,
             ),
         )
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from butler.app import MEDIA_FOLDER, FleetSide, Setup
+from butler.config.schema import RepoConfig
 from butler.core.router import Router
 from butler.errors import ConfigError
 from butler.fleet.broker import Broker
@@ -17,10 +18,14 @@ from butler.fleet.marks import FILE_NAME
 from butler.fleet.pairing import join, parsed
 from butler.fleet.worker import Offer, WorkerTransport
 from butler.ops.fleet import open_broker
+from butler.ops.log_setup import follow_log
 from butler.ops.metrics.measuring import measures_of
+from butler.ops.notify_socket import NotifySocket
+from butler.ops.reloading import Reloader, has_terminal
 from butler.ops.shutdown import converse
 from butler.records.model import Records
 from butler.records.sqlite import SqliteRecords
+from butler.repos.registry import Repo
 from butler.storage.files import locked
 
 logger = logging.getLogger(__name__)
@@ -53,27 +58,36 @@ async def serve(setup: Setup, name: str | None, code: str | None = None) -> None
                     "This worker is paired with no hub yet. Where Butler runs: "
                     f"butler workers add {worker}. It prints the line to type here."
                 )
-            records = SqliteRecords(
-                setup.config.data_dir / "records.sqlite3",
-                setup.config.records.max_bytes,
-                setup.config.records.keep,
-            )
-            measures = measures_of(setup)
-            setup, own = measures.of_setup(setup), measures.of_records(records)
-            async with (
-                records.flushing(),
-                measures.published(),
-                at_work(setup, worker, broker, keys, own) as work,
-            ):
-                setup, transport, records_of_hub, side = work
-                logger.info("Ready: %s works for %s. Ctrl-C stops.", worker, _listed(keys))
-                await converse(
-                    *(setup, measures.of_transport(transport), records_of_hub),
-                    on_stop=transport.call_last,
-                    name="the worker",
-                    side=side,
-                )
+            await _work(setup, worker, broker, keys)
     logger.info("Stopped.")
+
+
+async def _work(setup: Setup, worker: str, broker: Broker, keys: HubKeys) -> None:
+    """Work until a signal asks to stop."""
+    kept = setup.config.records
+    records = SqliteRecords(setup.config.data_dir / "records.sqlite3", kept.max_bytes, kept.keep)
+    measures, shared = measures_of(setup), SharedRepos(setup)
+    setup, measured = measures.of_setup(setup), measures.of_records(records)
+    async with (
+        records.flushing(),
+        measures.published(),
+        at_work(setup, worker, broker, keys, measured, shared) as work,
+    ):
+        setup, transport, records_of_hub, side = work
+
+        def follow(new: Setup) -> None:
+            follow_log(new)
+            shared.follow(new)
+            transport.show_soon()
+
+        logger.info("Ready: %s works for %s. Ctrl-C stops.", worker, _listed(keys))
+        await converse(
+            *(setup, measures.of_transport(transport), records_of_hub),
+            on_stop=transport.call_last,
+            name="the worker",
+            side=side,
+            reloader=Reloader(setup, NotifySocket(), follow, is_in_terminal=has_terminal()),
+        )
 
 
 async def _join(broker: Broker, keys: HubKeys, code: str) -> None:
@@ -88,9 +102,16 @@ def _listed(keys: HubKeys) -> str:
 
 @asynccontextmanager
 async def at_work(
-    setup: Setup, name: str, broker: Broker, keys: HubKeys, own_records: Records
+    setup: Setup,
+    name: str,
+    broker: Broker,
+    keys: HubKeys,
+    own_records: Records,
+    shared: "SharedRepos | None" = None,
 ) -> AsyncIterator[tuple[Setup, WorkerTransport, Records, FleetSide]]:
     """Yield what makes a bot a worker; its name is held for the time of the block.
+
+    What is ``shared`` may change meanwhile; by default it is what the setup says.
 
     Raises:
         TransportError: Another worker has the name.
@@ -101,7 +122,7 @@ async def at_work(
     offer = Offer(
         name=name,
         owner=keys.owner,
-        repos=lambda: _shared(setup),
+        repos=(shared or SharedRepos(setup)).listed,
         commands=[each.name for each in setup.router.commands],
         key_of=keys.key,
         machines=lambda: keys.machines,
@@ -128,25 +149,36 @@ async def _opened(fleet: WorkerFleet) -> AsyncIterator[WorkerFleet]:
     yield fleet
 
 
-def _shared(setup: Setup) -> Sequence[SharedRepo]:
-    """Return the repos of this machine that hubs may use, with their audiences."""
-    allowed, configured = setup.config.machine.repos, setup.config.repos
-    shared = []
-    for repo in setup.repos:
-        if allowed is None or repo.name in allowed:
-            here = configured.get(repo.name)
-            people = None if here is None else here.users
-            chats = None if here is None else here.chats
-            is_open = people is None and chats is None
-            shared.append(
-                SharedRepo(
-                    repo.name,
-                    repo.description,
-                    None if is_open else tuple(str(each) for each in people or ()),
-                    None if is_open else tuple(chats or ()),
-                )
-            )
-    return shared
+class SharedRepos:
+    """The repos of this machine that hubs may use, with their audiences.
+
+    Args:
+        setup: The checked configuration.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._repos = setup.repos
+        self._config = setup.config
+
+    def follow(self, new: Setup) -> None:
+        """Take a new configuration, whose repos are known here already."""
+        self._config = new.config
+
+    def listed(self) -> Sequence[SharedRepo]:
+        """Return them as of now."""
+        allowed = self._config.machine.repos
+        return [
+            _shared(repo, self._config.repos.get(repo.name))
+            for repo in self._repos
+            if allowed is None or repo.name in allowed
+        ]
+
+
+def _shared(repo: Repo, configured: RepoConfig | None) -> SharedRepo:
+    if configured is None or configured.audience is None:
+        return SharedRepo(repo.name, repo.description, None, None)
+    people = tuple(str(each) for each in configured.users or ())
+    return SharedRepo(repo.name, repo.description, people, tuple(configured.chats or ()))
 
 
 @asynccontextmanager

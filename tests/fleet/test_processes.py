@@ -137,3 +137,24 @@ def test_a_worker_without_redis_says_what_it_needs(tmp_path):
 
     assert ended.returncode == 2
     assert "A worker needs a Redis that its hub reaches, too: set url in [redis]." in ended.stderr
+
+
+def test_a_worker_reads_its_configuration_again_when_asked(machines, start):
+    server, laptop = machines
+    console = start("console", "--jsonl", "--config", server)
+    start("worker", "join", code_of(server), "--config", laptop)
+    until_online(console)
+
+    text = laptop.read_text().replace('[repos.web]\npath = "web"', '[repos.site]\npath = "web"')
+    laptop.write_text(text)
+    reloaded = run_butler("reload", "--config", laptop)
+    while "site" not in (said := ask(console, "/repos")):
+        pass
+    laptop.write_text(f"{text}\nnonsense = 1\n")
+    refused = run_butler("reload", "--config", laptop)
+
+    assert reloaded.stdout in ("In force now: repos.\n", "Nothing has changed.\n")
+    assert said.startswith("*laptop* (online): api, site ")
+    assert refused.returncode == 2
+    assert "nonsense" in refused.stderr
+    assert ask(console, "/use laptop/site").startswith("This chat now works on *site* on laptop")

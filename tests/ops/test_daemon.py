@@ -1,6 +1,7 @@
 """The whole way: a phone, WhatsApp, the gateway, the daemon, and back."""
 
 import asyncio
+import json
 import signal
 import socket
 import sys
@@ -264,3 +265,39 @@ def free_port():
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
+
+
+async def test_one_id_follows_a_message_through_gateway_daemon_and_agent(linked, whatsapp_server):
+    server = whatsapp_server
+    linked.write_text(
+        f"""{linked.read_text()}
+        log.format = "json"
+        log.level = "debug"
+        [plugins.run]
+        sandbox = "off"
+        agent = "echo"
+        [plugins.run.agents.echo]
+        kind = "command"
+        command = ["sh", "-c", "echo I am at $BUTLER_TRACE"]
+        """
+    )
+
+    async with Daemon(linked, server) as daemon:
+        await ask(server, "/use api", server.owner)
+        await server.send_text("/run say where you are", sender=server.owner)
+        while "I am at" not in (answer := (await server.next_reply()).text):
+            pass
+
+    # In a log of objects, the gateway's lines are objects, too.
+    trace = answer.split("I am at ")[1][:8]
+    events = [json.loads(line) for line in daemon.log.decode().splitlines()]
+    followed = [each for each in events if each.get("message") == trace]
+    loggers = {each["logger"] for each in followed}
+    assert loggers >= {
+        "butler.transports.whatsapp.gateway.receiving",
+        "butler.transports.whatsapp.gateway.sending",
+        "butler.core.bot",
+        "butler_run.agents.process.process",
+    }
+    assert len({each["chat"] for each in followed}) == 1
+    assert not [each for each in events if "say where" in json.dumps(each)]

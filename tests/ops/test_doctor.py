@@ -8,6 +8,7 @@ import time
 import pytest
 
 from butler.app import read_setup
+from butler.ops import doctor
 from butler.ops.doctor import cured, diagnoses
 from butler.ops.reporting import reporting
 from butler.storage.files import locked
@@ -146,3 +147,21 @@ def test_doctor_says_what_it_mended_and_what_only_a_person_can(config, data):
     assert "backup" not in again.stdout
     assert "whatsapp" in again.stdout
     assert looked.returncode == fixed.returncode == again.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("usual_s", "word", "said"),
+    [
+        (0.04, "ok", "WhatsApp takes 0.04 s to acknowledge a reply"),
+        (3.5, "note", "WhatsApp takes 3.5 s to acknowledge a reply; all replies wait for that"),
+    ],
+)
+def test_how_long_acknowledgements_take_is_said(usual_s, word, said):
+    (finding,) = doctor._acknowledgements(usual_s)
+
+    assert finding.word == word
+    assert finding.detail.startswith(said)
+
+
+def test_nothing_is_said_of_acknowledgements_before_there_was_one():
+    assert [*doctor._acknowledgements(None)] == []

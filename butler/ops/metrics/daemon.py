@@ -72,6 +72,9 @@ def _of_link(state: LinkState) -> Iterator[Metric]:
     health = state.health
     yield _gauge("link_deaf", "1 if no message can be decrypted.", health.is_deaf)
     yield _gauge("chats_set_aside", "Chats that cannot be written to.", len(health.set_aside))
+    if health.acknowledged_in_s is not None:
+        said = "How long WhatsApp usually takes to acknowledge a reply."
+        yield _gauge("acknowledgement_seconds", said, health.acknowledged_in_s)
     if health.clock_ahead_s is not None:
         said = "How far the clock is ahead of WhatsApp's."
         yield _gauge("clock_ahead_seconds", said, health.clock_ahead_s)

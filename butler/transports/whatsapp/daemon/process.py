@@ -3,15 +3,14 @@
 import asyncio
 import logging
 import os
-import re
 import signal
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from typing import IO, TYPE_CHECKING
 
 from butler.chat.message import Message
+from butler.transports.whatsapp.daemon.gateway_log import log_output
 from butler.transports.whatsapp.daemon.spawning import Spawned
 from butler.transports.whatsapp.protocol.codec import ProtocolError, encoded, read_frame
 from butler.transports.whatsapp.protocol.frames import (
@@ -38,13 +37,6 @@ LAST_BREATH_S = 1.0
 
 GRACE_S = 3.0
 """From SIGTERM to SIGKILL."""
-
-_LOG_LINE = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", re.DOTALL)
-_CHATTER = "Press Ctrl+C to exit"
-"""Printed by the library at each start; meaningless here."""
-
-_LONGEST_LINE = 2_000
-_LINES_A_MINUTE = 200
 
 
 class GatewayProcess:
@@ -155,7 +147,7 @@ async def gateway(
             process = _Process(started.process)
             logger.debug("the gateway is process %d", process.pid)
             logging_task = asyncio.create_task(
-                _log_output(await _read(started.process.stdout)), name="gateway-log"
+                log_output(await _read(started.process.stdout)), name="gateway-log"
             )
             try:
                 handle = GatewayProcess(process, reader, writer)
@@ -214,35 +206,3 @@ async def _end(process: _Process) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
-
-
-class _Log:
-    """Logs the output of a gateway, at most 200 lines a minute."""
-
-    def __init__(self) -> None:
-        self._minute = 0
-        self._count = 0
-
-    def write(self, line: str) -> None:
-        if line == _CHATTER:
-            return
-        if (minute := int(time.monotonic() / 60)) != self._minute:
-            self._minute, self._count = minute, 0
-        self._count += 1
-        if self._count > _LINES_A_MINUTE:
-            return
-        if self._count == _LINES_A_MINUTE:
-            line = "… further output is dropped for the rest of this minute"
-        level, text = match.groups() if (match := _LOG_LINE.match(line)) else ("INFO", line)
-        logger.log(logging.getLevelNamesMapping()[level], "gateway: %s", text[:_LONGEST_LINE])
-
-
-async def _log_output(output: asyncio.StreamReader) -> None:
-    log, rest = _Log(), b""
-    while chunk := await output.read(65_536):
-        *lines, rest = (rest + chunk).split(b"\n")
-        rest = rest[-65_536:]
-        for line in lines:
-            log.write(line.decode(errors="replace"))
-    if rest:
-        log.write(rest.decode(errors="replace"))

@@ -85,6 +85,7 @@ class WhatsAppTransport:
         limits: Timeouts of the gateway.
         spawned: The process of the first gateway, if it was started before.
         media: Where the files of messages are kept; by default in the folder.
+        log_level: The level of the gateway's log.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class WhatsAppTransport:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         spawned: Spawned | None = None,
         media: MediaPlace | None = None,
+        log_level: str = "WARNING",
     ) -> None:
         account = read_account(folder)
         self.owner_chat_id = account.chat_id if account else None
@@ -112,6 +114,7 @@ class WhatsAppTransport:
             *(str(folder.absolute()), device_name, limits, pacing),
             media_folder=str(self._media.folder.absolute()),
             max_file_bytes=self._media.max_bytes,
+            log_level=log_level,
         )
         self._supervisor = Supervisor(options, self._take, self._greet, spawned)
         self._delivery = Delivery(self._supervisor.send, send_limit_s)

@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+from butler import logs
 from butler.errors import DataError, TransportError
 from butler.storage.files import private_folder
 from butler.transports.event_loop import FreezeAwareLoop
@@ -45,11 +46,7 @@ def main() -> NoReturn:
     os.umask(0o077)
     descriptor, daemon = map(int, sys.argv[1:])
     _end_with(daemon)
-    logging.basicConfig(
-        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True
-    )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(is_news)
+    _configure_log("WARNING")
     problem = _load_library()
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=FreezeAwareLoop) as runner:
         runner.run(_serve(descriptor, problem))
@@ -68,6 +65,13 @@ def _load_library() -> TransportError | None:
     # It warns that ffmpeg is missing, which only media need.
     logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
     return None
+
+
+def _configure_log(level: str) -> None:
+    """Write the log for the daemon, which reads it line by line."""
+    logs.configure(level, target=logs.Target(is_json=True))
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(is_news)
 
 
 def _end_with(daemon: int) -> None:
@@ -105,6 +109,7 @@ async def _serve_daemon(
         options = await read_frame(reader)
         if not isinstance(options, Options):
             return None
+        _configure_log(options.log_level)
         if problem is not None:
             raise problem
         folder = Path(options.folder)

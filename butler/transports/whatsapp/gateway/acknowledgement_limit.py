@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from statistics import median
 from typing import Final
 
 LEAST_S: Final = 3.0
@@ -31,6 +32,11 @@ class AcknowledgementLimit:
         if len(self._samples) >= ENOUGH_SAMPLES:
             return min(self._longest_s, max(LEAST_S, TOLERANCE * max(self._samples)))
         return min(self._longest_s, LEAST_S) if self._has_lost() else self._longest_s
+
+    @property
+    def usual_s(self) -> float | None:
+        """How long the half of the last ones took at most; None if there was none."""
+        return round(median(self._samples), 2) if self._samples else None
 
     def note(self, seconds: float) -> None:
         """Note how long an acknowledgement took."""

@@ -13,6 +13,7 @@ from google.protobuf.message import (  # type: ignore[import-untyped]  # ships n
 )
 from neonize.proto.Neonize_pb2 import Message as MessageEvent
 
+from butler.logs import about
 from butler.transports.whatsapp.gateway.changes import Changes
 from butler.transports.whatsapp.gateway.contents import Change, change, is_key_only
 from butler.transports.whatsapp.gateway.jids import address
@@ -231,7 +232,8 @@ class Receiver:
         try:
             event = MessageEvent.FromString(entry.event)
         except DecodeError:
-            logger.error("message %s in the journal cannot be read", entry.key.message_id)
+            with about(entry.key):
+                logger.error("message %s in the journal cannot be read", entry.key.message_id)
             await persisted(self._inbox.set_aside, entry.row)
             return None
         if changes:
@@ -244,6 +246,8 @@ class Receiver:
         self, entry: Entry, event: MessageEvent, translator: Translator, *, is_edit: bool = False
     ) -> Incoming | Ignored | None:
         message = translator.message(event)
+        with about(message):
+            logger.debug("message %d is handed over", entry.row)
         refusal = translator.refusal(event, message)
         if refusal is None:
             return Incoming(entry.row, message, is_edit=is_edit)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 
+from butler.logs import Subject, Traced, about
 from butler.transports.whatsapp.gateway import exit_reasons
 from butler.transports.whatsapp.gateway.acknowledgement_limit import AcknowledgementLimit
 from butler.transports.whatsapp.gateway.composing import Composer
@@ -92,6 +93,11 @@ class Sender:
         """Whether a message has left and is not acknowledged yet."""
         return self._limit is not None
 
+    @property
+    def acknowledged_in_s(self) -> float | None:
+        """How long WhatsApp usually takes to acknowledge a reply; None if unknown."""
+        return self._patience.usual_s
+
     def ask(self, *parts: Send) -> None:
         """Send this to its chat when its slot comes, even if the daemon is gone by then."""
         # Send it even if it cannot be stored on a full disk.
@@ -153,7 +159,8 @@ class Sender:
                 self._is_idle = self._ready.empty()
                 ranked = await self._ready.get()
                 self._is_idle = False
-                await self._take_up(ranked)
+                with about(_subject(ranked.request)):
+                    await self._take_up(ranked)
         except GatewayEnd:
             # The library blocks all replies after such a one; but this gateway still has to
             # store acknowledgements.
@@ -266,6 +273,7 @@ class Sender:
 
     async def _sent(self, request: Send, message_id: str) -> Outcome:
         await persisted(self._outbox.sent, request.key, message_id)
+        logger.debug("reply %s was sent as %s", request.key, message_id)
         if await persisted(self._set_aside.remove, request.chat_id):
             self._on_set_aside()
         return Outcome(message_id)
@@ -325,6 +333,11 @@ class Sender:
     async def _unknown(self, request: Send, reason: str) -> Outcome:
         await persisted(self._outbox.unknown, request.key, reason)
         return Outcome(None, reason)
+
+
+def _subject(request: Send) -> Traced:
+    """Return the message that a reply answers, else its chat."""
+    return request.answers or Subject(request.chat_id)
 
 
 def _answer(key: str, outcome: Outcome | str) -> Sent | NotSent:

@@ -217,6 +217,7 @@ class Service:
         match frame:
             case Ping():
                 self._post(Pong())
+                self._health.update(acknowledged_in_s=self._sender.acknowledged_in_s)
             case Send():
                 self._sender.ask(frame)
             case SendAll():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from butler.chat.message import trace_of
 from butler.storage.rows import Value
 from butler.storage.sqlite import Row
 
@@ -72,6 +73,16 @@ class Key(NamedTuple):
     message_id: str
     chat: str
     sender: str
+
+    @property
+    def chat_id(self) -> str:
+        """The chat, as logs ask for it."""
+        return self.chat
+
+    @property
+    def trace(self) -> str:
+        """The id of the message in logs."""
+        return trace_of(self.chat, self.message_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Options:
         is_unlinking: Log the device out instead of serving it.
         media_folder: Where the files of messages go.
         max_file_bytes: The largest one.
+        log_level: The level of its log, which is part of the daemon's.
     """
 
     folder: str
@@ -85,6 +86,7 @@ class Options:
     is_unlinking: bool = False
     media_folder: str = ""
     max_file_bytes: int = 16_000_000
+    log_level: str = "WARNING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,12 +268,14 @@ class Health:
         undecryptable: How many messages could not be decrypted since the gateway started.
         is_deaf: No message can be decrypted any longer, whoever sends it.
         clock_ahead_s: How far this machine's clock is ahead of WhatsApp's; None if unknown.
+        acknowledged_in_s: How long WhatsApp usually takes to acknowledge a reply; None if unknown.
     """
 
     set_aside: tuple[str, ...] = ()
     undecryptable: int = 0
     is_deaf: bool = False
     clock_ahead_s: float | None = None
+    acknowledged_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

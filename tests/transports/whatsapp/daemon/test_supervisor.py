@@ -14,7 +14,7 @@ import pytest
 from butler.chat.message import Message, Person, Reply
 from butler.errors import TransportError
 from butler.transports.whatsapp import linked_account, pair
-from butler.transports.whatsapp.daemon import pairing, process, spawning, supervisor
+from butler.transports.whatsapp.daemon import gateway_log, pairing, process, spawning, supervisor
 from butler.transports.whatsapp.daemon.notices import INTERRUPTED
 from butler.transports.whatsapp.protocol.frames import Connection, Health, Options
 from crash_series import is_alive
@@ -167,7 +167,7 @@ async def test_a_gateway_that_ignores_sigterm_is_killed(scenario, tmp_path, monk
 
 
 async def test_what_a_gateway_prints_is_logged_within_bounds(scenario, tmp_path, caplog, mocker):
-    mocker.patch.object(process, "time").monotonic.return_value = 60.0
+    mocker.patch.object(gateway_log, "time").monotonic.return_value = 60.0
     caplog.set_level(logging.INFO)
     scenario("chats")
 
