@@ -101,8 +101,9 @@ def read_setup(path: Path | None = None, kept: Path | None = None) -> Setup:
         "help": HelpPlugin(Settings()),
         **loaded,
         "access": AccessPlugin(access, grants),
-        "machines": MachinesPlugin(Settings()),
     }
+    if config.redis.place is not None:
+        plugins["machines"] = MachinesPlugin(Settings())
     router = Router(
         (each for name, plugin in plugins.items() for each in commands_of(plugin, name)),
         config.prefix,

@@ -97,8 +97,14 @@ def test_the_guide_explains_every_public_name_that_is_no_error():
 
 
 @pytest.fixture(scope="module")
-def commands():
-    setup = read_setup(ROOT / "config.example.toml")
+def commands(tmp_path_factory):
+    """The commands of a Butler that has all it can have, by their names."""
+    path = tmp_path_factory.mktemp("all") / "config.toml"
+    example = (ROOT / "config.example.toml").read_text()
+    table = '[redis]\nurl = "unix:///run/redis.sock"\n'
+    path.write_text(example.replace("[redis]\n", table))
+    path.chmod(0o600)
+    setup = read_setup(path)
     return {name: command for command in setup.router.commands for name in command.names}
 
 

@@ -10,7 +10,7 @@ from butler.core.plugin import Plugin, command
 class HelpPlugin(Plugin):
     """Lists the commands and explains each."""
 
-    @command(aliases=("commands", "start"), needs=Role.VIEWER, at=At.HUB)
+    @command(aliases=("commands", "start"), needs=Role.VIEWER, at=At.TOPIC)
     async def help(self, ctx: Context, command: str | None = None) -> str:
         """List the commands, or explain one.
 

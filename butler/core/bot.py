@@ -107,6 +107,16 @@ class Bot:
 
         Returns when all turns, and all jobs that they started, have ended.
         """
+        fleet = self._services.fleet
+        if fleet is not None:
+            fleet.offer(self._foreign_commands)
+        try:
+            await self._serve()
+        finally:
+            if fleet is not None:
+                fleet.offer(tuple)
+
+    async def _serve(self) -> None:
         for name, plugin in self._plugins.items():
             ready = plugin.ready(self._services.send, self._reopened)
             self._services.jobs.start(ready, f"ready {name}")
@@ -230,8 +240,16 @@ class Bot:
         return Say("", verdict.refusal) if self._hints.are_given(ctx) else verdict
 
     def _takes_command(self, message: Message, role: Role) -> bool:
-        ctx = Context(message, role, self._services)
-        return any(plugin.takes_command(ctx) for plugin in self._plugins.values())
+        ctx, fleet = Context(message, role, self._services), self._services.fleet
+        if any(plugin.takes_command(ctx) for plugin in self._plugins.values()):
+            return True
+        call = ctx.foreign_call
+        if fleet is None or call is None or not fleet.takes_command(call.word):
+            return False
+        return any(plugin.takes_text(ctx) for plugin in self._plugins.values())
+
+    def _foreign_commands(self) -> list[str]:
+        return [name for each in self._plugins.values() for name in each.foreign_commands()]
 
     async def _reopened(self, message: Message) -> Context:
         return Context(message, await self._services.gate.role_now(message), self._services)

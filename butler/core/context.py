@@ -181,19 +181,23 @@ class Context:
         return None if fleet is None else await fleet.next_number(after)
 
     @contextmanager
-    def asking(self, number: int, code: str, rejections: Iterable[str]) -> Iterator[None]:
+    def asking(
+        self, number: int, code: str, rejections: Iterable[str], *, takes_text: bool = False
+    ) -> Iterator[None]:
         """Let answers find a question of a job wherever it is asked, while the block runs.
 
         Args:
             number: That of the job.
             code: Tells the question from all others.
             rejections: The words that reject it; they overtake the other messages of the chat.
+            takes_text: Any text of the sender of this message may answer it.
         """
         fleet = self._services.fleet
         if fleet is None:
             yield
             return
-        question = OpenQuestion(self.chat_id, number, code, tuple(rejections))
+        text_of = self.sender if takes_text else None
+        question = OpenQuestion(self.chat_id, number, code, tuple(rejections), text_of)
         fleet.question_asked(question)
         try:
             yield

@@ -1,11 +1,11 @@
 """The seam to other machines: what the bot asks of a fleet, if there is one."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from butler.access.rules import Role
-from butler.chat.message import Message
+from butler.chat.message import Message, Person
 from butler.core.commands import Answer, Pass
 from butler.core.gate import Hear, Say
 from butler.core.router import Call
@@ -103,12 +103,14 @@ class OpenQuestion(NamedTuple):
         number: The number of the run.
         code: Tells it from all other questions.
         rejections: The words that would reject it.
+        text_of: Whose plain text answers it, beside the words that answer any; None for nobody.
     """
 
     chat_id: str
     number: int
     code: str
     rejections: tuple[str, ...]
+    text_of: Person | None = None
 
 
 class Fleet(Protocol):
@@ -137,6 +139,18 @@ class Fleet(Protocol):
         Raises:
             UserError: It cannot be placed; the text says why.
         """
+        ...
+
+    def offer(self, foreign_commands: Callable[[], Iterable[str]]) -> None:
+        """Let others know the commands that plugins of this machine take though none has them.
+
+        Args:
+            foreign_commands: Returns their names as they are by now.
+        """
+        ...
+
+    def takes_command(self, word: str) -> bool:
+        """Return whether a plugin on another machine takes a command of this name."""
         ...
 
     def machines(self, message: Message, role: Role) -> Sequence[Machine]:

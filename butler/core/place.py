@@ -11,4 +11,5 @@ class At(Enum):
     HUB = "the machine with the link to the chat network"
     RUN = "the machine of the run that is named, else of the chat's newest run"
     RUN_OR_REPO = "the machine of the run that is named, else of the active repo"
+    TOPIC = "the machine of the active repo if it is there and has the command that is named"
     EVERYWHERE = "all machines; their replies are joined"

@@ -168,6 +168,13 @@ class Plugin(Observable, Generic[SettingsT]):
         """
         return False
 
+    def foreign_commands(self) -> Iterable[str]:
+        """Return the names of the commands that ``takes_command`` may take; none by default.
+
+        Where this machine works for others, they pass these on.
+        """
+        return ()
+
     def command_hint(self, ctx: Context) -> str:
         """Return a sentence on the command in the message, which is unknown; empty by default."""
         return ""

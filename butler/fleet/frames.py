@@ -160,6 +160,7 @@ class Asked(Frame, frozen=True):
     job: int
     code: str
     rejections: tuple[str, ...]
+    text_of: Person | None = None
 
 
 class Closed(Frame, frozen=True):
@@ -231,6 +232,7 @@ class Card(Frame, frozen=True):
         commands: The names of its commands.
         jobs: Its runs in progress: the chat, behind its hub, and the number.
         known: The hubs that the worker knows, with their lives.
+        foreign_commands: The names of commands that its plugins take though it has none such.
     """
 
     worker: str
@@ -243,6 +245,7 @@ class Card(Frame, frozen=True):
     commands: tuple[str, ...]
     jobs: tuple[tuple[str, int], ...] = ()
     known: tuple[tuple[str, int], ...] = ()
+    foreign_commands: tuple[str, ...] = ()
 
 
 def chars_of(frame: object) -> int:

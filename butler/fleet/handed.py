@@ -1,7 +1,7 @@
 """What a worker's bot asks where a hub has already decided: judge, sessions, records, fleet."""
 
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from butler.access.rules import Refusal, Role
 from butler.chat.message import Message
@@ -189,12 +189,18 @@ class WorkerFleet:
         jobs: set[tuple[str, int]],
         links: Links,
         show: Callable[[], None],
+        offer: Callable[[Callable[[], Iterable[str]]], None],
     ) -> None:
         self.works_at = name
         self._show = show
+        self.offer = offer
         self._broker = broker
         self._jobs = jobs
         self._links = links
+
+    def takes_command(self, word: str) -> bool:
+        """Return False: nothing is handed on from here."""
+        return False
 
     def overtakes(self, message: Message) -> bool:
         """Return False: the bot itself knows."""
@@ -228,7 +234,7 @@ class WorkerFleet:
 
     def question_asked(self, question: OpenQuestion) -> None:
         """Tell the hub."""
-        asked = Asked(question.number, question.code, question.rejections)
+        asked = Asked(question.number, question.code, question.rejections, question.text_of)
         self._links.report(question.chat_id, asked)
 
     def question_closed(self, question: OpenQuestion) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -138,6 +138,15 @@ class Hub:
     ) -> Placed:
         """Have a message handled where it belongs; return what is left to do here."""
         return await self._turns.hand_over(message, role, verdict, is_meant)
+
+    def offer(self, foreign_commands: Callable[[], Iterable[str]]) -> None:
+        """Do nothing: nothing is handed to this machine."""
+
+    def takes_command(self, word: str) -> bool:
+        """Return whether a plugin of a worker takes a command of this name."""
+        cards = (each.card for each in self._directory)
+        names = (name for card in cards if card is not None for name in card.foreign_commands)
+        return any(name.lower() == word.lower() for name in names)
 
     def machines(self, message: Message, role: Role) -> Sequence[Machine]:
         """Return the machines, this one first, with the repos that a reply may name."""

@@ -178,8 +178,8 @@ class HubEvents:
                 self._registry.job_began(machine, chat_id, job)
             case JobEnded(job):
                 self._registry.job_ended(job)
-            case Asked(job, code, rejections):
-                question = OpenQuestion(chat_id, job, code, rejections)
+            case Asked(job, code, rejections, text_of):
+                question = OpenQuestion(chat_id, job, code, rejections, text_of)
                 self._registry.question_asked(machine, question, life)
             case Closed(_job, code):
                 self._registry.question_closed(chat_id, code)

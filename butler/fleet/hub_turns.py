@@ -158,7 +158,7 @@ class HubTurns:
             *(member.name, command, place.argument, repo, digest_of(message.text))
         )
         self._journal.place(turn, placement, message.chat_id)
-        sent = replace(message, is_to_bot=True) if place.is_prompt else message
+        sent = self._as_prompt(message) if place.is_prompt else message
         order = self._order(turn, placement, member, sent, ctx.role)
         order.message, order.is_urgent = message, place.is_urgent
         return await self._carried_out(order)
@@ -172,6 +172,13 @@ class HubTurns:
                 return Say(str(error), Refusal("not placed", str(error)))
             order.frame = msgspec.structs.replace(order.frame, files=files)
         return await self._handover.carry_out(order)
+
+    def _as_prompt(self, message: Message) -> Message:
+        """Return plain text as its plugin gets it there: with a slash before a command."""
+        call, text = self._services.router.foreign(message.text), message.text
+        if call is not None and self._services.router.prefix != "/":
+            text = f"{'//' if call.is_escaped else '/'}{call.word} {call.argument}".strip()
+        return replace(message, text=text, is_to_bot=True)
 
     async def _everywhere(
         self, place: Everywhere, call: Call, message: Message, role: Role

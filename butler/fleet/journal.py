@@ -88,6 +88,11 @@ class QuestionPlace(NamedTuple):
     question: OpenQuestion
     life: int = 0
 
+    @property
+    def takes_text(self) -> bool:
+        """Whether plain text may answer it."""
+        return self.question.text_of is not None
+
 
 _question = msgspec.json.Decoder(QuestionPlace)
 _placement = msgspec.json.Decoder(Placement)

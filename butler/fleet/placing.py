@@ -89,6 +89,8 @@ class Placing:
         match command.at:
             case At.HUB | At.CHOICE:
                 return call
+            case At.TOPIC:
+                return self._of_topic(call, active)
             case At.RUN:
                 return self._of_run(call, message.chat_id)
             case At.RUN_OR_REPO:
@@ -121,10 +123,24 @@ class Placing:
             fitting = [each for each in asked if answer.code in {None, each.question.code}]
             if fitting:
                 return self._of_questions(fitting, answer.word) or here
+        else:
+            asked = self._asked_for_text(message, quoted)
+            if asked:
+                return self._of_questions(asked, printable(message.text, 40)) or here
         if quoted is None and not is_meant():
             return here
         machine = _machine_of(active)
         return (machine and self._there(machine, is_prompt=True)) or here
+
+    def _asked_for_text(self, message: Message, quoted: str | None) -> list[QuestionPlace]:
+        """Return the questions that plain text may answer: by a quote, a code, or their person."""
+        asked = [each for each in self._registry.questions(message.chat_id) if each.takes_text]
+        if message.quoted_id is not None:
+            return [each for each in asked if each.machine == quoted]
+        words = message.text.casefold().split()
+        ends = {each.rstrip(":") for each in (*words[:1], *words[-1:])}
+        coded = [each for each in asked if each.question.code in ends]
+        return coded or [each for each in asked if each.question.text_of == message.sender]
 
     def rejects_all(self, message: Message) -> bool:
         """Return whether plain text rejects every open question of its chat."""
@@ -215,6 +231,16 @@ class Placing:
         if member.card is not None and call.command.name not in member.card.commands:
             return call
         return There(machine, call.argument, is_urgent=call.command.overtakes)
+
+    def _of_topic(self, call: Call, active: str | None) -> Place:
+        """Return where a command can be explained; also without the others, this machine can."""
+        machine = _machine_of(active)
+        member = self._directory.get(machine) if machine is not None else None
+        if member is None or not self._directory.is_reachable or not member.is_online:
+            return call
+        topic = call.argument.strip().lower()
+        is_there = member.card is not None and topic in member.card.commands
+        return There(member.name, call.argument) if is_there else call
 
     def _of_questions(self, asked: list[QuestionPlace], word: str) -> Place | None:
         machines = {each.machine for each in asked}

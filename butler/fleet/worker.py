@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 SLOTS = 256
 """Maximum number of turns in hand; hubs repeat the others."""
+
+MOST_FOREIGN_COMMANDS = 1_000
+"""On a card."""
 
 CLOSE_LIMIT_S = 2.0
 
@@ -108,6 +112,7 @@ class WorkerTransport:
         self.links = Links(
             *(broker, offer.name, self._life, self._membership, offer.key_of, self._run)
         )
+        self._foreign_commands: Callable[[], Iterable[str]] = tuple
         self.on_turn: Callable[[HandedTurn], None] = lambda _turn: None
 
     async def __aenter__(self) -> Self:
@@ -209,6 +214,11 @@ class WorkerTransport:
         )
         self._end(message.chat_id, over)
 
+    def offer(self, foreign_commands: Callable[[], Iterable[str]]) -> None:
+        """Show the hubs which commands plugins take though none has them."""
+        self._foreign_commands = foreign_commands
+        self._membership.beat_soon()
+
     def show_soon(self) -> None:
         """Show the hubs soon what has changed on the card."""
         self._membership.beat_soon()
@@ -298,6 +308,7 @@ class WorkerTransport:
             commands=tuple(offer.commands),
             jobs=tuple(self.jobs),
             known=self.links.known,
+            foreign_commands=tuple(islice(self._foreign_commands(), MOST_FOREIGN_COMMANDS)),
         )
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:

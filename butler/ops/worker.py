@@ -134,7 +134,10 @@ async def at_work(
     transport.on_turn = lambda turn: sessions.take(turn.message.chat_id, turn.frame.repo)
     side = FleetSide(
         fleet=lambda _services: _opened(
-            WorkerFleet(broker, name, transport.jobs, links, transport.show_soon)
+            WorkerFleet(
+                *(broker, name, transport.jobs, links),
+                *(transport.show_soon, transport.offer),
+            )
         ),
         judge=HandedJudge(turns, setup.router, links, name, setup.config.machine.repos),
         sessions=sessions,

@@ -207,6 +207,10 @@ class RunPlugin(
         """Return whether a command that Butler has not got may be the agent's."""
         return self._prompts.takes_command(ctx)
 
+    def foreign_commands(self) -> list[str]:
+        """Return the names of the commands that agents announced here."""
+        return self._history.slash_commands.names
+
     def command_hint(self, ctx: Context) -> str:
         """Say how an unknown command reaches the agent."""
         return self._prompts.hint(ctx)

@@ -64,8 +64,9 @@ class Fleet:
         chat: An owner in a group with the hub's bot.
     """
 
-    def __init__(self, folder, server):
+    def __init__(self, folder, server, name=HUB):
         self.folder = folder
+        self.name = name
         self.server = server
         self.hub_stack = AsyncExitStack()
         self.workers = {}
@@ -91,17 +92,23 @@ class Fleet:
         path.chmod(0o600)
         return path
 
+    def another(self, name):
+        """Return another hub for the same workers, in the same Redis; not started yet."""
+        other = Fleet(self.folder, self.server, name)
+        other.redis_name = self.redis_name
+        return other
+
     def pair(self, worker):
         """Pair a worker with the hub, as the two halves of the exchange do."""
         key = f"key of {worker}".encode().ljust(32, b".")
-        keys = WorkerKeys(fleet_folder(self.folder / HUB / "data"))
+        keys = WorkerKeys(fleet_folder(self.folder / self.name / "data"))
         keys.invite(worker, b"secret")
         keys.pair(worker, b"secret", key)
-        HubKeys(fleet_folder(self.folder / worker / "data")).pair(worker, HUB, key)
+        HubKeys(fleet_folder(self.folder / worker / "data")).pair(worker, self.name, key)
 
     async def start_hub(self, *repos, more=""):
         """Start the hub."""
-        setup = read_setup(self.config(HUB, repos, more))
+        setup = read_setup(self.config(self.name, repos, more))
         transport, records = FakeTransport(), MemoryRecords()
         from butler.app import open_bot
 
@@ -212,10 +219,10 @@ def wait_for():
 
 @pytest.fixture
 def script(tmp_path):
-    """Set what the agent of a machine does in its next run."""
+    """Set what the agent of a machine does in its next run, or in its next prompts."""
 
-    def scripted(machine, *steps):
+    def scripted(machine, *steps, prompts=None, **keys):
         path = tmp_path / machine / "acp-script.json"
-        path.write_text(json.dumps({"turns": [list(steps)]}))
+        path.write_text(json.dumps({"turns": prompts or [list(steps)], **keys}))
 
     return scripted

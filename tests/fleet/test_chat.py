@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from butler.testing import make_message
+from butler.app import read_setup
+from butler.testing import make_message, open_chat
 
 ASK = {"ask": {"command": "make"}}
 
@@ -283,3 +284,23 @@ async def test_a_laptop_obeys_its_own_ceiling_of_agents(fleet):
     assert await fleet.chat("/agent codex") == [
         "codex may not work in *web*. Agents that may: scripted."
     ]
+
+
+async def test_machines_are_listed_with_what_they_do(two):
+    (said,) = await two.chat("/machines")
+
+    assert re.match(
+        r"• \*laptop\*: online for .+, Butler .+, 0 of 256 slots in use; api, web$", said
+    )
+
+
+async def test_without_redis_there_is_no_command_for_machines(butler_toml, tmp_path):
+    path = tmp_path / "alone.toml"
+    path.write_text(butler_toml)
+    setup = read_setup(path)
+
+    assert "machines" not in setup.plugins
+    async with open_chat(setup) as chat:
+        (listed,) = await chat("/help")
+    assert "/who" in listed
+    assert "/machines" not in listed

@@ -305,12 +305,11 @@ def test_who_may_do_what_is_said(tmp_path):
 
     assert lines == [
         "owners (the linked account, +4915112345678) may use every command",
-        "users (+4930123456) may use, in every chat, every command but /allow, /deny, /who, /why, "
-        "/machines",
+        "users (+4930123456) may use, in every chat, every command but /allow, /deny, /who, /why",
         "in 120363405395407771@g.us (Team), everybody may use every command but /allow, /deny, "
-        "/who, /why, /machines",
+        "/who, /why",
         "in 120363405395407772@g.us, +4930123457 may use every command but /clear, /allow, "
-        "/deny, /who, /why, /machines",
+        "/deny, /who, /why",
     ]
 
 

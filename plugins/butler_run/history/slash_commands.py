@@ -32,7 +32,12 @@ class SlashCommands:
         rows = self._file.rows(query, repo, agent)
         return [AgentCommand(*each) for each in json.loads(rows[0][0])] if rows else None
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all commands that any agent announced in any repo."""
+        rows = self._file.rows("SELECT commands FROM slash_commands")
+        return sorted({str(name) for (told,) in rows for name, _ in json.loads(told)})
+
     def is_any(self, name: str) -> bool:
         """Return whether any agent announced a command of this name, in any case, in any repo."""
-        rows = self._file.rows("SELECT commands FROM slash_commands")
-        return any(name.lower() == each.lower() for (told,) in rows for each, _ in json.loads(told))
+        return any(name.lower() == each.lower() for each in self.names)

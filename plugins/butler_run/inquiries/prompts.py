@@ -177,7 +177,7 @@ class InquiryPrompts:
             self._questions.open(inquiry)
             self._history.change(told.number, State.ASKING)
             try:
-                with told.ctx.asking(told.number, inquiry.code, ()):
+                with told.ctx.asking(told.number, inquiry.code, (), takes_text=True):
                     return await self._answer_given(inquiry)
             finally:
                 self._questions.close(inquiry)

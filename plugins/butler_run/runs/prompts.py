@@ -64,9 +64,10 @@ class Prompts:
 
     async def help(self, ctx: Context) -> str:
         """Return the commands of this chat's agent, one a line; nothing without an active repo."""
-        if await ctx.active_repo_name() is None:
+        try:
+            repo = await ctx.active_repo()
+        except UserError:  # none, or on a machine that is away
             return ""
-        repo = await ctx.active_repo()
         agent = self._choices.choose(ctx, repo).name
         commands = self._announced.of(repo.name, agent)
         if commands is None:
