@@ -20,7 +20,6 @@ from butler.core.context import Context
 from butler.core.fleet import Fleet, Handed, Joined, Placed
 from butler.core.gate import FORWARDED, NOT_A_COMMAND, Hear, Ignore, Say, Verdict, unheard
 from butler.core.hints import Hints
-from butler.core.overview import Overview
 from butler.core.owner_notices import OwnerNotices
 from butler.core.plugin import Listener, Plugin, Settings
 from butler.core.router import Call
@@ -157,13 +156,6 @@ class Bot:
         twin = copy(self)
         twin._services = replace(self._services, transport=transport)  # noqa: SLF001 - its own
         return twin
-
-    def overview(self) -> Overview:
-        """Return what is in progress."""
-        return Overview(
-            [run for plugin in self._plugins.values() for run in plugin.overview().runs],
-            [each for plugin in self._plugins.values() for each in plugin.overview().inquiries],
-        )
 
     async def handle(self, message: Message) -> None:
         """Handle ``message`` after the earlier ones of its chat.

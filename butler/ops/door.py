@@ -1,6 +1,7 @@
 """What the owner's panel may see and do in a process: the same as in a chat, through its gate."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -8,6 +9,9 @@ from butler.chat.message import Message, Reply
 from butler.core.aside import owners_message
 from butler.core.overview import Observable, Overview, RunReport, RunSummary
 from butler.errors import UserError
+from butler.logs import Complaint
+
+logger = logging.getLogger(__name__)
 
 _READ_ONLY = "Butler does not run, so there is nobody to do that. Start it with: butler run"
 
@@ -17,10 +21,6 @@ class Actor(Protocol):
 
     async def say(self, message: Message) -> list[Reply]:
         """Handle a message that came from elsewhere than its chat; return what answers it."""
-        ...
-
-    def overview(self) -> Overview:
-        """Return what is in progress."""
         ...
 
 
@@ -35,6 +35,7 @@ class Door:
     def __init__(self, plugins: Iterable[Observable], bot: Actor | None = None) -> None:
         self._plugins = tuple(plugins)
         self._bot = bot
+        self._complaint = Complaint(logger)
 
     async def say(self, chat_id: str, text: str, source: str) -> list[str]:
         """Let the owner write in a chat; return what answers that.
@@ -48,8 +49,19 @@ class Door:
         return [each.text for each in replies]
 
     def overview(self) -> Overview:
-        """Return what is in progress."""
-        return Overview() if self._bot is None else self._bot.overview()
+        """Return what is in progress; a plugin that cannot say shows nothing."""
+        if self._bot is None:
+            return Overview()
+        try:
+            seen = [each.overview() for each in self._plugins]
+        except Exception as error:  # noqa: BLE001 - the boundary to code of others
+            self._complaint.begin("what is in progress cannot be shown: %r", error)
+            return Overview()
+        self._complaint.end("what is in progress is shown again")
+        return Overview(
+            [run for each in seen for run in each.runs],
+            [inquiry for each in seen for inquiry in each.inquiries],
+        )
 
     async def runs(self, limit: int, before: int | None) -> list[RunSummary]:
         """Return runs, newest first."""

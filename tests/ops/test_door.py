@@ -18,7 +18,15 @@ def summary(number):
 
 
 class Worker(Observable):
-    """A plugin with the runs 1 to 3."""
+    """A plugin with the runs 1 to 3; tests set what is in progress."""
+
+    def __init__(self):
+        self.seen = Overview([], [])
+
+    def overview(self):
+        if self.seen is None:
+            raise RuntimeError("a bug")
+        return self.seen
 
     def past_runs(self, limit, before=None):
         return [summary(n) for n in (3, 2, 1) if before is None or n < before][:limit]
@@ -30,16 +38,15 @@ class Worker(Observable):
 class Bot:
     """A bot that repeats what it is told."""
 
-    def __init__(self):
-        self.seen = Overview([], [])
-
     async def say(self, message):
         if message.text == "no":
             raise UserError("Not that.")
         return [Reply(f"{message.source} in {message.chat_id}: {message.text}")]
 
-    def overview(self):
-        return self.seen
+
+@pytest.fixture
+def worker():
+    return Worker()
 
 
 @pytest.fixture
@@ -48,13 +55,13 @@ def bot():
 
 
 @pytest.fixture
-async def folder(tmp_path, monkeypatch, bot):
+async def folder(tmp_path, monkeypatch, worker, bot):
     monkeypatch.chdir(tmp_path)
 
     async def answer(plugin, text):
         return f"{plugin} {text}"
 
-    async with answering(tmp_path, answer, Door([Worker()], bot)):
+    async with answering(tmp_path, answer, Door([worker], bot)):
         yield tmp_path
 
 
@@ -83,11 +90,11 @@ async def test_a_run_is_reported_if_there_is_one(folder):
     assert await asked(folder, ReportRun(9)) == Report(None)
 
 
-async def test_who_watches_sees_each_change(folder, bot):
+async def test_who_watches_sees_each_change(folder, worker):
     watched = watched_process(folder, os.getpid())
     assert (await anext(watched)).runs == []
 
-    bot.seen = Overview([LiveRun(summary(1), "thinking")])
+    worker.seen = Overview([LiveRun(summary(1), "thinking")])
 
     assert (await anext(watched)).runs[0].doing == "thinking"
     await watched.aclose()
@@ -109,13 +116,24 @@ async def test_where_nobody_acts_there_is_a_sentence():
     assert Door([]).overview() == Overview()
 
 
-async def test_who_does_not_read_is_left_alone_and_holds_nobody_up(folder, bot, mocker):
+async def test_who_does_not_read_is_left_alone_and_holds_nobody_up(folder, worker, mocker):
     mocker.patch("butler.ops.control.SEEN_EVERY_S", 0.01)
     mocker.patch("butler.ops.control.LOOK_EVERY_S", 0.0)
     slow = watched_process(folder, os.getpid())
     await anext(slow)
-    bot.seen = Overview([LiveRun(summary(n), "x" * 1_000_000) for n in range(9)])
+    worker.seen = Overview([LiveRun(summary(n), "x" * 1_000_000) for n in range(9)])
 
     assert (await asked(folder, ListRuns(1))).runs
     await asyncio.sleep(0)
     await slow.aclose()
+
+
+async def test_a_plugin_that_fails_is_said_once_and_watched_on(worker, bot, caplog):
+    door = Door([worker], bot)
+    worker.seen = None
+    assert [door.overview(), door.overview()] == [Overview(), Overview()]
+    assert caplog.text.count("cannot be shown") == 1
+
+    worker.seen = Overview([LiveRun(summary(1), "thinking")])
+
+    assert [each.doing for each in door.overview().runs] == ["thinking"]

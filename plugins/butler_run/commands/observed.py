@@ -58,7 +58,7 @@ class ObservedRuns(RunCommandsBase):
 
     def _live_run(self, activity: Activity) -> LiveRun | None:
         past = self._history.run(activity.number, activity.chat_id)
-        if past is None:
+        if past is None or past.is_over:
             return None
         request = self._history.request(past.number)
         summary = RunSummary(

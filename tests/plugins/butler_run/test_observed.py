@@ -3,10 +3,15 @@
 import pytest
 
 from butler.core.aside import owners_message
+from butler.ops.door import Door
 
 
 def said(chat, text):
     return chat.bot.say(owners_message(chat.chat_id, text, "panel"))
+
+
+def overview(chat):
+    return Door(chat.bot._plugins.values(), chat.bot).overview()
 
 
 @pytest.fixture
@@ -22,13 +27,13 @@ async def test_a_question_is_shown_whole_and_can_be_answered_elsewhere(
     await used("/run tidy up")
     await wait_for(used, "wants to")
 
-    (asked,) = used.bot.overview().inquiries
+    (asked,) = overview(used).inquiries
     assert "rm -rf build" in asked.details + asked.wish
     allow = next(each for each in asked.ways if not each.is_rejection)
     assert await said(used, allow.word) == []
 
     await answer(used)
-    assert used.bot.overview().inquiries == []
+    assert overview(used).inquiries == []
     allowed = next(each for each in used.records.audit if each.result == "allow once")
     assert allowed.sender == "panel"
 
@@ -38,13 +43,13 @@ async def test_a_run_is_shown_while_it_works_and_can_be_stopped_elsewhere(used, 
     await used("/run tidy up")
     await wait_for(used, "wants to")
 
-    (run,) = used.bot.overview().runs
+    (run,) = overview(used).runs
     assert (run.summary.repo, run.summary.prompt) == ("api", "tidy up")
     assert run.doing == "waiting for an answer"
     (reply,) = await said(used, f"/stop {run.summary.number}")
 
     assert "stopped" in reply.text
-    assert used.bot.overview().runs == []
+    assert overview(used).runs == []
 
 
 async def test_a_run_is_reported_with_its_answer_and_its_changes(used, script, run, api):
