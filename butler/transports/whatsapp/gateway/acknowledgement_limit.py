@@ -5,7 +5,10 @@ from collections.abc import Callable
 from statistics import median
 from typing import Final
 
-LEAST_S: Final = 3.0
+LEAST_S: Final = 5.0
+"""Not less: to give up a message that does arrive leaves its chat in doubt."""
+
+AFTER_A_LOSS_S: Final = 3.0
 LAST_SAMPLES: Final = 50
 ENOUGH_SAMPLES: Final = 10
 TOLERANCE: Final = 20.0
@@ -31,7 +34,7 @@ class AcknowledgementLimit:
         """The timeout as of now."""
         if len(self._samples) >= ENOUGH_SAMPLES:
             return min(self._longest_s, max(LEAST_S, TOLERANCE * max(self._samples)))
-        return min(self._longest_s, LEAST_S) if self._has_lost() else self._longest_s
+        return min(self._longest_s, AFTER_A_LOSS_S) if self._has_lost() else self._longest_s
 
     @property
     def usual_s(self) -> float | None:

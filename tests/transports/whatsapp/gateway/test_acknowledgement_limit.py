@@ -11,11 +11,11 @@ from butler.transports.whatsapp.gateway.acknowledgement_limit import Acknowledge
         ([], False, 10.0),
         ([], True, 3.0),
         ([0.1] * 9, False, 10.0),
-        ([0.1] * 10, False, 3.0),
-        ([0.1] * 9 + [0.25], False, 5.0),
-        ([0.1] * 9 + [0.25], True, 5.0),
+        ([0.1] * 10, False, 5.0),
+        ([0.1] * 9 + [0.3], False, 6.0),
+        ([0.1] * 9 + [0.3], True, 6.0),
         ([2.0] * 10, True, 10.0),
-        ([2.0] * 10 + [0.1] * 50, False, 3.0),
+        ([2.0] * 10 + [0.1] * 50, False, 5.0),
     ],
 )
 def test_it_follows_what_is_known_of_the_connection(samples, has_lost, seconds):
