@@ -1,6 +1,7 @@
 """`butler console`: the bot in a terminal, or for programs."""
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from butler import app, logs
 from butler.app import Setup
 from butler.chat.message import Person
+from butler.chat.text import listed
 from butler.cli.exit_status import run_to_the_end
 from butler.core.bot import Bot
 from butler.errors import ConfigError, TransportError
@@ -52,9 +54,22 @@ async def _talk(setup: Setup, chat_id: str, sender: Person | None) -> bool:
     if os.isatty(0) and os.isatty(1):
         history = private_file(folder / "console-history")
         completer = CommandCompleter(setup.router, setup.repos, setup.plugins, chat_id)
-        prompt = PromptConsole(history, completer, chat_id, sender)
+        greeting = await asyncio.to_thread(_greeting, setup)
+        prompt = PromptConsole(history, completer, chat_id, sender, greeting)
         return await _converse(setup, prompt, records, prompt.follow)
     return await _converse(setup, PipedConsole(*_streams(), chat_id, sender), records)
+
+
+def _greeting(setup: Setup) -> str:
+    """Return what a person reads first; blocking."""
+    names = [repo.name for repo in setup.repos]
+    repos = f"Repos: {listed(names)}. /use {names[0]} selects one." if names else ""
+    lines = [
+        "Chat with Butler here. /help lists the commands, Ctrl-D quits.",
+        repos or f"No repos yet: add some to {setup.path}.",
+        *(plugin.greeting(list(setup.repos)) for plugin in setup.plugins.values()),
+    ]
+    return "\n".join(filter(None, lines))
 
 
 async def _talk_json(setup: Setup) -> bool:

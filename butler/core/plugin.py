@@ -94,6 +94,13 @@ class Plugin(Observable, Generic[SettingsT]):
         """
         return ()
 
+    def greeting(self, repos: Sequence[Repo]) -> str:
+        """Return a line for the start of the console, such as what a command still needs.
+
+        Nothing by default. May block.
+        """
+        return ""
+
     def suggestions(self, command: str, parameter: str, chat_id: str) -> Iterable[str]:
         """Return the words to offer for a parameter of a command; none by default.
 

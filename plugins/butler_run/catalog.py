@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 _HOSTS: dict[str, tuple[str, ...] | None] = {"on": None, "off": ()}
 
+_CANNOT_USE = ", so /run cannot use it"
+
 
 class Catalog:
     """The agents from the configuration, and the presets."""
@@ -83,6 +85,15 @@ class Catalog:
             ),
         ]
 
+    def greeting(self, repos: Sequence[Repo]) -> str:
+        """Say which agent works by default, or what it still needs; blocking."""
+        first = next(iter(repos), None)
+        name = self._default(self._options(first)) if first else self._settings.agent
+        finding = self._finding(self._settings.spelled(name), is_used=True)
+        if finding.is_fine:
+            return f"/run <prompt> lets {name} work in the active repo."
+        return f"/run needs an agent: {finding.detail.replace(_CANNOT_USE, '')}"
+
     def _finding(self, name: str, *, is_used: bool) -> Finding:
         """Check one agent; what nothing would use can only be worth a note."""
         settings = self._settings.agents.get(name, AgentSettings())
@@ -113,7 +124,7 @@ class Catalog:
             return ""
         preset = PRESETS.get(name)
         how = f" {preset.how_to_get}" if preset else ""
-        return f"{missing(program, Path(program))}, so /run cannot use it.{how}"
+        return f"{missing(program, Path(program))}{_CANNOT_USE}.{how}"
 
     def _program(self, name: str) -> str:
         settings = self._settings.agents.get(name, AgentSettings())

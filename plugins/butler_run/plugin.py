@@ -130,6 +130,10 @@ class RunPlugin(
             history_finding(self.data_folder / FILE_NAME),
         ]
 
+    def greeting(self, repos: Sequence[Repo]) -> str:
+        """Say what /run does, or still needs."""
+        return self._catalog.greeting(repos)
+
     def suggestions(self, command: str, parameter: str, chat_id: str) -> list[str]:
         """Offer the agents, and the runs of the chat, newest first."""
         if (command, parameter) == ("agent", "name"):

@@ -36,8 +36,14 @@ class PromptConsole(Typed):
     """A prompt with history and completion; a ``Transport``."""
 
     def __init__(
-        self, history: Path, completer: Completer, chat_id: str, sender: Person | None = None
+        self,
+        history: Path,
+        completer: Completer,
+        chat_id: str,
+        sender: Person | None = None,
+        greeting: str = "",
     ) -> None:
+        self._greeting = greeting
         self._author = Author(chat_id, sender)
         self._turn_over = asyncio.Event()
         self._bot: Bot | None = None
@@ -51,7 +57,7 @@ class PromptConsole(Typed):
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield each typed line as a message, until Ctrl-D."""
-        print_formatted_text("Chat with Butler here. /help lists the commands, Ctrl-D quits.")
+        print_formatted_text(self._greeting)
         with patch_stdout(raw=True):
             while (text := await self._typed()) is not None:
                 if text.strip():

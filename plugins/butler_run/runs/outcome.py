@@ -123,7 +123,9 @@ class Outcome:
             shorter = "/compact shortens it, " if has_compact else ""
             return f"{_TOO_LONG} {shorter}/new starts another."
         if said and self.state(is_stopped=is_stopped) is State.FAILED:
-            return f"{said} /retry {number} runs it again."
+            # A line that ends with a command to copy does not go on.
+            gap = " " if said.endswith((".", "!", "?")) else "\n"
+            return f"{said}{gap}/retry {number} runs it again."
         return f"{said} {after_limit}".strip() if said else ""
 
     def notes(self) -> list[str]:

@@ -34,7 +34,7 @@ async def test_an_agent_that_is_not_installed_says_how_to_get_it(chat, run):
 
     assert (await run(chat)).startswith(
         "codex-acp is not installed on the machine that runs Butler. "
-        "To get it: npm install -g @agentclientprotocol/codex-acp@2.6.0 /retry 1 runs it again.\n"
+        "To get it: npm install -g @agentclientprotocol/codex-acp@2.6.0\n/retry 1 runs it again.\n"
     )
 
 
