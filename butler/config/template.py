@@ -1,7 +1,8 @@
 """The commented configuration that `butler init` writes; config.example.toml is one of them."""
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,31 +49,86 @@ def text(repos: Iterable[Named], folders: Iterable[str] = ()) -> str:
 def write(path: Path | None = None) -> str:
     """Write a configuration with the repos found around here; return what to tell the user.
 
-    Without ``path`` it is written here, but in a working copy to the user's configuration folder:
-    it will hold phone numbers, which are not to be committed.
-
     Raises:
         ConfigError: There is a file already, or it cannot be written.
     """
-    target, around = (path, path.absolute().parent) if path else _usual_place()
-    folders, repos = _found(around, target)
-    _make_folder(target.parent)
-    try:
-        # Readable by nobody else, for secrets may come to stand in it.
-        descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text(repos, folders))
-    except FileExistsError:
-        raise ConfigError(
-            f"{target} already exists and was not changed. To write another one: "
-            "butler init --config FILE"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{target} cannot be written: {error.strerror}.") from None
-    places = ("those in this folder" if folder == "." else folder for folder in folders)
-    names = [*(repo.name for repo in repos), *places]
-    found = ", ".join(names) or "none yet, so add some to it; it has an example"
-    return f"Wrote {target}. Repos: {found}. Next: butler check"
+    return Proposal.of(path).write()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A configuration that could be written.
+
+    Attributes:
+        target: The file.
+        folders: The folders of repos that were found, as they shall stand.
+        repos: The repos that were found beside those.
+        owner: The phone number of the owner, if it is known.
+        agent: The agent that ``/run`` uses, if it is not the usual one.
+    """
+
+    target: Path
+    folders: Sequence[str]
+    repos: Sequence[Named]
+    owner: str = ""
+    agent: str = ""
+
+    @staticmethod
+    def of(path: Path | None = None) -> "Proposal":
+        """Look for repos around here.
+
+        Without ``path`` the file is here, but in a working copy in the user's configuration folder:
+        it will hold phone numbers, which are not to be committed.
+
+        Raises:
+            ConfigError: There is a file already.
+        """
+        target, around = (path, path.absolute().parent) if path else _usual_place()
+        if os.path.lexists(target):
+            raise _exists(target)
+        return Proposal(target, *_found(around, target))
+
+    @property
+    def found(self) -> str:
+        """The repos and folders by name, empty if there are none."""
+        places = ("those in this folder" if each == "." else each for each in self.folders)
+        return ", ".join([*(repo.name for repo in self.repos), *places])
+
+    def write(self) -> str:
+        """Write it; return what to tell the user.
+
+        Raises:
+            ConfigError: There is a file already, or it cannot be written.
+        """
+        _make_folder(self.target.parent)
+        content = text(self.repos, self.folders)
+        if self.owner:
+            owners = f'owners = ["{self.owner}"]'
+            content = re.sub(r"^# owners = .*$", owners, content, flags=re.MULTILINE)
+        if self.agent:
+            start = content.index("[plugins.run]")
+            chosen = f'agent = "{self.agent}"'
+            content = content[:start] + re.sub(
+                r"^# agent = .*$", chosen, content[start:], count=1, flags=re.MULTILINE
+            )
+        try:
+            # Readable by nobody else, for secrets may come to stand in it.
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+            with os.fdopen(os.open(self.target, flags, 0o600), "w", encoding="utf-8") as file:
+                file.write(content)
+        except FileExistsError:
+            raise _exists(self.target) from None
+        except OSError as error:
+            raise ConfigError(f"{self.target} cannot be written: {error.strerror}.") from None
+        found = self.found or "none yet, so add some to it; it has an example"
+        return f"Wrote {self.target}. Repos: {found}. Next: butler check"
+
+
+def _exists(target: Path) -> ConfigError:
+    return ConfigError(
+        f"{target} already exists and was not changed. To write another one: "
+        "butler init --config FILE"
+    )
 
 
 def _make_folder(folder: Path) -> None:

@@ -80,6 +80,14 @@ class Plugin(Observable, Generic[SettingsT]):
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings
 
+    @classmethod
+    def choices(cls) -> Sequence[str]:
+        """Return what of this machine ``butler init`` may offer as the plugin's main option.
+
+        For ``/run`` those are the agents that are installed; nothing by default. May block.
+        """
+        return ()
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
 
@@ -17,6 +18,7 @@ from butler import (
     listener,
     said,
 )
+from butler_run.agents import PRESETS
 from butler_run.catalog import Catalog
 from butler_run.commands.choices import ChoiceCommands
 from butler_run.commands.conversations import ConversationCommands
@@ -72,6 +74,11 @@ class RunPlugin(
     def __init__(self, settings: RunSettings) -> None:
         super().__init__(settings)
         self._catalog = Catalog(settings)
+
+    @classmethod
+    def choices(cls) -> list[str]:
+        """Return the known agents that are installed."""
+        return [name for name, preset in PRESETS.items() if shutil.which(preset.command[0])]
 
     async def __aenter__(self) -> Self:
         self._history = History(self.data_folder / FILE_NAME, self.keep_s)
