@@ -109,6 +109,16 @@ class Plugin(Observable, Generic[SettingsT]):
         """
         return ""
 
+    def trials(self, repos: Sequence[Repo]) -> Iterable[Finding]:
+        """Return a line for `butler doctor` on each thing that only shows by trying it; none.
+
+        It may run programs, and take some seconds.
+
+        Args:
+            repos: As for ``findings``.
+        """
+        return ()
+
     def suggestions(self, command: str, parameter: str, chat_id: str) -> Iterable[str]:
         """Return the words to offer for a parameter of a command; none by default.
 

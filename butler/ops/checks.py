@@ -1,12 +1,12 @@
 """`butler check` and `butler plugins`: check everything that the configuration names."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 
 from butler.app import Setup, open_sessions
 from butler.core import loader
 from butler.core.check_result import Finding
-from butler.core.plugin import commands_of
+from butler.core.plugin import Plugin, Settings, commands_of
 from butler.errors import DataError, TransportError
 from butler.ops.access_checks import access_findings
 from butler.ops.clock import clock_offset, is_wrong
@@ -115,11 +115,24 @@ def _plugins(setup: Setup) -> Iterator[Finding]:
         yield Finding(True, f"plugin {name}", commands)
 
 
+def trials(setup: Setup) -> Iterator[Finding]:
+    """Yield what plugins find by trying what they depend on."""
+    repos = tuple(setup.repos)
+    return _of_plugins(setup, lambda plugin: plugin.trials(repos))
+
+
 def _plugins_findings(setup: Setup) -> Iterator[Finding]:
+    repos = tuple(setup.repos)
+    return _of_plugins(setup, lambda plugin: plugin.findings(repos))
+
+
+def _of_plugins(
+    setup: Setup, ask: Callable[[Plugin[Settings]], Iterable[Finding]]
+) -> Iterator[Finding]:
     for name, plugin in setup.plugins.items():
         setup.introduce(plugin, name)
         try:
-            yield from plugin.findings(tuple(setup.repos))
+            yield from ask(plugin)
         except Exception as error:  # noqa: BLE001 - the boundary to code of others
             said = f"its own check failed: {type(error).__name__}: {error}"
             yield Finding(False, f"plugin {name}", said)

@@ -38,6 +38,7 @@ def diagnoses(setup: Setup) -> list[Diagnosis]:
     data = setup.config.data_dir
     return [
         *(Diagnosis(each) for each in checks.findings(setup)),
+        *(Diagnosis(each) for each in checks.trials(setup)),
         *(Diagnosis(each) for each in _link(setup)),
         *_readable_by_others(data),
         *_sockets_of_the_dead(data / control.FOLDER_NAME),

@@ -19,6 +19,7 @@ from butler_run.agents.readiness import (
     interpreter_problem,
     login_problem,
 )
+from butler_run.agents.versions import version_finding
 from butler_run.choice import NOTHING_CHOSEN, Choice, Chosen
 from butler_run.configured import (
     ceiling_of,
@@ -93,6 +94,18 @@ class Catalog:
         if finding.is_fine:
             return f"/run <prompt> lets {name} work in the active repo."
         return f"/run needs an agent: {finding.detail.replace(_CANNOT_USE, '')}"
+
+    def versions(self, repos: Sequence[Repo]) -> list[Finding]:
+        """Ask each known agent that is used for its version; others might take that for work."""
+        findings = []
+        for name in sorted(self._used(repos).intersection(PRESETS, self.names)):
+            settings = self._settings.agents.get(name, AgentSettings())
+            program = command_of(name, settings)[0]
+            # npx would download it first.
+            found = None if program == "npx" or is_in_repo(program) else shutil.which(program)
+            if found is not None:
+                findings.append(version_finding(name, found, environment_of(settings, program)))
+        return findings
 
     def _finding(self, name: str, *, is_used: bool) -> Finding:
         """Check one agent; what nothing would use can only be worth a note."""

@@ -141,6 +141,10 @@ class RunPlugin(
         """Say what /run does, or still needs."""
         return self._catalog.greeting(repos)
 
+    def trials(self, repos: Sequence[Repo]) -> list[Finding]:
+        """Ask the agents for their versions."""
+        return self._catalog.versions(repos)
+
     def suggestions(self, command: str, parameter: str, chat_id: str) -> list[str]:
         """Offer the agents, and the runs of the chat, newest first."""
         if (command, parameter) == ("agent", "name"):
