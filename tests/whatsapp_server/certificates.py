@@ -11,6 +11,17 @@ from cryptography.x509.oid import NameOID
 _HOSTS = ("web.whatsapp.com", "*.whatsapp.com", "*.whatsapp.net", "*.cdn.whatsapp.net")
 _VALIDITY = datetime.timedelta(days=3650)
 _PEM = serialization.Encoding.PEM
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def write_certificates(authority_path: Path, server_path: Path) -> None:
@@ -19,13 +30,14 @@ def write_certificates(authority_path: Path, server_path: Path) -> None:
     server_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("WhatsApp stand-in for tests")
     authority = (
-        _draft(authority_name, authority_name, authority_key)
+        _draft(authority_name, authority_name, authority_key, authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS, critical=True)
         .sign(authority_key, hashes.SHA256())
     )
     names = x509.SubjectAlternativeName([x509.DNSName(host) for host in _HOSTS])
     server = (
-        _draft(_name(_HOSTS[0]), authority_name, server_key)
+        _draft(_name(_HOSTS[0]), authority_name, server_key, authority_key)
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(authority_key, hashes.SHA256())
@@ -39,8 +51,14 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _draft(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    by: ec.EllipticCurvePrivateKey,
 ) -> x509.CertificateBuilder:
+    """Return a certificate with the key identifiers without which Python 3.13 takes none."""
+    subject_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key())
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -50,6 +68,8 @@ def _draft(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + _VALIDITY)
+        .add_extension(subject_id, critical=False)
+        .add_extension(authority_id, critical=False)
     )
 
 

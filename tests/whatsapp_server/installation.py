@@ -23,7 +23,7 @@ from whatsapp_server.tokens import Tokens, read_tokens
 PINNED_ROOT_KEY = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
 # Read at import time, because tests like to move HOME away from the user's files.
 DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whatsapp-server"
-_LAYOUT = 1
+_LAYOUT = 2
 """Part of the folder's name; count it up when what is in the folder changes."""
 
 
