@@ -322,8 +322,13 @@ async def run(folder: Path, against: Path | None, *, is_quick: bool) -> None:
         if is_quick:
             return
         await compare_bursts(contenders)
-        size_mb = proportional_mb([process.process.pid, await process.gateway()])
-        print(f"{'Butler':<27} both processes, in proportion   {size_mb:6.1f} MB")
+        ours_mb = proportional_mb([process.process.pid, await process.gateway()])
+        theirs_mb = proportional_mb([tuned.process_id])
+        for name, size_mb in ((ours.name, ours_mb), (tuned.name, theirs_mb)):
+            print(
+                f"{name:<27} all processes, in proportion   {size_mb:6.1f} MB"
+                f"   Butler takes {ours_mb / size_mb:.2f} x this"
+            )
     await compare_starts(folder, against)
     if against is None:
         async with butler(folder / "memory") as (ours, process):

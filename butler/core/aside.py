@@ -1,8 +1,8 @@
 """Messages that come from elsewhere than the chat network, such as the panel of the owner."""
 
+import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
-from uuid import uuid4
 
 from butler.chat.message import Attachment, Message, Person, Reply
 from butler.chat.transport import Transport
@@ -70,7 +70,7 @@ class Aside:
 def owners_message(chat_id: str, text: str, source: str) -> Message:
     """Return a message of the owner in a chat, who wrote it at ``source`` instead of there."""
     return Message(
-        id=f"{source}-{uuid4().hex}",
+        id=f"{source}-{secrets.token_hex(16)}",
         chat_id=chat_id,
         sender=Person(),
         text=text,
