@@ -60,9 +60,10 @@ class Album:
         self.had_effect = had_effect
         self._is_over.set()
 
-    async def over(self) -> None:
-        """Wait until it was handled."""
+    async def over(self) -> bool | None:
+        """Wait until it was handled; return what came of it."""
         await self._is_over.wait()
+        return self.had_effect
 
 
 class Albums:
@@ -74,14 +75,15 @@ class Albums:
 
     def __init__(self, gather_s: float = GATHER_S) -> None:
         self._gather_s = gather_s
-        self._albums: dict[tuple[str, str], Album] = {}
+        self._latest: dict[tuple[str, str], Album] = {}
+        self._by_first: dict[tuple[str, str], Album] = {}
 
     def joined_by(self, message: Message) -> Album | None:
         """Return the album that a message joins; None if it is not part of an earlier one.
 
         Only one message of an album has text.
         """
-        album = self._albums.get(_key(message))
+        album = self._latest.get(_key(message))
         if album is None or not album.is_open or not may_be_part(message):
             return None
         if message.text.strip() and any(part.text.strip() for part in album.parts):
@@ -100,21 +102,21 @@ class Albums:
         return [first] if album is None else album.parts
 
     def _of(self, first: Message) -> Album | None:
-        album = self._albums.get(_key(first))
-        return album if album is not None and album.parts[0].id == first.id else None
+        return self._by_first.get((first.chat_id, first.id))
 
     @contextmanager
     def begun_by(self, message: Message) -> Iterator[Album]:
         """Let others join this message while the block runs, if it is one that has more parts."""
         album = Album(message)
         album.is_open = may_be_part(message)
-        self._albums[_key(message)] = album
+        self._latest[_key(message)] = self._by_first[message.chat_id, message.id] = album
         try:
             yield album
         finally:
             album.end(had_effect=album.had_effect)
-            if self._albums.get(_key(message)) is album:
-                del self._albums[_key(message)]
+            self._by_first.pop((message.chat_id, message.id), None)
+            if self._latest.get(_key(message)) is album:
+                del self._latest[_key(message)]
 
 
 def joined(parts: Sequence[Message]) -> Message:

@@ -12,19 +12,18 @@ from typing import Any, NamedTuple, TypeVarTuple
 from butler.access.rules import Refusal, Role
 from butler.chat.message import Message, Person, Reply
 from butler.chat.transport import Transport
-from butler.core.albums import GATHER_S, Albums
+from butler.core.albums import GATHER_S
 from butler.core.aside import Aside
-from butler.core.attachments import with_files
 from butler.core.commands import PASS, Answer, Command, Pass
 from butler.core.context import Context
 from butler.core.fleet import Fleet, Handed, Joined, Placed
 from butler.core.gate import FORWARDED, NOT_A_COMMAND, Hear, Ignore, Say, Verdict, unheard
 from butler.core.hints import Hints
+from butler.core.intake import Intake, with_heard
 from butler.core.owner_notices import OwnerNotices
 from butler.core.plugin import Listener, Plugin, Settings
 from butler.core.router import Call
 from butler.core.services import Services
-from butler.core.speech import Read, Speech
 from butler.core.within import within
 from butler.errors import DataError, TransportError, UnknownRepoError, UsageError, UserError
 from butler.logs import message_of_log
@@ -89,8 +88,7 @@ class Bot:
         self._learned = learned
         self._notices = OwnerNotices(services.transport, announce)
         self._turn_limit_s = turn_limit_s
-        self._albums = Albums(gather_s)
-        self._speech = Speech(services, plugins.values(), self._judged)
+        self._intake = Intake(services, plugins.values(), self._judged, gather_s)
         self._hints = Hints(services, plugins.values(), time.monotonic)
         self._room = asyncio.Semaphore(MAX_TURNS)
         self._reader: asyncio.Task[None] | None = None
@@ -250,11 +248,11 @@ class Bot:
         message_of_log.set(message)
         if not message.attachments or isinstance(verdict, Say):
             had_effect = await self._turned(message, role, verdict)
-        elif (album := self._albums.joined_by(message)) is not None:
-            await album.over()
-            had_effect = album.had_effect
+        elif (album := self._intake.albums.joined_by(message)) is not None:
+            # What another machine has taken over has all the files already.
+            had_effect = await album.over() is not False
         else:
-            with self._albums.begun_by(message) as album:
+            with self._intake.albums.begun_by(message) as album:
                 had_effect = await self._turned(message, role, verdict)
                 album.had_effect = had_effect
         if had_effect is not None:
@@ -300,8 +298,8 @@ class Bot:
         if services.transport.is_withdrawn(message):
             return True
         shown = ""
-        if message.attachments or self._speech.is_answer(message):
-            read = await self._prepared(message, role, verdict)
+        if self._intake.concerns(message):
+            read = await self._intake.prepared(message, role, verdict)
             if read.verdict is None:
                 return True
             message, verdict, shown = read.message, read.verdict, read.shown
@@ -312,7 +310,7 @@ class Bot:
         if isinstance(placed, Handed):
             return None if placed.is_kept else placed.had_effect
         outcome = await self._outcome(ctx, placed)
-        answer = _with_heard(shown, outcome.answer)
+        answer = with_heard(shown, outcome.answer)
         if isinstance(answer, str):
             answer = Reply(answer, answers=message)
         if isinstance(answer, Reply):
@@ -320,70 +318,6 @@ class Bot:
                 answer = answer._replace(is_urgent=True)
             await self._send(message.chat_id, answer)
         return outcome.had_effect
-
-    async def _prepared(self, message: Message, role: Role, verdict: Call | Say | Hear) -> Read:
-        """Return a message with the text that counts, and the files that are meant for it."""
-        read = Read(message, verdict)
-        if isinstance(verdict, Hear):
-            read = await self._understood(message, role, verdict)
-        if read.message.attachments and isinstance(read.verdict, Call | Hear):
-            read = Read(*await self._with_files(read.message, role, read.verdict))
-        if self._services.transport.is_withdrawn(message):
-            return Read(message, None)
-        if read.shown and self._services.fleet is not None:
-            # The reply may come from another machine, which knows nothing of it.
-            await self._send(message.chat_id, Reply(read.shown, answers=message))
-            return Read(read.message, read.verdict)
-        return read
-
-    async def _understood(self, message: Message, role: Role, verdict: Hear) -> Read:
-        """Return a message as it counts: what was heard in it, or what it confirms."""
-        ctx, unchanged = Context(message, role, self._services), Read(message, verdict)
-        try:
-            if self._speech.is_speech(ctx):
-                self._services.transport.show_typing(message.chat_id, is_typing=True)
-                try:
-                    return await self._speech.read(ctx)
-                finally:
-                    self._services.transport.show_typing(message.chat_id, is_typing=False)
-            if self._speech.is_answer(message):
-                return await self._speech.answered(ctx) or unchanged
-        except TransportError as error:
-            logger.warning("a question was not asked: %s", error)
-            return Read(message, None)
-        except Exception:  # the boundary of a turn, as in _bounded
-            logger.exception("a voice message was not transcribed")
-            return Read(message, Say(APOLOGY, Refusal("not understood", "the plugin failed")))
-        return unchanged
-
-    async def _with_files(
-        self, first: Message, role: Role, verdict: Call | Hear
-    ) -> tuple[Message, Call | Say | Hear]:
-        """Wait for the rest of an album, and fetch what is meant for a handler."""
-        message = await self._albums.completed(first)
-        if message.text != first.text:
-            judged = self._judged(message, role)
-            if isinstance(judged, Ignore | Say):
-                return message, Say("", judged.refusal) if isinstance(judged, Ignore) else judged
-            verdict = judged
-        if not self._takes_files(message, role, verdict):
-            return message, verdict
-        parts = self._albums.parts(first)
-        try:
-            message = await with_files(
-                self._services.transport, message, parts, self._services.file_rules
-            )
-        except UserError as error:
-            return message, Say(str(error), Refusal("no file", str(error)))
-        return message, verdict
-
-    def _takes_files(self, message: Message, role: Role, verdict: Call | Hear) -> bool:
-        if isinstance(verdict, Call):
-            return verdict.command.takes_files
-        ctx = Context(message, role, self._services)
-        # A reply may be to what another machine has sent.
-        may_be_elsewhere = self._services.fleet is not None and message.quoted_id is not None
-        return may_be_elsewhere or any(plugin.takes_files(ctx) for plugin in self._plugins.values())
 
     async def _placed(self, fleet: Fleet, ctx: Context, verdict: Call | Hear) -> Placed:
         """Return what is left to do here, once the message is where it belongs."""
@@ -471,9 +405,8 @@ class Bot:
 
     def _begin(self, message: Message) -> None:
         self._services.transport.begin(message)
-        if message.attachments:
-            for part in self._albums.parts(message)[1:]:
-                self._services.transport.begin(part, is_told=False)
+        for part in self._intake.others(message):
+            self._services.transport.begin(part, is_told=False)
 
     async def _bounded(self, work: Coroutine[None, None, Answer | Pass]) -> _Outcome:
         """Return what came of ``work``."""
@@ -511,15 +444,6 @@ class Bot:
         owner_chat_id = self._services.transport.owner_chat_id
         if owner_chat_id is not None:
             await self._send(owner_chat_id, Reply(text))
-
-
-def _with_heard(shown: str, answer: Answer | Pass) -> Answer | Pass:
-    """Return a reply that begins with what was heard; without a reply, that alone."""
-    if not shown or answer is PASS:
-        return shown or answer
-    text = answer.text if isinstance(answer, Reply) else answer
-    whole = f"{shown}\n\n{text}" if text else shown
-    return answer._replace(text=whole) if isinstance(answer, Reply) else whole
 
 
 def _decision(verdict: Verdict) -> str:

@@ -202,3 +202,16 @@ async def test_more_files_are_waited_for_before_a_command_begins(setup, plugin):
     (sent,) = transport.sent
     assert sent.reply.text.startswith("30 files are too many")
     assert chat.sender == first.sender
+
+
+async def test_a_second_caption_takes_nothing_from_the_album_before_it(chat):
+    parts = [part("/look one", "1.png"), part("", "2.png"), part("/look two", "3.png")]
+
+    assert await send_album(chat, *parts) == ["one: 1.png, 2.png", "two: 3.png"]
+
+
+async def test_a_file_of_an_album_that_is_deleted_is_left_out(chat):
+    parts = [part("/look all", "1.png"), part("", "2.png"), part("", "3.png")]
+    chat.transport.withdrawn.add(parts[1].id)
+
+    assert await send_album(chat, *parts) == ["all: 1.png, 3.png"]
