@@ -58,7 +58,7 @@ class Guard:
             app = refusal
         elif not self._is_let_in(request):
             app = self._welcome
-        await app(scope, receive, _with_headers(send))
+        await app(scope, receive, _with_headers(send, request.url.path))
 
     def _refusal(self, request: Request) -> Response | None:
         headers = request.headers
@@ -91,13 +91,16 @@ def _is_from_here(headers: Headers) -> bool:
     return headers.get("sec-fetch-site") == "same-origin"
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, path: str) -> Send:
+    # The files of the package may be kept, and are asked after each time; pages may not.
+    caching = "no-cache" if path.startswith("/static/") else "no-store"
+
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
-            headers.setdefault("Cache-Control", "no-store")
+            headers.setdefault("Cache-Control", caching)
         await send(message)
 
     return sent

@@ -112,8 +112,15 @@ def test_every_answer_tells_the_browser_to_trust_nothing_else(owner, path):
     assert headers["content-security-policy"] == POLICY
     assert headers["x-content-type-options"] == "nosniff"
     assert "access-control-allow-origin" not in headers
-    if not path.startswith("/static"):
-        assert headers["cache-control"] == "no-store"
+    assert headers["cache-control"] == ("no-cache" if "static" in path else "no-store")
+
+
+def test_a_script_that_has_not_changed_is_not_sent_again(owner):
+    tag = owner.get("/static/htmx.min.js").headers["etag"]
+
+    answer = owner.get("/static/htmx.min.js", headers={"if-none-match": tag})
+
+    assert (answer.status_code, answer.content) == (304, b"")
 
 
 def test_a_form_of_any_size_is_not_read(owner):
