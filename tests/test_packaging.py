@@ -1,0 +1,64 @@
+"""The distributions hold everything that Butler needs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.timeout(300)  # it builds and installs
+
+ROOT = Path(__file__).parents[1]
+OFFLINE = ("--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
+
+
+def python(*arguments, cwd, typed="", **environment):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        input=typed,
+        env={**os.environ, **environment},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    ).stdout
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_what_is_built_works_from_another_folder(kind, tmp_path):
+    python("-m", "hatchling", "build", "-t", kind, "-d", tmp_path / "dist", cwd=ROOT)
+    (built,) = (tmp_path / "dist").iterdir()
+    python(
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        *OFFLINE,
+        "--target",
+        tmp_path / "site",
+        built,
+        cwd=tmp_path,
+    )
+    (tmp_path / "config.toml").write_text('data_dir = "data"\n')
+
+    said = python(
+        *("-P", "-m", "butler", "console"),
+        cwd=tmp_path,
+        typed="/repos\n",
+        PYTHONPATH=str(tmp_path / "site"),
+    )
+
+    assert said == "No repos are configured yet.\n\n"
+    assert _resources(tmp_path / "site") == _resources(ROOT) | _resources(ROOT / "plugins")
+
+
+def _resources(folder):
+    """Return the files of Butler's packages that are no modules."""
+    return {
+        str(path.relative_to(folder))
+        for package in folder.glob("butler*/__init__.py")
+        for path in package.parent.rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    }
