@@ -3,7 +3,6 @@
 # make quick   all checks and the tests that take a minute, for the habit of every change
 # make matrix  the same on each of Python 3.11, 3.12 and 3.13 that is installed
 # make soak    what needs minutes by its nature: crash series, silent servers, codes that expire
-# make soak-open   the series over several machines that do not pass yet
 # make docs    the site in .site
 # make pictures   the README's pictures, from the panel in Debian's chromium
 # make bench   the benchmarks, side by side; nothing fails if they are slow (bench-quick: a minute)
@@ -30,7 +29,7 @@ QUICK := $(addprefix tests/,access builtin chat config core records repos sessio
     plugins/butler_session plugins/butler_run/history plugins/butler_run/runs plugins/butler_run/text)
 DEMO_GIT := git -C .demo -c user.name=Butler -c user.email=butler@localhost -c commit.gpgSign=false
 
-.PHONY: run test quick matrix format lint types imports unit docs pictures bench bench-quick soak soak-open test-agents lock clean
+.PHONY: run test quick matrix format lint types imports unit docs pictures bench bench-quick soak test-agents lock clean
 
 run: $(VENV)/.run config.toml
 	@$(BIN)/butler console
@@ -87,10 +86,7 @@ bench-quick: $(VENV)/.dev
 	$(BIN)/python bench/whatsapp.py --quick
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/soak -m "not open" -rP
-
-soak-open: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/soak -m open -rP
+	$(BIN)/python -m pytest tests/soak -rP
 
 test-agents: $(VENV)/.dev
 	npm install --no-audit --no-fund --prefix .bench/agents @anthropic-ai/claude-code@2.1.332 @agentclientprotocol/claude-agent-acp@0.101.0 @agentclientprotocol/codex-acp@2.6.0 @google/gemini-cli@0.61.0

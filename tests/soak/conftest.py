@@ -3,7 +3,6 @@
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "soak: takes minutes by its nature")
-    config.addinivalue_line("markers", "open: does not pass yet, see docs/machines.md")
 
 
 def pytest_ignore_collect(collection_path, config):
