@@ -71,7 +71,8 @@ class Starts(logging.Handler):
         self.times: list[float] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.times.append(time.perf_counter())
+        if "started as process" in record.msg:
+            self.times.append(time.perf_counter())
 
 
 class Timed(FakeTransport):
@@ -112,7 +113,7 @@ async def starts(folder: Path, kind: str, amounts: Amounts) -> list[float]:
     """Return the milliseconds from a message to its agent's process, for each run."""
     noted = Starts()
     log = logging.getLogger("butler_run.agents.process.process")
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     log.addHandler(noted)
     times = []
     async with chatting(folder, kind, WORD) as chat:
