@@ -270,7 +270,10 @@ def test_a_command_gets_the_text(configured, tmp_path, capsys):
         ('smtp = "smtp://127.0.0.1:1"\nemail_to = ["a@b.c"]', "email    NOT sent: the mail was"),
     ],
 )
-def test_a_way_that_does_not_work_is_said_without_its_address(configured, capsys, keys, said):
+def test_a_way_that_does_not_work_is_said_without_its_address(
+    configured, capsys, keys, said, mocker
+):
+    mocker.patch.dict("sys.modules", {"apprise": None})
     assert cli.main(["notify", "--test", "--config", str(configured(keys))]) == 1
 
     out = capsys.readouterr().out
@@ -342,3 +345,16 @@ async def test_the_first_start_and_who_does_not_want_it_hear_nothing(configured,
     await Watched(path).notices.say_back(2, heard.put)
 
     assert heard.empty()
+
+
+# Its own imports, on Python 3.11 and 3.12.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_apprise_sends_on_the_ways_that_it_knows(configured, web):
+    pytest.importorskip("apprise", reason="the extra apprise is not installed")
+    path = configured(f'apprise = "{web.url.replace("http", "json")}/x"')
+
+    sent = cli.main(["notify", "--test", "--config", str(path)])
+
+    assert sent == 0
+    ((_method, _path, _headers, body),) = web.requests
+    assert json.loads(body)["message"].startswith("This is a test of butler notify.")
