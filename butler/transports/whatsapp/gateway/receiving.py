@@ -113,6 +113,9 @@ class Receiver:
         changed = change(event.Message)
         is_live = self._is_settled.is_set()
         is_handed = is_live and changed is None and self._has_room()
+        if is_live:
+            # First, so that it is known by when the message is handed over: a clock may have jumped.
+            self._live.append(event.Info.Timestamp / 1000)
         row = self._inbox.add(
             key(event.Info),
             raw,
@@ -122,10 +125,8 @@ class Receiver:
         )
         if row is None:
             self._duplicates.append(raw)
-        elif is_live:
-            self._live.append(event.Info.Timestamp / 1000)
-            if is_handed:
-                self._fresh.append((Entry(row, key(event.Info), raw, State.HANDED), event))
+        elif is_handed:
+            self._fresh.append((Entry(row, key(event.Info), raw, State.HANDED), event))
         self._wake()
 
     def _has_room(self) -> bool:
@@ -206,6 +207,7 @@ class Receiver:
                 self._in_hand.add(entry.row)
                 frames.append(frame)
         if frames:
+            self._note_time()
             await self._tell(*frames)
 
     async def _hand(self, entries: list[Entry], translator: Translator) -> None:
@@ -221,6 +223,7 @@ class Receiver:
         await persisted(self._inbox.hand, rows)
         self._last_row = entries[-1].row
         self._in_hand -= opened.difference(rows)
+        self._note_time()
         # An earlier gateway of this daemon may have delivered it; its turn may have ended.
         await self._tell(*(each for each in frames if each and each.row in self._in_hand))
 

@@ -437,3 +437,34 @@ async def test_when_nothing_can_be_decrypted_any_longer_that_is_said_once_with_t
 
     assert reports == [(1, False), (2, False), (3, True), (4, True), (4, False)]
     assert caplog.text.count("butler unlink, then butler pair") == 1
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_message_that_is_handed_over_while_it_is_stored_has_had_its_time_noted(
+    journal, settled, translator, monkeypatch, count
+):
+    happened, handed = [], asyncio.Event()
+
+    async def tell(*frames):
+        happened.extend("handed" for _ in frames)
+        handed.set()
+
+    receiver = Receiver(
+        journal, tell, settled, asyncio.get_running_loop(), lambda _at: happened.append("noted")
+    )
+    add = journal.inbox.add
+
+    def stored_and_seen_at_once(*args, **keywords):
+        row = add(*args, **keywords)
+        happened.append("live" if receiver._live else "unknown")
+        return row
+
+    monkeypatch.setattr(journal.inbox, "add", stored_and_seen_at_once)
+    for number in range(count):
+        receiver.keep(event("hi", message_id=f"A{number}").SerializeToString())
+    handing = asyncio.create_task(receiver.hand_over(translator))
+    await handed.wait()
+    handing.cancel()
+
+    assert happened[:count] == ["live"] * count
+    assert happened[count : 2 * count] == ["noted"] * count
