@@ -114,7 +114,7 @@ class Receiver:
         is_live = self._is_settled.is_set()
         is_handed = is_live and changed is None and self._has_room()
         if is_live:
-            # First, so that it is known by when the message is handed over: a clock may have jumped.
+            # First, so that it is known once the message is handed over: a clock may jump.
             self._live.append(event.Info.Timestamp / 1000)
         row = self._inbox.add(
             key(event.Info),
