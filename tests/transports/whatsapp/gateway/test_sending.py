@@ -41,7 +41,7 @@ class Library:
             raise SendError(self.refusals.pop(0))
         return f"id of {content.extendedTextMessage.text}"
 
-    async def upload(self, data):
+    async def upload(self, data, *, is_picture=False):
         await asyncio.Event().wait()
 
 
