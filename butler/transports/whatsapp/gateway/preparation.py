@@ -109,10 +109,10 @@ class Preparation:
             data = await asyncio.to_thread(_content, request)
             async with asyncio.timeout(UPLOAD_LIMIT_S):
                 return await self._client.upload(data, is_picture=is_picture(request))
-        except OSError as error:
-            return SendError(f"its file cannot be read: {error.strerror}")
         except TimeoutError:
             return SendError("the upload timed out")
+        except OSError as error:
+            return SendError(f"no upload, as the file cannot be read: {error.strerror}")
         except SendError as error:
             return error
 

@@ -7,7 +7,7 @@ from neonize.exc import NeonizeError
 
 from butler.transports.whatsapp.gateway import preparation
 from butler.transports.whatsapp.gateway.preparation import Preparation, SilentChatError
-from butler.transports.whatsapp.gateway.send_errors import SendError
+from butler.transports.whatsapp.gateway.send_errors import Failure, SendError, failure
 from butler.transports.whatsapp.protocol.frames import Send
 
 TO_GROUP = Send("k1", "1@g.us", "one")
@@ -109,3 +109,12 @@ async def test_a_rejected_document_is_met_at_its_send(prepared, library):
 
     with pytest.raises(SendError, match="500"):
         prepared.take_upload("k2")
+
+
+async def test_a_file_that_has_gone_is_certainly_not_sent(prepared, tmp_path):
+    request = Send("k", "1@lid", "", file_name="a.png", attachment=str(tmp_path / "none"))
+    await prepared.prepare(request)
+
+    with pytest.raises(SendError, match="cannot be read: No such file") as error:
+        prepared.take_upload("k")
+    assert failure(str(error.value)) is Failure.REFUSED
