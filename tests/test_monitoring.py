@@ -44,7 +44,7 @@ def registry(tmp_path):
     meter = PrometheusMeter()
     MessageFigures(meter)
     RunFigures(meter.within("run"), lambda: 0, lambda: 0)
-    state = LinkState("connected", 5.0, health=Health(clock_ahead_s=0.1))
+    state = LinkState("connected", 5.0, health=Health(clock_ahead_s=0.1, acknowledged_in_s=0.04))
     with Journal(private_folder(tmp_path / "whatsapp") / FILE_NAME):
         pass
     meter.registry.register(DaemonCollector(tmp_path, lambda: state, lambda: 0, dict))
@@ -95,3 +95,16 @@ def test_alerts_and_dashboard_ask_only_for_what_butler_has(registry):
 
     assert asked
     assert asked <= known
+
+
+def test_the_documentation_lists_every_metric(registry):
+    text = (FOLDER.parent / "operations.md").read_text().partition("## The log")[0]
+    listed = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+        for name in re.findall(r"`(\w+)", row)
+    }
+    counters = ((each.name, "_total" * (each.type == "counter")) for each in registry.collect())
+    names = {f"{name.removeprefix('butler_')}{ending}" for name, ending in counters}
+
+    assert {each for each in names if not each.startswith("process_")} - listed == set()
