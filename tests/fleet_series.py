@@ -253,6 +253,7 @@ class FleetSeries:
     def check(self) -> None:
         """Assert what must hold."""
         assert {mark: n for mark, n in self._acted().items() if n > 1} == {}
+        assert self._double_numbers() == 0
         # A reply that was interrupted while it was sent may have arrived, and is not sent again.
         assert len(self.untold()) <= self._unknown()
 

@@ -27,6 +27,9 @@ BLOCK_S = 1.0
 
 MOST_READ = 100
 
+_LEFT_OUT = 100
+"""More numbers than are given in a second."""
+
 _FIELD = b"e"
 _TTL_MS = int(TIME_TO_LIVE_S * 1000)
 _RESULTS = {1: Pushed.DONE, 0: Pushed.FULL, -1: Pushed.FENCED}
@@ -66,10 +69,18 @@ if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('XADD', KEYS[2], '*', 'e', ARGV[3])
 return 1
 """
+# A Redis that was restarted or failed over may have lost the numbers of its last second.
 _NUMBER = """
 local last = redis.call('GET', KEYS[1])
 if not last then return 0 end
 local number = math.max(tonumber(last), tonumber(ARGV[1])) + 1
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
+if run then
+    local before = redis.call('GET', KEYS[2])
+    if before and before ~= run then number = number + tonumber(ARGV[2]) end
+    if before ~= run then redis.call('SET', KEYS[2], run) end
+end
 redis.call('SET', KEYS[1], string.format('%.0f', number))
 return number
 """
@@ -181,8 +192,8 @@ class RedisBroker:
 
     async def next_number(self, after: int) -> int | None:
         """Return a new number."""
-        keys = [self._prefix + "number"]
-        return int(await self._asked(self._number(keys=keys, args=[after]))) or None
+        keys = [self._prefix + "number", self._prefix + "number-from"]
+        return int(await self._asked(self._number(keys=keys, args=[after, _LEFT_OUT]))) or None
 
     async def raise_number(self, known: int, perhaps: int) -> None:
         """Let the next number be higher than those that were given."""

@@ -103,12 +103,12 @@ def invite(config: Config, name: str) -> str:
 
 def acl_rule(redis_name: str, worker: str) -> str:
     """Return the command for Redis that makes a user who can be this worker and nothing else."""
-    keys = [f"*:{worker}", "from:*", "blob:*", "number"]
+    keys = [f"*:{worker}", "from:*", "blob:*", "number", "number-from"]
     patterns = " ".join(f"~{{butler:{redis_name}}}:{each}" for each in keys)
     return (
         f"ACL SETUSER butler-{worker} on >PASSWORD resetkeys {patterns} resetchannels -@all "
         "+ping +auth +hello +select +evalsha +eval +script|load +get +set +del +pexpire "
-        "+hset +xadd +xlen +xread +xtrim"
+        "+hset +xadd +xlen +xread +xtrim +info"
     )
 
 

@@ -181,6 +181,25 @@ async def test_an_emptied_redis_gives_no_number_of_another_machine(two, wait_for
     assert int(began.split()[1]) > 2
 
 
+async def test_a_redis_that_comes_back_with_older_data_gives_no_number_twice(two, wait_for):
+    await two.start_worker("desk", "docs")
+    for number, repo in enumerate(("web", "docs"), start=1):
+        before = len(two.chat.transport.sent)
+        await two.chat(f"/use {repo}")
+        await two.chat("/run it")
+        await wait_for(two.chat, f"Run {number} started in", before)
+        await wait_for(two.chat, "Done on ", before)
+    await two.chat("/use web")
+
+    two.server.say("SET", f"{{butler:{two.redis_name}}}:number", "1")
+    two.server.say("SET", f"{{butler:{two.redis_name}}}:number-from", "another")
+    before = len(two.chat.transport.sent)
+    await two.chat("/run it")
+
+    began = (await wait_for(two.chat, "started in *web* on laptop", before)).reply.text
+    assert int(began.split()[1]) > 100
+
+
 async def test_without_a_hub_that_knows_the_numbers_nothing_is_started(two, mocker):
     mocker.patch("butler.fleet.broker.NUMBER_LIMIT_S", 0.2)
     mocker.patch.object(two.hub._broker, "raise_number")
