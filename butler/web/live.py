@@ -106,9 +106,12 @@ class Live(Changing):
             await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _note_ends(self, overview: Overview) -> None:
-        """Read the list of runs again where one has begun or ended."""
+        """Read the list of runs again where one has begun or ended, and while nothing changes.
+
+        The latter finds runs that were over before anybody looked.
+        """
         at_work = frozenset(each.summary.number for each in overview.runs)
-        if at_work != self._ended:
+        if at_work != self._ended or not at_work:
             self._ended = at_work
             await self._read_runs()
 
@@ -121,8 +124,8 @@ class Live(Changing):
     async def _look_forever(self) -> None:
         has_news = True
         while True:
-            if has_news and not self.snapshot.is_watched:
-                await self._read_runs()  # a console may have ended one
+            if has_news:
+                await self._read_runs()  # one may have ended
             await asyncio.sleep(LOOK_EVERY_S)
             has_news = await self._look()
 
