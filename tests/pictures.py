@@ -17,6 +17,7 @@ from butler.testing.agents import scripted_agent
 TOP = Path(__file__).parents[1]
 PICTURES = TOP / "docs" / "pictures"
 SIZE = {"width": 900, "height": 700}
+PHONE = {"width": 412, "height": 800}
 LIMIT_MS = 60_000
 READING_MS = 2_500
 """Sooner than two seconds after a question, nobody can have read it."""
@@ -83,7 +84,9 @@ def draw(link: str) -> None:
             page.wait_for_timeout(READING_MS)
             say(page, "yes", "count as one now")
             page.wait_for_timeout(500)
-            page.screenshot(path=PICTURES / "try-it.png", full_page=True)
+            page.set_viewport_size(PHONE)
+            page.get_by_role("list", name="Messages").screenshot(path=PICTURES / "chat.png")
+            page.set_viewport_size(SIZE)
             page.goto(f"{origin}/runs/1?view=side")
             expect(page.get_by_role("table")).to_be_visible(timeout=LIMIT_MS)
             page.screenshot(path=PICTURES / "run.png", full_page=True)
