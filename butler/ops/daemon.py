@@ -13,7 +13,6 @@ from butler.config.schema import Config
 from butler.errors import LinkEndedError
 from butler.ops.data_files import DataFiles, watching
 from butler.ops.descendants import adopt
-from butler.ops.figures import waiting_messages
 from butler.ops.hubs import side_of
 from butler.ops.last_good import keep
 from butler.ops.link_watch import link_recorded
@@ -106,7 +105,7 @@ class _Daemon:
         reloader = Reloader(
             *(self._setup, self._manager, self._follow, news), is_in_terminal=has_terminal()
         )
-        reloader.at_start = partial(self._notices.say_back, waiting_messages(self._folder))
+        reloader.at_start = partial(self._notices.say_back, lambda: self._transport.waited)
         async with self._watched():
             with side_of(self._setup, note_worker=self._note_worker) as side:
                 transport = self._measures.of_transport(self._transport)

@@ -55,15 +55,6 @@ def journal_figures(path: Path) -> JournalFigures | None:
     return JournalFigures(backlog, waiting_since, last_in, last_out, untold, unknown)
 
 
-def waiting_messages(folder: Path) -> int:
-    """Return how many messages wait in the journal of an account's folder, as far as is known."""
-    try:
-        figures = journal_figures(folder / "journal.sqlite3")
-    except sqlite3.Error:
-        return 0
-    return figures.backlog if figures else 0
-
-
 def journal_lines(figures: JournalFigures) -> list[tuple[str, str]]:
     """Return what to show of them, by subject."""
     waits = f"{figures.backlog:,} waiting"

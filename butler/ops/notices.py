@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 10.0
 PING_EVERY_S = 300.0
 LAST_WORD_S = 20.0
+QUIET_S = 2.0
+"""What waited at WhatsApp comes within this time of each other."""
+
 _FILE = "notices.json"
 
 
@@ -88,17 +91,23 @@ class Notices:
         await asyncio.to_thread(self._save)
         await self._ping(is_well=not now)
 
-    async def say_back(self, waiting: int, tell_owner: TellOwner) -> None:
-        """Tell the owner's chat, once there is a link, that Butler was away and is back."""
+    async def say_back(self, waited: Callable[[], int], tell_owner: TellOwner) -> None:
+        """Tell the owner's chat, once there is a link, that Butler was away and is back.
+
+        Args:
+            waited: Returns how many messages have come so far that were sent before the start.
+            tell_owner: Sends a text to the owner's chat.
+        """
         if self.last_alive is None or not self.config.restarts:
             return
         away_s = time.time() - self.last_alive
         while self._state().name != "connected":  # noqa: ASYNC110 - it sets no event
             await asyncio.sleep(1)
-        messages = "1 message was" if waiting == 1 else f"{waiting} messages were"
-        waited = f"; {messages} waiting" if waiting else ""
         back = clock_time(time.time())
-        await tell_owner(f"Back since {back}, I was away {duration(away_s)}{waited}.")
+        count = await _settled(waited)
+        messages = "1 message was" if count == 1 else f"{count} messages were"
+        end = f"; {messages} waiting." if count else "."
+        await tell_owner(f"Back since {back}, I was away {duration(away_s)}{end}")
 
     def _is_over(self, kind: str) -> bool:
         is_of_link = kind != "disk full" and not kind.startswith("worker ")
@@ -136,6 +145,15 @@ class Notices:
         kept = {"told": self._told, "alive": time.time()}
         with suppress(DataError):  # a full disk is told by other means
             replace_file(self._folder / _FILE, json.dumps(kept).encode())
+
+
+async def _settled(count: Callable[[], int]) -> int:
+    """Return a count once it no longer grows."""
+    before = -1
+    while (now := count()) != before:
+        before = now
+        await asyncio.sleep(QUIET_S)
+    return now
 
 
 def _read(path: Path) -> tuple[dict[str, float], float | None]:

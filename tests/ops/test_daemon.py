@@ -222,8 +222,10 @@ async def test_a_changed_configuration_is_read_again_and_a_broken_one_is_told(
     async with Daemon(linked, whatsapp_server):
         told_at_start = await whatsapp_server.next_reply()
     linked.write_text(good.replace("notify.restarts = false\n", ""))
+    for _ in range(2):
+        await whatsapp_server.send_text("/repos", sender=whatsapp_server.owner)
     async with Daemon(linked, whatsapp_server):
-        back = await whatsapp_server.next_reply()
+        *_answers, back = [await whatsapp_server.next_reply() for _ in range(3)]
 
     assert (unchanged.returncode, unchanged.stdout) == (0, "Nothing has changed.\n")
     assert told.chat is whatsapp_server.owner
@@ -231,6 +233,7 @@ async def test_a_changed_configuration_is_read_again_and_a_broken_one_is_told(
     assert "prefixx" in told.text
     assert "NOT in force" in told_at_start.text
     assert back.text.startswith("Back since ")
+    assert back.text.endswith("; 2 messages were waiting.")
 
 
 async def test_prometheus_reads_what_a_daemon_does(linked, whatsapp_server):

@@ -320,19 +320,33 @@ async def test_the_ping_stops_while_something_is_wrong(configured, web, mocker):
     ("waiting", "end"),
     [(0, "."), (1, "; 1 message was waiting."), (2, "; 2 messages were waiting.")],
 )
-async def test_after_a_restart_the_owner_hears_since_when_and_what_waited(configured, waiting, end):
+async def test_after_a_restart_the_owner_hears_since_when_and_what_waited(
+    configured, mocker, waiting, end
+):
+    mocker.patch.object(notices_module, "QUIET_S", 0.0)
     path = configured("")
     before = Watched(path)
     async with before.notices.watching():
         pass
     heard = asyncio.Queue()
 
-    await Watched(path).notices.say_back(waiting, heard.put)
+    await Watched(path).notices.say_back(lambda: waiting, heard.put)
 
     said = heard.get_nowait()
     assert said.startswith("Back since ")
     assert ", I was away " in said
     assert said.endswith(end)
+
+
+async def test_what_waited_is_counted_once_no_more_of_it_comes(configured, mocker):
+    mocker.patch.object(notices_module, "QUIET_S", 0.0)
+    path = configured("")
+    await Watched(path).notices.look()
+    heard, counts = asyncio.Queue(), iter([0, 1, 3, 3])
+
+    await Watched(path).notices.say_back(lambda: next(counts), heard.put)
+
+    assert heard.get_nowait().endswith("; 3 messages were waiting.")
 
 
 @pytest.mark.parametrize(("keys", "was_there"), [("restarts = false", True), ("", False)])
@@ -342,7 +356,7 @@ async def test_the_first_start_and_who_does_not_want_it_hear_nothing(configured,
         await Watched(path).notices.look()
     heard = asyncio.Queue()
 
-    await Watched(path).notices.say_back(2, heard.put)
+    await Watched(path).notices.say_back(lambda: 2, heard.put)
 
     assert heard.empty()
 

@@ -86,6 +86,9 @@ class WhatsAppTransport:
         spawned: The process of the first gateway, if it was started before.
         media: Where the files of messages are kept; by default in the folder.
         log_level: The level of the gateway's log.
+
+    Attributes:
+        waited: How many messages for Butler have come so far that were sent before the start.
     """
 
     def __init__(
@@ -106,6 +109,8 @@ class WhatsAppTransport:
         account = read_account(folder)
         self.owner_chat_id = account.chat_id if account else None
         self.chat_names: dict[str, str] = {}
+        self.waited = 0
+        self._started_at = time.time()
         self._records = records
         self._is_for_bot = is_for_bot
         self._max_age_s = math.inf if max_message_age_s is None else max_message_age_s
@@ -317,6 +322,8 @@ class WhatsAppTransport:
         # By WhatsApp's clock, which dated it, where the gateway knows it.
         now = time.time() - (self.state.health.clock_ahead_s or 0.0)
         age_s = now - frame.message.time
+        if age_s > time.time() - self._started_at and self._is_for_bot(frame.message):
+            self.waited += 1
         if mark is not None:
             self._take_interrupted(frame, is_told=mark.is_told)
         elif age_s > self._max_age_s:
