@@ -11,7 +11,8 @@ from butler.access.loop_guard import LoopGuard
 from butler.access.rate_limits import Buckets
 from butler.app import open_bot, read_setup
 from butler.builtin.help import HelpPlugin
-from butler.core.bot import APOLOGY, IGNORED_AT_A_TIME, TOO_SLOW, TURN_LIMIT_S
+from butler.core.bot import IGNORED_AT_A_TIME
+from butler.core.dispatcher import APOLOGY, TOO_SLOW, TURN_LIMIT_S
 from butler.core.gate import Gate
 from butler.core.plugin import Settings, commands_of
 from butler.core.router import Router
@@ -308,7 +309,7 @@ async def test_what_a_listener_answers_has_an_effect(setup):
 
     transport = FakeTransport()
     async with open_bot(setup, transport, MemoryRecords()) as bot:
-        bot._listeners = (hears,)
+        bot._dispatcher._listeners = (hears,)
         for text in ("hello", "good-bye"):
             await bot.handle(Chat(transport, MemoryRecords(), bot).message(text))
 

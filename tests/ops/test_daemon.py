@@ -299,7 +299,7 @@ async def test_one_id_follows_a_message_through_gateway_daemon_and_agent(linked,
     assert loggers >= {
         "butler.transports.whatsapp.gateway.receiving",
         "butler.transports.whatsapp.gateway.sending",
-        "butler.core.bot",
+        "butler.core.dispatcher",
         "butler_run.agents.process.process",
     }
     assert len({each["chat"] for each in followed}) == 1
