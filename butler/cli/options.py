@@ -193,7 +193,8 @@ def report_options(parser: argparse.ArgumentParser) -> None:
         "--log",
         type=_path,
         metavar="FILE",
-        help="the log, of which the last 500 lines are taken (default: the systemd journal)",
+        help="the log, of which the last 500 lines are taken (default: file of [log], or "
+        "the systemd journal)",
     )
     parser.add_argument("--yes", action="store_true", help="write it without asking")
 

@@ -12,6 +12,7 @@ from butler.cli.exit_status import FAILED, OK
 from butler.cli.output import show, show_lines
 from butler.errors import DataError
 from butler.ops.bundle import log_lines, redacted
+from butler.storage.files import is_there
 
 
 def main(options: argparse.Namespace) -> int:
@@ -20,7 +21,8 @@ def main(options: argparse.Namespace) -> int:
     now = datetime.now().astimezone()
     target = options.file or Path(f"butler-report-{now:%Y%m%d-%H%M%S}.txt")
     with ExitStack() as stack:
-        log = stack.enter_context(_opened(options.log)) if options.log else None
+        file = options.log or _existing(setup.config.log.file)
+        log = stack.enter_context(_opened(file)) if file else None
         text = redacted(setup, log_lines(log))
     show(text)
     if not options.yes and not _is_wanted(target):
@@ -35,6 +37,10 @@ def main(options: argparse.Namespace) -> int:
         raise DataError(f"{target} cannot be written: {error.strerror}.") from None
     show_lines(["", f"Wrote {target}. It was sent nowhere: read it, then attach it to your issue."])
     return OK
+
+
+def _existing(path: Path | None) -> Path | None:
+    return path if path is not None and is_there(path) else None
 
 
 def _opened(path: Path) -> TextIO:

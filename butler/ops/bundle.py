@@ -20,7 +20,7 @@ from butler.transports.whatsapp import stored_names
 LOG_LINES: Final = 500
 
 _PACKAGES: Final = ("neonize", "protobuf", "pydantic", "agent-client-protocol", "redis", "pyrage")
-_JOURNAL: Final = ("journalctl", "--user", "--unit=butler", f"--lines={LOG_LINES}", "--no-pager")
+_JOURNAL: Final = ("journalctl", "--user", "--unit=butler", f"--lines={LOG_LINES}", "--quiet")
 _JOURNAL_LIMIT_S: Final = 10.0
 
 

@@ -31,6 +31,7 @@ _LIMITS: Final = {
     "status.json": "replaced at each change",
     "notices.json": "of a few lines, replaced every 10 seconds",
     "generation.json": "of a fixed size",
+    "generation.original": "an empty file",
     f"whatsapp/{CREDENTIALS}": "the library's: keys of people and groups; of messages, 30 days",
     "whatsapp/journal.sqlite3": "30 days of messages, their texts until they are done",
     "whatsapp/begun": "1,024 turns in progress, of a fixed size",

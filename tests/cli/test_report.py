@@ -53,6 +53,15 @@ def test_a_report_has_what_helps_and_nobody_in_it(config, log, tmp_path):
         assert private not in text
 
 
+def test_without_journal_the_log_file_of_the_configuration_is_taken(config, log, tmp_path):
+    config.write_text(f'log.file = "{log}"\n{config.read_text()}')
+    target = tmp_path / "report.txt"
+
+    run_butler("report", target, "--yes", "--config", config)
+
+    assert "line 599\n" in target.read_text()
+
+
 def test_nothing_is_written_unless_somebody_agrees(config, log, tmp_path):
     done = run_butler("report", tmp_path / "r", "--log", log, "--config", config)
 

@@ -2,6 +2,7 @@ import pytest
 
 from butler.config import loading
 from butler.ops.disk_use import disk_use, lines
+from butler.storage.generation import Generation
 from butler_process import line, link_account, run_butler, write_config
 
 
@@ -23,6 +24,7 @@ def found(config):
 def test_every_file_that_butler_writes_has_a_limit(config, data):
     run_butler("console", "--jsonl", "--config", config, text=line("/use api"))
     link_account(data)
+    Generation(data).settle()
 
     use = found(config)
 
