@@ -56,6 +56,17 @@ _TOO_LONG = re.compile(
     r"|token count .{0,40}exceeds",
     re.IGNORECASE,
 )
+# As a whole answer, and not as the beginning of a sentence about such an error.
+_ERROR_ALONE = re.compile(
+    r"(?:failed to authenticate[.:]? )?api error:? (?:repeated )?"
+    r"(?:\(?[45][0-9]{2}\)?(?: ?[·:(].*| ?\{[\s\S]*\}| (?:overloaded|internal server error)\b.*)?"
+    r"|overloaded\b.*|\(?(?:connection error|(?:the )?request timed out)\b.*)"
+    r"|(?:invalid api key|not logged in|oauth token has expired|oauth token revoked"
+    r"|credit balance is too low|prompt is too long|you've hit your [a-z0-9 -]{0,20}limit)"
+    r"(?: ?·.*|\.)?"
+    r"|(?:claude ai )?usage limit reached\|[0-9]{10,13}|please run /login\.?",
+    re.IGNORECASE,
+)
 _RESET = re.compile(r"(limit[^|\n]{0,40})\|([0-9]{10})(?:[0-9]{3})?\b", re.IGNORECASE)
 
 
@@ -80,6 +91,12 @@ def explained(program: str, said: str, variables: Collection[str] = ()) -> str |
 def is_too_long(said: str) -> bool:
     """Return whether an error means that the conversation no longer fits into the model."""
     return _TOO_LONG.search(said[:_LOOKED_AT]) is not None
+
+
+def is_error_alone(answer: str) -> bool:
+    """Return whether an answer is nothing but an error, as some agents report theirs."""
+    answer = answer.strip()
+    return len(answer) <= _LOOKED_AT and _ERROR_ALONE.fullmatch(answer) is not None
 
 
 def limit_sentence(program: str, limit: UsageLimit, now: float | None = None) -> str:

@@ -31,6 +31,10 @@ class Restated:
         """Begin a new section with what is said next."""
         self._is_section_over = True
 
+    def last_section(self) -> str:
+        """Return what was said since the last tool."""
+        return "" if self._is_section_over else "".join(self._pieces[self._section_start :])
+
     def is_all_of(self, text: str) -> bool:
         """Return whether ``text`` is the last section, or all of the answer, over again."""
         return self._is_again(text, self._section_start, self._section_size) or self._is_again(

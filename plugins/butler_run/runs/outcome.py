@@ -36,6 +36,7 @@ _STATES = {
     Reason.LIMITED: State.LIMITED,
     Reason.TOO_LONG: State.FAILED,
 }
+_ERRORS = (Reason.FAILED, Reason.LIMITED, Reason.TOO_LONG)
 _TOO_LONG = "This conversation has become too long for the model."
 
 
@@ -108,6 +109,11 @@ class Outcome:
         if self.problem or self.finished is None:
             return State.FAILED
         return _STATES[self.finished.reason]
+
+    def drop_error(self) -> None:
+        """Drop the error that ended the run from what the agent said, so that it is said once."""
+        if self.problem or self.reason in _ERRORS:
+            self.answer.drop_error()
 
     def trouble(self, number: int, *, is_stopped: bool, has_compact: bool, after_limit: str) -> str:
         """Return what the chat must know of the end, with the way out; empty if all is well.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from butler import fenced
+from butler_run.agents.complaints import is_error_alone
 from butler_run.text.markdown import printed, shortened, tail, whatsapp
 
 SHOWN = 1200
@@ -39,6 +40,11 @@ class Output:
         """Start a new section, unless the current one is empty."""
         if self._sections[-1]:
             self._sections.append([])
+
+    def drop_error(self) -> None:
+        """Drop the last section if it is nothing but an error, which is said in other words."""
+        if not self._is_output and is_error_alone("".join(self._sections[-1])):
+            self._sections[-1] = []
 
     def full(self) -> str:
         """Return all that was said."""

@@ -262,6 +262,7 @@ class Run:
 
     async def _answered(self, elapsed: str, after_limit: str) -> Said:
         outcome, footer = self._outcome, await self._summed_up(elapsed)
+        outcome.drop_error()
         trouble = outcome.trouble(
             self._number,
             is_stopped=self.is_stopped,

@@ -2,6 +2,8 @@
 
 import json
 import math
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +56,7 @@ async def test_an_agent_that_is_not_logged_in_says_so_and_what_to_do(chat, scrip
     [
         (
             [{"stderr": "no licence"}, {"crash": 4}],
-            "status 4: no licence /retry 1 runs it again.\n",
+            "status 4: no licence\n/retry 1 runs it again.\n",
         ),
         (
             [{"garbage": "Welcome!", "times": 50}, {"hang": True}],
@@ -87,6 +89,42 @@ async def test_an_agent_that_breaks_off_says_why(chat, script, step, said, wait_
     assert text.startswith("I begin.")
     assert said in text
     await wait_for(chat, "Run 1 in *api*: failed")
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [
+        (
+            [{"say": "API Error: 529 Over"}, {"say": "loaded. Try again in a moment."}],
+            "The model of {agent} is overloaded at the moment. /retry 1 runs it again.\n\n",
+        ),
+        (
+            [{"say": "Invalid API key · Please run /login"}],
+            "{agent} is not logged in on this machine: log in with it there. "
+            "/retry 1 runs it again.\n\n",
+        ),
+        (
+            [{"say": "API Error: 500"}],
+            "{agent} failed: API Error: 500. /retry 1 runs it again.\n\n",
+        ),
+        (
+            [{"say": "I look."}, {"tool": "Read"}, {"say": "Credit balance is too low"}],
+            "I look.\n\nThe account of {agent} has no credit left. /retry 1 runs it again.\n\n",
+        ),
+        (
+            [{"say": "Credit balance is too low"}, {"tool": "Read"}],
+            "Credit balance is too low\n\n",
+        ),
+        ([{"say": "Prompt is too long"}], "This conversation has become too long for the model."),
+    ],
+)
+async def test_an_error_that_an_agent_gives_for_an_answer_fails_the_run(
+    chat, script, run, steps, text
+):
+    script.turns(*steps)
+    await chat("/use api")
+
+    assert (await run(chat)).startswith(text.format(agent=Path(sys.executable).name))
 
 
 async def test_a_bug_in_a_run_is_said_and_the_next_one_goes(chat, script, run, wait_for, mocker):

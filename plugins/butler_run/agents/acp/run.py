@@ -24,7 +24,7 @@ from butler_run.agents.acp.updates import Updates
 from butler_run.agents.acp.wire import Wire
 from butler_run.agents.agent import Offer
 from butler_run.agents.base import Patience, ProcessRun
-from butler_run.agents.complaints import is_too_long, limit_sentence
+from butler_run.agents.complaints import is_error_alone, is_too_long, limit_sentence
 from butler_run.agents.conversation_ids import usable
 from butler_run.agents.errors import AgentError, ConversationLostError
 from butler_run.agents.events import (
@@ -47,6 +47,7 @@ from butler_run.agents.usage_limits import limit_in
 
 T = TypeVar("T")
 
+_INTERNAL_ERROR = -32603
 _RATE_LIMITED, _TOO_LONG = "rate_limit", "context_exhausted"
 _FINISHED = {
     "end_turn": Finished(Reason.DONE),
@@ -154,6 +155,17 @@ class AcpRun(ProcessRun):
         if response.usage is not None:
             yield self._used(response.usage.total_tokens)
         self._finished = _FINISHED.get(response.stop_reason, _FINISHED["end_turn"])
+        if self._finished.reason is Reason.DONE:
+            self._check_answer(self._updates.last_words())
+
+    def _check_answer(self, said: str) -> None:
+        """Check that the answer is one, as some agents end a turn well after an error.
+
+        Raises:
+            AgentError: It is nothing but an error.
+        """
+        if is_error_alone(said):
+            raise self._explanation(acp.RequestError(_INTERNAL_ERROR, on_one_line(said), {}))
 
     def _without_question(self, event: Event) -> Event:
         """Allow an edit after a plan that was approved with edits, so that nobody is asked."""

@@ -114,6 +114,10 @@ class Updates:
                     self.limit = limit if limit.is_reached else self.limit
                     yield limit
 
+    def last_words(self) -> str:
+        """Return what was said since the last tool."""
+        return "" if self._is_new_paragraph else self._said.last_section()
+
     def begin_turn(self) -> None:
         """Begin a new paragraph with the next text, as another prompt is answered."""
         self._is_new_paragraph = True

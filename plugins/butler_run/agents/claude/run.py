@@ -25,7 +25,7 @@ from butler_run.agents.claude.messages import (
 )
 from butler_run.agents.claude.offers import offer_of
 from butler_run.agents.claude.todos import TOOLS, TodoList
-from butler_run.agents.complaints import is_too_long, limit_sentence
+from butler_run.agents.complaints import is_error_alone, is_too_long, limit_sentence
 from butler_run.agents.conversation_ids import usable
 from butler_run.agents.delays import delay_of_claude
 from butler_run.agents.embedded import embedded
@@ -294,7 +294,7 @@ class ClaudeRun(ProcessRun):
         subtype, said = result.get("subtype"), complaint(result)
         if subtype == "error_max_turns":
             yield Finished(Reason.CUT_SHORT, "The agent reached its turn limit.")
-        elif not result.get("is_error") and subtype == "success":
+        elif _is_well(result):
             yield from self._said_at_last(result.get("result"))
             yield Finished(Reason.DONE)
         elif limit := self._limit_reached(result, said):
@@ -365,3 +365,8 @@ class ClaudeRun(ProcessRun):
 
 def _send(process: AgentProcess, message: dict[str, Any]) -> None:
     process.write(json.dumps(message).encode() + b"\n")
+
+
+def _is_well(result: Mapping[str, Any]) -> bool:
+    is_success = result.get("subtype") == "success" and not result.get("is_error")
+    return is_success and not is_error_alone(str(result.get("result") or ""))

@@ -9,6 +9,7 @@ from butler_run.agents import (
     AgentError,
     Finished,
     Mode,
+    NotReadyError,
     PermissionAsked,
     Reason,
     Text,
@@ -127,6 +128,11 @@ async def _exhausted(events):
 
 async def test_a_text_that_is_in_the_result_only_is_shown(events_of, said):
     assert said(await events_of("claude", {"result": "Summed up.", "turns": [[]]})) == "Summed up."
+
+
+async def test_a_result_that_is_nothing_but_an_error_is_no_success(events_of):
+    with pytest.raises(NotReadyError, match="overloaded at the moment"):
+        await events_of("claude", {"result": "API Error: 529 Overloaded", "turns": [[]]})
 
 
 async def test_a_text_that_was_said_is_not_shown_again_as_the_result(events_of, said):

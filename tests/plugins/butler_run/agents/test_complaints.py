@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from butler_run.agents.complaints import explained, with_clock_times
+from butler_run.agents.complaints import explained, is_error_alone, with_clock_times
 
 LOGIN = "Claude is not logged in on this machine: run `claude` there and type /login."
 
@@ -83,3 +83,47 @@ def test_the_end_of_a_limit_is_understood_in_every_form(said):
     assert with_clock_times(said.format(int(now) + 6_600), now).endswith(
         "; it resets at 2026-11-28 15:00 (in 1 h 50 min)"
     )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "API Error: 529 Overloaded. This is a server-side issue, usually temporary.",
+        'API Error: 529 {"type":"error","error":{"type":"overloaded_error"}}\n',
+        'API Error: 500 {\n  "type": "error"\n}',
+        "API Error (529)",
+        "API Error: Repeated 529 Overloaded errors",
+        "API Error: Connection error.",
+        "API Error: 403 · Please run /login",
+        "Failed to authenticate. API Error: 401 {}",
+        "Please run /login",
+        "Invalid API key · Please run /login",
+        "Not logged in · Please run /login",
+        "OAuth token has expired · Please run /login",
+        "Credit balance is too low",
+        "Prompt is too long",
+        "Claude AI usage limit reached|1795824000",
+        "You've hit your session limit · resets 3pm",
+    ],
+)
+def test_an_answer_that_is_nothing_but_an_error_is_known(answer):
+    assert is_error_alone(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "API Error: 529 means that the model is overloaded.",
+        "API Error: 529 Overloaded\n\nThis line of your log comes from a retry.",
+        "API Error: 404 is what the client returns now; I have changed the test.",
+        "API errors are retried now.",
+        "Please run /login in the terminal, then I can go on with the deployment.",
+        "Not logged in users now see the landing page.",
+        "Invalid API key is now a sentence of its own.",
+        "The log says: API Error: 529 Overloaded",
+        "API Error: 529 Overloaded " + "x" * 5_000,
+    ],
+)
+def test_an_answer_about_an_error_is_an_answer(answer):
+    assert not is_error_alone(answer)
