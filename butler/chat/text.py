@@ -43,16 +43,21 @@ def printable(text: str, limit: int = 64) -> str:
     return clean if len(clean) <= limit else f"{clean[:limit]}…"
 
 
+def seen(text: str) -> str:
+    """Return ``text`` without the characters that nobody sees."""
+    return text.translate(_NOTHING)
+
+
 def tidied(word: str) -> str:
     """Return a single word as it was meant: unseen characters and what is put around it removed.
 
     That is what ends a sentence, quotation marks, and WhatsApp's mark-up.
     """
-    seen = word.translate(_NOTHING).strip()
-    bare = seen.rstrip(_SENTENCE_ENDS)
+    visible = seen(word).strip()
+    bare = visible.rstrip(_SENTENCE_ENDS)
     while len(bare) > 1 and bare[0] in _WRAPPINGS and bare[-1] in _WRAPPINGS:
         bare = bare[1:-1].rstrip(_SENTENCE_ENDS)
-    return bare or seen
+    return bare or visible
 
 
 def folded(name: str) -> str:

@@ -37,7 +37,7 @@ _LOGGED_OUT = re.compile(
     r"/login|not logged in|authentication(?: is)? required|authentication_error|invalid api key"
     r"|(?:token|login|credentials?|session key) (?:has |have |is |are |was )?(?:been )?"
     r"(?:expired|revoked)|expired (?:oauth |access |refresh )?(?:token|credentials?)"
-    r"|api error: 401|status(?: code)? 401",
+    r"|api error: 401|(?:status|http)(?: code| error)?:? 401|401:? unauthorized",
     re.IGNORECASE,
 )
 _KEY_REFUSED = re.compile(

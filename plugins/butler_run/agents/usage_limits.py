@@ -31,7 +31,7 @@ _REACHED = re.compile(
     r"|\(429\)|(?:error|status|code):? 429\b",
     re.IGNORECASE,
 )
-_STAMP = re.compile(r"limit reached\|([0-9]{10})\b", re.IGNORECASE)
+_STAMP = re.compile(r"limit reached\|([0-9]{10}(?:[0-9]{3})?)\b", re.IGNORECASE)
 _WAIT = re.compile(
     r"(?:try again|retry|resets?) in(?: (?P<d>[0-9]{1,2}) ?d(?:ays?)?)?"
     r"(?:,? (?P<h>[0-9]{1,3}) ?h(?:ours?)?)?(?:,? (?P<m>[0-9]{1,4}) ?m(?:in(?:utes?)?)?)?"

@@ -18,6 +18,9 @@ LOGIN = "Claude is not logged in on this machine: run `claude` there and type /l
         ("claude", "Internal error: Your credentials have expired", (), LOGIN),
         ("claude", "Internal error: refresh token was revoked; expired access token", (), LOGIN),
         ("claude", "Internal error: request failed with status code 401", (), LOGIN),
+        ("claude", "Internal error: 401 Unauthorized", (), LOGIN),
+        ("claude", "Internal error: HTTP 401", (), LOGIN),
+        ("claude", "Internal error: status: 401", (), LOGIN),
         (
             "claude",
             "Invalid API key · Fix external API key",

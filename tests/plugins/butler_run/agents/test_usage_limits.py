@@ -11,6 +11,7 @@ from butler_run.agents.usage_limits import limit_in, limit_of_claude
     ("said", "data", "resets_in"),
     [
         ("Claude AI usage limit reached|{at}", None, 3_600),
+        ("Internal error: 5-hour limit reached|{at}000", None, 3_600),
         (
             "API Error: Request rejected (429) · This request would exceed your rate limit.",
             {},
