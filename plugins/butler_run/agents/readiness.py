@@ -34,11 +34,7 @@ def with_own_folder_first(environment: Mapping[str, str], program: str) -> dict[
 
 def interpreter(program: Path) -> list[str]:
     """Return the command that the first line of a script names; nothing for other programs."""
-    try:
-        with program.open("rb") as file:
-            first = file.readline(_MAX_FIRST_LINE)
-    except OSError:
-        return []
+    first = _first_line(program)
     if not first.startswith(b"#!"):
         return []
     try:
@@ -56,6 +52,8 @@ def interpreter_problem(program: Path, environment: Mapping[str, str]) -> str:
     command = interpreter(program)
     if not command:
         return ""
+    if _first_line(program).endswith(b"\r\n"):
+        return f"{program} has line ends of Windows, so it does not start: dos2unix mends that."
     try:
         status = subprocess.run(
             [*command, "--version"],
@@ -75,6 +73,14 @@ def interpreter_problem(program: Path, environment: Mapping[str, str]) -> str:
             f"({environment.get('PATH', os.defpath)})."
         )
     return ""
+
+
+def _first_line(program: Path) -> bytes:
+    try:
+        with program.open("rb") as file:
+            return file.readline(_MAX_FIRST_LINE)
+    except OSError:
+        return b""
 
 
 def login_problem(login: Login | None, environment: Mapping[str, str]) -> str:

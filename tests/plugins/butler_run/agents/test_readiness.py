@@ -50,6 +50,15 @@ def test_an_interpreter_that_never_answers_is_a_problem(program, mocker):
     assert problem.endswith("slow, which does not answer to --version.")
 
 
+@pytest.mark.parametrize("first_line", [b"#!/bin/sh\r", b"#!/usr/bin/env sh\r"])
+def test_line_ends_of_windows_are_a_problem(program, first_line):
+    problem = interpreter_problem(program(first_line), {"PATH": "/usr/bin:/bin"})
+
+    assert problem.endswith(
+        "agent has line ends of Windows, so it does not start: dos2unix mends that."
+    )
+
+
 def test_the_folder_of_a_program_comes_first(program, tmp_path):
     own = str(program(b"#!/bin/sh"))
 
