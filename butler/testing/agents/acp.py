@@ -44,6 +44,11 @@ class AcpVoice:
         """See ``Voice``."""
         return encoded(self._update("agent_message_chunk", content={"type": "text", "text": text}))
 
+    def show(self, picture: str) -> None:
+        """See ``Voice``."""
+        content = {"type": "image", "mimeType": "image/png", "data": picture}
+        send(self._update("agent_message_chunk", content=content))
+
     def announce(self, commands: Sequence[Message]) -> None:
         """Announce slash commands."""
         send(self._update("available_commands_update", availableCommands=commands))

@@ -32,6 +32,11 @@ class ClaudeVoice:
         """See ``Voice``."""
         return encoded(_assistant({"type": "text", "text": text}))
 
+    def show(self, picture: str) -> None:
+        """See ``Voice``."""
+        source = {"type": "base64", "media_type": "image/png", "data": picture}
+        send(_assistant({"type": "image", "source": source}))
+
     def think(self, text: str) -> None:
         """See ``Voice``."""
         send(_assistant({"type": "thinking", "thinking": text}))

@@ -24,6 +24,9 @@ class CommandVoice:
         """See ``Voice``."""
         return text.encode()
 
+    def show(self, picture: str) -> None:
+        """See ``Voice``."""
+
     def think(self, text: str) -> None:
         """See ``Voice``."""
 

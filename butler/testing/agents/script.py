@@ -24,6 +24,7 @@ A step is an object with one of these keys:
                      the prompt), {settings} (their source), {files} (the types of what the
                      prompt brings besides text) and {time} are filled in;
                      times are Unix seconds
+    picture          shown in the answer: a PNG in base64
     pause            a number of seconds
     say_bytes        this number of bytes of text in one message
     flood_bytes      this number of bytes of text, "line_bytes" (4096) a message
@@ -138,6 +139,10 @@ class Voice(Protocol):
         """Return the bytes that say ``text``."""
         ...
 
+    def show(self, picture: str) -> None:
+        """Show a PNG in the answer."""
+        ...
+
     def think(self, text: str) -> None:
         """Think."""
         ...
@@ -212,6 +217,9 @@ class Player:
         for word, value in self._words.items():
             text = text.replace(f"{{{word}}}", value)
         write(self._voice.said(text.replace("{time}", f"{time.time():.6f}")))
+
+    def _picture(self, picture: str, _: Step) -> None:
+        self._voice.show(picture)
 
     def _pause(self, seconds: float, _: Step) -> None:
         time.sleep(seconds)

@@ -1,7 +1,9 @@
 """Files in chats with agents: what belongs to which run, and what comes back."""
 
 import asyncio
+import base64
 import io
+import json
 
 import pytest
 from PIL import Image
@@ -9,6 +11,7 @@ from PIL import Image
 from butler import Attachment
 from butler.app import read_setup
 from butler.testing import open_chat
+from butler.testing.agents import scripted_agent
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -232,6 +235,28 @@ async def test_what_the_agent_leaves_in_its_outbox_is_sent(chat, run, script):
         ("a.png", "picture"),
         ("b.txt", "text"),
     ]
+
+
+@pytest.mark.parametrize("protocol", ["acp", "claude"])
+async def test_a_picture_in_the_answer_is_sent_as_a_picture(
+    protocol, butler_toml, tmp_path, picture, answer
+):
+    encoded = base64.b64encode(picture.path.read_bytes()).decode()
+    steps = [{"say": "Look."}, {"picture": encoded}]
+    agent = scripted_agent(protocol, tmp_path, {"turns": [steps]})
+    kind = '\nkind = "claude"' if protocol == "claude" else ""
+    path = tmp_path / "butler.toml"
+    path.touch(0o600)
+    own = f"\n[plugins.run.agents.painter]\ncommand = {json.dumps(agent)}{kind}\n"
+    path.write_text(butler_toml.replace('agent = "scripted"', 'agent = "painter"') + own)
+    async with open_chat(read_setup(path)) as chat:
+        await chat("/use api")
+        await chat("/run paint")
+        assert "[image: image/png, " in (await answer(chat)).reply.text
+        (sent,) = await sent_files(chat, 1)
+
+    assert sent.file_name == "answer-1.png"
+    assert sent.attachment.read_bytes() == picture.path.read_bytes()
 
 
 async def test_a_run_without_files_leaves_no_folder(chat, run, tmp_path):
