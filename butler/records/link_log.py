@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from butler.errors import DataError
+from butler.logs import Complaint
 from butler.records.tables import MIGRATIONS
 from butler.storage.files import PATIENCE_S, data_error
 from butler.storage.sqlite import Database
@@ -21,15 +22,23 @@ class LinkLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._complaint = Complaint(logger)
 
     def note(self, time_s: float, state: str, reason: str) -> None:
-        """Note a change; a failure is logged. Blocks."""
+        """Note a change; a failure is logged once. Blocks.
+
+        Whoever writes the records makes their file; one that vanished is not made again here.
+        """
         query = "INSERT INTO link VALUES (?, ?, ?)"
         try:
+            if not self._path.exists():
+                raise DataError(f"{self._path} has vanished.")
             with self._opened() as database:
                 database.change(query, (time_s, state, reason))
         except DataError as error:
-            logger.warning("a change of the link is not recorded: %s", error)
+            self._complaint.begin("changes of the link are not recorded: %s", error)
+        else:
+            self._complaint.end("changes of the link are recorded again")
 
     def _opened(self) -> closing[Database]:
         return closing(Database(self._path, MIGRATIONS, raises=data_error, patience_s=PATIENCE_S))

@@ -91,7 +91,7 @@ def test_records_that_cannot_be_written_hold_nobody_up(tmp_path, caplog):
 
     LinkLog(path).note(1.0, "connected", "")
 
-    assert "is not recorded" in caplog.text
+    assert "are not recorded" in caplog.text
 
 
 def test_the_time_to_the_first_answer_is_read_from_the_journal(tmp_path):
