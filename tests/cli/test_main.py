@@ -57,7 +57,7 @@ def test_help_names_every_command(butler):
 
 
 def test_the_version_is_that_of_the_distribution(butler):
-    assert butler("--version") == (0, "butler 0.1.0\n", "")
+    assert butler("--version") == (0, "butler 0.2.0\n", "")
 
 
 def test_version_names_what_else_matters_in_a_report(butler):
@@ -202,7 +202,7 @@ def test_run_without_an_account_is_one_sentence(config):
 
 
 def test_python_m_butler_is_butler(mocker):
-    assert run_butler("--version").stdout == "butler 0.1.0\n"
+    assert run_butler("--version").stdout == "butler 0.2.0\n"
 
 
 @pytest.mark.parametrize(
