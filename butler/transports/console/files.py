@@ -1,6 +1,7 @@
 """Files of this machine as attachments, for the consoles."""
 
 import asyncio
+import errno
 import hashlib
 import re
 from dataclasses import replace
@@ -47,8 +48,10 @@ def attachment(path: Path) -> Attachment:
     """Look at a file of this machine.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: It cannot be read, or is none: a device or a pipe has no end.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
         media_type = content_type(file.read(HEAD_BYTES))
     kind = _KINDS.get(media_type.partition("/")[0], "document")

@@ -1,4 +1,6 @@
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +53,13 @@ async def test_a_file_that_has_gone_is_said(shot):
 
     with pytest.raises(UserError, match=r"my shot.png cannot be read: No such file"):
         await fetched(message)
+
+
+def test_a_device_or_a_pipe_is_never_attached(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/dev/zero"), tmp_path / "pipe"):
+        with pytest.raises(OSError, match="not a file"):
+            attachment(path)
 
 
 def test_json_lines_say_which_file_cannot_be_attached(tmp_path):
