@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -170,19 +171,31 @@ async def test_a_sticker_is_not_asked_about(chat, picture, kind):
     assert chat.transport.fetched == []
 
 
-async def test_a_queued_run_has_its_files_after_a_crash(butler_toml, tmp_path, script, picture):
+async def test_a_queued_run_has_its_files_after_a_restart(
+    butler_toml, tmp_path, script, picture, wait_for, answer
+):
     path = tmp_path / "butler.toml"
     path.touch(0o600)
     path.write_text(butler_toml)
     script.turns({"wait": None})
     async with open_chat(read_setup(path)) as chat:
         await chat("/use api")
-        await chat("/run wait")
-        await chat("/run look", attachments=(picture,))
-        picture.path.unlink()
-        inbox = [*(tmp_path / "data/runs").glob("new-*/inbox/*")]
-        assert [each.read_bytes()[:8] for each in inbox] == [PNG]
-        await chat("/stop all")
+        for message in (
+            chat.message("/run wait"),
+            replace(chat.message("/run look"), attachments=(picture,)),
+        ):
+            chat.transport.receive(message)
+            await chat.transport.wait_until_acknowledged(message)
+        await wait_for(chat, "Run 1 started in")
+        chat.bot.stop()
+    picture.path.unlink()
+    script.turns({"say": "{prompt} | {files}"})
+
+    async with open_chat(read_setup(path)) as chat:
+        text = (await answer(chat)).reply.text
+
+    assert "/runs/2/inbox/shot.png (image/png, " in text
+    assert "| image image/png" in text
 
 
 async def test_retry_has_the_files_of_the_run_that_it_repeats(chat, said, script, picture, answer):
