@@ -64,7 +64,7 @@ def test_version_names_what_else_matters_in_a_report(butler):
     status, out, _err = butler("version")
 
     assert status == 0
-    assert re.fullmatch(r"butler 0\.1\.0 \(Python 3\.\d+\.\d+, neonize \d+\.\d+\.\d+\)\n", out)
+    assert re.fullmatch(r"butler 0\.2\.0 \(Python 3\.\d+\.\d+, neonize \d+\.\d+\.\d+\)\n", out)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Tells key material from other files."""
 
+import re
 from fnmatch import fnmatchcase
 
 from butler import content_type
@@ -9,7 +10,15 @@ _PATTERNS = (
     *(".env", ".env.*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.kdbx", "*.ppk"),
     *("id_rsa*", "id_ed25519*", "id_ecdsa*", "id_dsa*", ".netrc", "_netrc", ".git-credentials"),
     *(".npmrc", ".pypirc", "credentials", "credentials.json", "*.keystore", "*.asc", "*.gpg"),
+    *("*.tfstate", "*.tfstate.*", "*.tfvars", ".htpasswd", ".pgpass", "kubeconfig", "*.ovpn"),
 )
+_ASSIGNED = re.compile(
+    rb"^(?:export )?[A-Z0-9_]{0,60}(?:SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY)[A-Z0-9_]{0,60}"
+    rb" ?= ?[\"']?[A-Za-z0-9+/=_!@#%^&*-]{8,400}[\"']?\s*?$",
+    re.MULTILINE,
+)
+"""A variable of the environment whose name says that it is a secret."""
+
 _NEITHER = ("image/", "audio/", "video/", "application/pdf", "application/zip")
 _PIECE, _OVERLAP = 64_000, 4_000
 HEAD_BYTES = 4096
@@ -24,6 +33,8 @@ def looks_like_key(name: str, data: bytes, secrets: Redactor) -> bool:
         return True
     if content_type(data[:HEAD_BYTES]).startswith(_NEITHER):
         return False
+    if _ASSIGNED.search(data):
+        return True
     # In pieces, as the event loop waits for each search of a pattern.
     pieces = (data[at : at + _PIECE + _OVERLAP] for at in range(0, len(data), _PIECE))
     texts = (piece.decode("latin-1") for piece in pieces)

@@ -138,6 +138,8 @@ def test_odd_names_are_made_safe(folder, collected, name):
         (".env", "A=1"),
         ("id_ed25519", "x"),
         ("server.pem", "x"),
+        ("main.tfstate", "{}"),
+        ("conf.txt", "A=1\nexport AWS_SECRET_ACCESS_KEY='abcdefghij'\n"),
         ("notes.txt", "the password is s3cret-value"),
         ("log.txt", "x" * 70_000 + "\n-----BEGIN OPENSSH PRIVATE KEY-----\nabc"),
     ],
@@ -157,7 +159,7 @@ def test_what_looks_like_a_key_is_held_back(folder, collected, name, content):
 
 @pytest.mark.parametrize("name", [".env.example", "id_rsa.pub", "keyboard.txt"])
 def test_what_only_sounds_like_a_key_is_sent(folder, collected, name):
-    (folder.outbox / name).write_text("A=1")
+    (folder.outbox / name).write_text("TOKEN = os.environ['TOKEN_OF_X']\nPASSWORD=<yours>")
 
     assert len(collected().files) == 1
 
