@@ -1,6 +1,7 @@
 """Redacts a text for strangers: who and where become hashes, quoted texts become their lengths."""
 
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -49,7 +50,9 @@ class Redaction:
 
     def line(self, text: str) -> str:
         """Return one line, redacted; what is longer than 2,000 characters is cut."""
-        text = text[:_MAX_READ]  # what is cut in half would no longer look like what it is
+        text = _unquoted(text)[
+            :_MAX_READ
+        ]  # what is cut in half would no longer look like what it is
         text = _SECRET.sub("<secret>", text)
         text = _ADDRESS.sub(lambda found: self._hash("id", found[0]), text)
         text = _EMAIL.sub(lambda found: self._hash("address", found[0]), text)
@@ -64,6 +67,17 @@ class Redaction:
         digest = hashlib.blake2b(text.encode(errors="replace"), key=self._salt).hexdigest()
         # A letter first: eight digits would count as a phone number in their turn.
         return f"<{kind} h{digest[:_HASH_LENGTH]}>"
+
+
+def _unquoted(line: str) -> str:
+    """Return a line of a JSON log as pairs, so that its own quotes do not hide all of it."""
+    if not line.startswith("{") or len(line) > _MAX_READ:
+        return line
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    return " ".join(f"{key}={value}" for key, value in fields.items())
 
 
 def _length(found: re.Match[str]) -> str:

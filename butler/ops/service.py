@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from butler.transports.whatsapp import linked_account
 NAME = "butler"
 LINGER = Path("/var/lib/systemd/linger")
 _LIMIT_S = 90
+_NO_BUS = "Failed to connect to bus"
+_LOG_IN = "Your own systemd is out of reach. Log in as this user itself, not by su or sudo."
 
 
 class Service(Protocol):
@@ -182,7 +185,15 @@ def uninstall(service: Service) -> list[str]:
     """
     check_installed(service)
     _check_own(service.file)
-    service.disable()
+    try:
+        service.disable()
+    except DataError as error:
+        if _NO_BUS not in str(error):
+            raise
+        # It may run all the same, for another session of the user.
+        raise DataError(
+            f"{error} If no systemd runs here: rm {shlex.quote(str(service.file))}"
+        ) from None
     try:
         service.file.unlink()
     except OSError as error:
@@ -221,4 +232,5 @@ def _managed(*command: str) -> None:
         raise DataError(f"{command[0]} did not answer within {_LIMIT_S} s.") from None
     if done.returncode != 0:
         said = done.stderr.strip() or f"it failed with status {done.returncode}"
-        raise DataError(f"{' '.join(command)}: {said}")
+        way_out = f". {_LOG_IN}" if _NO_BUS in said else ""
+        raise DataError(f"{' '.join(command)}: {said}{way_out}")

@@ -28,6 +28,11 @@ def redaction():
         ("/home/anna/butler/config.toml", "~/butler/config.toml"),
         ("it said “drop the tables now”", "it said <19 characters>"),
         ("found \"abc\" and 'd'", "found <3 characters> and <1 characters>"),
+        (
+            '{"level": "INFO", "chat": "120363405395407771@g.us", "text": "/run \'x\' in 5 ms"}',
+            "level=INFO chat=<id H> text=/run <1 characters> in 5 ms",
+        ),
+        ('{"level": ', "{<5 characters>: "),
         ("redis://:hunter2@host:6379/0", "redis://<secret>host:6379/0"),
         ("key sk-ant-api03-abcdefghijkl refused", "key <secret> refused"),
         ("2026-11-28 05:40:11,123 INFO butler 17 ms", "2026-11-28 05:40:11,123 INFO butler 17 ms"),

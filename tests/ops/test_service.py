@@ -94,6 +94,21 @@ def test_a_service_manager_that_does_not_answer_is_quoted(capsys, tmp_path, mana
 
     assert status == 1
     assert "Failed to connect to bus: No medium found" in said
+    assert "Log in as this user itself, not by su or sudo" in said
+    assert unit.exists()
+
+
+def test_without_a_service_manager_uninstalling_says_how_to_delete_it(
+    capsys, tmp_path, manager, unit
+):
+    manager(1, "Failed to connect to bus: No medium found")
+    config = write_config(tmp_path)
+    service(capsys, config, "install")
+
+    status, said = service(capsys, config, "uninstall")
+
+    assert status == 1
+    assert f"If no systemd runs here: rm {unit}" in said
     assert unit.exists()
 
 
