@@ -125,7 +125,7 @@ class RunPlugin(
         return ["max_snapshot_mb"] if old.max_snapshot_mb != settings.max_snapshot_mb else []
 
     def at_work(self) -> int:
-        """Return how many runs are queued or active."""
+        """Return how many runs are active."""
         return self._runs.at_work
 
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:

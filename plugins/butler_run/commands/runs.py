@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Literal
 
-from butler import At, Context, Reply, Role, UserError, ago, ask_process, command, duration
+from butler import At, Context, Reply, Role, UserError, ago, ask_process, command, duration, listed
 from butler_run.commands.base import RunCommandsBase
 from butler_run.history.past import Past
 from butler_run.snapshots.working_copy import working_copy
@@ -42,11 +43,17 @@ class RunCommands(RunCommandsBase):
             )
         if isinstance(run, str):
             return await self._stop_all(ctx, None if run == "everywhere" else ctx.chat_id)
+        if run is None and not self._runs.is_at_work_in(ctx.chat_id):
+            at_work = self._history.elsewhere(ctx.chat_id, only_at_work=True)
+            if number := max(at_work, default=0):
+                return await self._stop_elsewhere(number, *at_work[number])
         if not self._runs.can_stop(ctx.chat_id, run):
             elsewhere = self._history.elsewhere(ctx.chat_id)
-            number = min(elsewhere, default=None) if run is None else run
+            number = min(elsewhere, default=0) if run is None else run
             if number in elsewhere:
                 return await self._stop_elsewhere(number, *elsewhere[number])
+            if run is not None and self._history.left_behind(ctx.chat_id, run):
+                return _not_started([run])
             await ctx.caught_up()  # a /run that was overtaken may start it yet
         return await self._runs.stop(ctx.chat_id, run)
 
@@ -62,8 +69,10 @@ class RunCommands(RunCommandsBase):
 
     async def _stop_all(self, ctx: Context, chat_id: str | None) -> str:
         elsewhere = self._history.elsewhere(chat_id)
-        is_here = self._runs.can_stop(chat_id, None) or not elsewhere
+        left = self._history.left_behind(chat_id)
+        is_here = self._runs.can_stop(chat_id, None) or not (elsewhere or left)
         said = [await self._runs.stop_all(chat_id)] if is_here else []
+        said += [_not_started(left)] if left else []
         if elsewhere:
             said += await asyncio.gather(
                 *(self._stop_elsewhere(each, *there) for each, there in elsewhere.items())
@@ -142,3 +151,8 @@ class RunCommands(RunCommandsBase):
         past, repo = await self._changes.to_undo(ctx, run)
         with self._runs.at_rest(await asyncio.to_thread(working_copy, repo)):
             return await self._changes.undone(past, repo)
+
+
+def _not_started(numbers: Sequence[int]) -> str:
+    runs = "Run" if len(numbers) == 1 else "Runs"
+    return f"{runs} {listed(map(str, numbers))} will not start."

@@ -305,14 +305,35 @@ class History:
         rows = self._file.rows(query, number, self._process)
         return bool(rows) and is_there(str(rows[0][0]))
 
-    def elsewhere(self, chat_id: str | None) -> dict[int, tuple[int, str]]:
+    def left_behind(self, chat_id: str | None, number: int | None = None) -> list[int]:
+        """End the queued runs of dead processes, which would start later; return their numbers.
+
+        Args:
+            chat_id: The only chat of interest; None for all.
+            number: The only run of interest; None for all.
+        """
+        where = (
+            "WHERE state = ? AND chat_id = coalesce(?, chat_id) AND number = coalesce(?, number) "
+            "AND number IN (SELECT number FROM details WHERE process <> ?) ORDER BY number"
+        )
+        queued = self._runs(where, State.QUEUED, chat_id, number, self._process)
+        left = [run.number for run in queued if not self._is_under_way(run.number)]
+        for each in left:
+            self.end(each, State.STOPPED)
+        return left
+
+    def elsewhere(
+        self, chat_id: str | None, *, only_at_work: bool = False
+    ) -> dict[int, tuple[int, str]]:
         """Return the live runs of other processes by number: the process id and the chat.
 
         Args:
             chat_id: The only chat of interest; None for all.
+            only_at_work: Leave out the queued ones.
         """
         where = "WHERE state IN (?, ?, ?, ?) AND chat_id = coalesce(?, chat_id) ORDER BY number"
-        runs = self._runs(where, State.QUEUED, *AT_WORK, chat_id)
+        first = AT_WORK[0] if only_at_work else State.QUEUED
+        runs = self._runs(where, first, *AT_WORK, chat_id)
         query = "SELECT process FROM details WHERE number = ?"
         found = {}
         for run in runs:

@@ -99,8 +99,12 @@ class Scheduler:
 
     @property
     def at_work(self) -> int:
-        """The number of queued and active runs."""
-        return len(self._live)
+        """The number of active runs, which an end would cut off; queued ones begin later."""
+        return sum(live.place.has_begun.is_set() for live in self._live.values())
+
+    def is_at_work_in(self, chat_id: str) -> bool:
+        """Return whether a run of a chat is active here."""
+        return any(live.place.has_begun.is_set() for live in self._stoppable(chat_id).values())
 
     def activities(self) -> list[Activity]:
         """Return what the queued and active runs do now, oldest first."""

@@ -2,7 +2,8 @@
 
 import json
 import os
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -140,3 +141,35 @@ def test_a_second_console_says_who_is_at_work(config):
     at_work = f"a console (process {console.pid}) is at work in api."
     assert f"Run 2 is queued: {at_work}" in second.stdout
     assert "Run 2 will not start." in second.stdout
+
+
+def test_stop_means_the_run_that_works_elsewhere_before_one_that_waits_here(config):
+    with console_at_work(config):
+        second = run_butler("console", "--config", config, text="/run more\n/stop\n/stop all\n")
+
+    assert "Run 1 stopped" in second.stdout
+    assert "Run 2 will not start." not in second.stdout.split("Run 1 stopped")[0]
+
+
+@pytest.mark.parametrize("stop", ["/stop 1", "/stop all"])
+async def test_a_queued_run_whose_console_has_ended_can_be_stopped(
+    chat, daemon, api, stop, tmp_path
+):
+    await chat("/use api")
+    with daemon.held_at_once(api):
+        await chat("/run do it")
+        with closing(sqlite3.connect(tmp_path / "data" / "runs.sqlite3")) as db, db:
+            db.execute(
+                "INSERT INTO runs SELECT 7, chat_id, repo, folder, agent, person, state, "
+                "queued_at, NULL, NULL, NULL, NULL, NULL, 'other' FROM runs"
+            )
+            db.execute(
+                "INSERT INTO details SELECT 7, message_id, phone, lid, is_own, sent_at, text, "
+                "prompt, NULL, NULL, NULL, '999999999 1' FROM details"
+            )
+
+        (said,) = await chat(stop.replace("1", "7"))
+        await chat("/stop all")
+
+    assert "Run 7 will not start." in said
+    assert "7 *api* stopped" in (await chat("/runs"))[0]
