@@ -24,7 +24,7 @@ LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 TYPED := butler plugins/butler_session plugins/butler_run plugins/butler_voice tests/whatsapp_server
 CHECKED := butler plugins tests bench docs examples
 ZENSICAL := 0.0.73
-PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PARALLEL := --numprocesses 5 --dist loadfile --no-loadscope-reorder
 QUICK := $(addprefix tests/,access builtin chat config core records repos sessions test_app.py test_docs.py test_properties.py \
     plugins/butler_session plugins/butler_run/history plugins/butler_run/runs plugins/butler_run/text)
 DEMO_GIT := git -C .demo -c user.name=Butler -c user.email=butler@localhost -c commit.gpgSign=false
