@@ -1,6 +1,7 @@
 """`butler init` asks a person what it cannot find out."""
 
 import os
+import signal
 import tomllib
 
 import pexpect
@@ -26,6 +27,8 @@ def terminal(tmp_path):
         cwd=str(folder),
         encoding="utf-8",
         timeout=PATIENCE_S,
+        # A shell's job in the background leaves it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "TERM": "dumb"},
     )
     yield process

@@ -182,7 +182,7 @@ async def test_what_a_gateway_prints_is_logged_within_bounds(scenario, tmp_path,
 
 
 async def test_frames_and_the_gateway_show_at_debug_and_no_text_does(scenario, tmp_path, caplog):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="butler")
     scenario("again")
 
     async with daemon(tmp_path) as bot:
