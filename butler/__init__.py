@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from butler.core.commands import Pass as Pass
     from butler.core.context import Context as Context
     from butler.core.fleet import Machine as Machine
+    from butler.core.handlers import command as command
+    from butler.core.handlers import listener as listener
     from butler.core.meter import LONG_S as LONG_S
     from butler.core.meter import Meter as Meter
     from butler.core.overview import LiveRun as LiveRun
@@ -44,8 +46,6 @@ if TYPE_CHECKING:
     from butler.core.plugin import Plugin as Plugin
     from butler.core.plugin import Send as Send
     from butler.core.plugin import Settings as Settings
-    from butler.core.plugin import command as command
-    from butler.core.plugin import listener as listener
     from butler.core.router import ForeignCall as ForeignCall
     from butler.errors import ButlerError as ButlerError
     from butler.errors import ConfigError as ConfigError
@@ -104,13 +104,13 @@ _HOMES = {
     "Way": "butler.core.overview",
     "ask_process": "butler.ops.control",
     "ago": "butler.chat.text",
-    "command": "butler.core.plugin",
+    "command": "butler.core.handlers",
     "content_type": "butler.chat.content_type",
     "duration": "butler.chat.text",
     "fenced": "butler.chat.text",
     "folded": "butler.chat.text",
     "listed": "butler.chat.text",
-    "listener": "butler.core.plugin",
+    "listener": "butler.core.handlers",
     "open_database": "butler.storage.files",
     "said": "butler.chat.answer",
     "run_git": "butler.repos.git",

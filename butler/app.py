@@ -32,9 +32,10 @@ from butler.core.attachments import FileRules
 from butler.core.bot import Bot
 from butler.core.fleet import Fleet
 from butler.core.gate import Gate, Judge
+from butler.core.handlers import command_names, commands_of, listeners_of
 from butler.core.jobs import Jobs
 from butler.core.meter import Meter
-from butler.core.plugin import Plugin, Settings, command_names, commands_of, listeners_of
+from butler.core.plugin import Plugin, Settings
 from butler.core.router import Router
 from butler.core.services import Services
 from butler.errors import ButlerError, ConfigError, PluginError

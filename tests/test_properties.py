@@ -20,7 +20,7 @@ from butler.access.rules import AccessRules, Audience, ChatRules, People
 from butler.app import read_setup
 from butler.chat.text import printable
 from butler.config.loading import Draft
-from butler.core.plugin import commands_of
+from butler.core.handlers import commands_of
 from butler.core.router import Call, Router
 from butler.errors import ConfigError
 from butler.records.model import MemoryRecords

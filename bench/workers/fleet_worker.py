@@ -12,7 +12,8 @@ from pathlib import Path
 
 from butler.app import Setup, open_bot, read_setup
 from butler.core.context import Context
-from butler.core.plugin import Plugin, Settings, command, commands_of
+from butler.core.handlers import command, commands_of
+from butler.core.plugin import Plugin, Settings
 from butler.core.router import Router
 from butler.fleet.keys import HubKeys, fleet_folder
 from butler.ops.fleet import open_broker

@@ -11,8 +11,9 @@ from butler.chat.text import folded, listed, printable
 from butler.core.chat_names import ChatNames
 from butler.core.context import Context
 from butler.core.gate import NOT_A_COMMAND
+from butler.core.handlers import command
 from butler.core.place import At
-from butler.core.plugin import Plugin, Settings, command
+from butler.core.plugin import Plugin, Settings
 from butler.errors import UserError
 from butler.records.model import Ignored
 

@@ -3,8 +3,9 @@
 from butler.access.rules import Role
 from butler.core.commands import Command
 from butler.core.context import Context
+from butler.core.handlers import command
 from butler.core.place import At
-from butler.core.plugin import Plugin, command
+from butler.core.plugin import Plugin
 
 
 class HelpPlugin(Plugin):

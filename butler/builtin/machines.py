@@ -6,8 +6,9 @@ from butler.access.rules import Role
 from butler.chat.text import ago, duration, listed
 from butler.core.context import Context
 from butler.core.fleet import Machine
+from butler.core.handlers import command
 from butler.core.place import At
-from butler.core.plugin import Plugin, command
+from butler.core.plugin import Plugin
 
 
 class MachinesPlugin(Plugin):

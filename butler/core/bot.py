@@ -16,10 +16,11 @@ from butler.core.aside import Aside
 from butler.core.context import Context
 from butler.core.dispatcher import TURN_LIMIT_S, Dispatcher
 from butler.core.gate import FORWARDED, NOT_A_COMMAND, Hear, Ignore, Say, Verdict
+from butler.core.handlers import Listener
 from butler.core.hints import Hints
 from butler.core.intake import Intake
 from butler.core.owner_notices import OwnerNotices
-from butler.core.plugin import Listener, Plugin, Settings
+from butler.core.plugin import Plugin, Settings
 from butler.core.router import Call
 from butler.core.services import Services
 from butler.errors import UserError

@@ -13,9 +13,10 @@ from butler.core.commands import PASS, Answer, Command, Pass
 from butler.core.context import Context
 from butler.core.fleet import Fleet, Handed, Joined, Placed
 from butler.core.gate import Hear, Say, unheard
+from butler.core.handlers import Listener
 from butler.core.hints import Hints
 from butler.core.intake import Intake, with_heard
-from butler.core.plugin import Listener, Plugin, Settings
+from butler.core.plugin import Plugin, Settings
 from butler.core.router import Call
 from butler.core.services import Services
 from butler.core.within import within

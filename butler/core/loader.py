@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 
-from butler.core.plugin import Plugin, Settings, listeners_of
+from butler.core.handlers import listeners_of
+from butler.core.plugin import Plugin, Settings
 from butler.errors import PluginError
 
 GROUP = "butler.plugins"

@@ -6,7 +6,8 @@ from importlib.metadata import version
 from butler.app import Setup, open_sessions
 from butler.core import loader
 from butler.core.check_result import Finding
-from butler.core.plugin import Plugin, Settings, commands_of
+from butler.core.handlers import commands_of
+from butler.core.plugin import Plugin, Settings
 from butler.errors import DataError, TransportError
 from butler.ops.access_checks import access_findings
 from butler.ops.clock import clock_offset, is_wrong

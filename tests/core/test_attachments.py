@@ -7,7 +7,8 @@ import pytest
 
 from butler import PASS, Attachment, Context, Plugin, command, listener
 from butler.app import open_bot, read_setup
-from butler.core.plugin import Settings, commands_of
+from butler.core.handlers import commands_of
+from butler.core.plugin import Settings
 from butler.core.router import Router
 from butler.records.model import MemoryRecords
 from butler.testing import Chat, FakeTransport, make_message, open_chat

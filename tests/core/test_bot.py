@@ -14,7 +14,8 @@ from butler.builtin.help import HelpPlugin
 from butler.core.bot import IGNORED_AT_A_TIME
 from butler.core.dispatcher import APOLOGY, TOO_SLOW, TURN_LIMIT_S
 from butler.core.gate import Gate
-from butler.core.plugin import Settings, commands_of
+from butler.core.handlers import commands_of
+from butler.core.plugin import Settings
 from butler.core.router import Router
 from butler.errors import DataError, TransportError
 from butler.records.model import MemoryRecords

@@ -8,7 +8,8 @@ import pytest
 
 from butler import PASS, Context, Pass, Plugin, command, listener
 from butler.app import read_setup
-from butler.core.plugin import Settings, commands_of
+from butler.core.handlers import commands_of
+from butler.core.plugin import Settings
 from butler.core.router import Router
 from butler.testing import open_chat
 

@@ -4,7 +4,7 @@ import pytest
 
 from butler import Context, Plugin, PluginError, Repo, Role, Settings, command, listener
 from butler.core.commands import MOST_WORDS, Kind
-from butler.core.plugin import commands_of, listeners_of
+from butler.core.handlers import commands_of, listeners_of
 from butler.core.router import Router
 from butler.errors import UsageError
 
