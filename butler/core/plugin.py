@@ -1,4 +1,4 @@
-"""Plugins: their base class, and how their handlers become commands."""
+"""Plugins: their base class and their settings."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
