@@ -104,18 +104,18 @@ def open_database(path: Path, schema: str, version: int = 1) -> sqlite3.Connecti
 
     Args:
         path: The file.
-        schema: Idempotent statements, such as ``CREATE TABLE IF NOT EXISTS``.
+        schema: Idempotent statements, such as ``CREATE TABLE IF NOT EXISTS``; run at each opening.
         version: The version of the schema; a file with a newer one is refused.
 
     Raises:
         DataError: It cannot be used.
     """
-    migrations = (*[""] * (version - 1), schema)
     db = Database(
         path,
-        migrations,
+        [""] * version,
         raises=data_error,
         is_checked=True,
+        schema=schema,
         patience_s=PATIENCE_S,
         connection=ExplainingConnection,
     ).take_connection()

@@ -36,8 +36,9 @@ def bring_up_to_date(
     patience_s: float,
     *,
     is_checked: bool,
+    schema: str = "",
 ) -> None:
-    """Migrate the database to the newest schema, in WAL mode.
+    """Migrate the database to the newest schema, in WAL mode; then run ``schema``.
 
     Processes that open the same new file wait for each other. A database of another program, or of
     a newer version, is not changed.
@@ -53,6 +54,7 @@ def bring_up_to_date(
     db.execute("BEGIN EXCLUSIVE")
     _refuse_foreign(db, len(migrations), application_id)
     _migrate(db, migrations, application_id)
+    run_script(db, schema)
     db.execute("COMMIT")
     _try_to_write(db)
 

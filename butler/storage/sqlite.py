@@ -49,6 +49,7 @@ class Database:
         page_bytes: The page size of a new file.
         max_log_bytes: Maximum size of the write-ahead log before a checkpoint; by default SQLite's.
         is_checked: Check the file for damage before changing anything.
+        schema: Idempotent statements to run at each opening, after the migrations.
         patience_s: Timeout of waiting for another process that writes.
         storable: Converts text that UTF-8 cannot encode.
         connection: The class of the connections.
@@ -65,6 +66,7 @@ class Database:
         page_bytes: int = _PAGE_BYTES,
         max_log_bytes: int | None = None,
         is_checked: bool = False,
+        schema: str = "",
         patience_s: float = _PATIENCE_S,
         storable: Callable[[str], str | bytes] = storable,
         connection: type[Connection] = Connection,
@@ -88,7 +90,7 @@ class Database:
         self._is_closed = False
         self._writing = Lock()
         self._create()
-        self._prepare(migrations, is_checked=is_checked)
+        self._prepare(migrations, schema, is_checked=is_checked)
 
     def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Return the rows selected by a statement."""
@@ -237,11 +239,13 @@ class Database:
         if size_bytes == 1:
             raise self._raises(not_a_database(self._path))
 
-    def _prepare(self, migrations: Sequence[Migration], *, is_checked: bool) -> None:
+    def _prepare(self, migrations: Sequence[Migration], schema: str, *, is_checked: bool) -> None:
         db = self._connect()
         try:
             bring_up_to_date(
-                db, migrations, self._application_id, self._patience_s, is_checked=is_checked
+                *(db, migrations, self._application_id, self._patience_s),
+                is_checked=is_checked,
+                schema=schema,
             )
         except RefusedError as error:
             self._undo(db, error)

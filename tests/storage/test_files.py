@@ -117,6 +117,16 @@ def test_a_database_is_private_and_keeps_what_is_written(tmp_path):
         assert {mode(each) for each in tmp_path.glob("db*")} == {0o600}
 
 
+def test_a_database_gets_the_tables_that_were_added_to_its_schema_since(tmp_path):
+    with closing(open_database(tmp_path / "db", SCHEMA)) as db:
+        db.execute("INSERT INTO notes VALUES ('kept')")
+
+    added = f"{SCHEMA}; CREATE TABLE IF NOT EXISTS others (text TEXT);"
+    with closing(open_database(tmp_path / "db", added)) as db:
+        assert db.execute("SELECT * FROM notes").fetchall() == [("kept",)]
+        assert db.execute("SELECT * FROM others").fetchall() == []
+
+
 def test_many_at_once_may_be_the_first_to_open_a_database(tmp_path):
     together = threading.Barrier(8)
 

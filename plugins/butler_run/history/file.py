@@ -30,9 +30,6 @@ class HistoryFile:
         self._path = path
         self._schema = schema
         self._db = open_database(path, schema)
-        # A file of an earlier version lacks the tables that were added since.
-        for statement in filter(str.strip, schema.split(";")):
-            self._db.execute(statement)
         self._waiting: deque[Statement] = deque()
         self._has_waiting = asyncio.Event()
         self._problem: DataError | None = None
