@@ -16,6 +16,7 @@ from butler.errors import DataError
 from butler.ops import archive
 from butler.ops.archive import ArchiveError, Manifest
 from butler.ops.encryption import EncryptionError
+from butler.ops.moved_link import moved_link
 from butler.storage.files import locked, private_folder
 from butler.transports.whatsapp import CREDENTIALS, MOVED, linked_account
 
@@ -126,7 +127,7 @@ def _save(
 
 def _account_to_move(data: Path) -> str:
     account = linked_account(data / "whatsapp")
-    if account is None or (data / _MARK).exists():
+    if account is None or moved_link(data / "whatsapp"):
         raise DataError("No WhatsApp account is linked here, so there is no link to move.")
     return account
 

@@ -13,6 +13,7 @@ from butler.ops.access_checks import access_findings
 from butler.ops.clock import clock_offset, is_wrong
 from butler.ops.data_files import file_findings
 from butler.ops.metrics.checks import metrics_findings
+from butler.ops.moved_link import moved_link
 from butler.ops.redis_checks import redis_findings
 from butler.ops.repo_checks import repo_findings
 from butler.ops.report import clock_ahead_s
@@ -149,10 +150,13 @@ def _neonize() -> Finding:
 
 
 def _account(setup: Setup) -> Finding:
+    folder = setup.config.data_dir / "whatsapp"
     try:
-        account = linked_account(setup.config.data_dir / "whatsapp")
+        account, moved = linked_account(folder), moved_link(folder)
     except DataError as error:
         return Finding(False, "whatsapp", str(error))
     if account is None:
         return Finding(False, "whatsapp", "not linked; link with: butler pair")
+    if moved:
+        return Finding(False, "whatsapp", moved)
     return Finding(True, "whatsapp", f"linked as {account}")

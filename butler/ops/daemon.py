@@ -18,6 +18,7 @@ from butler.ops.last_good import keep
 from butler.ops.link_watch import link_recorded
 from butler.ops.log_setup import follow_log
 from butler.ops.metrics.measuring import measures_of
+from butler.ops.moved_link import moved_link
 from butler.ops.notices import Notices
 from butler.ops.notify_socket import NotifySocket, telling
 from butler.ops.panel_process import panel_running
@@ -27,10 +28,9 @@ from butler.ops.shutdown import LastResort, converse, end_what_is_left
 from butler.records.link_log import LinkLog
 from butler.records.model import Records
 from butler.records.sqlite import SqliteRecords
-from butler.storage.files import is_there, locked, private_folder
+from butler.storage.files import locked, private_folder
 from butler.storage.generation import Generation
 from butler.transports.whatsapp import (
-    MOVED,
     LinkState,
     MediaPlace,
     Pacing,
@@ -202,13 +202,6 @@ def whatsapp_folder(config: Config) -> Iterator[Path]:
     folder = private_folder(config.data_dir)
     with locked(folder / "daemon.lock", "Another Butler"):
         link = private_folder(folder / "whatsapp")
-        _check_not_moved(link / MOVED)
+        if moved := moved_link(link):
+            raise LinkEndedError(moved)
         yield link
-
-
-def _check_not_moved(mark: Path) -> None:
-    if is_there(mark):
-        raise LinkEndedError(
-            "A backup with --with-link moved the link to WhatsApp elsewhere, and two copies throw "
-            f"each other out. If nothing uses that backup: rm {mark}"
-        )

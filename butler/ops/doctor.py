@@ -63,10 +63,10 @@ def cured(diagnosis: Diagnosis) -> Finding:
 def _link(setup: Setup) -> Iterator[Finding]:
     """Say whether the daemon lives, since when its link has been as it is, and the last message."""
     status = report.status(setup.path)
-    if status.account is None:
+    if status.account is None or status.moved:
         return  # the checks say so
     if not status.is_running or status.report is None:
-        yield Finding(False, "daemon", "not running; start it with: butler run")
+        yield Finding(False, "daemon", status.not_running)
         return
     link, since = status.report.link, duration(time.time() - status.report.since)
     if link == "connected":
@@ -89,7 +89,8 @@ def _acknowledgements(usual_s: float | None) -> Iterator[Finding]:
     """Say how long WhatsApp takes to acknowledge replies, which wait for each other."""
     if usual_s is None:
         return
-    said = f"WhatsApp takes {usual_s:.2g} s to acknowledge a reply"
+    took = f"{usual_s:g}" if usual_s else "less than 0.01"  # as it is rounded to hundredths
+    said = f"WhatsApp takes {took} s to acknowledge a reply"
     if usual_s > _SLOW_S:
         said += "; all replies wait for that, so look at the connection of this machine"
     yield Finding(True, "acknowledgement", said, is_note=usual_s > _SLOW_S)

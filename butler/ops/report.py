@@ -14,6 +14,7 @@ from butler.ops.clock import clock_offset, is_wrong
 from butler.ops.data_files import LEAST_FREE_BYTES, room
 from butler.ops.figures import JournalFigures, journal_figures, journal_lines
 from butler.ops.link_words import link_words
+from butler.ops.moved_link import moved_link
 from butler.ops.reporting import Report, read_report
 from butler.storage.disk import DiskTrouble, disk_trouble
 from butler.transports.whatsapp import linked_account
@@ -32,6 +33,7 @@ class Status:
         journal_problem: Why the journal cannot be read.
         free_bytes: The room on the disk of the data folder.
         disk_trouble: Why nothing can be written there, so that the report may be an old one.
+        moved: What to know where a backup moved the link elsewhere; else "".
     """
 
     account: str | None
@@ -42,11 +44,19 @@ class Status:
     journal_problem: str | None
     free_bytes: int | None
     disk_trouble: DiskTrouble | None = None
+    moved: str = ""
 
     @property
     def is_running(self) -> bool:
         """Whether a daemon runs."""
         return self.daemon == "running"
+
+    @property
+    def not_running(self) -> str:
+        """What there is to say where no daemon runs, with the way out."""
+        return (
+            f"not running. {self.moved}" if self.moved else "not running; start it with: butler run"
+        )
 
     @property
     def is_healthy(self) -> bool:
@@ -66,6 +76,7 @@ class Status:
         known = report if report and self.is_running else None
         return {
             "account": self.account,
+            "is_moved": bool(self.moved),
             "daemon": self.daemon,
             "process": int(self.process) if self.process and self.process.isdecimal() else None,
             "started": known.started if known else None,
@@ -109,13 +120,14 @@ def status_of(config: Config, *, by_writing: bool = True) -> Status:
         daemon, report = "stopped", report if report and report.link == "ended" else None
     elif report is None or holder != str(report.process):
         daemon, report = "starting", None
-    journal, problem = _journal(config.data_dir / "whatsapp" / "journal.sqlite3")
-    account = linked_account(config.data_dir / "whatsapp")
+    folder = config.data_dir / "whatsapp"
+    journal, problem = _journal(folder / "journal.sqlite3")
+    account, moved = linked_account(folder), moved_link(folder)
     free_bytes = room(config.data_dir)
     trouble = (
         disk_trouble(config.data_dir, by_writing=by_writing) if config.data_dir.is_dir() else None
     )
-    return Status(account, daemon, holder, report, journal, problem, free_bytes, trouble)
+    return Status(account, daemon, holder, report, journal, problem, free_bytes, trouble, moved)
 
 
 def clock_ahead_s(folder: Path) -> float | None:
@@ -137,7 +149,7 @@ def lines(status: Status) -> list[str]:
 
 def _daemon(status: Status) -> str:
     if status.daemon == "stopped":
-        return "not running; start it with: butler run"
+        return status.not_running
     if status.daemon == "starting" or status.report is None:
         return f"process {status.process} is starting, or is linking an account"
     up = duration(time.time() - status.report.started)

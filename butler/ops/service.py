@@ -11,6 +11,7 @@ from typing import Protocol
 
 from butler.config.schema import Config
 from butler.errors import ConfigError, DataError
+from butler.ops.moved_link import moved_link
 from butler.ops.service_units import LABEL, MARK, launchd_plist, systemd_unit
 from butler.storage.files import is_there
 from butler.transports.whatsapp import linked_account
@@ -166,14 +167,21 @@ def install(service: Service, config: Config, config_path: Path) -> list[str]:
         service.file.write_bytes(service.written(command, os.environ.get("PATH", os.defpath)))
     except OSError as error:
         raise DataError(f"{service.file} cannot be written: {error.strerror}.") from None
-    is_linked = linked_account(config.data_dir / "whatsapp") is not None
+    to_do = _before_the_start(config.data_dir / "whatsapp")
     try:
-        hint = service.enable(starts=is_linked)
+        hint = service.enable(starts=not to_do)
     except DataError as error:
         raise DataError(f"Wrote {service.file}, but it does not run yet. {error}") from None
     runs = "It runs now, and from each start of the machine."
-    to_link = f"No account is linked yet. Next: butler pair, then: {service.start}"
-    return [f"Wrote {service.file}.", runs if is_linked else to_link, *([hint] if hint else [])]
+    said = f"{to_do}, then: {service.start}" if to_do else runs
+    return [f"Wrote {service.file}.", said, *([hint] if hint else [])]
+
+
+def _before_the_start(folder: Path) -> str:
+    """Say what a person must do before Butler can start; "" if there is nothing."""
+    if linked_account(folder) is None:
+        return "No account is linked yet. Next: butler pair"
+    return moved_link(folder)
 
 
 def uninstall(service: Service) -> list[str]:

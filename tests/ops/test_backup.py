@@ -159,6 +159,7 @@ def test_a_moved_link_cannot_be_used_in_its_old_folder(
 
     moved = backup(config, target, "--with-link", "--recipient", public(key))
     old = butler("run", "--config", config)
+    shown = [butler(each, "--config", config).stdout for each in ("status", "check", "doctor")]
     again = backup(config, tmp_path / "b", "--with-link", "--recipient", public(key))
     restored = restore(target, new_home / "config.toml", "--identity", key)
 
@@ -166,6 +167,8 @@ def test_a_moved_link_cannot_be_used_in_its_old_folder(
     assert old.returncode == 2
     assert "moved the link to WhatsApp elsewhere" in old.stderr
     assert f"rm {config.parent / 'data' / 'whatsapp' / 'moved'}" in old.stderr
+    assert [text.count(old.stderr.strip()) for text in shown] == [1, 1, 1]
+    assert "start it with" not in "".join(shown)
     assert again.stderr == "No WhatsApp account is linked here, so there is no link to move.\n"
     assert "butler run" in restored.stdout
     assert (new_home / "data" / "whatsapp" / CREDENTIALS).exists()

@@ -152,6 +152,7 @@ def test_doctor_says_what_it_mended_and_what_only_a_person_can(config, data):
 @pytest.mark.parametrize(
     ("usual_s", "word", "said"),
     [
+        (0.0, "ok", "WhatsApp takes less than 0.01 s to acknowledge a reply"),
         (0.04, "ok", "WhatsApp takes 0.04 s to acknowledge a reply"),
         (3.5, "note", "WhatsApp takes 3.5 s to acknowledge a reply; all replies wait for that"),
     ],

@@ -13,6 +13,7 @@ import pytest
 from butler import cli
 from butler.ops.service import Launchd
 from butler.ops.service_units import launchd_plist, systemd_unit
+from butler.transports.whatsapp import MOVED
 from butler_process import link_account, write_config
 
 
@@ -84,6 +85,18 @@ def test_without_a_link_it_is_not_started_and_says_what_is_next(capsys, tmp_path
 
     assert status == 0
     assert "Next: butler pair, then: systemctl --user start butler" in said
+    assert not any("restart" in each for each in calls())
+
+
+def test_where_the_link_was_moved_it_is_not_started_and_says_why(capsys, tmp_path, manager, unit):
+    calls = manager()
+    link_account(tmp_path / "data")
+    (tmp_path / "data" / "whatsapp" / MOVED).touch()
+
+    _status, said = service(capsys, write_config(tmp_path), "install")
+
+    assert "moved the link to WhatsApp elsewhere" in said
+    assert "then: systemctl --user start butler" in said
     assert not any("restart" in each for each in calls())
 
 
