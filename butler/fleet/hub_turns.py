@@ -155,13 +155,11 @@ class HubTurns:
             await ctx.touch_session()
         command = verdict.command.name if isinstance(verdict, Call) else None
         placement = Placement(
-            *(member.name, command, place.argument, repo, digest_of(message.text))
+            *(member.name, command, place.argument, repo, digest_of(message.text)),
+            *(place.is_urgent, place.is_prompt),
         )
         self._journal.place(turn, placement, message.chat_id)
-        sent = self._as_prompt(message) if place.is_prompt else message
-        order = self._order(turn, placement, member, sent, ctx.role)
-        order.message, order.is_urgent = message, place.is_urgent
-        return await self._carried_out(order)
+        return await self._carried_out(self._order(turn, placement, member, message, ctx.role))
 
     async def _carried_out(self, order: Order) -> Handed | Say:
         """Have an order carried out, with the files of its message."""
@@ -196,11 +194,11 @@ class HubTurns:
             return MachineReply(member.name, f"{texts.out_of_reach(member)}.")
         turn = turn_id(self._hub, message, member.name)
         placement = Placement(
-            *(member.name, call.command.name, call.argument, None, digest_of(message.text))
+            *(member.name, call.command.name, call.argument, None, digest_of(message.text)),
+            is_urgent=True,
         )
         self._journal.place(turn, placement, message.chat_id)
         order = self._order(turn, placement, member, message, role, is_joined=True)
-        order.is_urgent = True
         order.deadline = time.monotonic() + JOIN_LIMIT_S
         outcome = await self._handover.outcome(order, JOIN_LIMIT_S)
         if isinstance(outcome, Loss):
@@ -222,11 +220,13 @@ class HubTurns:
         allowed = self._services.gate.allowed_commands(message, role)
         may = tuple(each.name for each in allowed)
         left_s = self._max_age_s - max(0.0, time.time() - message.time)
+        sent = self._as_prompt(message) if placement.is_prompt else message
         frame = Turn(
-            *(turn, message, role, placement.command, placement.argument, may, left_s),
+            *(turn, sent, role, placement.command, placement.argument, may, left_s),
             *(placement.repo, is_joined),
         )
-        return Order(frame, message, member, time.monotonic() + left_s)
+        deadline = time.monotonic() + left_s
+        return Order(frame, message, member, deadline, is_urgent=placement.is_urgent)
 
     def _finish(self, order: Order, over: Over) -> None:
         """Record how a turn ended."""

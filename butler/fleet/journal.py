@@ -56,7 +56,8 @@ _MIGRATIONS = (
 class Placement(NamedTuple):
     """Where a turn went, and with what; the same if its message comes again.
 
-    ``digest`` is that of the text, which is another one if its sender edited it.
+    ``digest`` is that of the text, which is another one if its sender edited it. ``is_urgent`` and
+    ``is_prompt`` are those of ``There``.
     """
 
     machine: str
@@ -64,6 +65,8 @@ class Placement(NamedTuple):
     argument: str
     repo: str | None
     digest: str
+    is_urgent: bool = False
+    is_prompt: bool = False
 
 
 class RunPlace(NamedTuple):

@@ -68,6 +68,24 @@ async def test_what_is_said_of_a_kept_message_never_passes_for_a_later_word_on_i
     assert [each.command for each in worker.records.audit] == ["repo"]
 
 
+async def test_a_prompt_that_was_kept_when_the_hub_was_killed_is_a_prompt_for_the_next_hub(
+    two, wait_for
+):
+    await two.chat("/use web")
+    await two.chat("/chat on")
+    await two.workers.pop("laptop").stop()
+    await two.online("laptop", is_online=False)
+    message = make_message("see you tomorrow")
+    two.chat.transport.receive(message)
+    await wait_for(two.chat, "I keep this")
+    await two.restart_hub("infra")
+    await two.start_worker("laptop", "web", "api", is_paired=True)
+
+    two.chat.transport.receive(message)
+
+    await wait_for(two.chat, "Done on laptop.")
+
+
 async def test_a_question_is_answered_by_yes_after_the_hub_was_restarted(two, wait_for, script):
     script("laptop", ASK, {"say": "Made."})
     await two.chat("/use web")
