@@ -80,6 +80,8 @@ class ObservedRuns(RunCommandsBase):
         Raises:
             UserError: That is unknown.
         """
+        if record.before is None and not record.summary.is_over:
+            raise UserError("The run has no snapshot yet, so its changes are unknown for now.")
         if record.before is None:
             raise UserError("There is no snapshot from before the run, so its changes are unknown.")
         if record.after is None and record.summary.is_over:

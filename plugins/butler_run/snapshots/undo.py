@@ -129,6 +129,8 @@ async def _refused(past: Past, snapshots: Snapshots, before: str, after: str) ->
 def _before(past: Past) -> str:
     if past.started_at is None and not past.is_over:
         raise UserError(f"{_named(past)} has not started yet.")
+    if past.before is None and not past.is_over:
+        raise UserError(f"{_named(past)} has no snapshot yet, so its changes are unknown for now.")
     if past.before is None:
         raise UserError(f"{_named(past)} has no snapshots, so its changes are unknown.")
     return past.before

@@ -10,7 +10,7 @@ from butler import GitError, UserError
 from butler.app import read_setup
 from butler.testing import make_working_copy, open_chat
 from butler_run.snapshots.checked_objects import CheckedObjects
-from butler_run.snapshots.snapshots import Moment, SnapshotFolder
+from butler_run.snapshots.snapshots import Moment, SnapshotFolder, Snapshots
 
 ASK = {"ask": {"command": "ls"}}
 
@@ -29,6 +29,20 @@ async def test_what_a_run_changed_is_counted_shown_and_undone(chat, script, api,
     assert await chat("/undo") == ["Run 1 in *api* was undone: made.txt."]
     assert not (api / "made.txt").exists()
     assert await chat("/undo 1") == ["Run 1 in *api* has nothing to undo."]
+
+
+async def test_a_run_that_is_taking_its_first_snapshot_has_none_yet(chat, script, gate):
+    script.turns({"wait": True})
+    gate.before(Snapshots, "take")
+    await chat("/use api")
+    await chat("/run do it")
+    await gate.is_reached.wait()
+
+    assert await chat("/diff") == [
+        "Run 1 in *api* has no snapshot yet, so its changes are unknown for now."
+    ]
+    gate.is_open.set()
+    await chat("/stop")
 
 
 async def test_a_large_diff_comes_as_a_patch(chat, script, run):
