@@ -7,7 +7,7 @@ from pathlib import Path
 from butler.errors import DataError
 from butler.logs import Complaint
 from butler.records.tables import MIGRATIONS
-from butler.storage.files import PATIENCE_S, data_error
+from butler.storage.files import PATIENCE_S, data_error, is_there
 from butler.storage.sqlite import Database
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class LinkLog:
         """
         query = "INSERT INTO link VALUES (?, ?, ?)"
         try:
-            if not self._path.exists():
+            if not is_there(self._path):
                 raise DataError(f"{self._path} has vanished.")
             with self._opened() as database:
                 database.change(query, (time_s, state, reason))

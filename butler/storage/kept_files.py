@@ -29,10 +29,11 @@ class KeptFiles:
     def prune(self) -> None:
         """Delete what is too old, and the oldest of what is too much; blocks."""
         try:
-            found = sorted(self._files())
+            self._prune(sorted(self._files()))
         except OSError as error:
             logger.warning("files in %s stay for now: %s", self._folder, error)
-            return
+
+    def _prune(self, found: list[tuple[float, int, Path]]) -> None:
         until = self._pruning.until(found[0][0] if found else None)
         excess = sum(size for _time, size, _path in found) - self._most_bytes
         for used_at, size, path in found:

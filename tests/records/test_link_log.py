@@ -1,5 +1,7 @@
 """The log of the link's changes."""
 
+import errno
+
 from butler.records.link_log import LinkLog
 
 
@@ -14,3 +16,11 @@ def test_a_folder_that_vanished_is_not_made_again_and_is_said_once(tmp_path, cap
     assert [each.getMessage() for each in caplog.records] == [
         f"changes of the link are not recorded: {path} has vanished."
     ]
+
+
+def test_a_disk_that_cannot_be_read_is_said_and_ends_nothing(tmp_path, mocker, caplog):
+    mocker.patch("pathlib.Path.exists", side_effect=OSError(errno.EIO, "Input/output error"))
+
+    LinkLog(tmp_path / "records.sqlite3").note(1.0, "connected", "")
+
+    assert "cannot be read: Input/output error" in caplog.text

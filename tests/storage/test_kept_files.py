@@ -1,3 +1,4 @@
+import errno
 import os
 import time
 
@@ -45,6 +46,15 @@ def test_the_oldest_of_too_much_go_at_once(folder):
     KeptFiles(folder, None, most_bytes=150).prune()
 
     assert left(folder) == ["new"]
+
+
+def test_files_that_a_read_only_disk_keeps_are_said_and_end_nothing(folder, mocker, caplog):
+    mocker.patch("pathlib.Path.unlink", side_effect=OSError(errno.EROFS, "Read-only file system"))
+
+    KeptFiles(folder, None, most_bytes=150).prune()
+
+    assert "stay for now: [Errno 30] Read-only file system" in caplog.text
+    assert left(folder) == ["new", "old", "older"]
 
 
 def test_a_folder_that_is_not_there_is_left(tmp_path):
