@@ -1,6 +1,7 @@
 """The command line as a user has it: a process of its own."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -27,6 +28,20 @@ def run_butler(*arguments, text="", **options):
         timeout=PATIENCE_S,
         check=False,
         **options,
+    )
+
+
+def run_python(*arguments, cwd, typed="", **environment):
+    """Run the tests' Python to its end, with ``typed`` on its stdin; time enough for a build."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        input=typed,
+        env={**os.environ, **environment},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
 
 

@@ -1,10 +1,8 @@
 """What the documents say is true."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 import butler
 from butler.app import read_setup
 from butler.cli.parser import make_parser
+from butler_process import run_python
 
 pytestmark = pytest.mark.timeout(300)  # it builds and installs a plugin
 
@@ -38,25 +37,12 @@ def write_the_plugin_of_the_guide(folder):
         path.write_text(content)
 
 
-def python(*arguments, cwd, typed="", **environment):
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        input=typed,
-        env={**os.environ, **environment},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def greet_plugin(tmp_path_factory):
     """The plugin of the guide, and a folder into which it is installed."""
     source, site = tmp_path_factory.mktemp("greet-plugin"), tmp_path_factory.mktemp("site")
     write_the_plugin_of_the_guide(source)
-    pip = python(
+    pip = run_python(
         *("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"),
         *("--disable-pip-version-check", "--target", site, source),
         cwd=source,
@@ -68,7 +54,7 @@ def greet_plugin(tmp_path_factory):
 def test_the_plugin_of_the_guide_passes_the_tests_of_the_guide(greet_plugin):
     source, site = greet_plugin
 
-    result = python("-m", "pytest", "-q", source, cwd=source, PYTHONPATH=str(site))
+    result = run_python("-m", "pytest", "-q", source, cwd=source, PYTHONPATH=str(site))
 
     assert "1 passed" in result.stdout, result.stdout + result.stderr
 
@@ -78,7 +64,7 @@ def test_the_plugin_of_the_guide_answers_as_the_guide_configures_it(greet_plugin
     (config,) = [each for each in blocks(PLUGIN_GUIDE, "toml") if "enabled" in each]
     (tmp_path / "config.toml").write_text(f'data_dir = "data"\n{config}')
 
-    result = python(
+    result = run_python(
         "-m", "butler", "console", cwd=tmp_path, typed="/greet Anna\n", PYTHONPATH=str(site)
     )
 
@@ -146,7 +132,7 @@ def test_a_fresh_checkout_answers_as_the_readme_shows(fresh_checkout):
     command, *shown = transcript.split("\n")
     typed = re.search(r"printf '(.*?)'", command)[1].replace("\\n", "\n")
 
-    result = python(
+    result = run_python(
         *("-m", "butler", "console"),
         cwd=fresh_checkout,
         typed=typed,
@@ -176,7 +162,7 @@ def test_the_shortest_configuration_of_the_first_steps_is_one(tmp_path):
 
 
 def test_the_page_of_the_configuration_is_made_from_the_models():
-    made = python(ROOT / "docs" / "make_configuration.py", cwd=ROOT)
+    made = run_python(ROOT / "docs" / "make_configuration.py", cwd=ROOT)
 
     assert made.stdout == (ROOT / "docs" / "configuration.md").read_text(), made.stderr
 

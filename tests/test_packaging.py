@@ -1,11 +1,10 @@
 """The distributions hold everything that Butler needs."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from butler_process import run_python
 
 pytestmark = pytest.mark.timeout(300)  # it builds and installs
 
@@ -13,44 +12,26 @@ ROOT = Path(__file__).parents[1]
 OFFLINE = ("--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
 
 
-def python(*arguments, cwd, typed="", **environment):
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        input=typed,
-        env={**os.environ, **environment},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=True,
-    ).stdout
-
-
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_what_is_built_works_from_another_folder(kind, tmp_path):
-    python("-m", "hatchling", "build", "-t", kind, "-d", tmp_path / "dist", cwd=ROOT)
+    build = run_python("-m", "hatchling", "build", "-t", kind, "-d", tmp_path / "dist", cwd=ROOT)
+    assert build.returncode == 0, build.stderr
     (built,) = (tmp_path / "dist").iterdir()
-    python(
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        *OFFLINE,
-        "--target",
-        tmp_path / "site",
-        built,
+    pip = run_python(
+        *("-m", "pip", "install", "--quiet", *OFFLINE, "--target", tmp_path / "site", built),
         cwd=tmp_path,
     )
+    assert pip.returncode == 0, pip.stderr
     (tmp_path / "config.toml").write_text('data_dir = "data"\n')
 
-    said = python(
+    result = run_python(
         *("-P", "-m", "butler", "console"),
         cwd=tmp_path,
         typed="/repos\n",
         PYTHONPATH=str(tmp_path / "site"),
     )
 
-    assert said == "No repos are configured yet.\n\n"
+    assert result.stdout == "No repos are configured yet.\n\n", result.stderr
     assert _resources(tmp_path / "site") == _resources(ROOT) | _resources(ROOT / "plugins")
 
 
