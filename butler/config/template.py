@@ -46,15 +46,6 @@ def text(repos: Iterable[Named], folders: Iterable[str] = ()) -> str:
     return tomlkit.dumps(document)
 
 
-def write(path: Path | None = None) -> str:
-    """Write a configuration with the repos found around here; return what to tell the user.
-
-    Raises:
-        ConfigError: There is a file already, or it cannot be written.
-    """
-    return Proposal.of(path).write()
-
-
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A configuration that could be written.

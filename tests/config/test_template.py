@@ -9,7 +9,7 @@ from butler.app import read_setup
 from butler.config import loading, template
 from butler.config.loading import Draft
 from butler.config.schema import Config
-from butler.config.template import Named, text, write
+from butler.config.template import Named, Proposal, text
 from butler.errors import ConfigError
 from butler.repos.registry import name_problem
 from butler.testing import make_working_copy
@@ -32,6 +32,10 @@ def keys_of(model, place=""):
 def uncommented(content):
     """Return the file with every line that shows a key put into force."""
     return re.sub(r"^# (?=\w+ = |\[)", "", content, flags=re.MULTILINE)
+
+
+def write(path=None):
+    return Proposal.of(path).write()
 
 
 def test_the_example_in_the_checkout_is_what_init_writes():
