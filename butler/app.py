@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
+    AbstractContextManager,
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
@@ -244,19 +245,9 @@ async def open_bot(
         gather_s: How long files of one person are waited for, to be one message.
     """
     async with AsyncExitStack() as stack:
-        if side.sessions is None:
-            sessions = stack.enter_context(open_sessions(setup.config))
-        else:
-            sessions = stack.enter_context(SessionManager(side.sessions))
+        sessions = stack.enter_context(_sessions(setup.config, side.sessions))
         stack.enter_context(setup.grants)
-        is_restored = Generation(setup.config.data_dir).is_restored
-        for plugin_name, plugin in setup.plugins.items():
-            private_folder(setup.config.data_dir)
-            setup.introduce(plugin, plugin_name)
-            plugin.is_restored = is_restored
-            plugin.machine = side.machine
-            plugin.process_name = f"{name} (process {os.getpid()})"
-            await _enter(stack, plugin, plugin_name)
+        await _enter_plugins(stack, setup, name, side.machine)
         files = KeptFiles(setup.config.data_dir / MEDIA_FOLDER, setup.config.media.keep)
         await stack.enter_async_context(_purging(sessions, files))
         jobs = await stack.enter_async_context(Jobs())
@@ -286,6 +277,21 @@ async def open_bot(
             grants.take_learned,
             gather_s=0.0 if side.machine else gather_s,
         )
+
+
+def _sessions(config: Config, store: SessionStore | None) -> AbstractContextManager[SessionManager]:
+    """Return the sessions in ``store``, or in the configured one."""
+    return open_sessions(config) if store is None else SessionManager(store)
+
+
+async def _enter_plugins(stack: AsyncExitStack, setup: Setup, name: str, machine: str) -> None:
+    is_restored = Generation(setup.config.data_dir).is_restored
+    for plugin_name, plugin in setup.plugins.items():
+        setup.introduce(plugin, plugin_name)
+        plugin.is_restored = is_restored
+        plugin.machine = machine
+        plugin.process_name = f"{name} (process {os.getpid()})"
+        await _enter(stack, plugin, plugin_name)
 
 
 async def _enter(stack: AsyncExitStack, plugin: Plugin[Settings], name: str) -> None:
