@@ -69,32 +69,17 @@ async def reporting(
         on_connected: Called when it is connected for the first time.
         inside: Returns what else the daemon knows of itself.
     """
-    started, clock, complaint = time.time(), ClockComplaint(), Complaint(logger)
-
-    def is_reported(now: LinkState, known: Inside) -> bool:
-        return _is_written(
-            folder / _FILE,
-            complaint,
-            Report(
-                *(os.getpid(), started, now.name, now.since, now.reason, now.retry_at),
-                *(known.waiting_records, known.lost_files),
-                set_aside=now.health.set_aside,
-                undecryptable=now.health.undecryptable,
-                is_deaf=now.health.is_deaf,
-                clock_ahead_s=now.health.clock_ahead_s,
-                acknowledged_in_s=now.health.acknowledged_in_s,
-            ),
-        )
+    file = _StatusFile(folder / _FILE)
 
     async def report_forever() -> None:
-        written, was_connected = None, False
+        written, was_connected, clock = None, False, ClockComplaint()
         while True:
             now, known = state(), inside()
             if now.name == "connected" and not was_connected:
                 was_connected = True
                 on_connected()
             if (now, known) != written:
-                written = (now, known) if is_reported(now, known) else None
+                written = (now, known) if file.is_written(now, known) else None
                 clock.look(now.health.clock_ahead_s)
             await asyncio.sleep(REPORT_EVERY_S)
 
@@ -104,7 +89,37 @@ async def reporting(
     finally:
         reporter.cancel()
         await asyncio.wait([reporter])
-        is_reported(state(), inside())
+        file.is_written(state(), inside())
+
+
+class _StatusFile:
+    """The file of a daemon that has just started."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._started = time.time()
+        self._complaint = Complaint(logger)
+
+    def is_written(self, now: LinkState, known: Inside) -> bool:
+        """Write the file; return whether that worked."""
+        try:
+            replace_file(self._path, json.dumps(asdict(self._report(now, known))).encode())
+        except DataError as error:
+            self._complaint.begin("cannot update the status: %s", error)
+            return False
+        self._complaint.end("the status is updated again")
+        return True
+
+    def _report(self, now: LinkState, known: Inside) -> Report:
+        return Report(
+            *(os.getpid(), self._started, now.name, now.since, now.reason, now.retry_at),
+            *(known.waiting_records, known.lost_files),
+            set_aside=now.health.set_aside,
+            undecryptable=now.health.undecryptable,
+            is_deaf=now.health.is_deaf,
+            clock_ahead_s=now.health.clock_ahead_s,
+            acknowledged_in_s=now.health.acknowledged_in_s,
+        )
 
 
 def forget(folder: Path) -> None:
@@ -118,13 +133,3 @@ def read_report(folder: Path) -> Report | None:
         return Report(**json.loads((folder / _FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _is_written(path: Path, complaint: Complaint, report: Report) -> bool:
-    try:
-        replace_file(path, json.dumps(asdict(report)).encode())
-    except DataError as error:
-        complaint.begin("cannot update the status: %s", error)
-        return False
-    complaint.end("the status is updated again")
-    return True
