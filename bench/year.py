@@ -113,13 +113,10 @@ class Year:
 
     def play_day(self, messages: int) -> None:
         """Let a day pass."""
-        waited = 0
         for number in range(messages):
             self._clock.now += DAY_S / messages
             self._play_message()
-            waited += 1
-            if waited == 100:
-                waited = 0
+            if (number + 1) % 100 == 0:
                 self._records.flush()
                 self._hub.commit()
             if number % (messages // PRUNED_A_DAY or 1) == 0:

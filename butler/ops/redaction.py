@@ -50,9 +50,8 @@ class Redaction:
 
     def line(self, text: str) -> str:
         """Return one line, redacted; what is longer than 2,000 characters is cut."""
-        text = _unquoted(text)[
-            :_MAX_READ
-        ]  # what is cut in half would no longer look like what it is
+        # What is cut in half would no longer look like what it is.
+        text = _unquoted(text)[:_MAX_READ]
         text = _SECRET.sub("<secret>", text)
         text = _ADDRESS.sub(lambda found: self._hash("id", found[0]), text)
         text = _EMAIL.sub(lambda found: self._hash("address", found[0]), text)
