@@ -44,7 +44,7 @@ def _newest() -> str:
     Raises:
         UpdateError: There is no pip, no answer, or no such package.
     """
-    command = [sys.executable, "-m", "pip", "index", "versions", distribution.NAME]
+    command = [sys.executable, "-P", "-m", "pip", "index", "versions", distribution.NAME]
     try:
         asked = subprocess.run(
             [*command, "--disable-pip-version-check"],

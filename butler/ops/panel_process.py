@@ -26,7 +26,8 @@ async def panel_running(config_path: Path, *, is_wanted: bool) -> AsyncIterator[
         yield
         return
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "butler", "panel", "--no-browser", "--config", str(config_path)),
+        *(sys.executable, "-P", "-m", "butler", "panel", "--no-browser"),
+        *("--config", str(config_path)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
     )

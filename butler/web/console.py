@@ -93,7 +93,7 @@ class Console(Changing):
         if self._process is None or self._process.returncode is not None:
             pipe = asyncio.subprocess.PIPE
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "butler", "console", "--jsonl"),
+                *(sys.executable, "-P", "-m", "butler", "console", "--jsonl"),
                 *("--config", str(self._config_path)),
                 stdin=pipe,
                 stdout=pipe,

@@ -123,7 +123,7 @@ class Source:
     async def _started(self) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
         reader = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "butler.web.reader", str(self._config_path)),
+            *(sys.executable, "-P", "-m", "butler.web.reader", str(self._config_path)),
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,

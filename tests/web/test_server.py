@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import butler
 from butler import cli
 from butler.chat.message import Message, Person
 from butler.config import loading
@@ -105,6 +106,24 @@ async def test_a_panel_that_does_not_start_is_said_in_the_log(tmp_path, caplog):
         async with asyncio.timeout(PATIENCE_S):
             while "has ended with status 2" not in caplog.text:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+
+
+async def test_what_lies_in_the_present_folder_is_not_run(config, tmp_path, monkeypatch):
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    (repo / "asyncio.py").write_text("raise SystemExit('run')")
+    monkeypatch.chdir(repo)
+    source = Source(loading.read(config), config)
+    try:
+        assert list(await source.runs(10)) == []
+    finally:
+        await source.close()
+
+
+def test_no_process_looks_for_modules_in_the_present_folder():
+    for path in Path(butler.__file__).parent.rglob("*.py"):
+        if "testing" not in path.parts:
+            assert 'sys.executable, "-m"' not in path.read_text(), path
 
 
 def past_run(config):

@@ -18,7 +18,7 @@ async def page_check(request: Request) -> Response:
     """Run all checks, and show them with what is wrong first."""
     path = panel_of(request).config_path
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "butler.web.findings", str(path)),
+        *(sys.executable, "-P", "-m", "butler.web.findings", str(path)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
