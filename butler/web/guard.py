@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from butler.web.doorkeeper import Doorkeeper
+from butler.web.doorkeeper import Doorkeeper, Visit
 
 HOST = "butler.localhost"
 """Browsers resolve ``*.localhost`` themselves, and no other service shares its cookies."""
@@ -68,16 +68,14 @@ class Guard:
         is_stream = request.url.path.endswith("/stream")
         if (is_act or is_stream) and not _is_from_here(headers):
             return _said("That did not come from a page of this panel.", 403)
-        if is_act and int(headers.get("content-length") or MAX_BODY_BYTES + 1) > MAX_BODY_BYTES:
+        if is_act and not _is_short(headers):
             return _said("That is too long.", 413)
         return None
 
     def _is_let_in(self, request: Request) -> bool:
-        if request.url.path.startswith(_OPEN):
-            return True
         visit = self._doorkeeper.visit(request.cookies.get(self._doorkeeper.cookie))
-        request.state.visit = visit
-        return visit is not None
+        request.state.visit = visit or Visit()
+        return visit is not None or request.url.path.startswith(_OPEN)
 
 
 def _is_from_here(headers: Headers) -> bool:
@@ -89,6 +87,12 @@ def _is_from_here(headers: Headers) -> bool:
     if origin is not None:
         return origin == f"http://{headers['host']}"
     return headers.get("sec-fetch-site") == "same-origin"
+
+
+def _is_short(headers: Headers) -> bool:
+    """Return whether a body says that it is short; one in chunks may go on, whatever it says."""
+    length = int(headers.get("content-length") or MAX_BODY_BYTES + 1)
+    return length <= MAX_BODY_BYTES and "transfer-encoding" not in headers
 
 
 def _with_headers(send: Send, path: str) -> Send:

@@ -127,10 +127,22 @@ def test_a_form_of_any_size_is_not_read(owner):
     assert post(owner, "/act", do="x" * 70_000).status_code == 413
 
 
-def test_a_form_without_a_length_is_not_read(owner):
+@pytest.mark.parametrize("length", [{}, {"content-length": "18"}])
+def test_a_form_that_may_go_on_is_not_read(owner, length):
     def parts():
         yield b"do=clear&chat=team"
 
-    answer = owner.post("/act", content=parts(), headers={"origin": ORIGIN})
+    headers = {"origin": ORIGIN, "transfer-encoding": "chunked", **length}
+    answer = owner.post("/act", content=parts(), headers=headers)
 
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/static/nope", 404), ("GET", "/sign-in/nope", 404), ("PUT", "/sign-in", 405)],
+)
+def test_what_a_stranger_asks_for_wrongly_is_answered_in_words(stranger, method, path, status):
+    headers = {"origin": ORIGIN, "content-length": "0"}
+
+    assert stranger.request(method, path, headers=headers).status_code == status
