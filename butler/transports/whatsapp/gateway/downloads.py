@@ -45,7 +45,6 @@ _KEY_NAMES = {
 _MAC_BYTES = 10
 _BLOCK_BYTES = 16
 _DIGEST_BYTES = 32
-_CHUNK_BYTES = 64 * 1024
 _GONE = frozenset({403, 404, 410})
 _OK = 200
 
@@ -145,7 +144,8 @@ def _chunks(wanted: Download, max_bytes: int, until: float) -> Iterator[bytes]:
         client.stream("GET", wanted.url) as response,
     ):
         _check(response)
-        for chunk in response.iter_raw(_CHUNK_BYTES):
+        # In the pieces that arrive: a fixed size would wait for it, however slowly they come.
+        for chunk in response.iter_raw():
             size += len(chunk)
             if size > most:
                 raise UserError(_too_large(max_bytes))
@@ -167,6 +167,8 @@ def _explained() -> Iterator[None]:
     except (httpx.HTTPError, httpx.StreamError) as error:
         logger.warning("a file was not delivered: %r", error)
         raise _TryAgainError from error
+    except httpx.InvalidURL:
+        raise UserError(GONE) from None
 
 
 def _check(response: "httpx.Response") -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import hashlib
+import itertools
 from dataclasses import replace
+from functools import partial
 
+import httpx
 import pytest
 
 from butler.errors import UserError
@@ -158,6 +161,37 @@ async def test_a_download_has_a_limit_of_time_however_it_flows(server, fetch, mo
         await fetch(server.media.store(BIG, "image"))
 
     assert str(error.value) == NOT_IN_TIME
+
+
+async def test_a_file_that_comes_byte_by_byte_is_given_up_after_the_limit_of_time(
+    server, fetch, mocker
+):
+    clock = itertools.count(step=downloads.LIMIT_S / 10)
+    mocker.patch.object(downloads.time, "monotonic", lambda: next(clock))
+    sent = []
+
+    def drip():
+        for number in range(1_000):
+            sent.append(number)
+            yield b"x"
+
+    answer = httpx.MockTransport(lambda _request: httpx.Response(200, content=drip()))
+    mocker.patch("httpx.Client", partial(httpx.Client, transport=answer))
+
+    with pytest.raises(UserError) as error:
+        await fetch(server.media.store(BIG, "image"))
+
+    assert str(error.value) == NOT_IN_TIME
+    assert len(sent) < 20
+
+
+@pytest.mark.parametrize("path", ["/v/\x01x", "/v/" + "x" * 70_000])
+async def test_a_path_that_is_no_address_has_no_file(server, fetch, path):
+    with pytest.raises(UserError) as error:
+        await fetch(replace(server.media.store(BIG, "image"), direct_path=path))
+
+    assert str(error.value) == GONE
+    assert server.media.requests == []
 
 
 def flipped(stored, at):
