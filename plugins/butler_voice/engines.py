@@ -3,7 +3,9 @@
 import asyncio
 import importlib.util
 import logging
+import os
 import re
+import signal
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -107,11 +109,10 @@ def _text_of(status: int, answer: Any) -> str:
     if not isinstance(found, dict) or not isinstance(found.get("text"), str):
         raise UserError("The speech-to-text service gave no answer that I understand. Write it.")
     segments = found.get("segments")
-    if isinstance(segments, list) and segments:
-        return spoken(
-            (str(each.get("text", "")), each.get("no_speech_prob", 0)) for each in segments
-        )
-    return spoken([(found["text"], 0.0)])
+    if not isinstance(segments, list) or not all(isinstance(each, dict) for each in segments):
+        segments = []
+    texts = [(str(each.get("text", "")), each.get("no_speech_prob", 0)) for each in segments]
+    return spoken(texts or [(found["text"], 0.0)])
 
 
 class CommandEngine:
@@ -129,6 +130,7 @@ class CommandEngine:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
             )
         except OSError as error:
             raise UserError(
@@ -137,8 +139,9 @@ class CommandEngine:
         try:
             output, _errors = await process.communicate()
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
         if process.returncode != 0:
             logger.warning("%s ended with %s", command[0], process.returncode)
             raise UserError(_NOT_READ)

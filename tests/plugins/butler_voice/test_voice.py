@@ -208,6 +208,14 @@ async def test_what_goes_wrong_is_one_sentence(direct, service, speak, status, a
     assert await speak(direct) == [sentence]
 
 
+async def test_segments_of_another_form_are_left_out(direct, service, speak):
+    service.answer = {"text": "fix it", "segments": ["fix", "it"]}
+
+    (said,) = await speak(direct)
+
+    assert said.startswith("🎙 _fix it_")
+
+
 async def test_a_service_that_is_not_there_is_one_sentence(direct, service, speak):
     service.stop()
 
