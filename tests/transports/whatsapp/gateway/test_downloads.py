@@ -167,7 +167,7 @@ async def test_a_file_that_comes_byte_by_byte_is_given_up_after_the_limit_of_tim
     server, fetch, mocker
 ):
     clock = itertools.count(step=downloads.LIMIT_S / 10)
-    mocker.patch.object(downloads.time, "monotonic", lambda: next(clock))
+    mocker.patch.object(downloads, "time").monotonic.side_effect = clock
     sent = []
 
     def drip():
