@@ -9,7 +9,6 @@ from butler_run.commands.base import RunCommandsBase
 from butler_run.files.asked import asked_file, held_file
 
 _INSISTS = re.compile(r"\W{0,9}file!", re.IGNORECASE)
-_ASKED = "asked"
 
 
 class FileCommands(RunCommandsBase):
@@ -28,15 +27,11 @@ class FileCommands(RunCommandsBase):
         repo = await ctx.active_repo()
         if insists and (held := await self._held(ctx, path)) is not None:
             return _brought(ctx, held)
-        target = self._files.of_name(_ASKED)
-        asked = await asyncio.to_thread(asked_file, repo.path, path, target, self._secrets)
-        if asked.is_key and not insists:
-            await asyncio.to_thread(asked.path.unlink)
-            raise UserError(
-                f"Held back: {asked.path.name} looks like a key. "
-                "/file! sends it to an owner in private."
-            )
-        return _brought(ctx, asked.path)
+        target = self._files.of_name(f"asked-{ctx.message.trace}")
+        asked = await asyncio.to_thread(
+            asked_file, repo.path, path, target, self._secrets, may_be_key=insists
+        )
+        return _brought(ctx, asked)
 
     async def _held(self, ctx: Context, path: str) -> Path | None:
         """Return what the latest run that held a file of this name back has kept of it."""

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from butler import UserError
@@ -19,22 +18,17 @@ _GIT = re.compile(r"\.git|git~1", re.IGNORECASE)
 _OF_OUTBOX = "outbox"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A private copy of a file, and whether it looks like a key."""
-
-    path: Path
-    is_key: bool
-
-
-def asked_file(root: Path, path: str, target: RunFolder, secrets: Redactor) -> Asked:
-    """Copy a file below a folder, without following links; blocks.
+def asked_file(
+    root: Path, path: str, target: RunFolder, secrets: Redactor, *, may_be_key: bool
+) -> Path:
+    """Copy a file below a folder, without following links; return the private copy; blocks.
 
     Args:
         root: The folder of the repo.
         path: The path in it, as somebody wrote it.
         target: Where the copy goes.
         secrets: Tells key material.
+        may_be_key: What looks like a key is copied, too.
 
     Raises:
         UserError: It cannot be sent; the text says why.
@@ -49,7 +43,11 @@ def asked_file(root: Path, path: str, target: RunFolder, secrets: Redactor) -> A
         raise UserError(f"There is no file {shown}.") from None
     except OSError as error:
         raise UserError(f"{shown} cannot be read: {error.strerror}.") from None
-    return Asked(_copy(target, parts[-1], data), looks_like_key(parts[-1], data, secrets))
+    if not may_be_key and looks_like_key(parts[-1], data, secrets):
+        raise UserError(
+            f"Held back: {shown} looks like a key. /file! sends it to an owner in private."
+        )
+    return _copy(target, parts[-1], data)
 
 
 def held_file(path: str, folder: RunFolder) -> Path | None:

@@ -20,7 +20,9 @@ _ENDINGS = {
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def safe_name(name: str, kind: str, media_type: str, taken: Collection[str]) -> str:
+def safe_name(
+    name: str, kind: str, media_type: str, taken: Collection[str], *, may_be_hidden: bool = False
+) -> str:
     """Return a name for a file that is not among ``taken``: no path, and nothing odd in it.
 
     Args:
@@ -28,9 +30,12 @@ def safe_name(name: str, kind: str, media_type: str, taken: Collection[str]) -> 
         kind: What it is in a word, for a file without a name.
         media_type: Its type by its content; its usual ending is added if another one is there.
         taken: The names that others have.
+        may_be_hidden: A dot at its beginning stays.
     """
     base = re.split(r"[/\\]", name)[-1]
     clean = _UNSAFE.sub("-", base).strip(".-") or _UNSAFE.sub("-", kind)
+    if may_be_hidden and base.startswith("."):
+        clean = f".{clean}"
     stem, ending = _split(clean, media_type)
     stem = stem[: MAX_LENGTH - len(ending) - 4] or "file"
     found, number = f"{stem}{ending}", 1

@@ -76,7 +76,7 @@ def _keep(folder: RunFolder, name: str, data: bytes, found: Collected, secrets: 
     target = folder.held if is_held else folder.sent
     target.mkdir(mode=0o700, exist_ok=True)
     taken = [each.name for each in target.iterdir()]
-    path = target / safe_name(name, "file", "", taken)
+    path = target / safe_name(name, "file", "", taken, may_be_hidden=is_held)
     path.touch(mode=0o600)
     path.write_bytes(data)
     if is_held:

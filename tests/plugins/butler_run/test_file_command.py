@@ -62,31 +62,43 @@ async def test_links_are_never_followed(direct, api, tmp_path):
     assert await direct("/file none.txt") == ["There is no file none.txt."]
 
 
-async def test_a_key_is_held_back_and_sent_to_an_owner_in_private_only(chat, direct, api):
+async def test_a_key_is_held_back_and_sent_to_an_owner_in_private_only(chat, direct, api, tmp_path):
     (api / ".env").write_text("TOKEN=1")
     await chat("/use api")
 
-    held = "Held back: env looks like a key. /file! sends it to an owner in private."
+    held = "Held back: .env looks like a key. /file! sends it to an owner in private."
     assert await direct("/file .env") == [held]
     assert await chat("/file .env") == [held]
     assert await chat("/file! .env") == ["/file! is for owners, in a chat with me alone."]
     other = chat.person("+4930123456")
     assert await other("/file! .env") == ["/file! is for owners, in a chat with me alone."]
     assert all(each.reply.attachment is None for each in chat.transport.sent)
+    assert list(tmp_path.glob("data/runs/**/*env*")) == []
 
     await direct("/file! .env")
 
     assert last(direct).attachment.read_text() == "TOKEN=1"
 
 
-async def test_what_an_outbox_held_back_can_be_asked_for(chat, direct, run, script):
+@pytest.mark.parametrize("name", ["deploy.pem", ".env"])
+async def test_what_an_outbox_held_back_can_be_asked_for(chat, direct, run, script, name):
     await chat("/use api")
-    script.turns({"write": "$BUTLER_OUTBOX/deploy.pem", "content": "key"})
-    assert "/file! outbox/deploy.pem sends it" in await run(chat)
+    script.turns({"write": f"$BUTLER_OUTBOX/{name}", "content": "key"})
+    assert f"/file! outbox/{name} sends it" in await run(chat)
 
-    await direct("/file! outbox/deploy.pem")
+    await direct(f"/file! outbox/{name}")
 
     assert last(direct).attachment.read_text() == "key"
+
+
+async def test_each_copy_has_a_folder_of_its_own_to_be_pruned_by_its_own_age(direct, api, tmp_path):
+    (api / "a.txt").write_text("x")
+    await direct("/file a.txt")
+    first = last(direct).attachment
+    await direct("/file a.txt")
+
+    assert last(direct).attachment.name == "a.txt"
+    assert not last(direct).attachment.is_relative_to(first.parent.parent)
 
 
 async def test_who_may_not_run_gets_no_file(butler_toml, chat, api):

@@ -242,7 +242,7 @@ async def test_what_the_agent_leaves_in_its_outbox_is_sent(chat, run, script):
     text = await run(chat)
 
     assert "save it in the folder $BUTLER_OUTBOX" in text
-    assert "Held back: env looks like a key." in text
+    assert "Held back: .env looks like a key." in text
     files = await sent_files(chat, 2)
     assert [(each.file_name, each.attachment.read_text()) for each in files] == [
         ("a.png", "picture"),

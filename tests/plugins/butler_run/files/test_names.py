@@ -31,6 +31,13 @@ def test_a_name_is_made_safe_and_fits_the_content(name, media_type, safe):
     assert safe_name(name, "voice message", media_type, ()) == safe
 
 
+@pytest.mark.parametrize(
+    ("name", "safe"), [(".env", ".env"), ("..env.local", ".env.local"), ("..", ".file"), ("a", "a")]
+)
+def test_a_hidden_file_may_stay_one(name, safe):
+    assert safe_name(name, "file", "", (), may_be_hidden=True) == safe
+
+
 def test_names_that_clash_in_any_case_get_a_number():
     taken = ["a.png", "A-2.png"]
 
