@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,6 @@ from butler.fleet.frames import (
     Greeting,
     Judged,
     Over,
-    SharedRepo,
     ToWorker,
     Turn,
     Withdrawn,
@@ -34,41 +33,18 @@ from butler.fleet.links import Links
 from butler.fleet.marks import Marks, State
 from butler.fleet.membership import Membership
 from butler.fleet.names import joined
+from butler.fleet.offer import MOST_FOREIGN_COMMANDS, Offer
 from butler.fleet.streams import Reader, in_order, overtaking
 from butler.fleet.tasks import end
 from butler.fleet.turns import HandedTurn, HandedTurns
-from butler.fleet.wire import Address, StaleError, WireError, seal
+from butler.fleet.wire import StaleError, WireError
 
 logger = logging.getLogger(__name__)
 
 SLOTS = 256
 """Maximum number of turns in hand; hubs repeat the others."""
 
-MOST_FOREIGN_COMMANDS = 1_000
-"""On a card."""
-
 CLOSE_LIMIT_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a worker offers its hubs.
-
-    Attributes:
-        name: Its name.
-        owner: Tells its data folder from all others.
-        repos: Returns its repos.
-        commands: The names of its commands.
-        key_of: Returns the key that it shares with a machine, if they are paired.
-        machines: Returns the names of the machines with which it is paired.
-    """
-
-    name: str
-    owner: str
-    repos: Callable[[], Sequence[SharedRepo]]
-    commands: Sequence[str]
-    key_of: Callable[[str], bytes | None]
-    machines: Callable[[], Sequence[str]]
 
 
 class WorkerTransport:
@@ -164,7 +140,7 @@ class WorkerTransport:
         """Return the attachments of ``message``, whose files the hub has fetched.
 
         Raises:
-            UserError: The hub has not, or they are kept no longer.
+            UserError: The hub has not, or they cannot be had here.
         """
         turn = self.turns.of(message)
         files = turn.frame.files if turn is not None else ()
@@ -174,7 +150,9 @@ class WorkerTransport:
             paths = [await kept_file(self._broker, each, self._media_folder) for each in files]
         except (TransportError, BrokerError) as error:
             logger.warning("a file of a hub cannot be had: %s", error)
-            raise UserError("The files were kept for ten minutes only. Send them again.") from error
+            raise UserError(
+                f"The files of that message cannot be had on {self._offer.name}. Send them again."
+            ) from error
         pairs = zip(message.attachments, paths, strict=True)
         return tuple(replace(each, path=path) for each, path in pairs)
 
@@ -285,15 +263,7 @@ class WorkerTransport:
     def _cards(self, epoch: int) -> dict[str, bytes]:
         """Return the card for each machine with which this one is paired."""
         self._card_serial += 1
-        offer, card = self._offer, self._card()
-        cards = {}
-        for machine in offer.machines():
-            key = offer.key_of(machine)
-            stream = f"card:{machine}"
-            address = Address(offer.name, stream, self._life, epoch, 0, self._card_serial)
-            if key is not None:
-                cards[machine] = seal(key, address, [card])
-        return cards
+        return self._offer.sealed(self._card(), self._life, epoch, self._card_serial)
 
     def _card(self) -> Card:
         offer = self._offer

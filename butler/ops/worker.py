@@ -15,8 +15,9 @@ from butler.fleet.frames import SharedRepo
 from butler.fleet.handed import HandedJudge, HandedRecords, HandedSessions, WorkerFleet
 from butler.fleet.keys import HubKeys, fleet_folder
 from butler.fleet.marks import FILE_NAME
+from butler.fleet.offer import Offer
 from butler.fleet.pairing import join, parsed
-from butler.fleet.worker import Offer, WorkerTransport
+from butler.fleet.worker import WorkerTransport
 from butler.ops.fleet import open_broker
 from butler.ops.log_setup import follow_log
 from butler.ops.metrics.measuring import measures_of
@@ -119,14 +120,7 @@ async def at_work(
     folder = fleet_folder(setup.config.data_dir)
     # A hub hands over commands by their names, and puts its own prefix into what is said.
     setup = replace(setup, router=Router(setup.router.commands, "/"))
-    offer = Offer(
-        name=name,
-        owner=keys.owner,
-        repos=(shared or SharedRepos(setup)).listed,
-        commands=[each.name for each in setup.router.commands],
-        key_of=keys.key,
-        machines=lambda: keys.machines,
-    )
+    offer = _offer(setup, name, keys, shared or SharedRepos(setup))
     media_folder = setup.config.data_dir / MEDIA_FOLDER
     transport = WorkerTransport(broker, offer, folder / FILE_NAME, media_folder)
     links, turns = transport.links, transport.turns
@@ -145,6 +139,17 @@ async def at_work(
     )
     async with transport, _refreshing(setup):
         yield setup, transport, HandedRecords(own_records, turns, links), side
+
+
+def _offer(setup: Setup, name: str, keys: HubKeys, shared: "SharedRepos") -> Offer:
+    return Offer(
+        name=name,
+        owner=keys.owner,
+        repos=shared.listed,
+        commands=[each.name for each in setup.router.commands],
+        key_of=keys.key,
+        machines=lambda: keys.machines,
+    )
 
 
 @asynccontextmanager
