@@ -168,7 +168,7 @@ def _with_halves(frames: msgspec.Raw, kind: type[list[FrameT]]) -> list[FrameT]:
 def _left_here(value: object) -> None:
     """Leave out the paths of files, which mean nothing on another machine."""
     if not isinstance(value, Path):
-        raise NotImplementedError(type(value))
+        raise TypeError(f"{type(value).__name__} is not for another machine")
 
 
 def _signature(key: bytes, body: bytes) -> bytes:
