@@ -218,6 +218,19 @@ def wait_for():
 
 
 @pytest.fixture
+def run_in(two, wait_for):
+    """Start a run in a repo; return the first message after that that has a text in it."""
+
+    async def started(repo, text):
+        before = len(two.chat.transport.sent)
+        await two.chat(f"/use {repo}")
+        await two.chat("/run make it")
+        return await wait_for(two.chat, text, before)
+
+    return started
+
+
+@pytest.fixture
 def script(tmp_path):
     """Set what the agent of a machine does in its next run, or in its next prompts."""
 

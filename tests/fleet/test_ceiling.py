@@ -126,11 +126,11 @@ def stuck(two, mocker):
     return held
 
 
-async def test_stop_overtakes_a_turn_that_is_stuck_on_the_laptop(two, wait_for, script, stuck):
+async def test_stop_overtakes_a_turn_that_is_stuck_on_the_laptop(
+    two, wait_for, script, stuck, run_in
+):
     script("laptop", {"wait": True})
-    await two.chat("/use web")
-    await two.chat("/run wait")
-    await wait_for(two.chat, "Run 1 started in")
+    await run_in("web", "Run 1 started in")
     go_on = stuck()
     two.chat.transport.receive(make_message("/repo"))
 
@@ -140,11 +140,11 @@ async def test_stop_overtakes_a_turn_that_is_stuck_on_the_laptop(two, wait_for, 
     await wait_for(two.chat, "*web* on laptop\n")
 
 
-async def test_no_overtakes_a_turn_that_is_stuck_on_the_laptop(two, wait_for, script, stuck):
+async def test_no_overtakes_a_turn_that_is_stuck_on_the_laptop(
+    two, wait_for, script, stuck, run_in
+):
     script("laptop", {"ask": {"command": "make"}, "else": [{"say": "Not made."}]})
-    await two.chat("/use web")
-    await two.chat("/run make it")
-    await wait_for(two.chat, "wants to")
+    await run_in("web", "wants to")
     go_on = stuck()
 
     assert await two.chat("no") == []
@@ -154,13 +154,11 @@ async def test_no_overtakes_a_turn_that_is_stuck_on_the_laptop(two, wait_for, sc
     await wait_for(two.chat, "*web* on laptop\n")
 
 
-async def test_text_of_others_is_no_answer_and_never_leaves_the_hub(two, wait_for, script):
+async def test_text_of_others_is_no_answer_and_never_leaves_the_hub(two, wait_for, script, run_in):
     question = {"question": "Which colour?", "options": ["Red", "Blue"]}
     script("laptop", {"inquire": [question]}, {"say": "Answers: {answers}"})
     anna = two.chat.person("+4930111111")
-    await two.chat("/use web")
-    await two.chat("/run do it")
-    await wait_for(two.chat, "Which colour?")
+    await run_in("web", "Which colour?")
     await two.chat("/use infra")
     before = len(two.workers["laptop"].records.audit)
 

@@ -72,13 +72,9 @@ async def test_a_run_on_a_laptop_shows_progress_and_answers(two, wait_for, scrip
     assert (two.folder / "laptop" / "web" / "new.txt").exists()
 
 
-async def test_run_numbers_are_unique_over_all_machines(two, wait_for):
-    await two.chat("/use web")
-    await two.chat("/run first")
-    await wait_for(two.chat, "Done on laptop.")
-    await two.chat("/use infra")
-    await two.chat("/run second")
-    await wait_for(two.chat, "Done on server.")
+async def test_run_numbers_are_unique_over_all_machines(two, run_in):
+    await run_in("web", "Done on laptop.")
+    await run_in("infra", "Done on server.")
 
     (said,) = await two.chat("/runs")
 
@@ -88,11 +84,9 @@ async def test_run_numbers_are_unique_over_all_machines(two, wait_for):
     ]
 
 
-async def test_diff_and_undo_find_a_run_by_its_number_from_another_repo(two, wait_for, script):
+async def test_diff_and_undo_find_a_run_by_its_number_from_another_repo(two, script, run_in):
     script("laptop", {"say": "Hello."}, {"write": "new.txt", "content": "x\n"})
-    await two.chat("/use web")
-    await two.chat("/run do it")
-    await wait_for(two.chat, "Hello.")
+    await run_in("web", "Hello.")
     await two.chat("/use infra")
 
     (diff,) = await two.chat("/diff 1")
@@ -103,11 +97,9 @@ async def test_diff_and_undo_find_a_run_by_its_number_from_another_repo(two, wai
     assert not (two.folder / "laptop" / "web" / "new.txt").exists()
 
 
-async def test_a_question_of_a_laptop_is_answered_by_yes(two, wait_for, script):
+async def test_a_question_of_a_laptop_is_answered_by_yes(two, wait_for, script, run_in):
     script("laptop", ASK, {"say": "Made."})
-    await two.chat("/use web")
-    await two.chat("/run make it")
-    await wait_for(two.chat, "wants to")
+    await run_in("web", "wants to")
     await two.chat("/use infra")
 
     await two.chat("yes")
@@ -115,11 +107,9 @@ async def test_a_question_of_a_laptop_is_answered_by_yes(two, wait_for, script):
     await wait_for(two.chat, "Made.")
 
 
-async def test_a_question_is_answered_by_a_reaction_and_by_a_quote(two, wait_for, script):
+async def test_a_question_is_answered_by_a_reaction_and_by_a_quote(two, wait_for, script, run_in):
     script("laptop", ASK, ASK, {"say": "Made."})
-    await two.chat("/use web")
-    await two.chat("/run make it")
-    first = await wait_for(two.chat, "wants to")
+    first = await run_in("web", "wants to")
     before = len(two.chat.transport.sent)
 
     await two.chat("👍", is_reaction=True, quoted_id=first.id)
@@ -129,16 +119,11 @@ async def test_a_question_is_answered_by_a_reaction_and_by_a_quote(two, wait_for
     await wait_for(two.chat, "Made.")
 
 
-async def test_yes_to_questions_of_two_machines_asks_which(two, wait_for, script):
+async def test_yes_to_questions_of_two_machines_asks_which(two, wait_for, script, run_in):
     script("laptop", ASK, {"say": "Made there."})
     script("server", ASK, {"say": "Made here."})
-    await two.chat("/use web")
-    await two.chat("/run make it")
-    await wait_for(two.chat, "wants to")
-    before = len(two.chat.transport.sent)
-    await two.chat("/use infra")
-    await two.chat("/run make it")
-    await wait_for(two.chat, "wants to", before)
+    await run_in("web", "wants to")
+    await run_in("infra", "wants to")
 
     assert await two.chat("yes") == [
         "Which question? Add its code:\n• yes a1 (on laptop)\n• yes a2 (on server)"
@@ -149,11 +134,9 @@ async def test_yes_to_questions_of_two_machines_asks_which(two, wait_for, script
     await wait_for(two.chat, "Made here.")
 
 
-async def test_stop_ends_a_run_on_a_laptop_from_another_repo(two, wait_for, script):
+async def test_stop_ends_a_run_on_a_laptop_from_another_repo(two, script, run_in):
     script("laptop", {"wait": True})
-    await two.chat("/use web")
-    await two.chat("/run wait")
-    await wait_for(two.chat, "started in")
+    await run_in("web", "started in")
     await two.chat("/use infra")
 
     (said,) = await two.chat("/stop 1")
@@ -161,11 +144,9 @@ async def test_stop_ends_a_run_on_a_laptop_from_another_repo(two, wait_for, scri
     assert said.startswith("Run 1 stopped after ")
 
 
-async def test_stop_without_a_number_ends_the_newest_run_wherever_it_is(two, wait_for, script):
+async def test_stop_without_a_number_ends_the_newest_run_wherever_it_is(two, script, run_in):
     script("laptop", {"wait": True})
-    await two.chat("/use web")
-    await two.chat("/run wait")
-    await wait_for(two.chat, "started in")
+    await run_in("web", "started in")
     await two.chat("/use infra")
 
     (said,) = await two.chat("/stop")
@@ -174,15 +155,11 @@ async def test_stop_without_a_number_ends_the_newest_run_wherever_it_is(two, wai
     assert await two.chat("/stop") == ["Nothing is running in this chat."]
 
 
-async def test_stop_all_ends_the_runs_of_all_machines(two, wait_for, script):
+async def test_stop_all_ends_the_runs_of_all_machines(two, script, run_in):
     for machine in ("laptop", "server"):
         script(machine, {"wait": True})
-    await two.chat("/use web")
-    await two.chat("/run wait")
-    await wait_for(two.chat, "Run 1 started in")
-    await two.chat("/use infra")
-    await two.chat("/run wait")
-    await wait_for(two.chat, "Run 2 started in")
+    await run_in("web", "Run 1 started in")
+    await run_in("infra", "Run 2 started in")
 
     (said,) = await two.chat("/stop all")
 
@@ -234,11 +211,9 @@ async def test_the_audit_of_the_hub_has_what_was_done_on_a_laptop(two):
     assert (done.command, done.repo, done.result) == ("use", "laptop/web", "done")
 
 
-async def test_a_long_diff_comes_as_a_document(two, wait_for, script):
+async def test_a_long_diff_comes_as_a_document(two, script, run_in):
     script("laptop", {"say": "Hello."}, {"write": "big.txt", "content": "line\n" * 30_000})
-    await two.chat("/use web")
-    await two.chat("/run do it")
-    await wait_for(two.chat, "Hello.")
+    await run_in("web", "Hello.")
 
     await two.chat("/diff 1")
 

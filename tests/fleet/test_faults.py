@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from butler.chat.message import Attachment
+from butler.errors import TransportError
 from butler.testing import make_message
 
 
@@ -94,11 +96,9 @@ async def test_use_of_a_repo_on_a_laptop_that_is_away_is_remembered(two):
     assert "*laptop* (away): api, web (active)" in (await two.chat("/repos"))[0]
 
 
-async def test_the_chat_is_told_of_a_laptop_that_dies_in_a_run(two, wait_for, script):
+async def test_the_chat_is_told_of_a_laptop_that_dies_in_a_run(two, wait_for, script, run_in):
     script("laptop", {"wait": True})
-    await two.chat("/use web")
-    await two.chat("/run wait")
-    await wait_for(two.chat, "Run 1 started in")
+    await run_in("web", "Run 1 started in")
 
     await die(two.workers["laptop"])
 
@@ -108,11 +108,11 @@ async def test_the_chat_is_told_of_a_laptop_that_dies_in_a_run(two, wait_for, sc
     )
 
 
-async def test_a_laptop_that_was_asleep_joins_again_and_its_run_answers(two, wait_for, script):
+async def test_a_laptop_that_was_asleep_joins_again_and_its_run_answers(
+    two, wait_for, script, run_in
+):
     script("laptop", {"ask": {"command": "make"}}, {"say": "Made."})
-    await two.chat("/use web")
-    await two.chat("/run make it")
-    await wait_for(two.chat, "wants to")
+    await run_in("web", "wants to")
     laptop = two.workers["laptop"]
     membership = laptop.transport._membership
     before = membership.epoch
@@ -127,10 +127,8 @@ async def test_a_laptop_that_was_asleep_joins_again_and_its_run_answers(two, wai
     await wait_for(two.chat, "Made.")
 
 
-async def test_an_emptied_redis_loses_no_turn_and_gives_no_number_twice(two, wait_for):
-    await two.chat("/use web")
-    await two.chat("/run first")
-    await wait_for(two.chat, "Done on laptop.")
+async def test_an_emptied_redis_loses_no_turn_and_gives_no_number_twice(two, wait_for, run_in):
+    await run_in("web", "Done on laptop.")
 
     two.server.say("FLUSHALL")
     before = len(two.chat.transport.sent)
@@ -211,15 +209,11 @@ async def test_what_was_dropped_while_redis_was_away_is_not_begun_after_it(two, 
     assert done == ["use", "repo"]
 
 
-async def test_stop_all_stops_the_runs_here_while_redis_is_away(two, wait_for, script, paused):
+async def test_stop_all_stops_the_runs_here_while_redis_is_away(two, script, paused, run_in):
     for machine in ("laptop", "server"):
         script(machine, {"wait": True})
-    await two.chat("/use web")
-    await two.chat("/run wait")
-    await wait_for(two.chat, "Run 1 started in")
-    await two.chat("/use infra")
-    await two.chat("/run wait")
-    await wait_for(two.chat, "Run 2 started in")
+    await run_in("web", "Run 1 started in")
+    await run_in("infra", "Run 2 started in")
     paused()
 
     (said,) = await two.chat("/stop all")
@@ -229,11 +223,11 @@ async def test_stop_all_stops_the_runs_here_while_redis_is_away(two, wait_for, s
     await two.chat("/stop 1")
 
 
-async def test_stop_overtakes_what_is_kept_for_the_same_laptop(two, wait_for, script, paused):
+async def test_stop_overtakes_what_is_kept_for_the_same_laptop(
+    two, wait_for, script, paused, run_in
+):
     script("laptop", {"wait": True})
-    await two.chat("/use web")
-    await two.chat("/run wait")
-    await wait_for(two.chat, "Run 1 started in")
+    await run_in("web", "Run 1 started in")
     paused()
     two.chat.transport.receive(make_message("/repo"))
     await wait_for(two.chat, OUT_OF_REACH)
@@ -243,3 +237,14 @@ async def test_stop_overtakes_what_is_kept_for_the_same_laptop(two, wait_for, sc
 
     await wait_for(two.chat, "Run 1 stopped after ", before)
     await wait_for(two.chat, "*web* on laptop\n", before)
+
+
+async def test_a_file_that_does_not_reach_the_laptop_is_asked_for_again(two, mocker, tmp_path):
+    mocker.patch("butler.fleet.files._written", side_effect=TransportError("The disk is full."))
+    path = tmp_path / "fetched"
+    path.write_text("x")
+    await two.chat("/use web")
+
+    said = await two.chat("/run look", attachments=(Attachment("document", "x.txt", path=path),))
+
+    assert said == ["The files of that message cannot be had on laptop. Send them again."]

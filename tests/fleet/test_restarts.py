@@ -86,11 +86,11 @@ async def test_a_prompt_that_was_kept_when_the_hub_was_killed_is_a_prompt_for_th
     await wait_for(two.chat, "Done on laptop.")
 
 
-async def test_a_question_is_answered_by_yes_after_the_hub_was_restarted(two, wait_for, script):
+async def test_a_question_is_answered_by_yes_after_the_hub_was_restarted(
+    two, wait_for, script, run_in
+):
     script("laptop", ASK, {"say": "Made."})
-    await two.chat("/use web")
-    await two.chat("/run make it")
-    await wait_for(two.chat, "wants to")
+    await run_in("web", "wants to")
 
     await two.restart_hub("infra")
     await two.chat("/use infra")
@@ -99,18 +99,13 @@ async def test_a_question_is_answered_by_yes_after_the_hub_was_restarted(two, wa
     await wait_for(two.chat, "Made.")
 
 
-async def test_a_question_of_a_process_that_is_gone_takes_no_answer(two, wait_for, script):
+async def test_a_question_of_a_process_that_is_gone_takes_no_answer(two, wait_for, script, run_in):
     script("laptop", ASK, {"say": "Made there."})
     script("server", ASK, {"say": "Made here."})
-    await two.chat("/use web")
-    await two.chat("/run make it")
-    await wait_for(two.chat, "wants to")
+    await run_in("web", "wants to")
     await two.workers["laptop"].stop()
     await two.start_worker("laptop", "web", "api")
-    before = len(two.chat.transport.sent)
-    await two.chat("/use infra")
-    await two.chat("/run make it")
-    await wait_for(two.chat, "wants to", before)
+    await run_in("infra", "wants to")
 
     await two.chat("yes")
 
