@@ -5,8 +5,9 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from butler.app import ALONE, FleetSide, Setup, open_bot
@@ -110,25 +111,34 @@ def _stopping_on_signals(
         on_stop()
         deadline.append(loop.call_later(0 if deadline else SHUTDOWN_S, main.cancel))
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal, number)
+    actions: dict[signal.Signals, Callable[[], None]] = {
+        each: partial(on_signal, each) for each in (signal.SIGINT, signal.SIGTERM)
+    }
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
-        numbers.append(signal.SIGHUP)
-        hang_up = on_hangup or (lambda: on_signal(signal.SIGHUP))
-        loop.add_signal_handler(signal.SIGHUP, hang_up)
+        actions[signal.SIGHUP] = on_hangup or partial(on_signal, signal.SIGHUP)
     try:
-        yield
+        with _handling(actions):
+            yield
     except asyncio.CancelledError:
         if not was_asked:
             raise
         main.uncancel()
         logger.warning("turns were cut off; the next start goes on with them")
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
         for timer in deadline:
             timer.cancel()
+
+
+@contextmanager
+def _handling(actions: Mapping[signal.Signals, Callable[[], None]]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number, action in actions.items():
+        loop.add_signal_handler(number, action)
+    try:
+        yield
+    finally:
+        for number in actions:
+            loop.remove_signal_handler(number)
 
 
 async def converse(
