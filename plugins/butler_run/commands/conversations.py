@@ -43,7 +43,7 @@ class ConversationCommands(RunCommandsBase):
             lines.append(f"• {_tokens(known.tokens, known.size)}")
             lines.append(f"• {_runs(known.runs)}, ${known.cost_usd:.2f}")
         midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-        runs, tokens, cost = self._history.used_since(midnight.timestamp(), ctx.chat_id)
+        runs, tokens, cost = self._history.usage.of(ctx.chat_id, midnight.timestamp())
         lines.append(f"Today in this chat: {_runs(runs)}, {tokens:,} tokens, ${cost:.2f}.")
         shorter = (
             "/compact shortens the conversation" if self._has_compact(repo.name, choice) else ""

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Literal
 
 from butler import At, Context, Reply, Role, UserError, ago, ask_process, command, duration, listed
 from butler_run.commands.base import RunCommandsBase
-from butler_run.history.past import Past
+from butler_run.history.elsewhere import RunElsewhere
+from butler_run.history.past import Past, State
 from butler_run.snapshots.working_copy import working_copy
 from butler_run.text.plain import in_one_line
 
@@ -43,40 +44,55 @@ class RunCommands(RunCommandsBase):
             )
         if isinstance(run, str):
             return await self._stop_all(ctx, None if run == "everywhere" else ctx.chat_id)
-        if run is None and not self._runs.is_at_work_in(ctx.chat_id):
-            at_work = self._history.elsewhere(ctx.chat_id, only_at_work=True)
-            if number := max(at_work, default=0):
-                return await self._stop_elsewhere(number, *at_work[number])
+        if there := self._meant_elsewhere(ctx.chat_id, run):
+            return await self._stop_elsewhere(there, ctx.chat_id)
         if not self._runs.can_stop(ctx.chat_id, run):
-            elsewhere = self._history.elsewhere(ctx.chat_id)
-            number = min(elsewhere, default=0) if run is None else run
-            if number in elsewhere:
-                return await self._stop_elsewhere(number, *elsewhere[number])
-            if run is not None and self._history.left_behind(ctx.chat_id, run):
-                return _not_started([run])
+            left = self._history.elsewhere.left_behind(ctx.chat_id)
+            if meant := left[:1] if run is None else [each for each in left if each == run]:
+                return self._drop(meant)
             await ctx.caught_up()  # a /run that was overtaken may start it yet
         return await self._runs.stop(ctx.chat_id, run)
 
+    def _meant_elsewhere(self, chat_id: str, number: int | None) -> RunElsewhere | None:
+        """Return the run of another process that "stop" means: one at work before one that waits.
+
+        None if it means one of this process.
+        """
+        is_meant_here = number is not None and self._runs.can_stop(chat_id, number)
+        if is_meant_here or (number is None and self._runs.is_at_work_in(chat_id)):
+            return None  # also where the history cannot be read
+        live = self._history.elsewhere.live(chat_id)
+        if number is not None:
+            return next((each for each in live if each.number == number), None)
+        if at_work := [each for each in live if each.is_at_work]:
+            return at_work[-1]
+        return None if self._runs.can_stop(chat_id, None) else next(iter(live), None)
+
     async def asked(self, text: str) -> str:
-        """Stop a run for another process: its number, and the chat it belongs to."""
+        """Stop a run for another process: its number, and its chat if the reply is for that one."""
         number, _, chat_id = text.partition(" ")
         if not number.isdecimal():
             raise UserError("Another Butler asked for what this one does not know.")
-        return await self._runs.stop(chat_id, int(number))
+        return await self._runs.stop(chat_id or None, int(number))
 
-    async def _stop_elsewhere(self, number: int, process_id: int, chat_id: str) -> str:
-        return await ask_process(self.data_folder, process_id, "run", f"{number} {chat_id}")
+    async def _stop_elsewhere(self, run: RunElsewhere, chat_id: str | None) -> str:
+        text = f"{run.number} {chat_id or ''}"
+        return await ask_process(self.data_folder, run.process_id, "run", text)
+
+    def _drop(self, left_behind: Sequence[int]) -> str:
+        for number in left_behind:
+            self._history.end(number, State.STOPPED)
+        runs = "Run" if len(left_behind) == 1 else "Runs"
+        return f"{runs} {listed(map(str, left_behind))} will not start."
 
     async def _stop_all(self, ctx: Context, chat_id: str | None) -> str:
-        elsewhere = self._history.elsewhere(chat_id)
-        left = self._history.left_behind(chat_id)
-        is_here = self._runs.can_stop(chat_id, None) or not (elsewhere or left)
-        said = [await self._runs.stop_all(chat_id)] if is_here else []
-        said += [_not_started(left)] if left else []
-        if elsewhere:
-            said += await asyncio.gather(
-                *(self._stop_elsewhere(each, *there) for each, there in elsewhere.items())
-            )
+        elsewhere = self._history.elsewhere.live(chat_id)
+        left = self._history.elsewhere.left_behind(chat_id)
+        said = [self._drop(left)] if left else []
+        stops = [self._stop_elsewhere(each, chat_id) for each in elsewhere]
+        if self._runs.can_stop_any(chat_id) or not (elsewhere or left):
+            stops.insert(0, self._runs.stop_all(chat_id))
+        said += await asyncio.gather(*map(_said, stops))
 
         async def stop_overtaken() -> None:
             if await ctx.caught_up():
@@ -153,6 +169,9 @@ class RunCommands(RunCommandsBase):
             return await self._changes.undone(past, repo)
 
 
-def _not_started(numbers: Sequence[int]) -> str:
-    runs = "Run" if len(numbers) == 1 else "Runs"
-    return f"{runs} {listed(map(str, numbers))} will not start."
+async def _said(stop: Awaitable[str]) -> str:
+    """Return what a stop is answered with, also if it failed: the others are told, too."""
+    try:
+        return await stop
+    except UserError as error:
+        return str(error)

@@ -19,7 +19,13 @@ def name_of(process_id: int) -> str:
     return f"{process_id} {stat.rpartition(b')')[2].split()[_START_TIME].decode()} {boot}"
 
 
+def id_in(name: str) -> int:
+    """Return the id of the process with this name; 0 if the name is empty."""
+    process_id = name.partition(" ")[0]
+    return int(process_id) if process_id.isdecimal() else 0
+
+
 def is_there(name: str) -> bool:
     """Return whether the process with this name is still running."""
-    process_id = name.partition(" ")[0]
-    return process_id.isdecimal() and name == name_of(int(process_id))
+    process_id = id_in(name)
+    return process_id != 0 and name == name_of(process_id)

@@ -14,14 +14,16 @@ from butler_run.agents import Usage
 from butler_run.history.answers import Answers
 from butler_run.history.chats import CHATS_SCHEMA, Chats
 from butler_run.history.contexts import Contexts
+from butler_run.history.elsewhere import RunsElsewhere
 from butler_run.history.file import HistoryFile
 from butler_run.history.forks import Forks
 from butler_run.history.parked import ParkedRuns
 from butler_run.history.past import AT_WORK, Past, Request, State
 from butler_run.history.pending_files import PENDING_FILES_SCHEMA, PendingFiles
 from butler_run.history.preferences import Preferences
-from butler_run.history.process_ids import is_there, name_of
+from butler_run.history.process_ids import name_of
 from butler_run.history.slash_commands import SlashCommands
+from butler_run.history.usage import UsageSoFar
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +84,8 @@ class History:
         answers: What runs answered, in the same file.
         pending_files: The files that came without words, in the same file.
         contexts: The sizes and costs of conversations, in the same file.
+        elsewhere: The runs of other processes, in the same file.
+        usage: What chats and people have used, in the same file.
     """
 
     def __init__(self, path: Path, keep_s: float | None = None) -> None:
@@ -99,6 +103,8 @@ class History:
         self.answers = Answers(self._file)
         self.contexts = Contexts(self._file)
         self.forks = Forks(self._file)
+        self.elsewhere = RunsElsewhere(self._file, self._process)
+        self.usage = UsageSoFar(self._file)
         self.keep_noting = self._file.keep_noting
         self.forget_texts()
 
@@ -253,7 +259,7 @@ class History:
         answers = dict(self._file.rows(query))
         where = "JOIN details USING (number) WHERE untold IS NOT NULL AND ended_at > ?"
         runs = self._runs(where, time.time() - _UNTOLD_KEPT_S)
-        return [(run, answers[run.number]) for run in runs if not self._is_under_way(run.number)]
+        return [(run, answers[run.number]) for run in runs if not self.elsewhere.has(run.number)]
 
     def cut_off(
         self, notice: Callable[[Past], str], *, with_queued: bool = False
@@ -271,7 +277,7 @@ class History:
             "OR (state = ? AND (? OR number NOT IN (SELECT number FROM details)))"
         )
         began = self._runs(where, *AT_WORK, State.QUEUED, with_queued)
-        runs = [(run, notice(run)) for run in began if not self._is_under_way(run.number)]
+        runs = [(run, notice(run)) for run in began if not self.elsewhere.has(run.number)]
         for run, text in runs:
             self.end(run.number, State.CUT_OFF, answer=text)
         return runs
@@ -279,7 +285,7 @@ class History:
     def take_queued(self) -> list[Request]:
         """Take over and return the queued runs of dead processes."""
         queued = self._runs("WHERE state = ?", State.QUEUED)
-        numbers = [run.number for run in queued if not self._is_under_way(run.number)]
+        numbers = [run.number for run in queued if not self.elsewhere.has(run.number)]
         for number in numbers:
             query = "UPDATE details SET process = ? WHERE number = ?"
             self._file.note(query, self._process, number)
@@ -294,62 +300,6 @@ class History:
         where = "WHERE chat_id = ? AND state IN (?, ?, ?, ?, ?) ORDER BY number DESC LIMIT 1"
         states = (State.CUT_OFF, State.FAILED, State.STOPPED, State.LIMITED, State.PARKED)
         return next(iter(self._runs(where, chat_id, *states)), None)
-
-    def is_of_another_process(self, number: int) -> bool:
-        """Return whether another running process owns a run."""
-        return self._is_under_way(number)
-
-    def _is_under_way(self, number: int) -> bool:
-        """Return whether another running process owns a run."""
-        query = "SELECT process FROM details WHERE number = ? AND process <> ?"
-        rows = self._file.rows(query, number, self._process)
-        return bool(rows) and is_there(str(rows[0][0]))
-
-    def left_behind(self, chat_id: str | None, number: int | None = None) -> list[int]:
-        """End the queued runs of dead processes, which would start later; return their numbers.
-
-        Args:
-            chat_id: The only chat of interest; None for all.
-            number: The only run of interest; None for all.
-        """
-        where = (
-            "WHERE state = ? AND chat_id = coalesce(?, chat_id) AND number = coalesce(?, number) "
-            "AND number IN (SELECT number FROM details WHERE process <> ?) ORDER BY number"
-        )
-        queued = self._runs(where, State.QUEUED, chat_id, number, self._process)
-        left = [run.number for run in queued if not self._is_under_way(run.number)]
-        for each in left:
-            self.end(each, State.STOPPED)
-        return left
-
-    def elsewhere(
-        self, chat_id: str | None, *, only_at_work: bool = False
-    ) -> dict[int, tuple[int, str]]:
-        """Return the live runs of other processes by number: the process id and the chat.
-
-        Args:
-            chat_id: The only chat of interest; None for all.
-            only_at_work: Leave out the queued ones.
-        """
-        where = "WHERE state IN (?, ?, ?, ?) AND chat_id = coalesce(?, chat_id) ORDER BY number"
-        first = AT_WORK[0] if only_at_work else State.QUEUED
-        runs = self._runs(where, first, *AT_WORK, chat_id)
-        query = "SELECT process FROM details WHERE number = ?"
-        found = {}
-        for run in runs:
-            if self._is_under_way(run.number):
-                ((name,),) = self._file.rows(query, run.number)
-                found[run.number] = (int(name.partition(" ")[0]), run.chat_id)
-        return found
-
-    def is_next_in(self, number: int) -> bool:
-        """Return whether no other running process has an earlier run in the same folder."""
-        where = (
-            "WHERE number < ? AND folder = (SELECT folder FROM runs WHERE number = ?) "
-            "AND state IN (?, ?, ?, ?)"
-        )
-        earlier = self._runs(where, number, number, State.QUEUED, *AT_WORK)
-        return not any(self._is_under_way(run.number) for run in earlier)
 
     def run(self, number: int, chat_id: str) -> Past | None:
         """Return a run of this chat."""
@@ -382,16 +332,6 @@ class History:
         """Note that the files of a run were put back."""
         self._file.note("INSERT OR IGNORE INTO undone VALUES (?)", number)
 
-    def asked_by(self, person: Person, since: float) -> list[float]:
-        """Return the times of a person's runs since then, under either address, oldest first."""
-        addresses = (person.phone, person.lid)
-        query = (
-            "SELECT queued_at FROM runs LEFT JOIN details USING (number) WHERE queued_at > ? "
-            "AND (person IN (?, ?) OR phone = ? OR lid = ?) ORDER BY queued_at"
-        )
-        rows = self._file.rows(query, since, *addresses, *addresses)
-        return [float(queued_at) for (queued_at,) in rows]
-
     def conversations_of_others(self, chat_id: str) -> set[str]:
         """Return the ids of the conversations that only other chats have had."""
         query = (
@@ -401,25 +341,6 @@ class History:
         rows = self._file.rows(query)
         own = {str(name) for name, chat in rows if chat == chat_id}
         return {str(name) for name, _chat in rows} - own
-
-    def used_since(self, since: float, chat_id: str) -> tuple[int, int, float]:
-        """Return the runs, tokens and US dollars of a chat since then (Unix seconds)."""
-        query = (
-            "SELECT count(*), coalesce(sum(tokens), 0), total(cost_usd) FROM runs "
-            "LEFT JOIN details USING (number) WHERE chat_id = ? AND queued_at > ?"
-        )
-        ((runs, tokens, cost),) = self._file.rows(query, chat_id, since)
-        return int(runs), int(tokens), float(cost)
-
-    def count_since(self, since: float, chat_id: str) -> int:
-        """Return the number of runs of a chat since then (Unix seconds)."""
-        query = "SELECT count(*) FROM runs WHERE chat_id = ? AND queued_at > ?"
-        return int(self._file.rows(query, chat_id, since)[0][0])
-
-    def cost_since(self, since: float, chat_id: str) -> float:
-        """Return the cost of a chat's runs since then, in US dollars."""
-        query = "SELECT total(cost_usd) FROM runs WHERE chat_id = ? AND queued_at > ?"
-        return float(self._file.rows(query, chat_id, since)[0][0])
 
     def _runs(self, where: str, *values: object) -> list[Past]:
         rows = self._file.rows(f"SELECT {_COLUMNS} FROM runs {where}", *values)  # noqa: S608

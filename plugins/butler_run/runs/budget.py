@@ -49,7 +49,7 @@ class Budget:
 
     def _check_person(self, ctx: Context, now: float) -> None:
         most = self._settings.max_runs_per_hour
-        asked = self._history.asked_by(ctx.sender, now - HOUR_S)
+        asked = self._history.usage.asked_by(ctx.sender, now - HOUR_S)
         if len(asked) >= most:
             wait = duration(max(1.0, asked[-most] + HOUR_S - now))
             raise UserError(
@@ -60,9 +60,9 @@ class Budget:
         """Return what is used, the most, and of what, for each limit there is."""
         limits: list[tuple[float, float, str]] = []
         if self._settings.max_runs_per_day is not None:
-            used = self._history.count_since(now - DAY_S, chat_id)
+            used, _tokens, _cost = self._history.usage.of(chat_id, now - DAY_S)
             limits.append((used, self._settings.max_runs_per_day, "runs"))
         if self._settings.max_cost_usd_per_day is not None:
-            spent = round(self._history.cost_since(now - DAY_S, chat_id), 2)
-            limits.append((spent, self._settings.max_cost_usd_per_day, "US dollars"))
+            _runs, _tokens, cost = self._history.usage.of(chat_id, now - DAY_S)
+            limits.append((round(cost, 2), self._settings.max_cost_usd_per_day, "US dollars"))
         return limits

@@ -59,7 +59,7 @@ class Restart:
             by_chat[request.message.chat_id].append(self._resume(send, reopen, request))
         for parked in self._history.parked.of(None):
             asked = self._history.request(parked.number)
-            if asked is not None and not self._history.is_of_another_process(parked.number):
+            if asked is not None and not self._history.elsewhere.has(parked.number):
                 by_chat[parked.chat_id].append(self._wait(reopen, asked))
         for run, text in self._untold.values():
             by_chat[run.chat_id].append(self._report(send, run, text))

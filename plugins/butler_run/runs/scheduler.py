@@ -134,8 +134,14 @@ class Scheduler:
             each.number for each in self._history.parked.of(chat_id)
         }
 
-    async def stop(self, chat_id: str, number: int | None) -> str:
+    def can_stop_any(self, chat_id: str | None) -> bool:
+        """Return whether a chat, or with None any chat, has a run that ``stop_all`` could end."""
+        return bool(self._stoppable(chat_id) or self._history.parked.of(chat_id))
+
+    async def stop(self, chat_id: str | None, number: int | None) -> str:
         """Stop a run of a chat (default: the latest active one); return the reply.
+
+        With None the run may be of any chat, which gets the answer itself.
 
         Raises:
             UserError: There is no such run.
@@ -148,7 +154,7 @@ class Scheduler:
                 f" Run {each.number} is parked: /stop {each.number} drops it."
                 for each in self._history.parked.of(chat_id)
             ]
-            return "Nothing is running in this chat." + "".join(parked[:1])
+            return _nothing(chat_id) + "".join(parked[:1])
         meant = _meant(here) if number is None else number
         live = here.pop(meant, None)
         if live is None:
@@ -156,8 +162,11 @@ class Scheduler:
         is_at_work = live.place.has_begun.is_set()
         left = _left(here) if number is None else ""
         await self._end(meant, live)
-        said = await _stopped(meant, live) if is_at_work else f"Run {meant} will not start."
-        return f"{said}{left}"
+        if not is_at_work:
+            return f"Run {meant} will not start.{left}"
+        if chat_id is None:
+            return f"Run {meant} was stopped."
+        return f"{await _stopped(meant, live)}{left}"
 
     async def stop_all(self, chat_id: str | None) -> str:
         """Stop every run of a chat, or of all chats; return the reply.
@@ -169,7 +178,7 @@ class Scheduler:
         if not stopped and dropped:
             return f"{_numbered(dropped)} will not go on."
         if not stopped:
-            return f"Nothing is running{' in this chat' if chat_id else ''}."
+            return _nothing(chat_id)
         # Queued runs first, or they would start as others end.
         in_order = sorted(stopped.items(), key=lambda item: item[1].place.has_begun.is_set())
         ends = await asyncio.gather(
@@ -296,7 +305,7 @@ class Scheduler:
         self, ctx: Context, work: Run, place: Place, repo: Repo, prompt: str
     ) -> None:
         def may_try() -> bool:
-            return self._history.is_next_in(place.number)
+            return not self._history.elsewhere.has_earlier(place.number)
 
         state = State.QUEUED
         try:
@@ -343,6 +352,10 @@ class Scheduler:
         self._history.end(number, State.FAILED, answer=text)
         await ctx.reply(text)
         self._history.note_told(number)
+
+
+def _nothing(chat_id: str | None) -> str:
+    return f"Nothing is running{' in this chat' if chat_id else ''}."
 
 
 def _numbered(numbers: Sequence[int]) -> str:

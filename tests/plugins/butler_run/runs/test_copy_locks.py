@@ -11,6 +11,7 @@ from butler.app import read_setup
 from butler.testing import open_chat
 from butler.testing.agents import scripted_agent
 from butler_process import PATIENCE_S, run_butler, start_butler, write_config
+from butler_run.history.process_ids import name_of
 from butler_run.runs.copy_locks import FOLDER_NAME, CopyLocks
 
 DAEMON = "the daemon (process 4711)"
@@ -151,25 +152,69 @@ def test_stop_means_the_run_that_works_elsewhere_before_one_that_waits_here(conf
     assert "Run 2 will not start." not in second.stdout.split("Run 1 stopped")[0]
 
 
-@pytest.mark.parametrize("stop", ["/stop 1", "/stop all"])
+def add_queued_run(tmp_path, process):
+    """Add run 7 of another process to the history, like run 1."""
+    with closing(sqlite3.connect(tmp_path / "data" / "runs.sqlite3")) as db, db:
+        db.execute(
+            "INSERT INTO runs SELECT 7, chat_id, repo, folder, agent, person, 'queued', "
+            "queued_at, NULL, NULL, NULL, NULL, NULL, 'other' FROM runs"
+        )
+        db.execute(
+            "INSERT INTO details SELECT 7, message_id, phone, lid, is_own, sent_at, text, "
+            "prompt, NULL, NULL, NULL, ? FROM details",
+            (process,),
+        )
+
+
+@pytest.mark.parametrize("stop", ["/stop 7", "/stop all"])
 async def test_a_queued_run_whose_console_has_ended_can_be_stopped(
     chat, daemon, api, stop, tmp_path
 ):
     await chat("/use api")
     with daemon.held_at_once(api):
         await chat("/run do it")
-        with closing(sqlite3.connect(tmp_path / "data" / "runs.sqlite3")) as db, db:
-            db.execute(
-                "INSERT INTO runs SELECT 7, chat_id, repo, folder, agent, person, state, "
-                "queued_at, NULL, NULL, NULL, NULL, NULL, 'other' FROM runs"
-            )
-            db.execute(
-                "INSERT INTO details SELECT 7, message_id, phone, lid, is_own, sent_at, text, "
-                "prompt, NULL, NULL, NULL, '999999999 1' FROM details"
-            )
+        add_queued_run(tmp_path, "999999999 1")
 
-        (said,) = await chat(stop.replace("1", "7"))
+        (said,) = await chat(stop)
         await chat("/stop all")
 
     assert "Run 7 will not start." in said
     assert "7 *api* stopped" in (await chat("/runs"))[0]
+
+
+async def test_stop_means_a_run_left_queued_by_a_console_if_there_is_no_other(chat, run, tmp_path):
+    await chat("/use api")
+    await run(chat)
+    add_queued_run(tmp_path, "999999999 1")
+
+    assert await chat("/stop") == ["Run 7 will not start."]
+    assert await chat("/stop") == ["Nothing is running in this chat."]
+
+
+async def test_stop_all_says_what_it_stopped_where_another_process_does_not_answer(
+    chat, script, wait_for, tmp_path
+):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "started in")
+    add_queued_run(tmp_path, name_of(os.getppid()))
+
+    (said,) = await chat("/stop all")
+
+    assert said.startswith("Run 1 stopped after ")
+    assert said.endswith(
+        f"The other Butler (process {os.getppid()}) does not answer. Ask there, or end it."
+    )
+
+
+async def test_who_stops_a_run_from_another_process_does_not_get_the_answer_of_its_chat(
+    chat, script, wait_for
+):
+    script.turns({"wait": True})
+    await chat("/use api")
+    await chat("/run do it")
+    await wait_for(chat, "started in")
+
+    assert await chat.bot._plugins["run"].asked("1 ") == "Run 1 was stopped."
+    await wait_for(chat, "Run 1 stopped after ")
