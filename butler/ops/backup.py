@@ -17,7 +17,7 @@ from butler.ops import archive
 from butler.ops.archive import ArchiveError, Manifest
 from butler.ops.encryption import EncryptionError
 from butler.ops.moved_link import moved_link
-from butler.storage.files import locked, private_folder
+from butler.storage.files import locked, private_file, private_folder
 from butler.transports.whatsapp import CREDENTIALS, MOVED, linked_account
 
 FOLDER_NAME: Final = "backup"
@@ -190,7 +190,7 @@ def _copy_database(source: Path, target: Path) -> None:
 
 
 def _mark_as_moved(data: Path, now: datetime) -> None:
-    mark = data / _MARK
+    mark = private_file(data / _MARK)
     mark.write_text(f"{now.isoformat()}\n")
     _sync(mark)
 

@@ -169,6 +169,7 @@ def test_a_moved_link_cannot_be_used_in_its_old_folder(
     assert f"rm {config.parent / 'data' / 'whatsapp' / 'moved'}" in old.stderr
     assert [text.count(old.stderr.strip()) for text in shown] == [1, 1, 1]
     assert "start it with" not in "".join(shown)
+    assert (config.parent / "data" / "whatsapp" / "moved").stat().st_mode & 0o777 == 0o600
     assert again.stderr == "No WhatsApp account is linked here, so there is no link to move.\n"
     assert "butler run" in restored.stdout
     assert (new_home / "data" / "whatsapp" / CREDENTIALS).exists()
