@@ -36,6 +36,7 @@ class Boundary:
         home: The parts of the home folder that they get.
         readable: Additional readable folders.
         writable: Additional writable folders.
+        outbox: The folder for what the run sends, writable, too; it is removed at the end.
         is_trusted: Codex may read the repo's own settings.
     """
 
@@ -45,10 +46,14 @@ class Boundary:
     home: HomeFolder = field(default_factory=HomeFolder)
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    outbox: Path | None = None
     is_trusted: bool = False
 
-    def with_folders(self, readable: Path, writable: Path) -> "Boundary":
-        """Return the same with one more readable folder, and one more writable one."""
-        return replace(
-            self, readable=(*self.readable, readable), writable=(*self.writable, writable)
-        )
+    def with_folders(self, inbox: Path, outbox: Path) -> "Boundary":
+        """Return the same with the folders for what the run gets, and for what it sends."""
+        return replace(self, readable=(*self.readable, inbox), outbox=outbox)
+
+    @property
+    def outboxes(self) -> tuple[Path, ...]:
+        """The outbox, if there is one."""
+        return () if self.outbox is None else (self.outbox,)

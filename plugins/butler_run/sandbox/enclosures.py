@@ -131,7 +131,8 @@ class RunEnclosure:
     ) -> AsyncIterator[Launch]:
         """Prepare the start of a command, see ``Enclosure``."""
         folder = await asyncio.to_thread(folder.resolve)
-        watch = Watch(self._boundary.limits, (folder, *self._boundary.writable))
+        boundary = self._boundary
+        watch = Watch(boundary.limits, (folder, *boundary.writable), boundary.outboxes)
         async with AsyncExitStack() as stack:
             launch = await self._launch(stack, command, folder, environment)
             await asyncio.to_thread(self._look_back.begin)
@@ -169,7 +170,7 @@ class RunEnclosure:
             kept=self._surroundings.data_folder / _KEPT / self._repo.name,
             hidden=self._surroundings.hidden_from(folder),
             readable=self._boundary.readable,
-            writable=self._boundary.writable,
+            writable=(*self._boundary.writable, *self._boundary.outboxes),
             is_trusted=self._boundary.is_trusted,
         )
 

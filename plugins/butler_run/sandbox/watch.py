@@ -35,15 +35,23 @@ class Look:
 class Watch:
     """Ends a run that exceeds its limits.
 
+    Args:
+        limits: What it may use.
+        folders: Where it may write, and what it leaves there stays.
+        passing: Where it may write, and nothing stays.
+
     Attributes:
         full_files: The files that reached the maximum size.
         special_files: The pipes, sockets and devices that it made.
         nested: What git would take commands from in folders below, and that it made or changed.
     """
 
-    def __init__(self, limits: Limits, folders: Sequence[Path]) -> None:
+    def __init__(
+        self, limits: Limits, folders: Sequence[Path], passing: Sequence[Path] = ()
+    ) -> None:
         self._limits = limits
-        self._folders = folders
+        self._staying = folders
+        self._folders = (*folders, *passing)
         self._began_at = time.time()
         self._before_bytes = 0
         self._free_bytes = 0
@@ -63,10 +71,10 @@ class Watch:
 
     def end(self) -> None:
         """Find the files that its user should know of; blocking."""
-        look = self._look(time.monotonic() + _MAX_LAST_LOOK_S)
+        look = self._look(self._staying, time.monotonic() + _MAX_LAST_LOOK_S)
         self.full_files = look.full_files
         self.special_files = look.special_files
-        self.nested = nested_in(look.changed, self._folders)
+        self.nested = nested_in(look.changed, self._staying)
 
     def _begin(self) -> None:
         began = time.monotonic()
@@ -86,7 +94,11 @@ class Watch:
         if time.monotonic() < self._next_look_at and not self._is_filling_up():
             return ""
         began = time.monotonic()
-        added = self._look().size_bytes - self._before_bytes + deleted_bytes(pids, self._folders)
+        added = (
+            self._look(self._folders).size_bytes
+            - self._before_bytes
+            + deleted_bytes(pids, self._folders)
+        )
         self._rest(began)
         if added <= self._limits.disk_mb * MB:
             return ""
@@ -95,9 +107,9 @@ class Watch:
             "The limit is max_disk_mb in the configuration."
         )
 
-    def _look(self, deadline: float | None = None) -> Look:
+    def _look(self, folders: Sequence[Path], deadline: float | None = None) -> Look:
         look, limit_bytes = Look(), self._limits.file_mb * MB
-        for path, found in _entries(self._folders):
+        for path, found in _entries(folders):
             look.size_bytes += _size_bytes(found)
             if found.st_size >= limit_bytes and found.st_mtime >= self._began_at:
                 look.full_files.append(path)

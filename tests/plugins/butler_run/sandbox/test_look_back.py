@@ -26,6 +26,14 @@ async def test_a_pipe_or_socket_that_a_run_left_is_named(shell, made, name):
     assert f"The run left {name}, which is no plain file" in said
 
 
+async def test_what_a_run_left_in_its_outbox_is_named_once_and_not_to_be_removed(shell):
+    said = await shell('mkfifo "$BUTLER_OUTBOX/pipe"; git init -q "$BUTLER_OUTBOX/clone"; echo end')
+
+    assert "Not sent: clone is a folder, pipe is not a file." in said
+    assert said.count("pipe") == 1
+    assert said.count("clone") == 1
+
+
 @pytest.mark.parametrize(
     ("made", "name"),
     [
