@@ -1,6 +1,7 @@
 """Patches as rows with syntax colours; all of it stays text."""
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +15,10 @@ from pygments.util import ClassNotFound
 
 MOST_ROWS = 1_000
 LONGEST_LINE = 2_000
+LONGEST_COLOURED = 500
+COLOURING_LIMIT_S = 1.0
+"""Lines that are longer, and those after this time, have no colours: the file's name chooses the
+lexer, and the time that some of them take grows with the cube of a line's length."""
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _COLOURS: tuple[tuple[_TokenType, str], ...] = (
@@ -75,6 +80,7 @@ def read_patch(text: str, most_rows: int = MOST_ROWS) -> Patch:
     """Return the files of a patch as git writes it."""
     files: list[FileDiff] = []
     old = new = count = 0
+    coloured_until_s = time.thread_time() + COLOURING_LIMIT_S
     for line in text.split("\n"):
         if line.startswith("diff --git "):
             files.append(FileDiff(_path(line)))
@@ -89,15 +95,16 @@ def read_patch(text: str, most_rows: int = MOST_ROWS) -> Patch:
             count += 1
             if count > most_rows:
                 return Patch(files, is_cut=True)
-            row = _row(files[-1].path, line, old, new)
+            is_late = time.thread_time() >= coloured_until_s
+            pieces = _plain(line[1:]) if is_late else coloured(files[-1].path, line[1:])
+            row = _row(line[0], pieces, old, new)
             files[-1].rows.append(row)
             old, new = old + (row.kind != "added"), new + (row.kind != "removed")
     return Patch(files)
 
 
-def _row(path: str, line: str, old: int, new: int) -> Row:
-    pieces = coloured(path, line[1:])
-    match line[0]:
+def _row(sign: str, pieces: Sequence[Piece], old: int, new: int) -> Row:
+    match sign:
         case "+":
             return Row("added", pieces, new=new)
         case "-":
@@ -108,13 +115,18 @@ def _row(path: str, line: str, old: int, new: int) -> Row:
 
 def coloured(path: str, line: str) -> list[Piece]:
     """Return a line of a file in pieces, each with the class of its colour."""
-    cut = line[:LONGEST_LINE] + "…" * (len(line) > LONGEST_LINE)
-    tokens = _lexer(path).get_tokens(cut)
+    if len(line) > LONGEST_COLOURED:
+        return _plain(line)
+    tokens = _lexer(path).get_tokens(line)
     return [
         (colour, text)
         for colour, group in groupby(tokens, lambda token: _colour(token[0]))
         if (text := "".join(each for _kind, each in group).rstrip("\n"))
     ]
+
+
+def _plain(line: str) -> list[Piece]:
+    return [("", line[:LONGEST_LINE] + "…" * (len(line) > LONGEST_LINE))]
 
 
 @lru_cache(maxsize=64)
@@ -131,8 +143,13 @@ def _colour(token: _TokenType) -> str:
 
 
 def _path(line: str) -> str:
-    """Return the path after the change: ``b/x y`` of ``diff --git a/x y b/x y``."""
+    """Return the path after the change: ``x y`` of ``diff --git a/x y b/x y``."""
     rest = line.removeprefix("diff --git ")
+    old, new = (
+        each.strip('"')[2:] for each in (rest[: len(rest) // 2], rest[len(rest) // 2 + 1 :])
+    )
+    if old == new:  # as it is but for a rename; a path may contain " b/"
+        return new
     return rest[rest.rfind(" b/") + 3 :] if " b/" in rest else rest.strip('"')
 
 

@@ -66,3 +66,32 @@ def test_colours_change_no_text(path, line):
     text = "".join(piece for _colour, piece in coloured(path, line))
 
     assert text == line if len(line) < 2_000 else text.endswith("…")
+
+
+@pytest.mark.parametrize(
+    "path", ["app.py", "with space.py", ".env b/README.md", "a/b b/c b/d", 'odd\\".py', "ünïcode"]
+)
+def test_a_file_is_shown_with_its_own_path_whatever_that_is(path):
+    quote = '"' if "\\" in path else ""
+
+    (found,) = read_patch(f"diff --git {quote}a/{path}{quote} {quote}b/{path}{quote}\n").files
+
+    assert found.path == path
+
+
+def first_row(line):
+    return read_patch(f"diff --git a/a.py b/a.py\n@@ -0,0 +1 @@\n+{line}\n").files[0].rows[1]
+
+
+def test_a_line_that_a_lexer_may_take_long_for_is_plain(mocker):
+    long = f"def f({'x' * 500})"
+    assert first_row("def f(x)").pieces[0] == ("k", "def")
+    assert first_row(long).pieces == [("", long)]
+
+    mocker.patch("butler.web.diffs.COLOURING_LIMIT_S", 0.0)
+
+    assert first_row("def f(x)").pieces == [("", "def f(x)")]
+
+
+def test_a_line_too_long_to_be_shown_is_cut():
+    assert first_row("x" * 3_000).pieces == [("", "x" * 2_000 + "…")]
