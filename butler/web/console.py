@@ -51,6 +51,7 @@ class Console(Changing):
         self._config_path = config_path
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
         self._bubbles: deque[Bubble] = deque(maxlen=KEPT)
 
     def bubbles(self, chat: str) -> list[Bubble]:
@@ -90,17 +91,18 @@ class Console(Changing):
             await self._reading
 
     async def _running(self) -> asyncio.subprocess.Process:
-        if self._process is None or self._process.returncode is not None:
-            pipe = asyncio.subprocess.PIPE
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "butler", "console", "--jsonl"),
-                *("--config", str(self._config_path)),
-                stdin=pipe,
-                stdout=pipe,
-                limit=_LINE_BYTES,
-            )
-            self._reading = asyncio.create_task(self._read(self._process), name="console")
-        return self._process
+        async with self._starting:
+            if self._process is None or self._process.returncode is not None:
+                pipe = asyncio.subprocess.PIPE
+                self._process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-P", "-m", "butler", "console", "--jsonl"),
+                    *("--config", str(self._config_path)),
+                    stdin=pipe,
+                    stdout=pipe,
+                    limit=_LINE_BYTES,
+                )
+                self._reading = asyncio.create_task(self._read(self._process), name="console")
+            return self._process
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None  # noqa: S101 - a pipe
