@@ -31,9 +31,13 @@ from butler.web.render import make_environment
 from butler.web.source import Source
 
 LOCK = "panel.lock"
-SELF, NEW_LINK = "panel", "link"
-"""What another `butler panel` asks this one."""
+SELF, NEW_LINK, LINK_TO_LOOK = "panel", "link", "link to look"
+"""What another `butler panel` asks this one, without and with `--read-only`."""
 
+_CAN_ACT = (
+    "The panel that runs already (process {}) can do things, and so could who gets its link. "
+    "End it first, or leave out --read-only."
+)
 _END_LIMIT_S = 2
 _BACKLOG = 128
 
@@ -59,13 +63,14 @@ async def serve(options: Options) -> None:
     Raises:
         ConfigError: The configuration has mistakes.
         DataError: The port is taken.
+        UserError: The one that runs can do things, and this one was not to.
     """
     path = loading.find(options.config_path)
     config = loading.read(path)
     folder = private_folder(config.data_dir)
     running = lock_holder(folder / LOCK)
     if running is not None:
-        _show_link(await _asked_for_link(folder, running), options)
+        _show_link(await _asked_for_link(folder, running, options), options)
         return
     with locked(folder / LOCK, "Another panel"), _listening(config.panel_port) as listener:
         await _serve(config, path, listener, options)
@@ -79,8 +84,10 @@ async def _serve(config: Config, path: Path, listener: socket.socket, options: O
         return f"http://{HOST}:{port}/sign-in#{panel.doorkeeper.new_token()}"
 
     async def answer(plugin: str, text: str) -> str:
-        if (plugin, text) != (SELF, NEW_LINK):
+        if plugin != SELF or text not in {NEW_LINK, LINK_TO_LOOK}:
             raise UserError("This is a panel, and that is none of its business.")
+        if text == LINK_TO_LOOK and not panel.is_read_only:
+            raise UserError(_CAN_ACT.format(os.getpid()))
         return link()
 
     async with AsyncExitStack() as stack:
@@ -162,10 +169,11 @@ def _listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-async def _asked_for_link(folder: Path, holder: str) -> str:
+async def _asked_for_link(folder: Path, holder: str, options: Options) -> str:
     if not holder.isdecimal():
         raise DataError(f"Another panel uses {folder}. End it first.")
-    return await ask_process(folder, int(holder), SELF, NEW_LINK)
+    wanted = LINK_TO_LOOK if options.is_read_only else NEW_LINK
+    return await ask_process(folder, int(holder), SELF, wanted)
 
 
 def _show_link(link: str, options: Options) -> None:

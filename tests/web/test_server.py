@@ -50,6 +50,18 @@ def test_it_prints_a_link_and_a_second_one_to_who_asks_again(config):
     assert again.returncode == 0
 
 
+@pytest.mark.parametrize(("started", "prints_link"), [([], False), (["--read-only"], True)])
+def test_who_is_only_to_look_gets_no_link_that_can_act(config, started, prints_link):
+    with start_butler("panel", "--no-browser", "--config", config, *started) as panel:
+        assert LINK.fullmatch(panel.stdout.readline().decode())
+        asked = run_butler("panel", "--no-browser", "--read-only", "--config", config)
+        panel.send_signal(signal.SIGTERM)
+
+    assert bool(LINK.match(asked.stdout)) is prints_link
+    assert ("leave out --read-only" in asked.stderr) is not prints_link
+    assert asked.returncode == (not prints_link)
+
+
 def test_a_port_that_is_taken_is_one_sentence(config):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
