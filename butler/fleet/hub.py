@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 MAX_AGE_S = 900.0
 
+MOST_UNHEARD = 1_000
+"""Numbers that an emptied Redis may have given or left out before, unknown to the hub."""
+
 
 @dataclass(frozen=True, slots=True)
 class HubOptions:
@@ -180,10 +183,12 @@ class Hub:
     def _numbers(self, own: int = 0) -> tuple[int, int]:
         """Return the highest number of a run that is known, and that there may be.
 
-        Each turn that is not over may have got one that its worker has not told of yet.
+        Each turn that is not over may have got one that its worker has not told of yet. After the
+        first run, Redis may have given or left out more.
         """
-        known = max(own, self._registry.highest)
-        return known, known + self._journal.open_turns
+        highest = self._registry.highest
+        known = max(own, highest)
+        return known, known + self._journal.open_turns + (MOST_UNHEARD if highest else 0)
 
     def _has_repo(self, name: str, message: Message, role: Role) -> bool:
         try:

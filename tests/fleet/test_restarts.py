@@ -213,6 +213,18 @@ async def test_a_redis_that_comes_back_with_older_data_gives_no_number_twice(two
     assert int(began.split()[1]) > 100
 
 
+async def test_an_emptied_redis_gives_no_number_that_nobody_told_the_hub_of(two, run_in):
+    await run_in("web", "Done on laptop.")
+    number = f"{{butler:{two.redis_name}}}:number"
+    two.server.say("SET", f"{number}-from", "another")
+    given = await two.workers["laptop"].transport._broker.next_number(1)
+
+    two.server.say("DEL", number)
+
+    began = (await run_in("web", "started in *web* on laptop")).reply.text
+    assert int(began.split()[1]) > given
+
+
 async def test_without_a_hub_that_knows_the_numbers_nothing_is_started(two, mocker):
     mocker.patch("butler.fleet.broker.NUMBER_LIMIT_S", 0.2)
     mocker.patch.object(two.hub._broker, "raise_number")
