@@ -1,4 +1,4 @@
-"""`butler notify --test`: try the ways to reach the owner beside WhatsApp."""
+"""`butler notify --test`: try the ways to reach the owner besides WhatsApp."""
 
 import argparse
 import time

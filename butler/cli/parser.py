@@ -69,7 +69,7 @@ _COMMANDS: tuple[tuple[str, str, AddOptions | None, str], ...] = (
     ),
     (
         "notify",
-        "Try the ways of [notify] to reach you beside WhatsApp.",
+        "Try the ways of [notify] to reach you besides WhatsApp.",
         options.notify_options,
         "",
     ),

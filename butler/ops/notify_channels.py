@@ -1,4 +1,4 @@
-"""The ways to reach an owner beside WhatsApp: ntfy, a webhook, e-mail, a command, apprise."""
+"""The ways to reach an owner besides WhatsApp: ntfy, a webhook, e-mail, a command, apprise."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""The panel's process beside the daemon, where ``[panel]`` asks for it."""
+"""The panel's process next to the daemon, where ``[panel]`` asks for it."""
 
 import asyncio
 import logging
