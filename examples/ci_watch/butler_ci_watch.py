@@ -66,7 +66,7 @@ class CiWatchPlugin(Plugin[CiWatchSettings]):
         if (job := self._watching.pop(ctx.chat_id, None)) is None:
             raise UserError("Nothing is watched here. /watch begins.")
         job.cancel()
-        return "Not watching any more."
+        return "No longer watching."
 
     def _forget(self, chat_id: str, job: asyncio.Task[None]) -> None:
         if self._watching.get(chat_id) is job:

@@ -70,5 +70,5 @@ async def test_it_does_not_wait_for_ever(team, clock):
 async def test_unwatch_ends_it(team):
     await team("/watch")
 
-    assert await team("/unwatch") == ["Not watching any more."]
+    assert await team("/unwatch") == ["No longer watching."]
     assert await team("/unwatch") == ["Nothing is watched here. /watch begins."]
