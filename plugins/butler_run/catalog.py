@@ -35,7 +35,9 @@ from butler_run.configured import (
     resume_of,
 )
 from butler_run.sandbox.boundary import Boundary, Limits
+from butler_run.sandbox.findings import InstalledAgent
 from butler_run.settings import AgentSettings, RepoRunSettings, RunSettings
+from butler_run.snapshots.working_copy import working_copy
 
 T = TypeVar("T")
 
@@ -241,6 +243,26 @@ class Catalog:
         return {
             repo.name: self.boundary(self._default(self._options(repo)), repo) for repo in repos
         }
+
+    def installed(self, repos: Iterable[Repo]) -> list[InstalledAgent]:
+        """Look at the disk: return the agents that usable repos have by default, if installed."""
+        named = ((repo, self._default(self._options(repo))) for repo in repos)
+        found = (self._installed(repo, name) for repo, name in named if name in self.names)
+        return [each for each in found if each is not None]
+
+    def _installed(self, repo: Repo, name: str) -> InstalledAgent | None:
+        program = self._program(name)
+        path = None if is_in_repo(program) else shutil.which(program)
+        if path is None:
+            return None
+        try:
+            copy = working_copy(repo)
+        except UserError:
+            return None
+        settings = self._settings.agents.get(name, AgentSettings())
+        environment = environment_of(settings, program)
+        boundary = self.boundary(name, repo)
+        return InstalledAgent(repo, copy, boundary, Path(path).absolute(), environment)
 
     def boundary(self, name: str, repo: Repo) -> Boundary:
         """Return what an agent can reach and take in a repo."""

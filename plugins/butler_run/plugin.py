@@ -43,7 +43,7 @@ from butler_run.runs.prompts import Prompts
 from butler_run.runs.restart import Restart
 from butler_run.runs.scheduler import Scheduler
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
-from butler_run.sandbox.findings import sandbox_findings
+from butler_run.sandbox.findings import hidden_findings, sandbox_findings
 from butler_run.settings import RepoRunSettings, RunSettings
 from butler_run.snapshots.snapshots import SnapshotFolder
 from butler_run.snapshots.undo import Changes
@@ -130,10 +130,11 @@ class RunPlugin(
 
     def findings(self, repos: Sequence[Repo]) -> list[Finding]:
         """Check the agents, their sandbox and the run history."""
-        surroundings = Surroundings(self.data_folder, self.config_path, self.known_repos)
+        enclosures = Enclosures(Surroundings(self.data_folder, self.config_path, self.known_repos))
         return [
             *self._catalog.findings(repos),
-            *sandbox_findings(Enclosures(surroundings), self._catalog.boundaries(repos)),
+            *sandbox_findings(enclosures, self._catalog.boundaries(repos)),
+            *hidden_findings(enclosures, self._catalog.installed(repos)),
             history_finding(self.data_folder / FILE_NAME),
         ]
 

@@ -12,7 +12,7 @@ from butler import Repo
 from butler_run.agents.process.enclosure import Launch
 from butler_run.sandbox import limits
 from butler_run.sandbox.boundary import Boundary
-from butler_run.sandbox.launch import SOCKET, boxed
+from butler_run.sandbox.launch import SOCKET, boxed, check_program
 from butler_run.sandbox.look_back import LookBack
 from butler_run.sandbox.places import Places
 from butler_run.sandbox.probe import Bubblewrap, SandboxError, find
@@ -124,6 +124,17 @@ class RunEnclosure:
     def notes(self) -> list[str]:
         """Sentences for the chat on noteworthy acts of the program; complete after its end."""
         return [*self._look_back.notes, *self._network.notes]
+
+    def check_program(self, program: Path, environment: Mapping[str, str]) -> None:
+        """Check that the sandbox, if there is one, does not hide a program; blocking.
+
+        Raises:
+            SandboxError: It does.
+        """
+        if self._boundary.is_boxed:
+            check_program(
+                self._places(self._repo.path.resolve(), environment), program, environment
+            )
 
     @asynccontextmanager
     async def around(

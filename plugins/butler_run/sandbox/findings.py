@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from butler import Finding, listed
+from butler import Finding, Repo, listed
 from butler_run.sandbox import limits
 from butler_run.sandbox.boundary import Boundary
 from butler_run.sandbox.enclosures import Enclosures
@@ -18,6 +19,40 @@ _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 # As the kernel writes addresses, see proc_net_tcp(5): 127.…, any, ::1, any, and 127.… in IPv6.
 _NEAR = frozenset({"0" * 8, "0" * 32, "00000000000000000000000001000000"})
 _LOOPBACK = "7F"
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledAgent:
+    """The agent that a repo has by default.
+
+    Attributes:
+        repo: The repo.
+        copy: The working copy that contains it.
+        boundary: What the agent can reach and take.
+        program: Its program, absolute.
+        environment: The environment of that.
+    """
+
+    repo: Repo
+    copy: Path
+    boundary: Boundary
+    program: Path
+    environment: Mapping[str, str]
+
+
+def hidden_findings(enclosures: Enclosures, agents: Iterable[InstalledAgent]) -> list[Finding]:
+    """Return a finding for each program that its sandbox hides, so that no run starts; blocking."""
+    problems = dict.fromkeys(_hidden(enclosures, each) for each in agents)
+    return [Finding(False, _SUBJECT, problem) for problem in problems if problem]
+
+
+def _hidden(enclosures: Enclosures, agent: InstalledAgent) -> str:
+    enclosure = enclosures.of_run(agent.repo, agent.copy, agent.boundary)
+    try:
+        enclosure.check_program(agent.program, agent.environment)
+    except SandboxError as error:
+        return str(error)
+    return ""
 
 
 def sandbox_findings(

@@ -80,6 +80,16 @@ def _check(places: Places) -> None:
         )
 
 
+def check_program(places: Places, program: Path, environment: Mapping[str, str]) -> None:
+    """Look at the disk: check that a program would start in a sandbox with these folders.
+
+    Raises:
+        SandboxError: It would not.
+    """
+    _check(places)
+    _with_program(places, program, environment, RUN_FOLDER, GitMounts())
+
+
 def _with_program(
     places: Places,
     program: Path,

@@ -2,14 +2,22 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
 from butler import Repo
+from butler.app import read_setup
+from butler.ops.checks import findings as findings_of
 from butler_run.sandbox import findings as module
 from butler_run.sandbox.boundary import Boundary
 from butler_run.sandbox.enclosures import Enclosures, Surroundings
-from butler_run.sandbox.findings import near_ports, sandbox_findings
+from butler_run.sandbox.findings import (
+    InstalledAgent,
+    hidden_findings,
+    near_ports,
+    sandbox_findings,
+)
 from butler_run.sandbox.probe import SandboxError
 
 
@@ -30,6 +38,39 @@ def test_a_sandbox_that_works_is_described(lines):
     assert first.startswith("ok     sandbox")
     assert "bubblewrap" in first
     assert first.endswith("prlimit enforces their limits")
+
+
+def test_a_program_that_the_sandbox_hides_is_wrong_and_said_once(tmp_path):
+    enclosures = Enclosures(Surroundings(tmp_path / "data", tmp_path / "butler.toml", []))
+    program = tmp_path / "data" / "bin" / "agent"
+    program.parent.mkdir(parents=True)
+    program.touch(0o755)
+    repos = [Repo(name, tmp_path / name) for name in ("api", "web")]
+    for repo in repos:
+        repo.path.mkdir()
+
+    def lines(boundary, program):
+        agents = [InstalledAgent(repo, repo.path, boundary, program, os.environ) for repo in repos]
+        return [str(each) for each in hidden_findings(enclosures, agents)]
+
+    [line] = lines(Boundary(), program)
+    assert line.startswith("WRONG  sandbox")
+    assert f"{program} needs {program.parent}, which lies in {tmp_path / 'data'}, and" in line
+    assert lines(Boundary(is_boxed=False), program) == []
+    assert lines(Boundary(), Path("/bin/sh")) == []
+
+
+def test_check_says_of_an_agent_whose_program_is_hidden_that_it_cannot_start(butler_toml, outside):
+    program = outside / "data" / "agent"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    path = outside / "butler.toml"
+    path.write_text(butler_toml.replace('command = ["sh"]', f'command = ["{program}"]'))
+
+    said = [str(each) for each in findings_of(read_setup(path))]
+
+    assert any("WRONG" in each and f"{program} needs " in each for each in said)
 
 
 def test_one_that_does_not_is_wrong_and_says_why(lines, mocker):
