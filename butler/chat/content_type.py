@@ -34,9 +34,10 @@ _IN_BOXES = {
 def content_type(head: bytes) -> str:
     """Return the media type of a file that begins with ``head``, as ``image/png``.
 
-    The first 4,096 bytes are enough. Text is ``text/plain``, and what is not known
+    The first 4,096 bytes count. Text is ``text/plain``, and what is not known
     ``application/octet-stream``.
     """
+    head = head[:HEAD_BYTES]
     for beginning, media_type in _BEGINNINGS:
         if head.startswith(beginning):
             return media_type

@@ -19,6 +19,7 @@ from butler.chat.content_type import HEAD_BYTES, UNKNOWN, content_type
         (b"\x7fELF\x02", "application/x-executable"),
         ("héllo\n".encode(), "text/plain"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "text/plain"),
+        (b"a" * HEAD_BYTES + b"\x00", "text/plain"),
         (b"\x00\x01\x02", UNKNOWN),
         (b"", UNKNOWN),
     ],

@@ -11,7 +11,6 @@ from butler_run.agents.events import Attached, Event, Pictured, Text
 
 MAX_ATTACHED_CHARS = 16_000_000
 MAX_PICTURE_BYTES = 16_000_000
-HEAD_BYTES = 4096
 _NAME_LENGTH = 60
 _UNSAFE = re.compile(r"[^\w.-]+")
 
@@ -44,7 +43,7 @@ def _pictured(encoded: str) -> Iterator[Pictured]:
         data = base64.b64decode(encoded, validate=True)
     except ValueError:
         return
-    if content_type(data[:HEAD_BYTES]).startswith("image/"):
+    if content_type(data).startswith("image/"):
         yield Pictured(data)
 
 

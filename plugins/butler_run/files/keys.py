@@ -21,7 +21,6 @@ _ASSIGNED = re.compile(
 
 _NEITHER = ("image/", "audio/", "video/", "application/pdf", "application/zip")
 _PIECE, _OVERLAP = 64_000, 4_000
-HEAD_BYTES = 4096
 _EXAMPLES = (".env.example", ".env.sample", ".env.template")
 
 
@@ -31,7 +30,7 @@ def looks_like_key(name: str, data: bytes, secrets: Redactor) -> bool:
     is_named = any(fnmatchcase(folded, each) for each in _PATTERNS)
     if is_named and folded not in _EXAMPLES and not folded.endswith(".pub"):
         return True
-    if content_type(data[:HEAD_BYTES]).startswith(_NEITHER):
+    if content_type(data).startswith(_NEITHER):
         return False
     if _ASSIGNED.search(data):
         return True

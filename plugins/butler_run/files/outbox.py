@@ -10,7 +10,7 @@ from butler import content_type, listed
 from butler_run.files.keys import looks_like_key
 from butler_run.files.names import safe_name
 from butler_run.files.opening import NotAFileError, opened_below
-from butler_run.files.run_files import HEAD_BYTES, RunFolder
+from butler_run.files.run_files import RunFolder
 from butler_run.text.plain import in_one_line
 from butler_run.text.redaction import Redactor
 
@@ -89,7 +89,7 @@ def put_pictures(folder: RunFolder, pictures: Sequence[bytes]) -> None:
     """Put the pictures of an answer into the outbox; blocks."""
     for number, data in enumerate(pictures, start=1):
         taken = _names(folder.outbox)
-        media_type = content_type(data[:HEAD_BYTES])
+        media_type = content_type(data)
         path = folder.outbox / safe_name(f"answer-{number}", "picture", media_type, taken)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:

@@ -21,7 +21,7 @@ INBOX, OUTBOX = "BUTLER_INBOX", "BUTLER_OUTBOX"
 """The variables by which a program knows its folders."""
 
 KEEP_S = 7 * 86_400.0
-HEAD_BYTES = 4096
+_HEAD_BYTES = 4096
 _PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
@@ -156,7 +156,7 @@ class RunFiles:
 def type_of(path: Path) -> str:
     """Return the type of a file by its content; blocks."""
     with path.open("rb") as file:
-        return content_type(file.read(HEAD_BYTES))
+        return content_type(file.read(_HEAD_BYTES))
 
 
 def described(files: Sequence[PromptFile]) -> str:
