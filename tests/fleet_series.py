@@ -11,6 +11,7 @@ from pathlib import Path
 from butler.fleet.keys import HubKeys, WorkerKeys, fleet_folder
 from butler.testing import make_working_copy
 from crash_series import Butler, eventually, link, query
+from fleet_machines import RUNS
 from redis_servers import Server
 from whatsapp_server import WhatsAppServer
 
@@ -34,16 +35,6 @@ chat_per_minute = 100000
 messages_per_second = 100
 messages_per_minute = 6000
 burst = 1000
-"""
-_RUNS = """\
-[plugins.run]
-agent = "shell"
-sandbox = "off"
-max_runs_per_hour = 100000
-max_queued = 100
-[plugins.run.agents.shell]
-kind = "command"
-command = ["sh"]
 """
 
 
@@ -83,7 +74,7 @@ class FleetSeries:
         self._processes = {}
         await link(self._server, hub)
         for name in WORKERS:
-            config = self._config(name, REPOS, _RUNS)
+            config = self._config(name, REPOS, RUNS)
             key = name.encode().ljust(32, b".")
             keys = WorkerKeys(fleet_folder(hub.parent / "data"))
             keys.invite(name, b"secret")
@@ -131,6 +122,10 @@ class FleetSeries:
     async def _answered(self, ids: set[str]) -> None:
         await eventually(lambda: ids <= self._answers().keys(), 60, 0.2)
 
+    def _person(self, number: int):
+        """Return who writes the message of this number."""
+        return self._people[number % len(self._people)]
+
     def _place(self, chat: int) -> str:
         return f"{WORKERS[chat % 3]}/{REPOS[chat // 3 % 2]}"
 
@@ -140,7 +135,7 @@ class FleetSeries:
     async def _write(self, count: int) -> None:
         for _ in range(count):
             number = len(self._sent)
-            person = self._people[number % len(self._people)]
+            person = self._person(number)
             mark = f"m{number:03}"
             self._sent.append((mark, "", id(person)))
             message_id = await self._say(person, f"/run echo {mark} >> acted; echo did {mark}")
@@ -214,26 +209,45 @@ class FleetSeries:
                     found[prompt[-len("m000") :]] = number
         return found
 
+    def lost(self) -> list[str]:
+        """Return the marks of ``untold`` that no reply of unknown outcome in their chats explains.
+
+        A reply that was interrupted while it was sent may have arrived, and is not sent again.
+        """
+        unknown = self._unknown()
+        lost = []
+        for mark in self.untold():
+            person = self._person(int(mark[1:]))
+            if unknown[person.lid]:
+                unknown[person.lid] -= 1
+            else:
+                lost.append(mark)
+        return lost
+
     def _is_settled(self) -> bool:
-        return len(self.untold()) <= self._unknown()
+        return not self.lost()
 
     def summary(self) -> str:
-        acted = self._acted()
-        answered = sum(
-            any(f"did {mark}" in text for text in self._answers().get(message_id, []))
-            for mark, message_id, _chat in self._sent
-        )
-        double = sum(
-            sum(f"did {mark}" in text for text in self._answers().get(message_id, [])) > 1
-            for mark, message_id, _chat in self._sent
-        )
+        acted, did = self._acted(), self._did()
+        answered = sum(count > 0 for count in did.values())
+        double = sum(count > 1 for count in did.values())
         return (
             f"{len(self._sent)} turns, {dict(self.kills)} killed: {len(acted)} acted on, "
             f"{sum(count > 1 for count in acted.values())} twice, {answered} answered, "
             f"{double} answered double, {len(self._sent) - answered} not answered, "
             f"{len(self.untold())} of them received and told nothing, "
-            f"{self._unknown()} replies of unknown outcome, "
+            f"{self._unknown().total()} replies of unknown outcome, "
             f"{self._double_numbers()} run numbers given twice"
+        )
+
+    def _did(self) -> Counter[str]:
+        """Return how many replies hold the answer of a run, by their marks."""
+        answers = self._answers()
+        return Counter(
+            mark
+            for mark, message_id, _chat in self._sent
+            for text in answers.get(message_id, [])
+            if f"did {mark}" in text
         )
 
     def _double_numbers(self) -> int:
@@ -254,12 +268,13 @@ class FleetSeries:
         """Assert what must hold."""
         assert {mark: n for mark, n in self._acted().items() if n > 1} == {}
         assert self._double_numbers() == 0
-        # A reply that was interrupted while it was sent may have arrived, and is not sent again.
-        assert len(self.untold()) <= self._unknown()
+        assert {mark: n for mark, n in self._did().items() if n > 1} == {}
+        assert self.lost() == []
 
-    def _unknown(self) -> int:
+    def _unknown(self) -> Counter[str]:
+        """Return how many replies have an unknown outcome, by the LIDs of their chats."""
         rows = query(
             self._folder / "server" / "config.toml",
-            "SELECT count(*) FROM outbox WHERE state = 'unknown'",
+            "SELECT chat FROM outbox WHERE state = 'unknown'",
         )
-        return int(rows[0][0])
+        return Counter(chat.partition("@")[0] for (chat,) in rows)
