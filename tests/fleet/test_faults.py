@@ -248,3 +248,12 @@ async def test_a_file_that_does_not_reach_the_laptop_is_asked_for_again(two, moc
     said = await two.chat("/run look", attachments=(Attachment("document", "x.txt", path=path),))
 
     assert said == ["The files of that message cannot be had on laptop. Send them again."]
+
+
+async def test_a_run_whose_number_is_taken_is_not_dropped_without_a_word(two, mocker, run_in):
+    await run_in("web", "Done on laptop.")
+    mocker.patch("butler.fleet.handed.next_run_number", return_value=1)
+
+    assert await two.chat("/run it") == [
+        "Sorry, something went wrong on my side. The log has the details."
+    ]

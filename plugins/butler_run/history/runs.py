@@ -176,7 +176,8 @@ class History:
         rows = self._file.change(
             "INSERT INTO runs "
             "(number, chat_id, repo, folder, agent, person, state, queued_at, message_key) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (message_key) DO NOTHING RETURNING number",
             *(number, message.chat_id, repo, str(folder), agent),
             *(sender, State.QUEUED, time.time(), key),
         )
