@@ -52,7 +52,10 @@ async def with_files(
     """
     check(message.attachments, rules)
     fetched = [await transport.fetch(part) for part in parts]
-    return replace(message, attachments=tuple(each for files in fetched for each in files))
+    files = tuple(each for of_part in fetched for each in of_part)
+    # Once more, as what was announced is the sender's claim.
+    check(files, rules)
+    return replace(message, attachments=files)
 
 
 def _megabytes(size: int) -> str:

@@ -116,6 +116,17 @@ async def test_a_file_that_is_too_large_is_refused_before_it_is_fetched(chat):
     assert chat.transport.fetched == []
 
 
+async def test_a_file_that_is_larger_than_its_sender_said_is_refused(chat, plugin):
+    async def fetched(message):
+        return tuple(replace(each, size=1_500_000) for each in message.attachments)
+
+    chat.transport.fetch = fetched
+    (said,) = await chat("/look", attachments=(picture(size=1, kind="video"),))
+
+    assert said == "The video has 1.5 MB, and 1 MB is the most. Send a smaller one."
+    assert plugin.seen == []
+
+
 async def test_too_many_files_are_refused_before_they_are_fetched(chat):
     (said,) = await chat("/look", attachments=(picture(),) * 4)
 
