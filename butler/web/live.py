@@ -21,6 +21,9 @@ from butler.web.source import Source
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
+MOST_LOOKING = 0.05
+"""The most of a processor for looking: the journal's figures take longer the more it holds."""
+
 AGAIN_AFTER_S = 1.0
 LATEST = 12
 RECENT_RUNS = 20
@@ -70,6 +73,7 @@ class Live(Changing):
         self._source = source
         self._records = RecordsReader(config.data_dir / "records.sqlite3")
         self._ended: frozenset[int] | None = None
+        self._look_took_s = 0.0
         self.snapshot = Snapshot()
 
     @asynccontextmanager
@@ -126,7 +130,7 @@ class Live(Changing):
         while True:
             if has_news:
                 await self._read_runs()  # one may have ended
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(max(LOOK_EVERY_S, self._look_took_s / MOST_LOOKING))
             has_news = await self._look()
 
     async def _look(self) -> bool:
@@ -139,6 +143,13 @@ class Live(Changing):
         return self.snapshot.events != events
 
     def _looked(self) -> dict[str, object]:
+        began_at = time.thread_time()
+        try:
+            return self._found()
+        finally:
+            self._look_took_s = time.thread_time() - began_at
+
+    def _found(self) -> dict[str, object]:
         everything = Filter()
         done = self._records.audit(everything, LATEST)
         ignored = self._records.ignored(everything, LATEST)
