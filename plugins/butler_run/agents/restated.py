@@ -1,4 +1,4 @@
-"""Recognises what an agent says once more: some stream an answer in pieces, then send it whole."""
+"""Recognises repeated text: some agents stream an answer in pieces, then send all of it."""
 
 _LEAST_CHARS = 20
 _MOST_CHARS = 1_000_000
@@ -16,7 +16,7 @@ class Restated:
         self._is_section_over = False
 
     def add(self, text: str) -> None:
-        """Add what was said; an answer beyond a million characters is not looked at any more."""
+        """Add a piece of the answer; beyond a million characters it is no longer compared."""
         self._offered += len(text)
         if self._offered > _MOST_CHARS:
             return
@@ -28,15 +28,15 @@ class Restated:
         self._section_size += len(text)
 
     def end_section(self) -> None:
-        """Begin a new section with what is said next."""
+        """Let the next piece begin a new section."""
         self._is_section_over = True
 
     def last_section(self) -> str:
-        """Return what was said since the last tool."""
+        """Return the text since the last tool."""
         return "" if self._is_section_over else "".join(self._pieces[self._section_start :])
 
     def is_all_of(self, text: str) -> bool:
-        """Return whether ``text`` is the last section, or all of the answer, over again."""
+        """Return whether ``text`` repeats the last section, or the whole answer."""
         return self._is_again(text, self._section_start, self._section_size) or self._is_again(
             text, 0, self._size
         )
@@ -48,7 +48,7 @@ class Restated:
     def _is_again(self, text: str, start: int, size: int) -> bool:
         count = len(self._pieces) - start
         is_whole = count > 1 or len(text) >= _LEAST_CHARS
-        # Pieces may differ from the whole in white space; most are too short to be looked at.
+        # Pieces may differ from the whole in white space; most are too short to compare.
         if count == 0 or not is_whole or 2 * len(text) < size:
             return False
         return _squeezed(text) == _squeezed("".join(self._pieces[start:]))

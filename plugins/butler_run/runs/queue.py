@@ -34,7 +34,7 @@ class Queue:
         self._closed: set[Path] = set()
 
     def follow(self, max_runs: int) -> None:
-        """Let so many run at a time from now on; what runs goes on."""
+        """Use a new maximum from now on; active runs continue."""
         self._max_runs = max_runs
         self._admit()
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -304,15 +304,9 @@ class Scheduler:
     async def _carry_out(
         self, ctx: Context, work: Run, place: Place, repo: Repo, prompt: str
     ) -> None:
-        def may_try() -> bool:
-            return not self._history.elsewhere.has_earlier(place.number)
-
         state = State.QUEUED
         try:
-            meanwhile = self._queue.aside(place)
-            held = self._copies.held(place.folder, may_try, meanwhile)
-            async with self._queue.turn(place), held:
-                place.has_begun.set()
+            async with self._turn(place):
                 if not await ctx.is_still_admitted():
                     logger.info(
                         "run %d does not start: its sender no longer has permission", place.number
@@ -337,15 +331,28 @@ class Scheduler:
             self._figures.note(lambda: self._history.run(place.number, ctx.chat_id))
             ended = State.STOPPED if work.is_stopped else state
             if ended is not State.QUEUED:  # else it goes on with the next Butler
-                detail = f"run {place.number}" + (
-                    f": {prompt}" if self._settings.audit_prompts else ""
-                )
-                ctx.audit("run", repo.name, str(ended), detail)
+                self._audit(ctx, place.number, repo, prompt, ended)
         await work.tell()
         for parked in self._history.parked.of(ctx.chat_id):
             if parked.number == place.number:
                 self.parking.wait(ctx, parked)
         await work.tidy_up()
+
+    @asynccontextmanager
+    async def _turn(self, place: Place) -> AsyncIterator[None]:
+        """Wait until nothing else is at work in the folder, in this process or another one."""
+
+        def may_try() -> bool:
+            return not self._history.elsewhere.has_earlier(place.number)
+
+        held = self._copies.held(place.folder, may_try, self._queue.aside(place))
+        async with self._queue.turn(place), held:
+            place.has_begun.set()
+            yield
+
+    def _audit(self, ctx: Context, number: int, repo: Repo, prompt: str, ended: State) -> None:
+        detail = f": {prompt}" if self._settings.audit_prompts else ""
+        ctx.audit("run", repo.name, str(ended), f"run {number}{detail}")
 
     async def _fail(self, ctx: Context, number: int, text: str) -> None:
         """Tell the chat of a failed run; if that is cut off, the next process does."""
