@@ -222,6 +222,12 @@ def test_there_is_a_page_for_what_is_not_there(owner):
     assert "The menu lists" in owner.get("/nope").text
 
 
+def test_a_number_that_no_run_can_have_is_asked_of_nobody(owner, source):
+    source.reports[10**20] = RunReport(run())
+
+    assert owner.get(f"/runs/{10**20}").status_code == 404
+
+
 def test_runs_come_in_pages(owner, source):
     source.known = [run(number) for number in range(60, 0, -1)]
 

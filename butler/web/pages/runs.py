@@ -12,12 +12,14 @@ from butler.web.diffs import read_patch
 from butler.web.panel import page, panel_of
 
 A_PAGE = 50
+MOST_DIGITS = 15
+"""Of the number of a run; SQLite takes no number of any length."""
 
 
 async def page_runs(request: Request) -> Response:
     """List the runs, newest first, in pages."""
     before = request.query_params.get("before", "")
-    number = int(before) if before.isdecimal() and len(before) < 16 else None
+    number = int(before) if before.isdecimal() and len(before) <= MOST_DIGITS else None
     runs = await panel_of(request).source.runs(A_PAGE, number)
     following = runs[-1].number if len(runs) == A_PAGE else None
     return page(request, "runs.html", runs=runs, following=following, now=time.time())
@@ -49,7 +51,9 @@ async def patch(request: Request) -> Response:
 
 
 async def _report(request: Request) -> RunReport:
-    report = await panel_of(request).source.report(request.path_params["number"])
+    number = request.path_params["number"]
+    is_one = number < 10**MOST_DIGITS
+    report = await panel_of(request).source.report(number) if is_one else None
     if report is None:
         raise HTTPException(404)
     return report
