@@ -54,6 +54,8 @@ async def test_what_is_written_while_the_disk_fails_is_answered_once_it_works(
 
     answered = Counter(each.quoted_id for each in server.replies)
     assert answered == Counter([before.id, *(each.id for each in meanwhile)])
+    # Their phones were not asked to send them again: nothing was confirmed that was not stored.
+    assert "retry" not in server.timeline.names()
     assert butler.log.count("Trying again in") == 1
     assert "Traceback" not in butler.log
 

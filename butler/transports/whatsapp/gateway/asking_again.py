@@ -1,7 +1,8 @@
-"""Time for the library to ask for messages that it could not store.
+"""Time for the library to ask for messages that it could not decrypt.
 
 It confirms each of them to WhatsApp, and asks its sender for it once more in a goroutine of its
-own. A process that ends in between loses the message.
+own. A process that ends in between loses the message. Those that fail while the gateway is about to
+end are not even confirmed, see ``storage_guard``.
 """
 
 import asyncio
@@ -13,9 +14,6 @@ from neonize.exc import NeonizeError
 
 ROUNDS: Final = 4
 ROUND_S: Final = 0.025
-"""Not longer: after five attempts, each as long as the way to the phone and back, the library no
-longer asks."""
-
 LIMIT_S: Final = 3.0
 
 

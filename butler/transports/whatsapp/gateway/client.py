@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from neonize._binder import gocode
+from neonize.aioze import client as library
 from neonize.aioze.client import NewAClient
 from neonize.exc import NeonizeError
-from neonize.proto.Neonize_pb2 import SendMessageReturnFunction
+from neonize.proto.Neonize_pb2 import LogEntry, SendMessageReturnFunction
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message as Content
 from neonize.utils.enum import ChatPresence, ChatPresenceMedia, ClientType, MediaType
+from neonize.utils.log import log_whatsmeow
 
 from butler.transports.whatsapp.account import CREDENTIALS
 from butler.transports.whatsapp.gateway.call_thread import CallThread
@@ -37,6 +39,7 @@ class Client:
         on_event: Called with each event, in order, on a thread of the library.
         on_login_status: Called with the steps of linking, on a thread of the library.
         on_qr: Called with each QR code, on the loop.
+        on_log: Called with each line of the library's log, on the thread that goes on after it.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Client:
         on_event: Callable[[int, bytes], None],
         on_login_status: Callable[[str], None],
         on_qr: Callable[[str], Awaitable[None]],
+        on_log: Callable[[str], None],
     ) -> None:
         async def show(_client: NewAClient, qr: bytes) -> None:
             await on_qr(qr.decode())
@@ -56,6 +60,10 @@ class Client:
         def status(_uuid: int, pointer: int) -> None:
             on_login_status(ctypes.string_at(pointer).decode(errors="replace"))
 
+        def log(pointer: int, size: int) -> None:
+            log_whatsmeow(pointer, size)
+            on_log(LogEntry.FromString(ctypes.string_at(pointer, size)).Message)
+
         self._sends = CallThread("sends")
         properties = DeviceProps(os=device_name, platformType=DeviceProps.DESKTOP)
         path = quote(str(folder.absolute() / CREDENTIALS))
@@ -65,6 +73,8 @@ class Client:
         self._client.event.qr(show)
         # The only way to learn the login status is to replace this no-op (aioze/client.py).
         self._client._NewAClient__onLoginStatus = status  # noqa: SLF001
+        # The package's own function only puts the line into a queue (utils/log.py).
+        library.log_whatsmeow = log
 
     async def connect(self) -> "asyncio.Task[None]":
         """Connect; the returned task ends only if the library's connection does."""

@@ -16,7 +16,7 @@ from butler.transports.whatsapp.gateway import exit_reasons
 from butler.transports.whatsapp.gateway.asking_again import time_to_ask
 from butler.transports.whatsapp.gateway.client import Client
 from butler.transports.whatsapp.gateway.connection import ServerConnection
-from butler.transports.whatsapp.gateway.disk_space import DiskSpace, lack, unusable, unwritable
+from butler.transports.whatsapp.gateway.disk_space import DiskSpace, unusable, unwritable
 from butler.transports.whatsapp.gateway.events import Event
 from butler.transports.whatsapp.gateway.group_names import GroupNames
 from butler.transports.whatsapp.gateway.health import HealthReport
@@ -28,6 +28,7 @@ from butler.transports.whatsapp.gateway.receiving import Receiver
 from butler.transports.whatsapp.gateway.send_errors import GatewayEnd
 from butler.transports.whatsapp.gateway.sending import Sender
 from butler.transports.whatsapp.gateway.server_clock import ServerClock
+from butler.transports.whatsapp.gateway.storage_guard import StorageGuard
 from butler.transports.whatsapp.gateway.translation import Translator
 from butler.transports.whatsapp.gateway.undecryptable import UndecryptableMessages
 from butler.transports.whatsapp.gateway.upkeep import Upkeep
@@ -76,12 +77,19 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._typing: asyncio.Queue[Typing] = asyncio.Queue()
         self._end: asyncio.Future[Ended | None] = self._loop.create_future()
+        self._stalled: asyncio.Future[Ended] = self._loop.create_future()
+        guard = StorageGuard(
+            Path(options.folder),
+            lambda ended: self._on_loop(self._stall, ended),
+            is_stalled=self._stalled.done,
+        )
         self._client = Client(
             Path(options.folder),
             options.device_name,
             on_event=self._on_event,
             on_login_status=lambda status: self._on_loop(self._pairing.on_status, status),
             on_qr=self._on_qr,
+            on_log=guard.on_log,
         )
         self._pairing = Pairing(options.phone, self._post, self._finish)
         self._health = HealthReport(self._post)
@@ -98,7 +106,6 @@ class Service:
         media_folder = MediaFolder(Path(options.media_folder), options.max_file_bytes)
         self._media = Media(journal.inbox, media_folder, self._post)
         self._upkeep = Upkeep(journal, Path(options.folder))
-        self._stalled: asyncio.Future[Ended] = self._loop.create_future()
         self._undecryptable = UndecryptableMessages(
             *(journal.inbox, self._tell, options.limits.repair_s), self._report_undecryptable
         )
@@ -261,17 +268,11 @@ class Service:
             elif code == Event.PAIR_STATUS:
                 self._on_loop(self._pairing.on_pair_status, event)
             else:
-                self._end_if_unwritable(code)
                 self._on_loop(self._on_state, code, event)
         except DataError as error:
             self._on_loop(self._finish, unusable(error))
         except Exception:  # a foreign callback: ctypes would print the error and go on
             logger.exception("event %d was lost", code)
-
-    def _end_if_unwritable(self, code: int) -> None:
-        # The library cannot decrypt what it cannot store.
-        if code == Event.UNDECRYPTABLE and (ended := lack(Path(self._options.folder))) is not None:
-            self._on_loop(self._stall, ended)
 
     def _on_state(self, code: int, event: bytes) -> None:
         if code == Event.UNDECRYPTABLE:

@@ -1,4 +1,4 @@
-"""The moment between a message that could not be stored and the end of the gateway."""
+"""The moment between a message that could not be decrypted and the end of the gateway."""
 
 import asyncio
 
