@@ -6,13 +6,13 @@ from statistics import median
 from typing import Final
 
 LEAST_S: Final = 5.0
-"""Not less: to give up a message that does arrive leaves its chat in doubt."""
+"""Not less: giving up on a message that does arrive leaves its chat in doubt."""
 
 AFTER_A_LOSS_S: Final = 3.0
 LAST_SAMPLES: Final = 50
 ENOUGH_SAMPLES: Final = 10
 TOLERANCE: Final = 20.0
-"""A message may take so many times as long as the slowest of the last ones."""
+"""How many times as long as the slowest of the last ones a message may take."""
 
 
 class AcknowledgementLimit:
@@ -38,7 +38,7 @@ class AcknowledgementLimit:
 
     @property
     def usual_s(self) -> float | None:
-        """How long the half of the last ones took at most; None if there was none."""
+        """The median of the last ones; None if there was none."""
         return round(median(self._samples), 2) if self._samples else None
 
     def note(self, seconds: float) -> None:
