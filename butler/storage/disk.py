@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Final
 
 LEAST_BYTES: Final = 16 * 1024 * 1024
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where a disk, a quota or a limit leaves no room."""
+
 _PROBE: Final = bytes(64 * 1024)
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def disk_trouble(folder: Path, *, by_writing: bool = True) -> DiskTrouble | None
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(_PROBE)
     except OSError as error:
-        return DiskTrouble(_said(error.errno or errno.EIO), error.errno in _NO_ROOM)
+        return DiskTrouble(_said(error.errno or errno.EIO), error.errno in NO_ROOM)
     return None
 
 

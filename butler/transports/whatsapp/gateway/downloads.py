@@ -1,7 +1,6 @@
 """A download from WhatsApp's media host: streamed, bounded, and checked before it is kept."""
 
 import base64
-import errno
 import hashlib
 import hmac
 import logging
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from butler.errors import UserError
+from butler.storage.disk import NO_ROOM
 from butler.storage.files import private_folder
 from butler.transports.whatsapp.gateway import unused_imports
 
@@ -122,8 +122,7 @@ def _kept(wanted: Download, path: Path, max_bytes: int, until: float) -> Path:
                 raise UserError(_too_large(max_bytes))
         unfinished.replace(path)
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        why = "my disk is full" if full else error.strerror
+        why = "my disk is full" if error.errno in NO_ROOM else error.strerror
         logger.error("a file cannot be kept in %s: %s", path.parent, error)
         raise UserError(f"The file cannot be kept: {why}. Send it again later.") from error
     finally:
