@@ -13,7 +13,7 @@ class Composer:
 
     Args:
         inbox: Knows the authors of quoted messages by their addresses as received.
-        preparation: Has the uploaded documents.
+        preparation: Has the uploaded files.
     """
 
     def __init__(self, inbox: Inbox, preparation: Preparation) -> None:
@@ -24,7 +24,7 @@ class Composer:
         """Return the message for a reply.
 
         Raises:
-            SendError: Its document was rejected.
+            SendError: Its file was rejected.
         """
         context, author = None, None
         if (quoted := request.answers) is not None:

@@ -31,7 +31,7 @@ class SilentChatError(Exception):
 
 
 class Preparation:
-    """The members of groups and the uploaded documents of replies.
+    """The members of groups and the uploaded files of replies.
 
     Without its members, the library queries a group within the send, for up to 75 s. It remembers
     the answer as long as its process lives.
@@ -67,7 +67,7 @@ class Preparation:
             self._uploads[request.key] = await self._uploaded(request)
 
     def take_upload(self, key: str) -> Any:
-        """Return the reference to an uploaded document.
+        """Return the reference to an uploaded file.
 
         Raises:
             SendError: It was rejected.

@@ -1,4 +1,4 @@
-"""Builds the library's messages for replies: texts with a quote, edits, documents."""
+"""Builds the library's messages for replies: texts with a quote, edits, pictures, documents."""
 
 import time
 from collections.abc import Sequence
