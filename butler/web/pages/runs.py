@@ -13,7 +13,7 @@ from butler.web.panel import page, panel_of
 
 A_PAGE = 50
 MOST_DIGITS = 15
-"""Of the number of a run; SQLite takes no number of any length."""
+"""Of the number of a run; SQLite does not take much longer ones."""
 
 
 async def page_runs(request: Request) -> Response:
