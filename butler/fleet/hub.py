@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 MAX_AGE_S = 900.0
 
-MOST_UNHEARD = 1_000
+MOST_UNHEARD = 200
 """Numbers that an emptied Redis may have given or left out before, unknown to the hub."""
 
 
