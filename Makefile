@@ -86,7 +86,7 @@ bench-quick: $(VENV)/.dev
 	$(BIN)/python bench/whatsapp.py --quick
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/soak -rP $(SOAK)
+	$(BIN)/python -m pytest tests/soak -rP
 
 test-agents: $(VENV)/.dev
 	npm install --no-audit --no-fund --prefix .bench/agents @anthropic-ai/claude-code@2.1.332 @agentclientprotocol/claude-agent-acp@0.101.0 @agentclientprotocol/codex-acp@2.6.0 @google/gemini-cli@0.61.0
