@@ -1,6 +1,6 @@
 """What runs answered, for whoever looks at them later."""
 
-from butler_run.history.file import HistoryFile
+from butler_run.history.file import HistoryFile, all_but_the_latest
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS answers (number INTEGER PRIMARY KEY, text TEXT NOT NULL)"
 _KEPT = 1_000
@@ -16,7 +16,7 @@ class Answers:
     def keep(self, number: int, text: str) -> None:
         """Keep what the chat was told at the end of a run, and forget the oldest ones."""
         self._file.note("INSERT OR REPLACE INTO answers VALUES (?, ?)", number, text)
-        self._file.note("DELETE FROM answers WHERE number < ?", number - _KEPT)
+        self._file.note(all_but_the_latest("answers"), _KEPT)
 
     def forget_ended_before(self, time_s: float | None) -> None:
         """Forget the answers of runs that ended before then (Unix seconds)."""

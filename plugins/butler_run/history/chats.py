@@ -14,7 +14,6 @@ CREATE TABLE IF NOT EXISTS messages (
     chat_id TEXT, message_id TEXT, number INTEGER NOT NULL, PRIMARY KEY (chat_id, message_id)
 );
 """
-_MESSAGES_KEPT = 10_000
 
 ConversationKey = tuple[str, str, str]
 """The chat, the repo and the agent of a conversation."""
@@ -86,7 +85,7 @@ class Chats:
         """Associate a message with a run, so that replies to it belong to the run."""
         query = "INSERT OR REPLACE INTO messages VALUES (?, ?, ?)"
         self._file.note(query, chat_id, message_id, number)
-        self._file.note("DELETE FROM messages WHERE number < ?", number - _MESSAGES_KEPT)
+        self._file.note("DELETE FROM messages WHERE number < (SELECT min(number) FROM runs)")
 
     def run_of(self, chat_id: str, message_id: str | None) -> int | None:
         """Return the number of the run that a message belongs to, if any."""

@@ -19,6 +19,15 @@ MOST_WAITING = 20_000
 Statement = tuple[str, tuple[object, ...]]
 
 
+def all_but_the_latest(table: str) -> str:
+    """Return the statement that deletes the rows of runs beyond a number of the latest ones.
+
+    Their numbers can have gaps, where several machines number runs.
+    """
+    latest = f"SELECT number FROM {table} ORDER BY number DESC LIMIT 1 OFFSET ?"  # noqa: S608
+    return f"DELETE FROM {table} WHERE number < ({latest})"  # noqa: S608 - names of tables
+
+
 class HistoryFile:
     """Reads and writes the run database; use it from one thread.
 

@@ -15,7 +15,7 @@ from butler_run.history.answers import Answers
 from butler_run.history.chats import CHATS_SCHEMA, Chats
 from butler_run.history.contexts import Contexts
 from butler_run.history.elsewhere import RunsElsewhere
-from butler_run.history.file import HistoryFile
+from butler_run.history.file import HistoryFile, all_but_the_latest
 from butler_run.history.forks import Forks
 from butler_run.history.parked import ParkedRuns
 from butler_run.history.past import AT_WORK, Past, Request, State
@@ -196,10 +196,9 @@ class History:
             *(number, message.id, sender.phone, sender.lid, message.is_own, message.time),
             *(message.text, prompt, self._process),
         )
-        self._file.change("DELETE FROM details WHERE number < ?", number - _DETAILS_KEPT)
-        for table in ("runs", "undone"):
-            query = f"DELETE FROM {table} WHERE number < ?"  # noqa: S608 - constants
-            self._file.change(query, number - _RUNS_KEPT)
+        self._file.change(all_but_the_latest("details"), _DETAILS_KEPT)
+        self._file.change(all_but_the_latest("runs"), _RUNS_KEPT)
+        self._file.change("DELETE FROM undone WHERE number < (SELECT min(number) FROM runs)")
 
     def begin(self, number: int) -> None:
         """Record the start of a run.

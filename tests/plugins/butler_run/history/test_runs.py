@@ -72,6 +72,18 @@ def test_a_history_of_years_keeps_the_latest_runs_only(tmp_path, mocker):
     history.close()
 
 
+def test_a_gap_in_the_numbers_of_several_machines_costs_no_earlier_run(tmp_path):
+    history = History(tmp_path / FILE_NAME)
+    for number in (1, 2, 50_000):
+        history.add(make_message("/run it"), "api", tmp_path, "claude", "it", number)
+        history.chats.note_message("team@g.us", f"m{number}", number)
+
+    assert [each.number for each in history.last("team@g.us", 100)] == [50_000, 2, 1]
+    assert history.request(1).prompt == "it"
+    assert history.chats.run_of("team@g.us", "m1") == 1
+    history.close()
+
+
 def test_conversations_of_years_are_forgotten_but_for_the_latest(tmp_path, mocker):
     mocker.patch("butler_run.history.contexts._KEPT", 3)
     history = History(tmp_path / FILE_NAME)
