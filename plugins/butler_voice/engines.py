@@ -142,6 +142,7 @@ class CommandEngine:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
         if process.returncode != 0:
             logger.warning("%s ended with %s", command[0], process.returncode)
             raise UserError(_NOT_READ)
