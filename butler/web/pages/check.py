@@ -26,9 +26,11 @@ async def page_check(request: Request) -> Response:
         async with asyncio.timeout(LIMIT_S):
             out, err = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise DataError(f"The checks were not over within {LIMIT_S:g} s.") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise DataError(f"The checks failed: {err.decode(errors='replace').strip()}")
     found = [json.loads(line) for line in out.splitlines()]
